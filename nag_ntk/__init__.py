@@ -1,0 +1,54 @@
+"""Wide two-layer ReLU networks under gradient descent, heavy ball and Nesterov, in JAX.
+
+The mathematics that runs; what is claimed about it, and the verdicts, live in proofs_check.
+"""
+
+from nag_ntk.dataset import Dataset
+from nag_ntk.errors import CapacityError, InputError
+from nag_ntk.gram import Spectrum, angles, cross_gram, extreme_eigenvalues, gram, gram_limit
+from nag_ntk.linear_model import companion_matrix, companion_power_norms, linear_residual
+from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, theorem_tuning
+from nag_ntk.network import Network, draw, forward, residual, seed_key
+from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_count, preactivations
+from nag_ntk.precision import enable_float64
+from nag_ntk.simulate import simulate
+from nag_ntk.sources import digits, from_npz, near_parallel_pairs, sphere
+from nag_ntk.trajectory import Trajectory
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CapacityError",
+    "Dataset",
+    "InputError",
+    "Method",
+    "Network",
+    "Spectrum",
+    "Trajectory",
+    "activation_pattern",
+    "angles",
+    "companion_matrix",
+    "companion_power_norms",
+    "cross_gram",
+    "digits",
+    "draw",
+    "enable_float64",
+    "extreme_eigenvalues",
+    "flip_fraction",
+    "forward",
+    "from_npz",
+    "gradient_descent",
+    "gram",
+    "gram_limit",
+    "heavy_ball",
+    "linear_residual",
+    "near_boundary_count",
+    "near_parallel_pairs",
+    "nesterov",
+    "preactivations",
+    "residual",
+    "seed_key",
+    "simulate",
+    "sphere",
+    "theorem_tuning",
+]

@@ -1,0 +1,136 @@
+"""Dataset: unit-norm inputs and targets, with everything that the theory derives from them.
+
+Only the part of a weight in the span of the inputs matters, and N(0, I) is rotation invariant; so a run uses the
+coordinates of the inputs in that span, (n, p) with p = rank <= min(n, d), and draws p normals per neuron.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+
+from nag_ntk.errors import InputError
+from nag_ntk.gram import Spectrum, extreme_eigenvalues, gram_limit
+
+
+def _real(name: str, values) -> tuple[np.ndarray, float]:
+    """Values as float64 and the unit roundoff of what came."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{name} must be a rectangular array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must hold real numbers, got dtype {array.dtype}; convert them first")
+    roundoff = float(np.finfo(array.dtype).eps) / 2 if array.dtype.kind == "f" else 2.0**-53
+    return np.array(array, dtype=np.float64), max(roundoff, 2.0**-53)
+
+
+def _first_bad(mask: np.ndarray) -> str:
+    return str(tuple(int(i) for i in np.argwhere(mask)[0]))
+
+
+class Dataset:
+    """Inputs of unit norm and real targets.
+
+    Args:
+        inputs: (n, d) real, rows of unit norm.
+        targets: (n,) real.
+        normalise: scale each row to unit norm first.
+        name: a label for tables and files.
+
+    Attributes:
+        inputs: (n, d) float64, read-only.
+        targets: (n,) float64, read-only.
+        name: the label.
+
+    Raises:
+        InputError: for no samples, wrong shapes, entries that are complex, text, NaN or infinite, zero rows, or
+            rows whose norm differs from 1 by more than their own rounding (unless normalise is set).
+
+    Example:
+        >>> data = Dataset([[3.0, 4.0], [0.0, 2.0]], [1.0, -1.0], normalise=True)
+        >>> data.inputs.tolist(), data.size, data.dimension
+        ([[0.6, 0.8], [0.0, 1.0]], 2, 2)
+    """
+
+    def __init__(self, inputs, targets, *, normalise: bool = False, name: str = "data") -> None:
+        """Check and store; see the class."""
+        rows, roundoff = _real("inputs", inputs)
+        labels, _ = _real("targets", targets)
+        if rows.ndim != 2:
+            raise InputError(f"inputs must be a matrix (n, d), got shape {rows.shape}")
+        if rows.shape[0] == 0 or rows.shape[1] == 0:
+            raise InputError(f"inputs must hold at least one sample of one entry, got shape {rows.shape}")
+        if labels.shape != rows.shape[:1]:
+            raise InputError(f"targets must have shape ({rows.shape[0]},), one per input, got {labels.shape}")
+        for label, array in (("inputs", rows), ("targets", labels)):
+            if not np.isfinite(array).all():
+                where = _first_bad(~np.isfinite(array))
+                raise InputError(f"{label} must be finite; entry {where} is not: remove or impute it")
+        largest = np.abs(rows).max(axis=1)
+        if (largest == 0).any():
+            raise InputError(f"inputs row {int(np.argmin(largest))} is zero and has no direction; remove it")
+        if normalise:
+            rows = rows / largest[:, None]
+            rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        else:
+            excess = np.abs(np.linalg.norm(rows, axis=1) - 1)
+            worst = int(np.argmax(excess))
+            # dividing by a computed norm leaves a relative error of about (d/2 + 2) u in the norm
+            if excess[worst] > (rows.shape[1] + 8) * roundoff:
+                norm = np.linalg.norm(rows[worst])
+                raise InputError(
+                    f"inputs must have rows of unit norm; row {worst} has norm {norm:.6g}: pass normalise=True"
+                )
+        rows.flags.writeable = labels.flags.writeable = False
+        self.inputs, self.targets, self.name = rows, labels, name
+
+    def __repr__(self) -> str:
+        """Dataset(name, n, d)."""
+        return f"Dataset({self.name!r}, n={self.size}, d={self.dimension})"
+
+    @property
+    def size(self) -> int:
+        """The number of samples, n."""
+        return self.inputs.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """The input dimension, d."""
+        return self.inputs.shape[1]
+
+    @cached_property
+    def kernel(self) -> np.ndarray:
+        """K = X X^T, (n, n)."""
+        return self.inputs @ self.inputs.T
+
+    @cached_property
+    def basis(self) -> np.ndarray | None:
+        """Orthonormal columns Q (d, p) that span the inputs; None stands for the identity (p = d)."""
+        transposed = self.inputs.T
+        if self.size >= self.dimension and np.linalg.matrix_rank(self.inputs) == self.dimension:
+            return None
+        # columns below this are rounding: Householder QR is backward stable to a small multiple of (n + d) u
+        cutoff = 4 * (self.size + self.dimension) * np.finfo(np.float64).eps
+        columns, triangle = scipy.linalg.qr(transposed, mode="economic")
+        diagonal = np.abs(np.diag(triangle))
+        if diagonal.min() > cutoff:
+            return columns * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+        columns, triangle, _ = scipy.linalg.qr(transposed, mode="economic", pivoting=True)
+        keep = np.abs(np.diag(triangle)) > cutoff
+        return columns[:, keep] * np.where(np.diag(triangle)[keep] < 0, -1.0, 1.0)
+
+    @cached_property
+    def coordinates(self) -> np.ndarray:
+        """The inputs in their span, (n, p): the same K, fewer columns."""
+        return self.inputs if self.basis is None else self.inputs @ self.basis
+
+    @cached_property
+    def gram_limit(self) -> np.ndarray:
+        """H_inf, (n, n); see nag_ntk.gram_limit."""
+        return np.asarray(gram_limit(self.inputs))
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The working spectrum from the extreme eigenvalues of H_inf."""
+        return Spectrum(*(float(value) for value in extreme_eigenvalues(self.gram_limit)))

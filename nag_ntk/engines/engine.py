@@ -1,0 +1,26 @@
+"""What an engine is: a way to store the movement u of all neurons, one column per neuron."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+
+class Engine(NamedTuple):
+    """An exact representation of the run; G = A o xi, (n, m), is the masked residual.
+
+    Attributes:
+        name: as in simulate(engine=...).
+        rows: (n, p) -> length of a column of the state.
+        operator: coordinates (n, p) -> the constant matrix of the engine.
+        drive: (operator, G (n, m)) -> the state-shaped forcing (rows, m).
+        response: (operator, state (rows, m)) -> (X u (n, m), |u_r|^2 (m,)).
+        cost: (n, p) -> operations per neuron and step, counted.
+    """
+
+    name: str
+    rows: Callable[[int, int], int]
+    operator: Callable[[jax.Array], jax.Array]
+    drive: Callable[[jax.Array, jax.Array], jax.Array]
+    response: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+    cost: Callable[[int, int], int]

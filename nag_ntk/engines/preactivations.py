@@ -1,0 +1,34 @@
+"""Coefficient space: u_r = sum_i c_ri x_i, driven by A o xi elementwise; one product K C per step.
+
+The product gives the pre-activations and the distance |u_r|^2 = sum_i c_ri (K c_r)_i at once, never through an
+inverse of K, which is ill-conditioned for near-parallel inputs.
+"""
+
+import jax.numpy as jnp
+
+from nag_ntk.engines.engine import Engine
+from nag_ntk.precision import HIGHEST
+
+
+def _operator(coordinates):
+    return jnp.dot(coordinates, coordinates.T, precision=HIGHEST)
+
+
+def _drive(_, masked_residual):
+    return masked_residual
+
+
+def _response(kernel, coefficients):
+    product = jnp.dot(kernel, coefficients, precision=HIGHEST)
+    # K is positive semidefinite; rounding may leave a square a hair below zero
+    return product, jnp.maximum(jnp.sum(coefficients * product, axis=0), 0)
+
+
+PREACTIVATIONS = Engine(
+    name="preactivations",
+    rows=lambda n, p: n,
+    operator=_operator,
+    drive=_drive,
+    response=_response,
+    cost=lambda n, p: 2 * n * n + 12 * n,
+)

@@ -1,0 +1,31 @@
+"""Weight space: u_r itself, p numbers per neuron; one product for the pre-activations, one for the gradient.
+
+The state is the movement, not the weight, so that small steps are not rounded against large weights.
+"""
+
+import jax.numpy as jnp
+
+from nag_ntk.engines.engine import Engine
+from nag_ntk.precision import HIGHEST
+
+
+def _operator(coordinates):
+    return coordinates
+
+
+def _drive(coordinates, masked_residual):
+    return jnp.dot(coordinates.T, masked_residual, precision=HIGHEST)
+
+
+def _response(coordinates, movement):
+    return jnp.dot(coordinates, movement, precision=HIGHEST), jnp.sum(movement * movement, axis=0)
+
+
+WEIGHTS = Engine(
+    name="weights",
+    rows=lambda n, p: p,
+    operator=_operator,
+    drive=_drive,
+    response=_response,
+    cost=lambda n, p: 4 * n * p + 6 * (n + p),
+)

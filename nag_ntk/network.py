@@ -1,0 +1,103 @@
+"""The two-layer ReLU network f(x) = m^{-1/2} sum_r a_r relu(w_r . x), and how it is drawn.
+
+Neurons come in blocks of 1,024 with a key each, so the first neurons of a wide network are those of a narrow one,
+and a seed's draw does not depend on the width, the batch, or how much of it is held at once.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_ntk.arrays import Array, Float
+from nag_ntk.errors import InputError
+from nag_ntk.pattern import preactivations
+from nag_ntk.precision import HIGHEST
+
+BLOCK = 1024
+KEY_IMPLEMENTATION = "threefry2x32"
+
+
+class Network(NamedTuple):
+    """First-layer weights (m, d), trained, and output signs (m,) of -1 or +1, fixed."""
+
+    weights: Float[Array, "m d"]
+    signs: Float[Array, " m"]
+
+
+def checked(network: Network) -> Network:
+    """The network as float64 host arrays, or one clear error.
+
+    Raises:
+        InputError: for wrong shapes, entries that are not finite, or signs other than -1 and +1.
+    """
+    try:
+        weights, signs = (np.asarray(part, dtype=np.float64) for part in network)
+    except (TypeError, ValueError):
+        raise InputError("a Network needs real weights (m, d) and signs (m,)") from None
+    if weights.ndim != 2 or signs.shape != weights.shape[:1] or weights.size == 0:
+        raise InputError(f"weights must be (m, d) and signs (m,), got {weights.shape} and {signs.shape}")
+    if not np.isfinite(weights).all():
+        row = int(np.argmax(~np.isfinite(weights).all(axis=1)))
+        raise InputError(f"weights must be finite; neuron {row} is {weights[row]}")
+    if not np.isin(signs, (-1.0, 1.0)).all():
+        row = int(np.argmax(~np.isin(signs, (-1.0, 1.0))))
+        raise InputError(f"signs must be -1 or +1; neuron {row} has {signs[row]}")
+    return Network(weights, signs)
+
+
+def seed_key(base: int, seed):
+    """The key of one seed: the seed number folded into the study's base key."""
+    return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
+
+
+def draw(key, width: int, dimension: int, dtype=np.float64) -> Network:
+    """Draw w_r ~ N(0, I) and a_r uniform on {-1, +1}.
+
+    Args:
+        key: a JAX key, see seed_key.
+        width: m.
+        dimension: d (or p, the dimension of the inputs' span: the law is rotation invariant).
+        dtype: float64 or float32.
+
+    Returns:
+        A Network of (width, dimension) weights and (width,) signs.
+
+    Cost: m d normals, in blocks of 1,024 neurons.
+
+    Example:
+        >>> narrow, wide = (draw(seed_key(0, 7), m, 3) for m in (5, 2000))
+        >>> bool((narrow.weights == wide.weights[:5]).all())
+        True
+    """
+
+    def block(index):
+        normal, sign = jax.random.split(jax.random.fold_in(key, index))
+        weights = jax.random.normal(normal, (BLOCK, dimension), dtype)
+        return weights, jax.random.rademacher(sign, (BLOCK,), dtype)
+
+    blocks = -(-width // BLOCK)
+    weights, signs = jax.lax.map(block, jnp.arange(blocks, dtype=jnp.uint32))
+    return Network(weights.reshape(-1, dimension)[:width], signs.reshape(-1)[:width])
+
+
+def forward(network: Network, inputs: Float[Array, "n d"]) -> Float[Array, " n"]:
+    """The outputs f(x_i) = m^{-1/2} sum_r a_r relu(w_r . x_i).
+
+    Accuracy: gamma_{m+d} relative to the sum of absolute terms.
+
+    Example:
+        >>> import numpy as np
+        >>> net = Network(np.array([[1.0, 0.0], [0.0, -2.0], [0.0, 1.0], [2.0, 0.0]]), np.array([1.0, 1.0, 1.0, -1.0]))
+        >>> forward(net, np.eye(2)).tolist()
+        [-0.5, 0.5]
+    """
+    active = jnp.maximum(preactivations(network.weights, inputs), 0)
+    signs = jnp.asarray(network.signs)
+    return jnp.dot(signs, active, precision=HIGHEST) / jnp.sqrt(jnp.asarray(signs.shape[0], active.dtype))
+
+
+def residual(network: Network, inputs: Float[Array, "n d"], targets: Float[Array, " n"]) -> Float[Array, " n"]:
+    """xi = f(X) - y; the loss is |xi|^2 / 2."""
+    return forward(network, inputs) - jnp.asarray(targets)

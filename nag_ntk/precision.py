@@ -1,0 +1,100 @@
+"""float64 guard and the rounding model that checks compare against.
+
+A check of an identity in floating point is honest only beside a bound on its rounding error; the bounds of this
+package use Higham's gamma_k, which holds for any order of summation.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_ntk.arrays import Array
+from nag_ntk.errors import InputError
+
+HIGHEST = jax.lax.Precision.HIGHEST
+_NO_FLOAT64 = (
+    "float64 is switched off in JAX: call nag_ntk.enable_float64() before the first computation, "
+    'or pass dtype="float32" to simulate'
+)
+
+
+def enable_float64() -> None:
+    """Switch JAX to float64 for this process; call it before the first array is made.
+
+    Example:
+        >>> import nag_ntk
+        >>> nag_ntk.enable_float64()
+    """
+    jax.config.update("jax_enable_x64", True)
+
+
+def device_has_float64() -> bool:
+    """Whether the default device computes in float64 (some accelerators do not)."""
+    try:
+        return bool(jnp.ones((), jnp.float64).dtype == jnp.float64)
+    except (TypeError, RuntimeError, NotImplementedError):
+        return False
+
+
+def resolve_dtype(dtype: str | None = None) -> np.dtype:
+    """The floating type of a run.
+
+    Args:
+        dtype: "float64", "float32", or None: float64, except on a device that has none.
+
+    Returns:
+        A NumPy dtype, float64 or float32.
+
+    Raises:
+        InputError: for another name, or for float64 while JAX has it switched off.
+    """
+    if dtype not in (None, "float64", "float32"):
+        raise InputError(f'dtype must be "float64" or "float32", got {dtype!r}')
+    if dtype == "float32":
+        return np.dtype(np.float32)
+    if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise InputError(_NO_FLOAT64)
+    if dtype is None and not device_has_float64():
+        return np.dtype(np.float32)
+    return np.dtype(np.float64)
+
+
+def on_device(array: Array) -> jax.Array:
+    """Move an array to the device without losing precision silently.
+
+    Raises:
+        InputError: if a float64 array came while float64 is switched off.
+    """
+    if array.dtype == np.float64 and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise InputError(_NO_FLOAT64)
+    return jnp.asarray(array)
+
+
+def unit_roundoff(dtype: np.dtype | str) -> float:
+    """The unit roundoff u: 2^-53 for float64, 2^-24 for float32.
+
+    Example:
+        >>> unit_roundoff("float64") == 2.0**-53
+        True
+    """
+    return float(np.finfo(dtype).eps) / 2
+
+
+def gamma(operations: int, dtype: np.dtype | str) -> float:
+    """Higham's gamma_k = k u / (1 - k u), the relative error bound of k roundings in any order.
+
+    Args:
+        operations: k, the number of roundings on the longest path.
+        dtype: the floating type.
+
+    Returns:
+        gamma_k, or infinity when k u >= 1.
+
+    Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Lemma 3.1.
+
+    Example:
+        >>> gamma(1, "float64") >= 2.0**-53
+        True
+    """
+    product = operations * unit_roundoff(dtype)
+    return product / (1 - product) if product < 1 else float("inf")

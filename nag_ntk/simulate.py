@@ -1,0 +1,179 @@
+"""simulate: train wide networks, batched over seeds and methods, as one compiled program per chunk of steps.
+
+The recursion of method.py in two sequences, with G = A o xi the masked residual and u the movement:
+
+    u(t+1) = u(t) + q(t) + eta (1+gamma) drive(G(t)),    q(t+1) = beta q(t) + eta (beta (1+gamma) - gamma) drive(G(t)),
+
+with q(0) = -eta gamma drive(G(0)) for the gradient start and 0 for the extrapolated one. No older gradient is kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from nag_ntk import plan, step
+from nag_ntk.dataset import Dataset
+from nag_ntk.engines import ENGINES
+from nag_ntk.errors import InputError
+from nag_ntk.method import STARTS, Method
+from nag_ntk.network import Network, checked
+from nag_ntk.precision import resolve_dtype
+from nag_ntk.trajectory import Recursion, Trajectory
+
+
+def _whole(name: str, value, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _methods(methods) -> tuple[Method, ...]:
+    listed = (methods,) if isinstance(methods, Method) else tuple(methods)
+    if not listed or not all(isinstance(m, Method) for m in listed):
+        raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
+    for m in listed:
+        if not (np.isfinite(m[1:]).all() and m.eta > 0 and 0 <= m.beta < 1):
+            raise InputError(f"{m.name}: eta must be positive and finite and beta in [0, 1), got {m}")
+    return listed
+
+
+def _seeds(seeds) -> tuple[int, ...]:
+    if isinstance(seeds, int | np.integer):
+        return tuple(range(_whole("seeds", seeds, 1)))
+    numbers = tuple(_whole("each seed", s, 0) for s in seeds)
+    if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
+        raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
+    return numbers
+
+
+def simulate(
+    data: Dataset,
+    methods: Method | Sequence[Method],
+    width: int | None = None,
+    seeds: int | Sequence[int] = 1,
+    steps: int = 100,
+    *,
+    engine: str = "auto",
+    start: str = "gradient",
+    initial: Network | None = None,
+    dtype: str | None = None,
+    key: int = 0,
+    radii: Sequence[float] = (),
+    recursion: bool = False,
+    chunk: int | None = None,
+    memory_limit: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Trajectory:
+    """Train networks of one width from many initialisations with several methods.
+
+    Args:
+        data: unit-norm inputs (n, d) and targets (n,).
+        methods: one Method or several, k of them.
+        width: m, the number of hidden neurons (taken from `initial` when that is given).
+        seeds: how many (0, 1, 2, ...), or the seed numbers. A seed's draw depends on `key`, its number and the
+            data's span, never on its batch.
+        steps: T >= 0.
+        engine: "weights", "preactivations", or "auto": the one with fewer counted operations.
+        start: "gradient" or "extrapolated", see method.py.
+        initial: a Network with weights (m, d), used as the only seed.
+        dtype: "float64" (the default where the device has it) or "float32".
+        key: the study's base key.
+        radii: R values at which |S_i(R)| is counted at initialisation.
+        recursion: also record the terms of the residual recursion (about doubles the cost).
+        chunk: steps between calls of `progress`; chosen if None.
+        memory_limit: bytes that the run may use; the machine's free memory if None.
+        progress: called with (done, total) in seed-steps between chunks.
+
+    Returns:
+        A Trajectory.
+
+    Raises:
+        InputError: for bad arguments, or float64 asked for while JAX has it switched off.
+        CapacityError: if the estimate made before the run exceeds the memory limit.
+
+    Accuracy: the recursion runs in `dtype` with products at highest precision; the trajectory agrees with the exact
+        one to rounding until the first sign that rounding decides (counted in `undecided`).
+
+    Cost: per step, seed and method about 2 m n^2 ("preactivations") or 4 m n p ("weights") operations.
+
+    Source: derived, docs/theory.md, section 2.
+
+    Example:
+        >>> import nag_ntk
+        >>> nag_ntk.enable_float64()
+        >>> data = nag_ntk.Dataset([[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0])
+        >>> run = nag_ntk.simulate(data, nag_ntk.theorem_tuning("nesterov", data), width=500, seeds=2, steps=30)
+        >>> run.residual.shape
+        (2, 1, 31, 2)
+        >>> bool((run.residual_norm[..., -1] < 0.05 * run.residual_norm[..., 0]).all())
+        True
+    """
+    listed = _methods(methods)
+    steps = _whole("steps", steps, 0)
+    if start not in STARTS:
+        raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
+    if engine != "auto" and engine not in ENGINES:
+        raise InputError(f"engine must be one of auto, {', '.join(ENGINES)}, got {engine!r}")
+    given = None if initial is None else checked(initial)
+    if given is not None:
+        if given.weights.shape[1] != data.dimension:
+            raise InputError(f"initial has weights for d={given.weights.shape[1]}, the data has d={data.dimension}")
+        width, numbers = given.weights.shape[0], (0,)
+    elif width is None:
+        raise InputError("give a width, or an initial Network")
+    else:
+        width, numbers = _whole("width", width, 1), _seeds(seeds)
+    radii = np.asarray(tuple(radii), dtype=np.float64)
+    if not (np.isfinite(radii).all() and (radii >= 0).all()):
+        raise InputError(f"radii must be finite and not negative, got {radii.tolist()}")
+
+    real = resolve_dtype(dtype)
+    coordinates = data.coordinates.astype(real)
+    n, rank = coordinates.shape
+    if engine == "auto":
+        engine = min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
+    layout = plan.make(
+        n=n, rank=rank, width=width, seeds=len(numbers), methods=len(listed), steps=steps, dtype=real,
+        rows=ENGINES[engine].rows(n, rank), recursion=recursion, radii=len(radii), chunk=chunk, limit=memory_limit,
+    )  # fmt: skip
+    shape = step.Shape(
+        engine=engine, start=start, width=width, steps=layout.chunk, recursion=recursion,
+        dtype=real.name, devices=layout.devices,
+    )  # fmt: skip
+    problem = step.Problem(
+        coordinates=coordinates,
+        targets=data.targets.astype(real),
+        coefficients=np.array([m[1:] for m in listed], dtype=real),
+        radii=radii.astype(real),
+        key=np.uint32(_whole("key", key, 0) % 2**32),
+    )
+    if given is not None:
+        basis = np.eye(data.dimension) if data.basis is None else data.basis
+        given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
+
+    records, starts, done, total = [], [], 0, len(numbers) * (steps + 1)
+    for group in layout.groups(numbers):
+        padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
+        state, begin = step.begin(shape, problem, padded, given)
+        parts = []
+        for index in range(layout.chunks):
+            state, recorded = step.advance(shape, problem, state)
+            parts.append(jax.tree.map(lambda x, keep=len(group): np.asarray(x)[:keep], recorded))
+            done += len(group) * min(layout.chunk, steps + 1 - index * layout.chunk)
+            if progress is not None:
+                progress(done, total)
+        starts.append(jax.tree.map(lambda x, keep=len(group): np.asarray(x)[:keep], begin))
+        joined = jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts)
+        records.append(joined)
+        del state
+    record = jax.tree.map(lambda *xs: np.concatenate(xs), *records)
+    begin = jax.tree.map(lambda *xs: np.concatenate(xs), *starts)
+    digest = hashlib.sha256(np.ascontiguousarray(begin.pop("checksum")).tobytes()).hexdigest()
+    terms = record.pop("recursion", None)
+    return Trajectory(
+        **record, **begin, radii=radii, recursion=None if terms is None else Recursion(**terms),
+        methods=listed, seeds=numbers, width=width, start=start, engine=engine, dtype=real.name, rank=rank,
+        weights_digest=digest,
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""Trajectory: what a run recorded, on the host, for every seed, method and step."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nag_ntk.method import Method
+from nag_ntk.precision import gamma, unit_roundoff
+
+
+@dataclass(frozen=True)
+class Recursion:
+    """The terms of the residual recursion, each (s, k, t+1, n).
+
+    Attributes:
+        gram_residual: H(t) xi(t).
+        cross_gram_residual: H(t, t-1) xi(t-1); with H(t,-1) xi(-1) = H(0) xi(0) for the gradient start, 0 for the
+            extrapolated one.
+        forward: phi+(t-1), stored at t: the flips between t-1 and t, seen with the pattern of t-1.
+        backward: phi-(t): the flips between t-1 and t, seen with the pattern of t.
+    """
+
+    gram_residual: np.ndarray
+    cross_gram_residual: np.ndarray
+    forward: np.ndarray
+    backward: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What simulate recorded. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
+
+    Attributes:
+        residual: (s, k, t+1, n), xi = f(X) - y.
+        flips: (s, k, t+1) int, (neuron, sample) pairs whose pattern differs from step 0.
+        undecided: (s, k, t+1) int, pre-activations within their rounding bound of 0.
+        distance: (s, k, t+1), max over neurons of |w_r(t) - w_r(0)|.
+        flip_reach: (s, k, t+1), the largest |w_r(0).x_i| among flipped pairs, 0 without flips.
+        initial_gram: (s, n, n), H(0).
+        mean_size: (s, n), mean over neurons of |w_r(0).x_i|.
+        mean_square: (s, n), mean over neurons of relu(w_r(0).x_i)^2; its expectation is 1/2.
+        near_boundary: (s, R, n) int, |S_i(R)| for the radii asked for.
+        radii: (R,).
+        recursion: the terms of the residual recursion, or None if they were not asked for.
+        methods, seeds, width, start, engine, dtype: what was run; `rank` is p, the dimension of the inputs' span.
+        weights_digest: SHA-256 over the drawn weights and signs of all seeds.
+    """
+
+    residual: np.ndarray
+    flips: np.ndarray
+    undecided: np.ndarray
+    distance: np.ndarray
+    flip_reach: np.ndarray
+    initial_gram: np.ndarray
+    mean_size: np.ndarray
+    mean_square: np.ndarray
+    near_boundary: np.ndarray
+    radii: np.ndarray
+    recursion: Recursion | None
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...]
+    width: int
+    start: str
+    engine: str
+    dtype: str
+    rank: int
+    weights_digest: str
+
+    @property
+    def steps(self) -> int:
+        """T, the number of steps taken."""
+        return self.residual.shape[2] - 1
+
+    @cached_property
+    def residual_norm(self) -> np.ndarray:
+        """(s, k, t+1), |xi(t)|."""
+        return np.linalg.norm(self.residual, axis=-1)
+
+    @cached_property
+    def flip_fraction(self) -> np.ndarray:
+        """(s, k, t+1), share of (neuron, sample) pairs whose pattern differs from step 0."""
+        return self.flips / (self.width * self.residual.shape[-1])
+
+    @cached_property
+    def coefficient_bound(self) -> np.ndarray:
+        """(s, k, t+1, n): a bound on |c_ri(t)| common to all neurons, from the residuals alone.
+
+        With u(t) = sum_i c_i(t) x_i it obeys the method's recursion driven by |xi|: whatever the patterns do,
+        |A_ri xi_i| <= |xi_i|.
+        """
+        return coefficient_bound(self.residual, self.methods, self.start)
+
+    def recursion_rounding(self) -> np.ndarray:
+        """(s, k, t, 1): a bound on the rounding error in the residual recursion at steps 0..T-1.
+
+        Terms: the sums over neurons (gamma_m on sum_r |a_r z_ri| / sqrt m), the products that give the
+        pre-activations, the local rounding of the two-sequence update, and H xi. Derived in docs/theory.md.
+        """
+        width, count = self.width, self.residual.shape[-1]
+        u = unit_roundoff(self.dtype)
+        terms = count + self.rank + 8
+        reach = self.coefficient_bound.sum(-1)[..., 1:]
+        scale = np.sqrt(width) * self.mean_size.max(-1)[:, None, None] + reach
+        size = np.abs(self.residual).sum(-1)
+        before = np.concatenate([size[..., :1], size[..., :-2]], axis=-1)
+        eta, beta, gain = (np.array([getattr(m, f) for m in self.methods])[None, :, None] for f in Method._fields[1:])
+        bound = (
+            4 * (1 + beta) * gamma(width + 8, self.dtype) * scale
+            + 2 * (2 * (1 + beta) * gamma(terms, self.dtype) + 16 * u) * reach
+            + gamma(terms, self.dtype) * eta * (1 + 2 * gain) * (size[..., :-1] + before)
+            + 16 * u * (size.max(-1, keepdims=True))
+        )
+        return bound[..., None]
+
+
+def coefficient_bound(residual: np.ndarray, methods: tuple[Method, ...], start: str) -> np.ndarray:
+    """Majorant of the coefficients, (s, k, t+1, n); see Trajectory.coefficient_bound."""
+    result = np.zeros_like(residual)
+    for k, method in enumerate(methods):
+        lift = abs(method.beta * (1 + method.gamma) - method.gamma)
+        speed = method.eta * method.gamma * np.abs(residual[:, k, 0]) if start == "gradient" else 0.0
+        for t in range(residual.shape[2] - 1):
+            size = np.abs(residual[:, k, t])
+            result[:, k, t + 1] = result[:, k, t] + speed + method.eta * (1 + method.gamma) * size
+            speed = method.beta * speed + method.eta * lift * size
+    return result

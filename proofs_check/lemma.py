@@ -1,0 +1,184 @@
+"""The vocabulary: a Lemma is checked on a Run and returns Evidence; verdict.py alone turns evidence into a verdict.
+
+Evidence is one of four: Trials (an inequality over independent seeds), Law (an exact distribution), Proof (decided
+in ball arithmetic) and NotApplicable (the hypotheses do not hold here).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nag_ntk import Dataset, Method, Trajectory
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a lemma may look at: one simulated configuration.
+
+    Attributes:
+        name: the run's name in the study.
+        data: the dataset.
+        methods: the methods, in the order of the trajectory's axis k.
+        trajectory: what the simulation recorded.
+        delta: the failure probability that probabilistic claims are stated for.
+    """
+
+    name: str
+    data: Dataset
+    methods: tuple[Method, ...]
+    trajectory: Trajectory
+    delta: float
+
+    def index(self, method: str) -> int | None:
+        """Position of a method on axis k, or None when the run has none of that name."""
+        names = [m.name for m in self.methods]
+        return names.index(method) if method in names else None
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """observed <= bound, elementwise; axis 0 counts independent trials (seeds).
+
+    Attributes:
+        observed: (s, ...) values.
+        bound: broadcastable against observed.
+        axes: a name per axis of observed, the first "seed"; used to describe the witness.
+        where: optional mask of the entries that are compared at all.
+        labels: optional names of the positions along an axis, e.g. {"method": ("nesterov",)}.
+
+    The bound already contains its rounding allowance. NaN on either side counts as a violation.
+    """
+
+    observed: np.ndarray
+    bound: np.ndarray
+    axes: tuple[str, ...] = ("seed",)
+    where: np.ndarray | None = None
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def relative_margin(self) -> np.ndarray:
+        """(bound - observed) / |bound|, NaN to -inf, entries that are not compared to +inf; shape of observed."""
+        observed, bound = np.broadcast_arrays(np.asarray(self.observed, float), np.asarray(self.bound, float))
+        scale = np.where(np.abs(bound) > 0, np.abs(bound), 1.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            margin = np.where(observed == bound, 0.0, (bound - observed) / scale)
+        margin = np.where(np.isnan(margin), -np.inf, margin)
+        return margin if self.where is None else np.where(self.where, margin, np.inf)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """An inequality claimed to hold in a run with probability at least 1 - failure.
+
+    Attributes:
+        inequality: one trial per seed; a trial fails if any of its entries does.
+        failure: the claimed failure probability; 0 for what holds in every run, where one violation refutes.
+        seeds: seed numbers, (s,), to name the witness.
+        note: a sentence appended to the reason (rounding floor, hypotheses), or "".
+    """
+
+    inequality: Inequality
+    failure: float
+    seeds: tuple[int, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A claimed exact law or value: a p-value against it and a simultaneous interval for what was estimated.
+
+    Attributes:
+        p_value: valid p-value of the claim (already corrected for the comparisons inside this check).
+        interval: level -> (low, high), a simultaneous two-sided interval for the worst deviation
+            (estimate - claimed), at confidence 1 - level.
+        resolution: the claim is supported when the interval lies within +-resolution.
+        deviation: the worst observed deviation from the claim, signed.
+        trials: number of independent draws behind it.
+        witness: where the worst deviation is.
+        note: a sentence for the reason, or "".
+    """
+
+    p_value: float
+    interval: Callable[[float], tuple[float, float]]
+    resolution: float
+    deviation: float
+    trials: int
+    witness: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A decision in ball arithmetic: True proved, False disproved (with a witness), None undecided."""
+
+    decided: bool | None
+    observed: float
+    bound: float
+    reason: str
+    witness: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """The hypotheses do not hold at this configuration, or the bound is weaker than the trivial one."""
+
+    reason: str
+
+
+Evidence = Trials | Law | Proof | NotApplicable
+Check = Callable[[Run], Evidence]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A false variant of a lemma, which the same machinery must refute.
+
+    Attributes:
+        id: short name, unique within the lemma.
+        statement: the false claim in words.
+        check: as for a lemma.
+        study: overrides of the control study's run (a mapping of config fields), or {} for the usual one.
+    """
+
+    id: str
+    statement: str
+    check: Check
+    study: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A statement of the theory that can be checked on a run.
+
+    Attributes:
+        id: as in docs/theory.md.
+        title: a few words.
+        statement: the claim with its explicit constants.
+        hypotheses: when it is claimed.
+        kind: "identity", "exact law", "instance", "probability", "every run" or "all kappa".
+        source: authors, year, arXiv id; or "derived".
+        provenance: "derived", "form of" or "recalled" (source not re-read).
+        decision: how the verdict is reached, in a sentence or two.
+        check: Run -> Evidence.
+        controls: false variants, at least two.
+        method: the method that it speaks of, or None for all; a run without it is skipped.
+        trains: whether it needs a run of at least one step.
+        records_recursion: whether it needs the simulation to record the terms of the residual recursion.
+        once: whether it does not depend on the run, so that a study checks it once.
+    """
+
+    id: str
+    title: str
+    statement: str
+    hypotheses: str
+    kind: str
+    source: str
+    provenance: str
+    decision: str
+    check: Check
+    controls: tuple[Control, ...]
+    method: str | None = None
+    trains: bool = False
+    records_recursion: bool = False
+    once: bool = False
