@@ -12,7 +12,7 @@ from nag_ntk.method import Method
 from nag_ntk.precision import HIGHEST, on_device
 
 
-def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array, "2n 2n"]:
+def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array, "2*n 2*n"]:
     """The companion matrix M of a method on a symmetric H.
 
     Args:

@@ -49,16 +49,27 @@ class Start(NamedTuple):
     size: jax.Array
 
 
-class State(NamedTuple):
-    """One network under one method: movement u and q (rows, m), the majorants of their coefficients (n,),
+class Seen(NamedTuple):
+    """What depends on the pattern alone, kept while no neuron flips: most steps of a lazy run flip none."""
 
-    the previous pre-activations (n, m) and residual (n,) if the recursion is recorded, and the step count.
+    flips: jax.Array
+    reach: jax.Array
+    gram: jax.Array | None
+
+
+class State(NamedTuple):
+    """One network under one method, before it is observed at `step`.
+
+    Movement u and q (rows, m) and the majorants of their coefficients (n,); the pattern of the step before (n, m)
+    and what was seen of it; and, for the recursion, the pre-activations (n, m) and residual (n,) of that step.
     """
 
     movement: jax.Array
     speed: jax.Array
-    reach: jax.Array
-    reach_speed: jax.Array
+    majorant: jax.Array
+    majorant_speed: jax.Array
+    pattern: jax.Array
+    seen: Seen
     before: tuple[jax.Array, jax.Array] | None
     step: jax.Array
 
@@ -101,19 +112,22 @@ def _begin(shape: Shape, problem: Problem, network: Network):
     operator = engine.operator(problem.coordinates)
     forcing = engine.drive(operator, _masked(preactivation, residual))
 
+    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+    gram = kernel * pattern_overlap(active, active, kernel.dtype)
+
     def one(coefficients):
         eta, _, gain = coefficients
         pull = eta * gain if shape.start == "gradient" else jnp.zeros_like(eta)
         before = (preactivation, residual if shape.start == "gradient" else jnp.zeros_like(residual))
         return State(
             movement=jnp.zeros_like(forcing), speed=-pull * forcing,
-            reach=jnp.zeros_like(residual), reach_speed=pull * jnp.abs(residual),
+            majorant=jnp.zeros_like(residual), majorant_speed=pull * jnp.abs(residual), pattern=active,
+            seen=Seen(jnp.zeros((), jnp.int32), jnp.zeros_like(eta), gram if shape.recursion else None),
             before=before if shape.recursion else None, step=jnp.zeros((), jnp.int32),
         )  # fmt: skip
 
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
     recorded = {
-        "initial_gram": kernel * pattern_overlap(active, active, kernel.dtype),
+        "initial_gram": gram,
         "mean_size": jnp.mean(jnp.abs(preactivation), axis=1),
         "mean_square": jnp.mean(jnp.where(active, preactivation, 0) ** 2, axis=1),
         "near_boundary": near_boundary_count(preactivation, problem.radii),
@@ -143,41 +157,60 @@ def begin(shape: Shape, problem: Problem, seeds, network: Network | None):
     return _given_and_begin(shape, problem, network)
 
 
+def _total(counts: jax.Array) -> jax.Array:
+    return jnp.sum(counts, dtype=jnp.int32)
+
+
 def _observe(shape: Shape, problem: Problem, kernel, start: Start, state: State, preactivation, squared):
-    """What is recorded at one step, and the residual."""
-    width, dtype = shape.width, problem.coordinates.dtype
+    """The residual, the pattern, what was seen of it, and what is recorded at one step."""
+    dtype = problem.coordinates.dtype
     n, rank = problem.coordinates.shape
+    root = jnp.sqrt(jnp.asarray(shape.width, dtype))
     residual = _outputs(start, preactivation) - problem.targets
-    size = jnp.abs(start.preactivation)
-    flipped = (preactivation >= 0) != (start.preactivation >= 0)
+    now = preactivation >= 0
     # evaluation gamma_(n+p+8), and 3 roundings per step accumulated in the stored movement
     unit = gamma(1, dtype)
     growth = (n + rank + 8 + 3 * (state.step + 1)).astype(dtype) * unit
-    doubt = (rank + 2) * unit * start.size + growth * jnp.sum(state.reach) / np.sqrt(width).astype(dtype)
+    doubt = (rank + 2) * unit * start.size + growth * jnp.sum(state.majorant) / root
+    # samples first, so that the long axis stays vectorised
+    changed = _total(jnp.sum(now != state.pattern, axis=0, dtype=jnp.int32)) > 0
+    undecided = _total(jnp.sum(jnp.abs(preactivation) <= doubt, axis=0, dtype=jnp.int32))
+
+    def look_again(_):
+        flipped = now != (start.preactivation >= 0)
+        reach = jnp.max(jnp.max(jnp.where(flipped, jnp.abs(start.preactivation), 0), axis=0))
+        gram = kernel * pattern_overlap(now, now, dtype) if shape.recursion else None
+        return Seen(_total(jnp.sum(flipped, axis=0, dtype=jnp.int32)), reach, gram)
+
+    seen = jax.lax.cond(changed, look_again, lambda _: state.seen, None)
     recorded = {
         "residual": residual,
-        # summing over samples first keeps the long axis vectorised
-        "flips": jnp.sum(jnp.sum(flipped, axis=0, dtype=jnp.int32), dtype=jnp.int32),
-        "undecided": jnp.sum(jnp.sum(jnp.abs(preactivation) <= doubt, axis=0, dtype=jnp.int32), dtype=jnp.int32),
-        "distance": jnp.sqrt(jnp.max(squared) / width),
-        "flip_reach": jnp.max(jnp.max(jnp.where(flipped, size, 0), axis=0)),
+        "flips": seen.flips,
+        "undecided": undecided,
+        "distance": jnp.sqrt(jnp.max(squared)) / root,
+        "flip_reach": seen.reach,
     }
     if state.before is not None:
         previous, earlier = state.before
-        now, then = preactivation >= 0, previous >= 0
+
+        def with_flips(_):
+            cross = kernel * pattern_overlap(now, state.pattern, dtype)
+            forward = jnp.maximum(preactivation, 0) - jnp.where(state.pattern, preactivation, 0)
+            backward = jnp.maximum(previous, 0) - jnp.where(now, previous, 0)
+            terms = (jnp.dot(term, start.signs, precision=HIGHEST) for term in (forward, backward))
+            return cross, *terms
+
+        def without(_):
+            return seen.gram, jnp.zeros_like(residual), jnp.zeros_like(residual)
+
+        cross, forward, backward = jax.lax.cond(changed, with_flips, without, None)
         recorded["recursion"] = {
-            "gram_residual": jnp.dot(kernel * pattern_overlap(now, now, dtype), residual, precision=HIGHEST),
-            "cross_gram_residual": jnp.dot(
-                kernel * pattern_overlap(now, then, dtype), earlier, precision=HIGHEST
-            ),
-            "forward": jnp.dot(
-                jnp.maximum(preactivation, 0) - jnp.where(then, preactivation, 0), start.signs, precision=HIGHEST
-            ),
-            "backward": jnp.dot(
-                jnp.maximum(previous, 0) - jnp.where(now, previous, 0), start.signs, precision=HIGHEST
-            ),
+            "gram_residual": jnp.dot(seen.gram, residual, precision=HIGHEST),
+            "cross_gram_residual": jnp.dot(cross, earlier, precision=HIGHEST),
+            "forward": forward,
+            "backward": backward,
         }
-    return residual, recorded
+    return residual, now, seen, recorded
 
 
 def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: State):
@@ -189,14 +222,16 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
 
     def one_step(state: State, _):
         change, squared = engine.response(operator, state.movement)
-        preactivation = start.preactivation - start.signs * change
-        residual, recorded = _observe(shape, problem, kernel, start, state, preactivation, squared)
+        preactivation = start.preactivation - start.signs[None, :] * change
+        residual, pattern, seen, recorded = _observe(shape, problem, kernel, start, state, preactivation, squared)
         forcing = engine.drive(operator, _masked(preactivation, residual))
         following = State(
             movement=state.movement + state.speed + push * forcing,
             speed=beta * state.speed + lift * forcing,
-            reach=state.reach + state.reach_speed + push * jnp.abs(residual),
-            reach_speed=beta * state.reach_speed + jnp.abs(lift) * jnp.abs(residual),
+            majorant=state.majorant + state.majorant_speed + push * jnp.abs(residual),
+            majorant_speed=beta * state.majorant_speed + jnp.abs(lift) * jnp.abs(residual),
+            pattern=pattern,
+            seen=seen,
             before=None if state.before is None else (preactivation, residual),
             step=state.step + 1,
         )

@@ -6,7 +6,7 @@ inverse of K, which is ill-conditioned for near-parallel inputs.
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.engine import Engine, column_sums
 from nag_ntk.precision import HIGHEST
 
 
@@ -21,7 +21,7 @@ def _drive(_, masked_residual):
 def _response(kernel, coefficients):
     product = jnp.dot(kernel, coefficients, precision=HIGHEST)
     # K is positive semidefinite; rounding may leave a square a hair below zero
-    return product, jnp.maximum(jnp.sum(coefficients * product, axis=0), 0)
+    return product, jnp.maximum(column_sums(coefficients * product), 0)
 
 
 PREACTIVATIONS = Engine(

@@ -5,7 +5,7 @@ The state is the movement, not the weight, so that small steps are not rounded a
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.engine import Engine, column_sums
 from nag_ntk.precision import HIGHEST
 
 
@@ -18,7 +18,7 @@ def _drive(coordinates, masked_residual):
 
 
 def _response(coordinates, movement):
-    return jnp.dot(coordinates, movement, precision=HIGHEST), jnp.sum(movement * movement, axis=0)
+    return jnp.dot(coordinates, movement, precision=HIGHEST), column_sums(movement * movement)
 
 
 WEIGHTS = Engine(
