@@ -17,8 +17,8 @@ def _real(name: str, values) -> tuple[np.ndarray, float]:
     """Values as float64 and the unit roundoff of what came."""
     try:
         array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{name} must be a rectangular array: {error}") from None
+    except ValueError:
+        raise InputError(f"{name} must be a rectangular array; give every row the same length") from None
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} must hold real numbers, got dtype {array.dtype}; convert them first")
     roundoff = float(np.finfo(array.dtype).eps) / 2 if array.dtype.kind == "f" else 2.0**-53

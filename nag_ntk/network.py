@@ -47,7 +47,7 @@ def checked(network: Network) -> Network:
     return Network(weights, signs)
 
 
-def seed_key(base: int, seed):
+def seed_key(base, seed):
     """The key of one seed: the seed number folded into the study's base key."""
     return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
 

@@ -54,7 +54,7 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
         >>> float(flip_fraction(np.array([[True, False]]), np.array([[True, True]])))
         0.5
     """
-    return jnp.mean(jnp.asarray(pattern) != jnp.asarray(reference))
+    return jnp.mean(jnp.asarray(pattern) != jnp.asarray(reference), dtype=float)
 
 
 def near_boundary_count(

@@ -5,6 +5,7 @@ The only module of nag_ntk that reads files, and only when a function of it is c
 
 import math
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,8 @@ def from_npz(path: str | Path, inputs: str = "inputs", targets: str = "targets",
     if not source.is_file():
         raise InputError(f"no dataset file at {source}")
     try:
-        with np.load(source, allow_pickle=False) as archive:
+        # a file of our own: NumPy leaves its own open when the archive is broken
+        with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names = list(getattr(archive, "files", []))
             missing = [name for name in (inputs, targets) if name not in names]
             if missing:
@@ -165,6 +167,6 @@ def from_npz(path: str | Path, inputs: str = "inputs", targets: str = "targets",
             rows, labels = archive[inputs], archive[targets]
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{source} is no readable .npz file: {error}") from None
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
+        raise InputError(f"{source} is no readable .npz file of plain arrays; write it with numpy.savez") from None
     return Dataset(rows, labels, normalise=normalise, name=source.stem)

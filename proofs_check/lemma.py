@@ -127,7 +127,7 @@ class NotApplicable:
 
 
 Evidence = Trials | Law | Proof | NotApplicable
-Check = Callable[[Run], Evidence]
+Check = Callable[[Run], Evidence | Mapping[str, Evidence]]
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,13 @@ class Lemma:
         source: authors, year, arXiv id; or "derived".
         provenance: "derived", "form of" or "recalled" (source not re-read).
         decision: how the verdict is reached, in a sentence or two.
-        check: Run -> Evidence.
+        check: Run -> Evidence, or a mapping of part names to Evidence for a claim in several parts.
         controls: false variants, at least two.
         method: the method that it speaks of, or None for all; a run without it is skipped.
         trains: whether it needs a run of at least one step.
         records_recursion: whether it needs the simulation to record the terms of the residual recursion.
         once: whether it does not depend on the run, so that a study checks it once.
+        radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
     """
 
     id: str
@@ -182,3 +183,4 @@ class Lemma:
     trains: bool = False
     records_recursion: bool = False
     once: bool = False
+    radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()

@@ -1,0 +1,181 @@
+"""Validation of a study's values: every problem collected, in plain words, at its place in the file.
+
+Between ``yaml_source``, which says what stands where, and ``config_models``, which says what may stand there.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from .config_models import EXPECTED, DataSpec, MethodSpec, RunFields, RunSpec, Study, StudyFields, field_names
+from .yaml_source import KeyPath, Problem, Source, one_line, path_text, preview
+
+_DATA_MODELS = {get_args(m.model_fields["source"].annotation)[0]: m for m in get_args(get_args(DataSpec)[0])}
+
+
+class StudyCheck:
+    """Resolves one study and collects its problems on the way.
+
+    Args:
+        source: the values and where they stand.
+        base: folder that paths in the study are relative to.
+    """
+
+    def __init__(self, source: Source, base: Path):
+        self.source, self.base = source, base
+        self.found: dict[tuple[KeyPath, str], None] = {}  # a set that keeps its order: runs share errors
+
+    def study(self, default_name: str, known_lemmas: Sequence[str]) -> Study | None:
+        """The study, or None if it has problems; then ``all_problems`` tells them."""
+        data = self.source.value
+        if not isinstance(data, dict):
+            return None
+        head = {key: data[key] for key in field_names(StudyFields) if key in data}
+        shared = {key: data[key] for key in field_names(RunFields) if key in data}
+        self._unknown_keys(data, (), (*field_names(StudyFields), *field_names(RunFields), "runs"))
+        fields = self._record(StudyFields, {"name": default_name, **head}, lambda first: ())
+        self._lemmas(head.get("lemmas"), known_lemmas)
+        if "runs" not in data:
+            name = default_name if fields is None else fields.name
+            runs = [self._record(RunSpec, {**shared, "name": name}, lambda first: ())]
+        else:
+            self._record(RunFields, shared, lambda first: (), partial=True)  # also what every run overrides
+            runs = [self._run(name, overrides, shared) for name, overrides in self._overrides(data["runs"])]
+        resolved = tuple(run for run in runs if run is not None)
+        if fields is None or self.found or self.source.problems:
+            return None
+        return Study(**dict(fields), runs=resolved)
+
+    def _overrides(self, runs: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        if not isinstance(runs, dict) or not runs:
+            got = "an empty mapping" if runs == {} else preview(runs)
+            self._add(("runs",), f"expected a mapping from names of runs to what they change, got {got}")
+            return
+        for name, changes in runs.items():
+            if isinstance(changes, dict) or changes is None:
+                yield name, changes or {}
+            else:
+                message = f"expected a mapping of what the run changes, got {preview(changes)}"
+                self._add(("runs", name), message)
+
+    def _run(self, name: str, overrides: dict[str, Any], shared: dict[str, Any]) -> RunSpec | None:
+        self._unknown_keys(overrides, ("runs", name), field_names(RunFields))
+        own = {key: overrides[key] for key in field_names(RunFields) if key in overrides}
+        inherited = shared.keys() - own.keys()
+        merged = {**shared, **own, "name": name}
+        return self._record(RunSpec, merged, lambda first: () if first in inherited else ("runs", name))
+
+    def _unknown_keys(self, data: Mapping[str, Any], at: KeyPath, known: Sequence[str]) -> None:
+        for key in data:
+            if key in known:
+                continue
+            if at and key in field_names(StudyFields):
+                self._add((*at, key), "belongs at the top level of the file, not in a run")
+            else:
+                self._add((*at, key), _unknown(key, known))
+
+    def _lemmas(self, listed: Any, known: Sequence[str]) -> None:
+        for index, lemma in enumerate(listed if isinstance(listed, list) and known else ()):
+            if isinstance(lemma, str) and lemma and lemma not in known:
+                hint = did_you_mean(lemma, known) or "nag-ntk lemmas lists them"
+                self._add(("lemmas", index), f"no lemma is called {preview(lemma)}; {hint}")
+
+    def _record(
+        self,
+        model: Any,
+        values: dict[str, Any],
+        prefix: Callable[[str | int], KeyPath],
+        *,
+        partial: bool = False,
+    ) -> Any:
+        """Validates values as a record; None if that fails.
+
+        ``prefix`` says under which path a field of the record stands; ``partial`` forgives missing fields.
+        """
+        try:
+            return model.model_validate(values, context={"base": self.base})
+        except ValidationError as error:
+            for item in error.errors(include_url=False, include_context=True):
+                if not (partial and item["type"] == "missing" and len(item["loc"]) == 1):
+                    path, message = _explain(item, values)
+                    at = prefix(path[0])
+                    # A run's own name is its key under ``runs``, not a key within it.
+                    self._add(at if at and path == ("name",) else (*at, *path), message)
+            return None
+
+    def _add(self, path: KeyPath, message: str) -> None:
+        self.found[path, message] = None
+
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Problems of the YAML and of its values, in the order of the file, those without a line last."""
+        opaque = self.source.opaque
+        kept = [(p, m) for p, m in self.found if not any(p[:k] in opaque for k in range(len(p) + 1))]
+        problems = [Problem(self.source.line(path), path_text(path), message) for path, message in kept]
+        everything = [*self.source.problems, *problems]
+        return tuple(sorted(everything, key=lambda p: (p.line is None, p.line or 0)))
+
+
+def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
+    """Path in the file and plain words for one error of pydantic's."""
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    path, known = _file_path(error["loc"], values)
+    if kind == EXPECTED:
+        return path, f"expected {context['phrase']}, got {preview(value)}"
+    if kind == "extra_forbidden":
+        return path, _unknown(str(path[-1]), known)
+    if kind == "missing":
+        return path, "required, but missing"
+    if path == ("lemmas",) and kind == "literal_error":
+        hint = f"; {guess}" if (guess := did_you_mean(value, ["all"])) else ""
+        return path, f"expected the word all or a list of lemma ids, got {preview(value)}{hint}"
+    if kind == "literal_error":
+        return path, _one_of(value, re.findall(r"'([^']*)'", context["expected"]))
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        if not isinstance(value, dict) or "source" not in value:
+            return (*path, "source"), f"required, but missing; choose one of {', '.join(_DATA_MODELS)}"
+        return (*path, "source"), _one_of(value["source"], list(_DATA_MODELS))
+    if kind == "tuple_type":
+        hint = f'; write ["{one_line(value)}"]' if isinstance(value, str) else ""
+        return path, f"expected a list, got {preview(value)}{hint}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        what = "a method's name or a mapping" if path[0] == "methods" else "a mapping"
+        return path, f"expected {what}, got {preview(value)}"
+    return path, one_line(error["msg"], 300)
+
+
+def _file_path(location: KeyPath, values: dict[str, Any]) -> tuple[KeyPath, Sequence[str]]:
+    """Undoes what validation adds to a path (tags of unions); also the keys known at the place."""
+    first, rest = location[0], location[1:]
+    if first == "dataset" and rest:
+        return (first, *rest[1:]), field_names(_DATA_MODELS[str(rest[0])])
+    if first == "lemmas":
+        return (first, *rest[1:]), ()
+    if first == "methods" and rest and isinstance(values["methods"][rest[0]], str):
+        return (first, rest[0]), ()
+    return location, field_names(MethodSpec)
+
+
+def _unknown(key: str, known: Sequence[str]) -> str:
+    return f"unknown key; {did_you_mean(key, known) or 'known: ' + ', '.join(known)}"
+
+
+def _one_of(value: object, choices: Sequence[str]) -> str:
+    hint = f"; {guess}" if (guess := did_you_mean(value, choices)) else ""
+    return f"expected {'one of ' if len(choices) > 1 else ''}{', '.join(choices)}, got {preview(value)}{hint}"
+
+
+def did_you_mean(word: object, choices: Sequence[str]) -> str:
+    """A question naming the nearest of the choices; empty if none is near.
+
+    Example:
+        >>> did_you_mean("Heavy ball", ["nesterov", "heavy_ball"])
+        'did you mean "heavy_ball"?'
+    """
+    if not isinstance(word, str):
+        return ""
+    close = difflib.get_close_matches(word[:100].lower().replace(" ", "_"), choices, n=1)
+    return f'did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,253 @@
+"""What a study is, once read: frozen records whose types carry the ranges and their plain words.
+
+Every leaf type says in English what it expects, so that ``config`` never has to translate pydantic's own
+messages for it. The JSON schema comes from the same types.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+EXPECTED = "expected"  # the error code of a leaf; its message is the phrase below
+
+
+def _expected(phrase: str) -> WrapValidator:
+    def wrap(value: Any, handler: Any) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError(EXPECTED, "{phrase}", {"phrase": phrase}) from None
+
+    return WrapValidator(wrap)
+
+
+Count = Annotated[int, Field(ge=1), _expected("a whole number, 1 or more")]
+Natural = Annotated[int, Field(ge=0), _expected("a whole number, 0 or more")]
+# JAX's keys are made from 64-bit integers.
+Key = Annotated[int, Field(ge=0, lt=2**63), _expected("a whole number from 0 to 2^63 - 1")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _expected("a finite number above 0")]
+Momentum = Annotated[float, Field(ge=0, lt=1), _expected("a number from 0 to below 1")]
+Share = Annotated[float, Field(gt=0, lt=1), _expected("a number between 0 and 1, both excluded")]
+Angle = Annotated[
+    float, Field(gt=0, le=math.pi / 2), _expected("an angle in radians, above 0 and at most pi/2")
+]
+Flag = Annotated[bool, _expected("true or false")]
+Text = Annotated[str, _expected("text")]
+NonEmpty = Annotated[str, Field(min_length=1), _expected("text that is not empty")]
+Slug = Annotated[
+    str,
+    Field(pattern="^[a-z0-9_-]+$", max_length=100),
+    _expected("a name of small letters, digits, _ and - (at most 100)"),
+]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class DigitsData(Record):
+    """Handwritten digits, bundled with scikit-learn: 8 x 8 pixels, rows scaled to length 1."""
+
+    source: Literal["digits"]
+    samples: Count
+    """How many images."""
+    labels: Literal["parity", "centred", "random"] = "parity"
+    """The targets: +1 for odd and -1 for even digits, the centred digit, or random signs."""
+    offset: Natural = 0
+    """How many images to skip first."""
+
+
+class SphereData(Record):
+    """Points drawn uniformly from the unit sphere."""
+
+    source: Literal["sphere"]
+    samples: Count
+    dimension: Count
+    key: Key = 0
+    """Number that seeds the draw of the data."""
+    labels: Literal["signs", "gaussian"] = "signs"
+
+
+class PairsData(Record):
+    """Pairs of unit vectors a given angle apart: small angles make the least eigenvalue small."""
+
+    source: Literal["pairs"]
+    pairs: Count
+    angle: Angle
+    """Angle within a pair, in radians."""
+    dimension: Count
+    key: Key = 0
+    """Number that seeds the draw of the data."""
+    labels: Literal["signs", "gaussian", "paired"] = "signs"
+
+
+def _beside_the_file(path: str, info: ValidationInfo) -> str:
+    base = (info.context or {}).get("base")
+    return path if base is None else os.path.abspath(os.path.join(base, path))
+
+
+class NpzData(Record):
+    """Arrays of the user's own, in a file of numpy.savez."""
+
+    source: Literal["npz"]
+    path: Annotated[NonEmpty, AfterValidator(_beside_the_file)]
+    """The file, relative to the YAML file."""
+    inputs: NonEmpty = "inputs"
+    """Name of the (n, d) array of inputs."""
+    targets: NonEmpty = "targets"
+    """Name of the (n,) array of targets."""
+    normalise: Flag = False
+    """Whether to scale the inputs to length 1; otherwise other lengths are refused."""
+
+
+DataSpec = Annotated[DigitsData | SphereData | PairsData | NpzData, Field(discriminator="source")]
+
+MethodName = Literal["gradient_descent", "heavy_ball", "nesterov"]
+
+
+class MethodSpec(Record):
+    """A method: its name alone for the theorem's tuning, or with numbers of one's own.
+
+    Example:
+        >>> MethodSpec(name="nesterov").label, MethodSpec(name="heavy_ball", eta=0.1, beta=0.5).label
+        ('nesterov', 'heavy_ball(eta=0.1, beta=0.5)')
+    """
+
+    name: MethodName
+    eta: Positive | None = None
+    """Step size; absent: the theorem's."""
+    beta: Momentum | None = None
+    """Momentum; only beside eta, and never for gradient descent."""
+    scale: Positive | None = None
+    """Factor on the theorem's step size; only without eta."""
+
+    @property
+    def label(self) -> str:
+        """The method as tables and figures call it; unique within a run."""
+        numbers = {"eta": self.eta, "beta": self.beta, "scale": self.scale}
+        given = ", ".join(f"{name}={value!r}" for name, value in numbers.items() if value is not None)
+        return f"{self.name}({given})" if given else self.name
+
+    @model_validator(mode="after")
+    def _numbers_belong_together(self) -> "MethodSpec":
+        wrong = []
+        if self.name == "gradient_descent" and self.beta is not None:
+            wrong.append("gradient_descent has no momentum; remove beta")
+        elif self.eta is None and self.beta is not None:
+            wrong.append("beta needs eta beside it; without eta the theorem chooses both")
+        elif self.eta is not None and self.beta is None and self.name != "gradient_descent":
+            wrong.append(f"{self.name} with eta needs beta too")
+        if self.eta is not None and self.scale is not None:
+            wrong.append("scale multiplies the theorem's step size, so it excludes eta; keep one of them")
+        if wrong:
+            raise PydanticCustomError("method", "{reason}", {"reason": "; ".join(wrong)})
+        return self
+
+
+def _by_name(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _some_and_no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    # Not min_length: pydantic counts the valid items only and would blame the list for its first bad item.
+    if not items:
+        raise PydanticCustomError(EXPECTED, "{phrase}", {"phrase": "a list of at least one"})
+    labels = [getattr(item, "label", item) for item in items]
+    repeated = next((label for label in labels if labels.count(label) > 1), None)
+    if repeated is not None:
+        raise PydanticCustomError("repeated", "{label} is listed twice", {"label": repeated})
+    return items
+
+
+_LISTED = (Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_some_and_no_repeats))
+Method = Annotated[MethodSpec, BeforeValidator(_by_name, json_schema_input_type=MethodName | MethodSpec)]
+Methods = Annotated[tuple[Method, ...], *_LISTED]
+LemmaIds = Annotated[tuple[NonEmpty, ...], *_LISTED]
+Lemmas = Annotated[
+    Annotated[Literal["all"], Tag("all")] | Annotated[LemmaIds, Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "all"),
+]
+
+
+class RunFields(Record):
+    """What a run needs; at the top level of the file these are shared by all its runs."""
+
+    dataset: DataSpec
+    """The data."""
+    methods: Methods
+    """The methods, run side by side from the same initial networks."""
+    width: Count
+    """Neurons m of the network."""
+    seeds: Count
+    """Independent initialisations."""
+    steps: Natural
+    """Training steps; 0 draws the networks and trains nothing."""
+    start: Literal["gradient", "extrapolated"] = "gradient"
+    """What came before step 0: the first step is a gradient step, or the textbook two-line Nesterov's."""
+    engine: Literal["auto", "weights", "preactivations"] = "auto"
+    """Which exact representation of the run to compute with."""
+    dtype: Literal["float64", "float32"] | None = None
+    """Floating-point type; absent: float64 wherever the device has it."""
+    key: Key = 0
+    """Base number that all seeds are derived from."""
+    chunk: Count | None = None
+    """Steps between two reports of progress."""
+
+
+class RunSpec(RunFields):
+    """One run with every field resolved."""
+
+    name: Slug
+    """Name of the run, unique in its study."""
+
+
+class StudyFields(Record):
+    """What a study says once, whatever its runs."""
+
+    name: Slug
+    """Name of the study; absent: the file's name."""
+    description: Text = ""
+    """One line for the report."""
+    level: Share = 1e-3
+    """Family-wise error level: how likely any wrong verdict of the whole study may be."""
+    delta: Share = 0.1
+    """Failure probability the lemmas are claimed for."""
+    lemmas: Lemmas = "all"
+    """The word all, or a list of lemma ids."""
+    memory_limit_gib: Positive | None = None
+    """Most memory to use, in GiB; absent: the runner decides."""
+    out: NonEmpty | None = None
+    """Folder for the results."""
+
+
+class Study(StudyFields):
+    """A study: its own fields and its runs, all resolved."""
+
+    runs: tuple[RunSpec, ...]
+
+    def run(self, name: str) -> RunSpec:
+        """The run of that name; KeyError if there is none."""
+        return {run.name: run for run in self.runs}[name]
+
+
+def field_names(model: type[BaseModel]) -> Sequence[str]:
+    """Names of a record's fields in their order."""
+    return tuple(model.model_fields)

@@ -1,0 +1,51 @@
+"""distance: no neuron moves further than the residuals met on the way allow."""
+
+import numpy as np
+
+from nag_ntk.precision import gamma
+from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
+
+
+def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = False) -> Trials:
+    trajectory = run.trajectory
+    norms = trajectory.residual_norm
+    eta, beta, gain = (np.array([m[f] for m in run.methods])[None, :, None] for f in (1, 2, 3))
+    sums = norms[..., :-1] if last else np.cumsum(norms[..., :-1], axis=-1)
+    path = np.concatenate([np.zeros_like(norms[..., :1]), sums], axis=-1)
+    inflow = (1 + 2 * gain) * path + gain * norms[..., :1]
+    scale = np.linalg.norm(run.data.kernel, 2) ** 0.5 / trajectory.width**power
+    bound = eta / ((1 - beta) if momentum else 1.0) * scale * inflow
+    # the recorded distance is the root of a sum with an absolute error of gamma (sum of coefficients)^2 / m
+    reach = trajectory.coefficient_bound.sum(-1)
+    terms = gamma(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1), trajectory.dtype)
+    bound = np.sqrt(bound**2 + 2 * terms * reach**2 / trajectory.width)
+    return Trials(
+        Inequality(
+            trajectory.distance,
+            bound,
+            ("seed", "method", "step"),
+            where=np.isfinite(bound) & (np.arange(trajectory.steps + 1) > 0),
+            labels={"method": tuple(m.name for m in run.methods)},
+        ),
+        0.0,
+        trajectory.seeds,
+    )
+
+
+DISTANCE = Lemma(
+    id="distance",
+    title="Distance from initialisation",
+    statement="max_r |w_r(t) - w_r(0)| <= (eta/(1-beta)) sqrt(|K|/m) [(1+2 gamma) sum_{s<t} |xi(s)| + gamma |xi(0)|].",
+    hypotheses="none: every step of every run.",
+    kind="every run",
+    source="derived",
+    provenance="derived",
+    decision="The recorded distance against the bound at every step of every run; one violation beyond rounding refutes.",
+    check=_bound,
+    controls=(
+        Control("width", "1/m in place of 1/sqrt m", lambda run: _bound(run, power=1.0)),
+        Control("last", "only the last residual, |xi(t-1)|, in place of the sum", lambda run: _bound(run, last=True)),
+        Control("no-momentum", "without the factor 1/(1 - beta)", lambda run: _bound(run, momentum=False)),
+    ),
+    trains=True,
+)

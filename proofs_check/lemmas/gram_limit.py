@@ -1,0 +1,59 @@
+"""gram-limit: the closed form of H_inf is the expectation of the finite Gram matrix, pair by pair."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from proofs_check import statistics
+from proofs_check.lemma import Control, Law, Lemma, NotApplicable, Run
+
+RESOLUTION = 0.01  # of a probability: 131,072 neurons pin every pair of 20 samples down to about 0.007
+_LEAST_INNER_PRODUCT = 1e-6  # below it H_ij does not tell the count of common active neurons
+
+
+def _law(run: Run, claimed: Callable[[np.ndarray], np.ndarray]) -> Law | NotApplicable:
+    trajectory, kernel = run.trajectory, run.data.kernel
+    rows, columns = np.triu_indices(run.data.size)
+    inner = kernel[rows, columns]
+    keep = np.abs(inner) > _LEAST_INNER_PRODUCT
+    rows, columns, inner = rows[keep], columns[keep], inner[keep]
+    neurons = trajectory.width * len(trajectory.seeds)
+    if not len(rows):
+        return NotApplicable("all inputs are orthogonal, so H_inf is I/2 by definition")
+    shares = trajectory.initial_gram[:, rows, columns] / inner
+    counts = np.rint(shares * trajectory.width).sum(axis=0).astype(np.int64)
+    probability = np.clip(claimed(run.data.gram_limit[rows, columns] / inner), 0, 1)
+    deviation = counts / neurons - probability
+    worst = int(np.argmax(np.abs(deviation)))
+
+    def interval(level: float) -> tuple[float, float]:
+        low, high = statistics.binomial_interval(counts, neurons, level / len(counts))
+        return float((low - probability).min()), float((high - probability).max())
+
+    return Law(
+        p_value=float(statistics.bonferroni(statistics.two_sided_binomial_p(counts, neurons, probability))),
+        interval=interval,
+        resolution=RESOLUTION,
+        deviation=float(deviation[worst]),
+        trials=neurons,
+        witness={"samples": [int(rows[worst]), int(columns[worst])]},
+        note=f"{len(counts)} pairs, {neurons} neurons",
+    )
+
+
+GRAM_LIMIT = Lemma(
+    id="gram-limit",
+    title="Gram matrix of infinite width",
+    statement="H_inf_ij = x_i.x_j (pi - theta_ij)/(2 pi) equals E_w[x_i.x_j 1{w.x_i >= 0, w.x_j >= 0}].",
+    hypotheses="inputs of unit norm, w ~ N(0, I).",
+    kind="identity",
+    source="Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",
+    provenance="derived",
+    decision="The neurons active on both samples of a pair are Binomial(m seeds, (pi - theta)/(2 pi)); an exact test per "
+    "pair, Bonferroni over pairs. SUPPORTED when every exact interval lies within 0.01 of the claim.",
+    check=lambda run: _law(run, lambda p: p),
+    controls=(
+        Control("no-half", "(pi - theta)/pi in place of (pi - theta)/(2 pi)", lambda run: _law(run, lambda p: 2 * p)),
+        Control("theta", "theta in place of pi - theta", lambda run: _law(run, lambda p: 0.5 - p)),
+    ),
+)

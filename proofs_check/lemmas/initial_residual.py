@@ -1,0 +1,56 @@
+"""initial-residual: the second moment of the residual at initialisation, and its tail by Markov."""
+
+import numpy as np
+
+from proofs_check import statistics
+from proofs_check.lemma import Control, Evidence, Inequality, Law, Lemma, Run, Trials
+
+_RESOLUTION = 0.05  # relative to n/2: the moment enters the widths only through a factor
+
+
+def _moment(run: Run, network: float) -> Law:
+    """E|f(X)|^2 = n/2, with the mean over the signs a taken exactly: E[|f|^2 | W] = sum_i mean_r relu(w_r.x_i)^2."""
+    values = run.trajectory.mean_square.sum(axis=1)
+    target = float(run.data.targets @ run.data.targets)
+
+    def interval(level: float) -> tuple[float, float]:
+        low, high = statistics.mean_interval(values, level)
+        return float(low - network), float(high - network)
+
+    return Law(
+        p_value=float(statistics.mean_p_value(values, network)),
+        interval=interval,
+        resolution=_RESOLUTION * run.data.size / 2,
+        deviation=float(values.mean() - network),
+        trials=len(values),
+        witness={"claimed": network + target, "estimated": float(values.mean()) + target},
+        note="Student's t over seeds, each an average over neurons",
+    )
+
+
+def _tail(run: Run, scale: float) -> Trials:
+    square = run.trajectory.residual_norm[:, 0, 0] ** 2
+    moment = run.data.size / 2 + float(run.data.targets @ run.data.targets)
+    return Trials(Inequality(square, np.full_like(square, scale * moment)), run.delta, run.trajectory.seeds)
+
+
+def _check(run: Run) -> dict[str, Evidence]:
+    return {"moment": _moment(run, run.data.size / 2), "tail": _tail(run, 1 / run.delta)}
+
+
+INITIAL_RESIDUAL = Lemma(
+    id="initial-residual",
+    title="Residual at initialisation",
+    statement="E|xi(0)|^2 = n/2 + |y|^2 (moment); |xi(0)|^2 <= (n/2 + |y|^2)/delta with probability >= 1 - delta (tail).",
+    hypotheses="|x_i| = 1, w_r(0) ~ N(0, I), a_r fair signs, all independent.",
+    kind="probability",
+    source="derived; the tail by Markov",
+    provenance="derived",
+    decision="Moment: Student's t over seeds, SUPPORTED when the interval lies within 5 % of n/2. Tail: exact binomial "
+    "limit against delta.",
+    check=_check,
+    controls=(
+        Control("doubled", "E|xi(0)|^2 = n + |y|^2", lambda run: _moment(run, float(run.data.size))),
+        Control("no-markov", "|xi(0)|^2 <= (n/2 + |y|^2)/2 with probability >= 1 - delta", lambda run: _tail(run, 0.5)),
+    ),
+)

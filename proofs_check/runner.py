@@ -1,0 +1,128 @@
+"""Run a study: simulate each configuration once, feed every lemma from it, decide all verdicts together."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nag_ntk import Dataset, InputError, Method, digits, from_npz, near_parallel_pairs, simulate, sphere, theorem_tuning
+from nag_ntk.method import METHODS
+from proofs_check.config import RunSpec, Study
+from proofs_check.lemma import Check as Checker
+from proofs_check.lemma import Control, Evidence, Lemma, Run
+from proofs_check.lemmas import CATALOGUE
+from proofs_check.verdict import Check, Finding, decide
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study: the findings, the runs behind them, and "lemma @ run" pairs that do not apply."""
+
+    study: Study
+    findings: tuple[Finding, ...]
+    runs: tuple[Run, ...]
+    skipped: tuple[str, ...]
+
+
+def build_dataset(spec: Any) -> Dataset:
+    """The dataset that a config describes."""
+    if spec.source == "digits":
+        return digits(spec.samples, spec.labels, spec.offset)
+    if spec.source == "sphere":
+        return sphere(spec.samples, spec.dimension, spec.key, spec.labels)
+    if spec.source == "pairs":
+        return near_parallel_pairs(spec.pairs, spec.angle, spec.dimension, spec.key, spec.labels)
+    return from_npz(spec.path, spec.inputs, spec.targets, spec.normalise)
+
+
+def build_method(spec: Any, data: Dataset) -> Method:
+    """The method that a config describes; without a step size, the theorem's tuning."""
+    if spec.eta is None:
+        return theorem_tuning(spec.name, data, spec.scale or 1.0)
+    momentum = () if spec.name == "gradient_descent" else (spec.beta,)
+    return METHODS[spec.name](spec.eta, *momentum)
+
+
+def execute(
+    spec: RunSpec, lemmas: Sequence[Lemma], delta: float, *, progress: Progress | None = None,
+    memory_limit_gib: float | None = None,
+) -> Run:  # fmt: skip
+    """Simulate one configuration, recording what the lemmas need."""
+    data = build_dataset(spec.dataset)
+    methods = tuple(build_method(m, data) for m in spec.methods)
+    radii = sorted({r for lemma in lemmas for r in lemma.radii(data.size, spec.width, delta)})
+    trajectory = simulate(
+        data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
+        key=spec.key, chunk=spec.chunk, radii=radii,
+        recursion=spec.steps > 0 and any(lemma.records_recursion for lemma in lemmas),
+        memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
+        progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
+    )  # fmt: skip
+    return Run(spec.name, data, methods, trajectory, delta)
+
+
+def applies(lemma: Lemma, run: Run) -> bool:
+    """Whether a run has what the lemma speaks of: its method, and at least one step if it is about training."""
+    trained = run.trajectory.steps > 0
+    return (lemma.method is None or run.index(lemma.method) is not None) and (trained or not lemma.trains)
+
+
+def examine(name: str, check: Checker, run: Run, where: str) -> list[Check]:
+    """Evidence of one check on one run, a row per part; what it raises becomes an ERROR, not a crash."""
+    begun = time.perf_counter()
+    parts: Mapping[str, Evidence | Exception]
+    try:
+        evidence = check(run)
+        parts = evidence if isinstance(evidence, Mapping) else {"": evidence}
+    except Exception as error:
+        parts = {"": error}
+    spent = time.perf_counter() - begun
+    return [Check(f"{name}/{part}" if part else name, where, found, spent) for part, found in parts.items()]
+
+
+def verify(
+    study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None
+) -> StudyResult:
+    """Check the lemmas of a study.
+
+    Args:
+        study: from proofs_check.config.load_study.
+        select: ids of lemmas; empty for those that the study names.
+        seeds: replaces the study's number of seeds.
+        progress: called with (run name, done, total) between chunks of steps.
+
+    Returns:
+        A StudyResult; verdicts hold at the family-wise level of the whole study.
+
+    Raises:
+        InputError: for unknown lemma ids or a configuration that cannot run.
+    """
+    known = {lemma.id: lemma for lemma in CATALOGUE}
+    wanted = tuple(select) or (tuple(known) if study.lemmas == "all" else tuple(study.lemmas))
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
+    lemmas = [lemma for lemma in CATALOGUE if lemma.id in wanted]
+    checks: list[Check] = []
+    runs: list[Run] = []
+    skipped: list[str] = []
+    for spec in study.runs:
+        chosen = spec if seeds is None else spec.model_copy(update={"seeds": seeds})
+        run = execute(chosen, lemmas, study.delta, progress=progress, memory_limit_gib=study.memory_limit_gib)
+        for lemma in lemmas:
+            if not applies(lemma, run):
+                skipped.append(f"{lemma.id} @ {run.name}")
+            elif not lemma.once:
+                checks += examine(lemma.id, lemma.check, run, run.name)
+            elif not runs:
+                checks += examine(lemma.id, lemma.check, run, "every kappa")
+        # the terms of the recursion are many times larger than all else and have been used
+        runs.append(replace(run, trajectory=replace(run.trajectory, recursion=None)))
+    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped))
+
+
+def refute(control: Control, run: Run, level: float = 1e-3) -> tuple[Finding, ...]:
+    """The verdict on a false variant; it should be REFUTED."""
+    return decide(examine(control.id, control.check, run, run.name), level)

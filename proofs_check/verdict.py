@@ -1,0 +1,415 @@
+"""From evidence to verdicts: the only place where any verdict is made.
+
+All checks of a study are decided together, because they share one error level: Holm's procedure over all that
+refutes, and again over all that supports, each at the level of the study.
+"""
+
+import math
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import statistics
+from .lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
+
+UNIVERSAL_FAILURE = 0.1
+"""What sampling may support of a claim about every run: no number of seeds shows that a probability is 0, so
+the suite supports "a random initialisation violates it with probability at most 0.1" and says so."""
+
+
+class Verdict(StrEnum):
+    """What the evidence says about one lemma on one run."""
+
+    CERTIFIED = "CERTIFIED"
+    SUPPORTED = "SUPPORTED"
+    REFUTED = "REFUTED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    VACUOUS = "VACUOUS"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one lemma and one run, with the numbers behind it; None where a number has no meaning.
+
+    Attributes:
+        lemma: the lemma's id.
+        run: the run's name.
+        verdict: what was decided.
+        reason: a readable sentence or two, with the numbers.
+        observed: the worst entry; for a law the worst deviation.
+        bound: the bound there; for a law the resolution.
+        margin: (bound - observed) / |bound| there, negative for a violation.
+        trials: seeds in which anything was compared (all seeds when refuted); for a law its draws.
+        violations: seeds with at least one violated entry.
+        limit: confidence limit on the failure probability at `level`, the lower one when refuted, else the
+            upper one; for a law half the width of its interval.
+        level: the level of Holm's procedure that the decision was made at.
+        worst_seed: seed number of the worst entry.
+        witness: where the worst entry is, by name of axis; for a law also its interval.
+        seeds_needed: about how many seeds would decide, at the frequency seen so far.
+        wall_time: seconds that the check took.
+    """
+
+    lemma: str
+    run: str
+    verdict: Verdict
+    reason: str
+    observed: float | None = None
+    bound: float | None = None
+    margin: float | None = None
+    trials: int | None = None
+    violations: int | None = None
+    limit: float | None = None
+    level: float | None = None
+    worst_seed: int | None = None
+    witness: Mapping[str, Any] = field(default_factory=dict)
+    seeds_needed: int | None = None
+    wall_time: float = 0.0
+
+    def to_row(self) -> dict[str, Any]:
+        """Plain values that JSON can hold, in the order above; infinities as "inf", "-inf", NaN as None."""
+        return _plain(asdict(self))
+
+
+@dataclass
+class Check:
+    """What one lemma returned, or raised, on one run."""
+
+    lemma: str
+    run: str
+    evidence: Evidence | Exception
+    wall_time: float = 0.0
+
+
+def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
+    """One finding per check, in their order.
+
+    An exception is an ERROR, what does not apply VACUOUS, a proof decides itself. The rest form two families.
+    A claim is REFUTED when Holm rejects "the failure probability is at most the claimed one" (or the p-value
+    of a law), and SUPPORTED when Holm rejects "it is larger" (or when the interval of a law, at level / number
+    of such checks, lies within its resolution). One violation refutes a claim about every run.
+
+    Args:
+        checks: all checks of the study; the more there are, the more evidence each needs.
+        level: family-wise error level, in (0, 1): with probability at least 1 - level no true claim is
+            refuted, and with at least 1 - level no false one is supported.
+
+    Source:
+        Holm 1979; Clopper and Pearson 1934 (see ``statistics``).
+
+    Example:
+        >>> quiet = Trials(Inequality(np.zeros(64), 1.0), failure=0.1, seeds=tuple(range(64)))
+        >>> decide([Check("gram", "digits", quiet)], level=0.05)[0].reason
+        'no violation in 64 seeds; failure probability at most 0.0457 (confidence 1 - 0.05), claimed 0.1'
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"expected a level strictly between 0 and 1, got {level!r}")
+    parts = [_attempt(check, lambda check=check: _screen(check)) for check in checks]
+    share = level / max(1, sum(not isinstance(part, Finding) for part in parts))
+    for i, part in enumerate(parts):
+        if isinstance(part, Law):
+            parts[i] = _attempt(checks[i], lambda law=part, check=checks[i]: _LawClaim.of(check, law, share))
+    claims = {i: part for i, part in enumerate(parts) if not isinstance(part, Finding)}
+    supported = _holm({i: claim.support for i, claim in claims.items()}, level)
+    refuted = _holm({i: claim.excess for i, claim in claims.items() if claim.excess is not None}, level)
+    for i, claim in claims.items():
+        parts[i] = claim.finding(refuted.get(i), supported[i])
+    return tuple(
+        replace(part, wall_time=float(check.wall_time)) for part, check in zip(parts, checks, strict=True)
+    )
+
+
+def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
+    """1 if anything is REFUTED, else 3 for an ERROR, else if strict 4 for INCONCLUSIVE or VACUOUS, else 0.
+
+    A refutation comes before an error, because it stands whatever the failed check would have said.
+
+    Example:
+        >>> exit_code([Finding("gram", "a", Verdict.ERROR, ""), Finding("gram", "b", Verdict.REFUTED, "")])
+        1
+    """
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.REFUTED in verdicts:
+        return 1
+    if Verdict.ERROR in verdicts:
+        return 3
+    return 4 if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.VACUOUS} else 0
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What Holm's procedure says of one p-value, and the level that it was compared at."""
+
+    rejected: bool
+    level: float
+
+
+def _holm(p_values: Mapping[int, float], level: float) -> dict[int, _Decision]:
+    rejected, levels = statistics.holm(list(p_values.values()), level)
+    return {i: _Decision(bool(r), float(a)) for i, r, a in zip(p_values, rejected, levels, strict=True)}
+
+
+@dataclass(frozen=True)
+class _TrialsClaim:
+    """An inequality after comparison: seeds with an entry to compare, and those with a violated one."""
+
+    check: Check
+    evidence: Trials
+    trials: int
+    violations: int
+    worst: Mapping[str, Any]
+
+    @property
+    def claimed(self) -> float:
+        return self.evidence.failure or UNIVERSAL_FAILURE
+
+    @property
+    def excess(self) -> float | None:
+        """p-value against the claim, None for a claim about every run.
+
+        All seeds count here and only compared ones in `support`: a seed without a comparison cannot violate,
+        but shows nothing either, so both sides are conservative.
+        """
+        if not self.evidence.failure:
+            return None
+        return float(statistics.excess_p_value(self.violations, len(self.evidence.seeds), self.claimed))
+
+    @property
+    def support(self) -> float:
+        if not self.evidence.failure and self.violations:
+            return 1.0
+        return float(statistics.support_p_value(self.violations, self.trials, self.claimed))
+
+    def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
+        x, n, everyone = self.violations, self.trials, len(self.evidence.seeds)
+        universal = refuted is None
+        facts = dict(self.worst, violations=x)
+        if universal and x:
+            reason = (
+                f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate what is claimed of every run"
+            )
+            return self._make(Verdict.REFUTED, reason, **facts, trials=everyone)
+        if refuted is not None and refuted.rejected:
+            limit = float(statistics.binomial_lower(x, everyone, refuted.level))
+            reason = (
+                f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate it; failure probability at "
+                f"least {limit:.3g} (confidence 1 - {refuted.level:.2g}), claimed {self.claimed:.3g}"
+            )
+            return self._make(
+                Verdict.REFUTED, reason, **facts, trials=everyone, limit=limit, level=refuted.level
+            )
+        limit = float(statistics.binomial_upper(x, n, supported.level))
+        facts.update(trials=n, limit=limit, level=supported.level)
+        seen = f"{x or 'no'} violation{'s' if x > 1 else ''} in {n} seeds"
+        if n < everyone:
+            seen += f" ({everyone - n} more had nothing to compare)"
+        claim = f"claimed {self.claimed:.3g}"
+        if universal:
+            claim = f"claimed of every run, of which sampling can only support at most {self.claimed:.3g}"
+        reason = (
+            f"{seen}; failure probability at most {limit:.3g} (confidence 1 - {supported.level:.2g}), {claim}"
+        )
+        if supported.rejected:
+            return self._make(Verdict.SUPPORTED, reason, **facts)
+        needed = statistics.trials_to_decide(x, n, self.claimed, supported.level)
+        outcome = "support"
+        if needed is None and refuted is not None:
+            needed = statistics.trials_to_refute(x, everyone, self.claimed, refuted.level)
+            outcome = "refute"
+        if needed is None:
+            reason += "; no affordable number of seeds decides at this frequency"
+        else:
+            reason += f"; {needed} seeds would {outcome} it at this frequency"
+        return self._make(Verdict.INCONCLUSIVE, reason, **facts, seeds_needed=needed)
+
+    def _make(self, verdict: Verdict, reason: str, **facts: Any) -> Finding:
+        return Finding(self.check.lemma, self.check.run, verdict, _noted(reason, self.evidence.note), **facts)
+
+
+@dataclass(frozen=True)
+class _LawClaim:
+    """A law with its interval at the level that is this check's share of the family's."""
+
+    check: Check
+    evidence: Law
+    low: float
+    high: float
+    share: float
+
+    @classmethod
+    def of(cls, check: Check, law: Law, share: float) -> "_LawClaim":
+        low, high = map(float, law.interval(share)) if law.trials else (-math.inf, math.inf)
+        if not low <= high:
+            raise ValueError(f"expected an interval low <= high at level {share:.3g}, got ({low}, {high})")
+        return cls(check, law, low, high, share)
+
+    @property
+    def excess(self) -> float:
+        return float(self.evidence.p_value) if self.evidence.trials else 1.0
+
+    @property
+    def support(self) -> float:
+        """The share where the interval lies within the resolution: where a false law rarely gets."""
+        return self.share if max(-self.low, self.high) <= self.evidence.resolution else 1.0
+
+    def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
+        law, check = self.evidence, self.check
+        assert refuted is not None  # a law always has a p-value
+        half_width = (self.high - self.low) / 2
+        where = ", ".join(f"{axis} {label}" for axis, label in law.witness.items())
+        numbers = (
+            f"worst deviation {law.deviation:.3g}{f' at {where}' if where else ''} over {law.trials} draws; "
+            f"interval [{self.low:.3g}, {self.high:.3g}] (confidence 1 - {self.share:.2g})"
+        )
+        level = supported.level
+        if refuted.rejected:
+            verdict, level = Verdict.REFUTED, refuted.level
+            reason = f"p-value {self.excess:.2g} against the law, at level {level:.2g}; {numbers}"
+        elif supported.rejected:
+            verdict, reason = Verdict.SUPPORTED, f"{numbers} within the resolution {law.resolution:.3g}"
+        else:
+            verdict, reason = (
+                Verdict.INCONCLUSIVE,
+                f"{numbers} not within the resolution {law.resolution:.3g}",
+            )
+            room = law.resolution - abs(self.high + self.low) / 2
+            if math.isfinite(half_width) and room > 0:  # half widths fall as 1 / sqrt(draws)
+                needed = max(law.trials + 1, math.ceil(law.trials * (half_width / room) ** 2))
+                reason += f"; about {needed} draws would decide"
+        margin = (law.resolution - abs(law.deviation)) / law.resolution if law.resolution > 0 else None
+        return Finding(
+            check.lemma, check.run, verdict, _noted(reason, law.note),
+            observed=float(law.deviation), bound=float(law.resolution), margin=margin, trials=law.trials,
+            limit=half_width, level=level, witness={**law.witness, "interval": [self.low, self.high]},
+            worst_seed=law.witness.get("seed"),
+        )  # fmt: skip
+
+
+def _attempt(check: Check, step: Callable[[], Any]) -> Any:
+    """The step's result; the finding ERROR when it fails, so that one broken check spoils no other."""
+    try:
+        return step()
+    except Exception as error:
+        return Finding(check.lemma, check.run, Verdict.ERROR, _describe(error))
+
+
+def _screen(check: Check) -> Finding | _TrialsClaim | Law:
+    """A finding for what needs no statistics; else what will take part in the families."""
+    evidence = check.evidence
+    if isinstance(evidence, Exception):
+        return Finding(check.lemma, check.run, Verdict.ERROR, _describe(evidence))
+    if isinstance(evidence, NotApplicable):
+        return Finding(check.lemma, check.run, Verdict.VACUOUS, evidence.reason)
+    if isinstance(evidence, Proof):
+        return _proof_finding(check, evidence)
+    if isinstance(evidence, Trials):
+        return _screen_trials(check, evidence)
+    if not isinstance(evidence, Law):
+        raise TypeError(f"expected Trials, Law, Proof or NotApplicable, got {type(evidence).__name__}")
+    if not (0 <= evidence.p_value <= 1 and evidence.resolution >= 0 and evidence.trials >= 0):
+        raise ValueError(
+            f"expected a p-value in [0, 1], resolution >= 0 and draws >= 0, "
+            f"got {evidence.p_value}, {evidence.resolution} and {evidence.trials}"
+        )
+    return evidence
+
+
+def _proof_finding(check: Check, proof: Proof) -> Finding:
+    verdict = {True: Verdict.CERTIFIED, False: Verdict.REFUTED, None: Verdict.INCONCLUSIVE}[proof.decided]
+    reason = proof.reason
+    if proof.decided is False and proof.witness:
+        reason += "; witness: " + ", ".join(f"{axis} {label}" for axis, label in proof.witness.items())
+    if proof.decided is None:
+        reason += "; needs more precision"
+    # The sign follows the decision, since a proof may be of observed >= bound as well.
+    size = abs(float(Inequality(np.array([proof.observed]), np.array([proof.bound])).relative_margin()[0]))
+    margin = None if proof.decided is None or not math.isfinite(size) else size if proof.decided else -size
+    return Finding(
+        check.lemma, check.run, verdict, reason,
+        observed=float(proof.observed), bound=float(proof.bound), margin=margin, witness=dict(proof.witness),
+    )  # fmt: skip
+
+
+def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
+    inequality, seeds = evidence.inequality, evidence.seeds
+    observed = np.asarray(inequality.observed, float)
+    if (
+        observed.shape[:1] != (len(seeds),)
+        or observed.ndim != len(inequality.axes)
+        or not evidence.failure >= 0
+    ):
+        raise ValueError(
+            "expected one axis name per axis, one seed per trial and failure >= 0, got shape "
+            f"{observed.shape}, axes {inequality.axes}, {len(seeds)} seeds and failure {evidence.failure}"
+        )
+
+    def vacuous(reason: str) -> Finding:
+        return Finding(check.lemma, check.run, Verdict.VACUOUS, _noted(reason, evidence.note))
+
+    if evidence.failure >= 1:
+        return vacuous(f"trivial: the claimed failure probability is {evidence.failure:.3g}")
+    if not seeds:
+        return _TrialsClaim(check, evidence, 0, 0, {})
+    bound = np.broadcast_to(np.asarray(inequality.bound, float), observed.shape)
+    mask = True if inequality.where is None else inequality.where
+    compared = np.broadcast_to(np.asarray(mask, bool), observed.shape)
+    if not compared.any():
+        return vacuous("nothing to compare: no entry meets the hypotheses")
+    if np.all(np.isposinf(bound[compared])):
+        return vacuous("the bound is infinite everywhere")
+    undefined = np.isnan(observed) | np.isnan(bound)
+    if undefined[compared].all():
+        raise ValueError(f"all {int(compared.sum())} compared values are NaN")
+    violated = compared & ~(observed <= bound)
+    # An infinite bound holds with all the room there is; (inf - observed) / inf would be NaN.
+    margin = np.where(compared & np.isposinf(bound) & ~undefined, np.inf, inequality.relative_margin())
+    index = np.unravel_index(np.argmin(margin), margin.shape)
+    names = zip(inequality.axes[1:], index[1:], strict=True)
+    labels = {axis: inequality.labels[axis][i] if axis in inequality.labels else int(i) for axis, i in names}
+    worst = {
+        "observed": float(observed[index]),
+        "bound": float(bound[index]),
+        "margin": float(margin[index]),
+        "worst_seed": int(seeds[index[0]]),
+        "witness": {"seed": int(seeds[index[0]]), **labels},
+    }
+    rows = tuple(range(1, observed.ndim))
+    return _TrialsClaim(check, evidence, int(compared.any(rows).sum()), int(violated.any(rows).sum()), worst)
+
+
+def _witness_text(worst: Mapping[str, Any]) -> str:
+    where = ", ".join(f"{axis} {label}" for axis, label in worst["witness"].items())
+    observed, bound = worst["observed"], worst["bound"]
+    relation = "is not <=" if math.isnan(observed) or math.isnan(bound) else ">"
+    digits = next((d for d in (4, 8, 12) if f"{observed:.{d}g}" != f"{bound:.{d}g}"), 17)
+    return f"{where}: observed {observed:.{digits}g} {relation} bound {bound:.{digits}g}"
+
+
+def _noted(reason: str, note: str) -> str:
+    return f"{reason}. {note}" if note else reason
+
+
+def _describe(error: Exception) -> str:
+    """Type, message on one line and innermost place; a traceback belongs into the log."""
+    text = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return str(value) if isinstance(value, str) or not isinstance(value, bool | int | float | None) else value

@@ -1,0 +1,20 @@
+"""Settings of every test: shapes checked at run time, float64, strict JAX, reproducible hypothesis."""
+
+import os
+
+import jax
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# Before nag_ntk is imported, or its annotations are not checked.
+install_import_hook("nag_ntk", "beartype.beartype")
+
+import nag_ntk  # noqa: E402
+
+nag_ntk.enable_float64()
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# No deadline: the first call of each shape compiles.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")

@@ -1,0 +1,158 @@
+"""NumPy oracles, written from the textbook formulas with explicit loops; nothing here imports nag_ntk.
+
+Weights are (m, d) with one row per neuron. The runs store every iterate and take every gradient anew.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Run(NamedTuple):
+    """residual (T+1, n), flips (T+1,), distance (T+1,), patterns (T+1, m, n), preactivations (T+1, m, n)."""
+
+    residual: np.ndarray
+    flips: np.ndarray
+    distance: np.ndarray
+    patterns: np.ndarray
+    preactivations: np.ndarray
+
+
+def unit_rows(rng, n, d):
+    """Random unit rows."""
+    rows = rng.standard_normal((n, d))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def network(rng, m, d):
+    """Normal weights (m, d) and fair signs (m,)."""
+    return rng.standard_normal((m, d)), rng.choice([-1.0, 1.0], size=m)
+
+
+def output(weights, signs, x):
+    """f(x) for one input, neuron by neuron."""
+    total = 0.0
+    for w, a in zip(weights, signs, strict=True):
+        z = float(np.dot(w, x))
+        total += a * (z if z > 0 else 0.0)
+    return total / math.sqrt(len(signs))
+
+
+def pattern(weights, inputs):
+    """A_ri = 1{w_r . x_i >= 0}."""
+    return np.array([[float(np.dot(w, x)) >= 0.0 for x in inputs] for w in weights])
+
+
+def cross_gram(first, second, inputs):
+    """H_ij = x_i . x_j (1/m) #{r : first_ri and second_rj}."""
+    n, m = len(inputs), len(first)
+    h = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            both = sum(1 for r in range(m) if first[r][i] and second[r][j])
+            h[i, j] = float(np.dot(inputs[i], inputs[j])) * both / m
+    return h
+
+
+def gram_limit_arccos(inputs):
+    """x_i . x_j (pi - theta) / (2 pi) with theta by arccos: right in exact arithmetic, poor near theta = 0."""
+    products = np.clip(inputs @ inputs.T, -1.0, 1.0)
+    return products * (np.pi - np.arccos(products)) / (2 * np.pi)
+
+
+def gram_limit_sampled(inputs, samples, rng):
+    """Monte Carlo mean of x_i . x_j 1{w.x_i >= 0} 1{w.x_j >= 0}."""
+    active = (rng.standard_normal((samples, inputs.shape[1])) @ inputs.T >= 0).astype(float)
+    return (inputs @ inputs.T) * (active.T @ active) / samples
+
+
+def gradient(weights, signs, inputs, targets):
+    """The residual, the pre-activations, and the gradient of |f - y|^2 / 2 for every neuron."""
+    z = np.array([[float(np.dot(w, x)) for x in inputs] for w in weights])
+    root = math.sqrt(len(signs))
+    residual = np.array([float(np.dot(signs, np.maximum(z[:, i], 0.0))) / root for i in range(len(inputs))])
+    residual = residual - targets
+    result = np.zeros_like(weights)
+    for r in range(len(weights)):
+        for i in range(len(inputs)):
+            if z[r, i] >= 0:
+                result[r] += signs[r] / root * residual[i] * inputs[i]
+    return residual, z, result
+
+
+def _record(path, first):
+    residual, z = np.array([p[0] for p in path]), np.array([p[1] for p in path])
+    active = z >= 0
+    distance = np.array([max(np.linalg.norm(p[2][r] - first[r]) for r in range(len(first))) for p in path])
+    return Run(residual, (active != active[0]).sum(axis=(1, 2)), distance, active, z)
+
+
+def train(inputs, targets, weights, signs, coefficients, start, steps):
+    """w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) g(t) + eta gamma g(t-1), all iterates in weight space.
+
+    start "gradient": w(-1) = w(0), g(-1) = g(0); "extrapolated": w(-1) = w(0), g(-1) = 0.
+    """
+    eta, beta, gamma = coefficients
+    now = before = np.array(weights, dtype=float)
+    earlier = None
+    path = []
+    for _ in range(steps + 1):
+        residual, z, pull = gradient(now, signs, inputs, targets)
+        path.append((residual, z, now))
+        if earlier is None:
+            earlier = pull if start == "gradient" else np.zeros_like(pull)
+        following = now + beta * (now - before) - eta * (1 + gamma) * pull + eta * gamma * earlier
+        before, now, earlier = now, following, pull
+    return _record(path, weights)
+
+
+def nesterov_two_lines(inputs, targets, weights, signs, eta, beta, steps):
+    """x(t+1) = v(t) - eta grad L(v(t)); v(t+1) = x(t+1) + beta (x(t+1) - x(t)); v(0) = x(0). Records v."""
+    v = x = np.array(weights, dtype=float)
+    path = []
+    for _ in range(steps + 1):
+        residual, z, pull = gradient(v, signs, inputs, targets)
+        path.append((residual, z, v))
+        new = v - eta * pull
+        v, x = new + beta * (new - x), new
+    return _record(path, weights)
+
+
+def polyak_velocity(inputs, targets, weights, signs, eta, beta, steps):
+    """p(t+1) = beta p(t) - eta grad L(w(t)); w(t+1) = w(t) + p(t+1); p(0) = 0."""
+    w = np.array(weights, dtype=float)
+    p = np.zeros_like(w)
+    path = []
+    for _ in range(steps + 1):
+        residual, z, pull = gradient(w, signs, inputs, targets)
+        path.append((residual, z, w))
+        p = beta * p - eta * pull
+        w = w + p
+    return _record(path, weights)
+
+
+def linear_run(coefficients, h, residual, steps, start):
+    """The residual of the linear model by its three-term recursion."""
+    eta, beta, gamma = coefficients
+    path = [np.array(residual, dtype=float)]
+    for t in range(steps):
+        now = path[t]
+        before = path[t - 1] if t else now
+        old = before if t or start == "gradient" else np.zeros_like(now)
+        path.append(now + beta * (now - before) - eta * (1 + gamma) * h @ now + eta * gamma * h @ old)
+    return np.array(path)
+
+
+def companion(coefficients, h):
+    """[[(1+beta) I - eta (1+gamma) H, -beta I + eta gamma H], [I, 0]], entry by entry."""
+    eta, beta, gamma = coefficients
+    n = len(h)
+    m = np.zeros((2 * n, 2 * n))
+    for i in range(n):
+        for j in range(n):
+            same = 1.0 if i == j else 0.0
+            m[i, j] = (1 + beta) * same - eta * (1 + gamma) * h[i][j]
+            m[i, n + j] = -beta * same + eta * gamma * h[i][j]
+            m[n + i, j] = same
+    return m

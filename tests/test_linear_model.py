@@ -1,0 +1,100 @@
+"""The linear model: companion matrices, their powers, and the residual recursion, against NumPy."""
+
+import chex
+import numpy as np
+import oracles
+import pytest
+import tolerances
+from absl.testing import parameterized
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nag_ntk import Method, companion_matrix, companion_power_norms, gradient_descent, heavy_ball, linear_residual
+from nag_ntk import nesterov as nesterov_method
+
+METHODS = [
+    gradient_descent(0.4),
+    heavy_ball(0.4, 0.7),
+    nesterov_method(0.3, 0.8),
+    Method("unequal", 0.25, 0.6, 0.3),
+    Method("only gamma", 0.25, 0.0, 0.5),
+]
+
+
+def symmetric(seed, n=4):
+    """A positive definite matrix with eigenvalues in [0.05, 1.5]."""
+    rng = np.random.default_rng(seed)
+    frame, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    return frame @ np.diag(rng.uniform(0.05, 1.5, n)) @ frame.T
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_companion_matrix_entry_by_entry(method):
+    h = symmetric(0)
+    expected = oracles.companion(method[1:], h)
+    np.testing.assert_allclose(companion_matrix(method, h), expected, rtol=0, atol=tolerances.KERNEL)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), index=st.integers(0, len(METHODS) - 1))
+def test_power_norms_are_those_of_the_full_matrix(seed, index):
+    """The split into 2 x 2 blocks against the spectral norm of the 2n x 2n powers themselves."""
+    method, h = METHODS[index], symmetric(seed)
+    h = (h + h.T) / 2
+    matrix, power, expected = oracles.companion(method[1:], h), np.eye(8), []
+    for _ in range(13):
+        expected.append(np.linalg.norm(power, 2))
+        power = matrix @ power
+    found = np.asarray(companion_power_norms(method, np.linalg.eigvalsh(h), 12))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerances.POWERS * max(expected))
+
+
+def test_power_norms_begin_at_one_and_grow_before_they_shrink():
+    norms = np.asarray(companion_power_norms(nesterov_method(0.5, 0.9), np.array([0.001, 1.0]), 60))
+    assert norms.shape == (61,)
+    assert norms[0] == 1
+    assert norms.max() > 1.5, "the companion matrix is not normal: its powers overshoot"
+
+
+@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_linear_residual_against_the_recursion(method, start):
+    h, first = symmetric(1), np.array([1.0, -2.0, 0.5, 0.25])
+    expected = oracles.linear_run(method[1:], h, first, 30, start)
+    found = linear_residual(method, h, first, 30, start)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerances.SAME_RUN)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_linear_residual_is_powers_of_the_companion_matrix(method):
+    """From the gradient start xi(-1) = xi(0), V(t) = M^t V(0)."""
+    h, first = symmetric(2), np.array([1.0, -2.0, 0.5, 0.25])
+    matrix, pair = oracles.companion(method[1:], h), np.concatenate([first, first])
+    run = np.asarray(linear_residual(method, h, first, 30))
+    for t in range(31):
+        np.testing.assert_allclose(run[t], pair[:4], rtol=0, atol=tolerances.SAME_RUN)
+        pair = matrix @ pair
+
+
+def test_no_steps_gives_the_first_residual():
+    assert linear_residual(METHODS[0], np.eye(2), np.array([1.0, 2.0]), 0).tolist() == [[1.0, 2.0]]
+
+
+class Variants(chex.TestCase, parameterized.TestCase):
+    """The same numbers with and without jit, on the device and from the host."""
+
+    @chex.variants(with_jit=True, without_jit=True, with_device=True, without_device=True)
+    def test_power_norms(self):
+        values = np.array([0.1, 0.5, 1.2])
+        method = METHODS[2]
+        found = self.variant(lambda v: companion_power_norms(method, v, 5))(values)
+        matrix = oracles.companion(method[1:], np.diag(values))
+        expected = [np.linalg.norm(np.linalg.matrix_power(matrix, k), 2) for k in range(6)]
+        chex.assert_trees_all_close(np.asarray(found), np.array(expected), rtol=0, atol=tolerances.POWERS)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_linear_residual(self):
+        h, first = symmetric(3), np.ones(4)
+        found = self.variant(lambda h, first: linear_residual(METHODS[3], h, first, 8))(h, first)
+        expected = oracles.linear_run(METHODS[3][1:], h, first, 8, "gradient")
+        chex.assert_trees_all_close(np.asarray(found), expected, rtol=0, atol=tolerances.SAME_RUN)
