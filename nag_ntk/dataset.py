@@ -5,6 +5,7 @@ coordinates of the inputs in that span, (n, p) with p = rank <= min(n, d), and d
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -23,6 +24,11 @@ def _real(name: str, values) -> tuple[np.ndarray, float]:
         raise InputError(f"{name} must hold real numbers, got dtype {array.dtype}; convert them first")
     roundoff = float(np.finfo(array.dtype).eps) / 2 if array.dtype.kind == "f" else 2.0**-53
     return np.array(array, dtype=np.float64), max(roundoff, 2.0**-53)
+
+
+def _qr(matrix: np.ndarray, pivoting: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    factors: Any = scipy.linalg.qr(matrix, mode="economic", pivoting=pivoting)
+    return np.asarray(factors[0]), np.asarray(factors[1])
 
 
 def _first_bad(mask: np.ndarray) -> str:
@@ -112,11 +118,11 @@ class Dataset:
             return None
         # columns below this are rounding: Householder QR is backward stable to a small multiple of (n + d) u
         cutoff = 4 * (self.size + self.dimension) * np.finfo(np.float64).eps
-        columns, triangle = scipy.linalg.qr(transposed, mode="economic")
+        columns, triangle = _qr(transposed)
         diagonal = np.abs(np.diag(triangle))
         if diagonal.min() > cutoff:
             return columns * np.where(np.diag(triangle) < 0, -1.0, 1.0)
-        columns, triangle, _ = scipy.linalg.qr(transposed, mode="economic", pivoting=True)
+        columns, triangle = _qr(transposed, pivoting=True)
         keep = np.abs(np.diag(triangle)) > cutoff
         return columns[:, keep] * np.where(np.diag(triangle)[keep] < 0, -1.0, 1.0)
 

@@ -138,7 +138,9 @@ def gram(pattern: Bool[Array, "m n"], inputs: Float[Array, "n d"]) -> Float[Arra
     return cross_gram(pattern, pattern, inputs)
 
 
-def extreme_eigenvalues(matrix: Float[Array, "*batch n n"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+def extreme_eigenvalues(
+    matrix: Float[Array, "*batch n n"],
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
     """Least and largest eigenvalue of symmetric matrices.
 
     Accuracy: absolute error O(n u |H|), so a least eigenvalue far below n u |H| is noise.
@@ -169,12 +171,12 @@ class Spectrum(NamedTuple):
 
     @property
     def lambda_max(self) -> float:
-        """lambda_max(H_inf) + 1/4 lambda_0."""
+        """Largest eigenvalue of H_inf plus 1/4 lambda_0."""
         return self.lambda_top + 0.25 * self.lambda_0
 
     @property
     def kappa(self) -> float:
-        """lambda_max / lambda_min, at least 1; InputError when lambda_0 is not positive."""
+        """The condition number lambda_max / lambda_min, at least 1; InputError when lambda_0 is not positive."""
         if self.lambda_0 <= 0:
             raise InputError(
                 f"the least eigenvalue of H_inf is {self.lambda_0:.3g}, so kappa does not exist; "

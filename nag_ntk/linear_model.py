@@ -1,7 +1,7 @@
 """The linear model: what the residual would do if no pattern ever changed.
 
-    V(t+1) = M V(t),  V(t) = [xi(t); xi(t-1)],
-    M = [[(1+beta) I - eta (1+gamma) H,  -beta I + eta gamma H], [I, 0]]
+V(t+1) = M V(t),  V(t) = [xi(t); xi(t-1)],
+M = [[(1+beta) I - eta (1+gamma) H,  -beta I + eta gamma H], [I, 0]]
 """
 
 import jax
@@ -74,7 +74,11 @@ def _norm(blocks: jax.Array) -> jax.Array:
 
 
 def linear_residual(
-    method: Method, matrix: Float[Array, "n n"], residual: Float[Array, " n"], steps: int, start: str = "gradient"
+    method: Method,
+    matrix: Float[Array, "n n"],
+    residual: Float[Array, " n"],
+    steps: int,
+    start: str = "gradient",
 ) -> Float[Array, "t n"]:
     """The residual of the linear model at steps 0..T.
 

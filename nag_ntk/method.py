@@ -116,7 +116,7 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
     Example:
         >>> tuned = theorem_tuning("nesterov", Spectrum(lambda_0=0.5, lambda_top=0.5))
         >>> round(tuned.eta, 6), round(tuned.beta, 6)
-        (0.8, 0.318981)
+        (0.8, 0.318915)
     """
     if name not in METHODS:
         raise InputError(f"unknown method {name!r}; known: {', '.join(METHODS)}")

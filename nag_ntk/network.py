@@ -52,14 +52,14 @@ def seed_key(base, seed):
     return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
 
 
-def draw(key, width: int, dimension: int, dtype=np.float64) -> Network:
+def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
     """Draw w_r ~ N(0, I) and a_r uniform on {-1, +1}.
 
     Args:
         key: a JAX key, see seed_key.
         width: m.
         dimension: d (or p, the dimension of the inputs' span: the law is rotation invariant).
-        dtype: float64 or float32.
+        dtype: "float64" or "float32".
 
     Returns:
         A Network of (width, dimension) weights and (width,) signs.
@@ -99,5 +99,5 @@ def forward(network: Network, inputs: Float[Array, "n d"]) -> Float[Array, " n"]
 
 
 def residual(network: Network, inputs: Float[Array, "n d"], targets: Float[Array, " n"]) -> Float[Array, " n"]:
-    """xi = f(X) - y; the loss is |xi|^2 / 2."""
+    """The residual xi = f(X) - y, (n,); the loss is |xi|^2 / 2."""
     return forward(network, inputs) - jnp.asarray(targets)

@@ -57,9 +57,7 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
     return jnp.mean(jnp.asarray(pattern) != jnp.asarray(reference), dtype=float)
 
 
-def near_boundary_count(
-    preactivation: Float[Array, "n m"], radii: Float[Array, " R"]
-) -> Int[Array, "R n"]:
+def near_boundary_count(preactivation: Float[Array, "n m"], radii: Float[Array, " R"]) -> Int[Array, "R n"]:
     """|S_i(R)| = #{r : |z_ri| <= R} for each radius and sample.
 
     Args:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import plan, step
@@ -46,6 +47,11 @@ def _seeds(seeds) -> tuple[int, ...]:
     if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
         raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
     return numbers
+
+
+def _fetched(tree, size: int):
+    """The first `size` seeds of every array, on the host; the rest is padding."""
+    return jax.tree.map(lambda x: np.asarray(x)[:size], tree)
 
 
 def simulate(
@@ -120,14 +126,14 @@ def simulate(
     if given is not None:
         if given.weights.shape[1] != data.dimension:
             raise InputError(f"initial has weights for d={given.weights.shape[1]}, the data has d={data.dimension}")
-        width, numbers = given.weights.shape[0], (0,)
+        m, numbers = given.weights.shape[0], (0,)
     elif width is None:
         raise InputError("give a width, or an initial Network")
     else:
-        width, numbers = _whole("width", width, 1), _seeds(seeds)
-    radii = np.asarray(tuple(radii), dtype=np.float64)
-    if not (np.isfinite(radii).all() and (radii >= 0).all()):
-        raise InputError(f"radii must be finite and not negative, got {radii.tolist()}")
+        m, numbers = _whole("width", width, 1), _seeds(seeds)
+    balls = np.asarray(tuple(radii), dtype=np.float64)
+    if not (np.isfinite(balls).all() and (balls >= 0).all()):
+        raise InputError(f"radii must be finite and not negative, got {balls.tolist()}")
 
     real = resolve_dtype(dtype)
     coordinates = data.coordinates.astype(real)
@@ -135,19 +141,19 @@ def simulate(
     if engine == "auto":
         engine = min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
     layout = plan.make(
-        n=n, rank=rank, width=width, seeds=len(numbers), methods=len(listed), steps=steps, dtype=real,
+        n=n, rank=rank, width=m, seeds=len(numbers), methods=len(listed), steps=steps, dtype=real,
         rows=ENGINES[engine].rows(n, rank), recursion=recursion, radii=len(radii), chunk=chunk, limit=memory_limit,
     )  # fmt: skip
     shape = step.Shape(
-        engine=engine, start=start, width=width, steps=layout.chunk, recursion=recursion,
+        engine=engine, start=start, width=m, steps=layout.chunk, recursion=recursion,
         dtype=real.name, devices=layout.devices,
     )  # fmt: skip
     problem = step.Problem(
-        coordinates=coordinates,
-        targets=data.targets.astype(real),
-        coefficients=np.array([m[1:] for m in listed], dtype=real),
-        radii=radii.astype(real),
-        key=np.uint32(_whole("key", key, 0) % 2**32),
+        coordinates=jnp.asarray(coordinates),
+        targets=jnp.asarray(data.targets.astype(real)),
+        coefficients=jnp.asarray(np.array([m[1:] for m in listed], dtype=real)),
+        radii=jnp.asarray(balls.astype(real)),
+        key=jnp.asarray(_whole("key", key, 0) % 2**32, jnp.uint32),
     )
     if given is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
@@ -155,25 +161,25 @@ def simulate(
 
     records, starts, done, total = [], [], 0, len(numbers) * (steps + 1)
     for group in layout.groups(numbers):
-        padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
-        state, begin = step.begin(shape, problem, padded, given)
+        size = len(group)
+        padded = np.array(group + group[-1:] * (layout.group - size), dtype=np.uint32)
+        state, begun = step.begin(shape, problem, padded, given)
+        starts.append(_fetched(begun, size))
         parts = []
         for index in range(layout.chunks):
             state, recorded = step.advance(shape, problem, state)
-            parts.append(jax.tree.map(lambda x, keep=len(group): np.asarray(x)[:keep], recorded))
-            done += len(group) * min(layout.chunk, steps + 1 - index * layout.chunk)
+            parts.append(_fetched(recorded, size))
+            done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
             if progress is not None:
                 progress(done, total)
-        starts.append(jax.tree.map(lambda x, keep=len(group): np.asarray(x)[:keep], begin))
-        joined = jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts)
-        records.append(joined)
+        records.append(jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts))
         del state
     record = jax.tree.map(lambda *xs: np.concatenate(xs), *records)
-    begin = jax.tree.map(lambda *xs: np.concatenate(xs), *starts)
-    digest = hashlib.sha256(np.ascontiguousarray(begin.pop("checksum")).tobytes()).hexdigest()
+    begun = jax.tree.map(lambda *xs: np.concatenate(xs), *starts)
+    digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
     terms = record.pop("recursion", None)
     return Trajectory(
-        **record, **begin, radii=radii, recursion=None if terms is None else Recursion(**terms),
-        methods=listed, seeds=numbers, width=width, start=start, engine=engine, dtype=real.name, rank=rank,
+        **record, **begun, radii=balls, recursion=None if terms is None else Recursion(**terms),
+        methods=listed, seeds=numbers, width=m, start=start, engine=engine, dtype=real.name, rank=rank,
         weights_digest=digest,
     )  # fmt: skip

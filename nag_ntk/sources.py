@@ -44,11 +44,12 @@ def digits(samples: int = 20, labels: str = "parity", offset: int = 0) -> Datase
     from sklearn.datasets import load_digits
 
     _positive("samples", samples)
-    bunch = load_digits()
-    total = bunch.data.shape[0]
+    values, numbers = load_digits(return_X_y=True)
+    values, numbers = np.asarray(values), np.asarray(numbers)
+    total = len(values)
     if offset < 0 or offset + samples > total:
         raise InputError(f"there are {total} digits; rows {offset} to {offset + samples} were asked for")
-    rows, classes = bunch.data[offset : offset + samples], bunch.target[offset : offset + samples]
+    rows, classes = values[offset : offset + samples], numbers[offset : offset + samples]
     if labels == "parity":
         targets = np.where(classes % 2 == 1, 1.0, -1.0)
     elif labels == "centred":

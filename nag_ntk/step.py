@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import PartitionSpec
 
 from nag_ntk.engines import ENGINES
@@ -34,11 +33,11 @@ class Shape(NamedTuple):
 class Problem(NamedTuple):
     """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 3)."""
 
-    coordinates: jax.Array | np.ndarray
-    targets: jax.Array | np.ndarray
-    coefficients: jax.Array | np.ndarray
-    radii: jax.Array | np.ndarray
-    key: jax.Array | np.ndarray
+    coordinates: jax.Array
+    targets: jax.Array
+    coefficients: jax.Array
+    radii: jax.Array
+    key: jax.Array
 
 
 class Start(NamedTuple):
@@ -81,7 +80,11 @@ def _sharded(shape: Shape, function, arguments: int):
     mesh = jax.make_mesh((shape.devices,), ("seed",), axis_types=(jax.sharding.AxisType.Auto,))
     split = PartitionSpec("seed")
     return jax.shard_map(
-        function, mesh=mesh, in_specs=(PartitionSpec(),) + (split,) * arguments, out_specs=split, check_vma=False
+        function,
+        mesh=mesh,
+        in_specs=(PartitionSpec(),) + (split,) * arguments,
+        out_specs=split,
+        check_vma=False,
     )
 
 
@@ -106,7 +109,9 @@ def _begin(shape: Shape, problem: Problem, network: Network):
     preactivation = jnp.dot(problem.coordinates, network.weights.T, precision=HIGHEST)
     active = preactivation >= 0
     start = Start(
-        preactivation, network.signs / root, jnp.sqrt(jnp.max(jnp.sum(network.weights * network.weights, axis=1)))
+        preactivation,
+        jnp.asarray(network.signs) / root,
+        jnp.sqrt(jnp.max(jnp.sum(network.weights * network.weights, axis=1))),
     )
     residual = _outputs(start, preactivation) - problem.targets
     operator = engine.operator(problem.coordinates)
@@ -131,7 +136,7 @@ def _begin(shape: Shape, problem: Problem, network: Network):
         "mean_size": jnp.mean(jnp.abs(preactivation), axis=1),
         "mean_square": jnp.mean(jnp.where(active, preactivation, 0) ** 2, axis=1),
         "near_boundary": near_boundary_count(preactivation, problem.radii),
-        "checksum": jnp.stack([_bits(network.weights), _bits(network.signs)]),
+        "checksum": jnp.stack([_bits(jnp.asarray(part)) for part in network]),
     }
     return (start, jax.lax.map(one, problem.coefficients)), recorded
 

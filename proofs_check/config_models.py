@@ -44,9 +44,7 @@ Key = Annotated[int, Field(ge=0, lt=2**63), _expected("a whole number from 0 to 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _expected("a finite number above 0")]
 Momentum = Annotated[float, Field(ge=0, lt=1), _expected("a number from 0 to below 1")]
 Share = Annotated[float, Field(gt=0, lt=1), _expected("a number between 0 and 1, both excluded")]
-Angle = Annotated[
-    float, Field(gt=0, le=math.pi / 2), _expected("an angle in radians, above 0 and at most pi/2")
-]
+Angle = Annotated[float, Field(gt=0, le=math.pi / 2), _expected("an angle in radians, above 0 and at most pi/2")]
 Flag = Annotated[bool, _expected("true or false")]
 Text = Annotated[str, _expected("text")]
 NonEmpty = Annotated[str, Field(min_length=1), _expected("text that is not empty")]

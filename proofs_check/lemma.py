@@ -63,6 +63,7 @@ class Inequality:
         scale = np.where(np.abs(bound) > 0, np.abs(bound), 1.0)
         with np.errstate(invalid="ignore", over="ignore"):
             margin = np.where(observed == bound, 0.0, (bound - observed) / scale)
+        margin = np.where(np.isposinf(bound) & np.isfinite(observed), 1.0, margin)
         margin = np.where(np.isnan(margin), -np.inf, margin)
         return margin if self.where is None else np.where(self.where, margin, np.inf)
 

@@ -5,7 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nag_ntk import Dataset, InputError, Method, digits, from_npz, near_parallel_pairs, simulate, sphere, theorem_tuning
+from nag_ntk import (
+    Dataset,
+    InputError,
+    Method,
+    digits,
+    from_npz,
+    near_parallel_pairs,
+    simulate,
+    sphere,
+    theorem_tuning,
+)
 from nag_ntk.method import METHODS
 from proofs_check.config import RunSpec, Study
 from proofs_check.lemma import Check as Checker

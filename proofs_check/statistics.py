@@ -165,9 +165,7 @@ def bonferroni(p_values: ArrayLike) -> float:
     return float(min(1.0, p.size * p.min())) if p.size else 1.0
 
 
-def trials_to_decide(
-    violations: int, trials: int, claimed: float, level: float, limit: int = 10**6
-) -> int | None:
+def trials_to_decide(violations: int, trials: int, claimed: float, level: float, limit: int = 10**6) -> int | None:
     """Smallest number n of trials at which the upper limit at `level` falls to `claimed`.
 
     Assumes ceil(n violations / trials) violations among n; none when none was seen. Returns None when `limit`
@@ -197,9 +195,7 @@ def trials_to_decide(
     return high
 
 
-def trials_to_refute(
-    violations: int, trials: int, claimed: float, level: float, limit: int = 10**6
-) -> int | None:
+def trials_to_refute(violations: int, trials: int, claimed: float, level: float, limit: int = 10**6) -> int | None:
     """Smallest number n of trials at which floor(n violations / trials) of them refute `claimed` at `level`.
 
     Returns None when `limit` trials would not, as when the observed frequency is at or below the claim.

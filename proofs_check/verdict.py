@@ -92,8 +92,8 @@ def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
 
     An exception is an ERROR, what does not apply VACUOUS, a proof decides itself. The rest form two families.
     A claim is REFUTED when Holm rejects "the failure probability is at most the claimed one" (or the p-value
-    of a law), and SUPPORTED when Holm rejects "it is larger" (or when the interval of a law, at level / number
-    of such checks, lies within its resolution). One violation refutes a claim about every run.
+    of a law), and SUPPORTED when Holm rejects "it is larger" (or when the interval of a law, at level divided by
+    the number of such checks, lies within its resolution). One violation refutes a claim about every run.
 
     Args:
         checks: all checks of the study; the more there are, the more evidence each needs.
@@ -120,9 +120,7 @@ def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
     refuted = _holm({i: claim.excess for i, claim in claims.items() if claim.excess is not None}, level)
     for i, claim in claims.items():
         parts[i] = claim.finding(refuted.get(i), supported[i])
-    return tuple(
-        replace(part, wall_time=float(check.wall_time)) for part, check in zip(parts, checks, strict=True)
-    )
+    return tuple(replace(part, wall_time=float(check.wall_time)) for part, check in zip(parts, checks, strict=True))
 
 
 def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
@@ -182,8 +180,6 @@ class _TrialsClaim:
 
     @property
     def support(self) -> float:
-        if not self.evidence.failure and self.violations:
-            return 1.0
         return float(statistics.support_p_value(self.violations, self.trials, self.claimed))
 
     def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
@@ -191,9 +187,7 @@ class _TrialsClaim:
         universal = refuted is None
         facts = dict(self.worst, violations=x)
         if universal and x:
-            reason = (
-                f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate what is claimed of every run"
-            )
+            reason = f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate what is claimed of every run"
             return self._make(Verdict.REFUTED, reason, **facts, trials=everyone)
         if refuted is not None and refuted.rejected:
             limit = float(statistics.binomial_lower(x, everyone, refuted.level))
@@ -201,9 +195,7 @@ class _TrialsClaim:
                 f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate it; failure probability at "
                 f"least {limit:.3g} (confidence 1 - {refuted.level:.2g}), claimed {self.claimed:.3g}"
             )
-            return self._make(
-                Verdict.REFUTED, reason, **facts, trials=everyone, limit=limit, level=refuted.level
-            )
+            return self._make(Verdict.REFUTED, reason, **facts, trials=everyone, limit=limit, level=refuted.level)
         limit = float(statistics.binomial_upper(x, n, supported.level))
         facts.update(trials=n, limit=limit, level=supported.level)
         seen = f"{x or 'no'} violation{'s' if x > 1 else ''} in {n} seeds"
@@ -212,9 +204,7 @@ class _TrialsClaim:
         claim = f"claimed {self.claimed:.3g}"
         if universal:
             claim = f"claimed of every run, of which sampling can only support at most {self.claimed:.3g}"
-        reason = (
-            f"{seen}; failure probability at most {limit:.3g} (confidence 1 - {supported.level:.2g}), {claim}"
-        )
+        reason = f"{seen}; failure probability at most {limit:.3g} (confidence 1 - {supported.level:.2g}), {claim}"
         if supported.rejected:
             return self._make(Verdict.SUPPORTED, reason, **facts)
         needed = statistics.trials_to_decide(x, n, self.claimed, supported.level)
@@ -339,11 +329,7 @@ def _proof_finding(check: Check, proof: Proof) -> Finding:
 def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
     inequality, seeds = evidence.inequality, evidence.seeds
     observed = np.asarray(inequality.observed, float)
-    if (
-        observed.shape[:1] != (len(seeds),)
-        or observed.ndim != len(inequality.axes)
-        or not evidence.failure >= 0
-    ):
+    if observed.shape[:1] != (len(seeds),) or observed.ndim != len(inequality.axes) or not evidence.failure >= 0:
         raise ValueError(
             "expected one axis name per axis, one seed per trial and failure >= 0, got shape "
             f"{observed.shape}, axes {inequality.axes}, {len(seeds)} seeds and failure {evidence.failure}"

@@ -60,7 +60,9 @@ def test_gram_and_cross_gram_are_those_of_the_loops(seed):
     first, second, rows = random_pattern(seed), random_pattern(seed + 1), random_rows(seed)
     cross = np.asarray(nag_ntk.cross_gram(first, second, rows))
     np.testing.assert_allclose(cross, oracles.cross_gram(first, second, rows), atol=tolerances.KERNEL)
-    np.testing.assert_allclose(nag_ntk.gram(first, rows), oracles.cross_gram(first, first, rows), atol=tolerances.KERNEL)
+    np.testing.assert_allclose(
+        nag_ntk.gram(first, rows), oracles.cross_gram(first, first, rows), atol=tolerances.KERNEL
+    )
     reverse = np.asarray(nag_ntk.cross_gram(second, first, rows))
     np.testing.assert_allclose(cross, reverse.T, rtol=0, atol=tolerances.KERNEL)
 

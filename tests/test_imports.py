@@ -197,9 +197,7 @@ def python(code: str) -> str:
     """Standard output of a fresh interpreter in this checkout, with the default settings of JAX."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")}
     command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -132,6 +132,11 @@ def test_trials_to_decide_is_the_first_that_does(x_n, claimed, level):
     assert s.trials_to_refute(x, n, claimed, level, limit=300) == refutes
 
 
+def test_trials_are_sought_up_to_the_limit():
+    assert [s.trials_to_decide(0, 16, 0.1, 0.05, limit=k) for k in (28, 29)] == [None, 29]
+    assert [s.trials_to_refute(4, 16, 0.1, 0.01, limit=k) for k in (35, 36)] == [None, 36]
+
+
 @given(st.integers(0, 5), st.integers(6, 60), st.floats(0.05, 0.5), st.floats(1e-6, 0.2))
 def test_undecided_asks_for_more_than_it_has(x, n, claimed, level):
     needed = s.trials_to_decide(x, n, claimed, level)

@@ -42,9 +42,7 @@ def test_probability_is_supported_refuted_or_neither():
     assert (found.verdict, found.trials, found.violations, found.level) == (Verdict.SUPPORTED, 128, 0, 0.05)
     assert found.limit == pytest.approx(1 - 0.05 ** (1 / 128), rel=1e-12)
     assert found.margin == 0.5
-    assert (
-        "no violation in 128 seeds; failure probability at most 0.0231 (confidence 1 - 0.05)" in found.reason
-    )
+    assert "no violation in 128 seeds; failure probability at most 0.0231 (confidence 1 - 0.05)" in found.reason
 
     found = verdict(trials(40, 64))
     assert (found.verdict, found.violations, found.worst_seed, found.margin) == (
@@ -114,13 +112,9 @@ def test_law_by_p_value_and_by_interval():
     found = verdict(law(0.5, 0.095))
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "about 56 draws would decide" in found.reason  # 50 (0.095 / 0.09) ** 2
-    assert (
-        verdict(law(0.5, 0.05, deviation=-0.08)).verdict is Verdict.INCONCLUSIVE
-    )  # beyond on the lower side
+    assert verdict(law(0.5, 0.05, deviation=-0.08)).verdict is Verdict.INCONCLUSIVE  # beyond on the lower side
     assert verdict(law(0.5, 0.05, deviation=0.08)).verdict is Verdict.INCONCLUSIVE
-    assert (
-        verdict(law(0.04, 0.05)).verdict is Verdict.REFUTED
-    )  # a distribution may be wrong where its mean is not
+    assert verdict(law(0.04, 0.05)).verdict is Verdict.REFUTED  # a distribution may be wrong where its mean is not
     found = verdict(law(0.04, 0.085), law(0.5, 0.01))
     assert found.verdict is Verdict.INCONCLUSIVE  # neither 0.04 <= 0.05 / 2, nor the wider interval within
     assert found.limit == pytest.approx(0.085 * stats.norm.isf(0.0125) / stats.norm.isf(0.025))
@@ -148,17 +142,15 @@ def test_witness_is_named_and_a_seed_counts_once():
     assert found.witness == {"seed": 17, "method": "nesterov", "step": 3}
     assert found.reason.startswith("seed 17, method nesterov, step 3: observed 2.1 > bound 1.9; 1 of 2 seeds")
     close = float(np.nextafter(1.9, 2))
-    assert (
-        f"observed {close!r} > bound 1.8999999999999999"
-        in verdict(grid(np.full((2, 2, 4), close), 1.9)).reason
-    )
+    assert f"observed {close!r} > bound 1.8999999999999999" in verdict(grid(np.full((2, 2, 4), close), 1.9)).reason
 
 
 def test_what_is_not_compared_is_neither_for_nor_against():
     observed, where = np.ones((2, 2, 4)), np.ones((2, 2, 4), bool)
     observed[1, 1, 3] = 2.0
     assert verdict(grid(observed, 1.9, where=observed < 2)).verdict is not Verdict.REFUTED
-    assert verdict(grid(observed, 1.9, where=~where)).verdict is Verdict.VACUOUS
+    found = verdict(grid(observed, 1.9, where=~where))
+    assert (found.verdict, found.reason[:18]) == (Verdict.VACUOUS, "nothing to compare")
     masked = Inequality(np.zeros((60, 3)), 1.0, ("seed", "step"), (np.arange(60) < 28)[:, None])
     found = verdict(Trials(masked, 0.1, tuple(range(60))))
     assert (found.verdict, found.trials) == (Verdict.INCONCLUSIVE, 28)
@@ -194,15 +186,15 @@ def test_nothing_to_decide_on():
 
 def raised():
     try:
-        [][3]
-    except IndexError as error:
+        json.loads("{")
+    except ValueError as error:
         return error
 
 
 @pytest.mark.parametrize(
     ("evidence", "reason"),
     [
-        (raised(), "IndexError: list index out of range (test_verdict.py:"),
+        (raised(), "line 1 column 2 (char 1) (decoder.py:"),
         (KeyError(), "KeyError"),
         ("no evidence", "TypeError: expected Trials, Law, Proof or NotApplicable, got str (verdict.py:"),
         (trials(0, 3, failure=math.nan), "failure nan"),
@@ -223,9 +215,7 @@ def test_a_broken_check_is_an_error_and_spoils_no_other(evidence, reason):
 
 def test_note_and_row():
     assert verdict(trials(0, 64, note="Rounding 1e-12.")).reason.endswith("claimed 0.1. Rounding 1e-12.")
-    finding = Finding(
-        "a", "r", Verdict.REFUTED, "why", witness={"seed": np.int64(3), "at": np.array([1.0, np.inf])}
-    )
+    finding = Finding("a", "r", Verdict.REFUTED, "why", witness={"seed": np.int64(3), "at": np.array([1.0, np.inf])})
     row = finding.to_row()
     assert list(row)[:4] == ["lemma", "run", "verdict", "reason"]
     assert json.loads(json.dumps(row, allow_nan=False))["witness"] == {"seed": 3, "at": [1.0, "inf"]}

@@ -110,9 +110,7 @@ def prove_for_all(
                 proved.append(Box(left, right, min(map(float_below, values))))
                 continue
             middle = (left + right) / 2
-            worst = min(
-                (_least_at(functions, point) for point in (left, middle, right)), key=lambda b: b.margin
-            )
+            worst = min((_least_at(functions, point) for point in (left, middle, right)), key=lambda b: b.margin)
             if worst.margin <= 0:
                 return BisectionProof(False, tuple(proved), worst)
             if visited >= max_boxes:

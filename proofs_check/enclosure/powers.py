@@ -227,8 +227,6 @@ def power_controls() -> tuple[Control, ...]:
         ),
         Control(
             HEAVY_BALL,
-            PowerBound(
-                "sqrt(2) (1 + beta)/sqrt(min h) rho^k", _heavy_ball_too_small, HEAVY_BALL.rate_squared
-            ),
+            PowerBound("sqrt(2) (1 + beta)/sqrt(min h) rho^k", _heavy_ball_too_small, HEAVY_BALL.rate_squared),
         ),
     )

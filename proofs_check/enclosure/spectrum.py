@@ -68,9 +68,7 @@ def _absolute_width(bounds: PencilBounds | None) -> float:
     return math.inf if bounds is None else float((bounds.min_high.upper() - bounds.min_low.lower()).upper())
 
 
-def enclose_extreme_eigenvalues(
-    inputs: Inputs, precision: int = 128, max_precision: int = 1024
-) -> SpectrumEnclosure:
+def enclose_extreme_eigenvalues(inputs: Inputs, precision: int = 128, max_precision: int = 1024) -> SpectrumEnclosure:
     """Enclose lambda_min and lambda_max of H_infinity, raising the precision until both are tight.
 
     Eigenvectors from float64, refined where needed (`refinement`), then `bound_pencil`. H_infinity is
@@ -132,9 +130,7 @@ def _float_eigenvectors(gram: arb_mat) -> arb_mat:
     return arb_mat(n, n, [arb(x) for x in np.linalg.eigh(middle)[1].ravel().tolist()])
 
 
-def _report(
-    bounds: PencilBounds | None, witness: KernelWitness | None, bits: int, n: int
-) -> SpectrumEnclosure:
+def _report(bounds: PencilBounds | None, witness: KernelWitness | None, bits: int, n: int) -> SpectrumEnclosure:
     """Without usable vectors only 0 <= lambda_min <= 1/2 <= lambda_max <= n/2 is known (trace n/2)."""
     half = arb(1) / 2
     min_low, min_high, max_low, max_high = bounds or PencilBounds(arb(0), half, half, n * half)

@@ -32,7 +32,7 @@ def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
 
 
 def _form(method: str, prefactor: float, rate: float, power: float):
-    """prefactor kappa^(1/2) (GD: 1) and 1 - rate / kappa^power."""
+    """Prefactor times sqrt(kappa) (1 for gradient descent), rate 1 - rate / kappa^power."""
 
     def check(run: Run) -> Trials:
         kappa = run.data.spectrum.kappa
@@ -52,7 +52,11 @@ _DECISION = (
 )
 _HYPOTHESES = "m large enough, tuning of the theorem, gradient start"
 # the residual is the least eigenvector here: one pair at a small angle with opposite labels
-_SLOW = {"dataset": {"source": "pairs", "pairs": 1, "angle": 0.02, "dimension": 2, "key": 2}, "width": 4096, "steps": 400}
+_SLOW = {
+    "dataset": {"source": "pairs", "pairs": 1, "angle": 0.02, "dimension": 2, "key": 2},
+    "width": 4096,
+    "steps": 400,
+}
 
 
 # Just past the stability of the linear model the claims with a large prefactor survive: the residual grows, the network

@@ -44,7 +44,11 @@ DISTANCE = Lemma(
     check=_bound,
     controls=(
         Control("width", "1/m in place of 1/sqrt m", lambda run: _bound(run, power=1.0)),
-        Control("last", "only the last residual, |xi(t-1)|, in place of the sum", lambda run: _bound(run, last=True)),
+        Control(
+            "last",
+            "only the last residual, |xi(t-1)|, in place of the sum",
+            lambda run: _bound(run, last=True),
+        ),
         Control("no-momentum", "without the factor 1/(1 - beta)", lambda run: _bound(run, momentum=False)),
     ),
     trains=True,

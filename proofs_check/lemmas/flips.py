@@ -25,7 +25,7 @@ def _law(run: Run, scale: float = 1.0) -> Law:
     pooled = counts.sum(axis=0)
     deviation = pooled / neurons - probability
     worst = np.unravel_index(int(np.argmax(np.abs(deviation))), deviation.shape)
-    p_values = [statistics.two_sided_binomial_p(pooled, neurons, probability).ravel()]
+    p_values = [np.ravel(statistics.two_sided_binomial_p(pooled, neurons, probability))]
     for r, i in np.ndindex(deviation.shape):
         fit = statistics.randomised_pit_p_value(counts[:, r, i], trajectory.width, float(probability[r, i]), 0)
         p_values.append(np.atleast_1d(fit))
@@ -134,7 +134,11 @@ FLIP_INCLUSION = Lemma(
     "violation beyond the rounding bound refutes.",
     check=lambda run: _inclusion(run, run.trajectory.distance),
     controls=(
-        Control("half", "S_i(R/2) already holds every flipped neuron", lambda run: _inclusion(run, run.trajectory.distance / 2)),
+        Control(
+            "half",
+            "S_i(R/2) already holds every flipped neuron",
+            lambda run: _inclusion(run, run.trajectory.distance / 2),
+        ),
         Control(
             "first-step",
             "R from the first step alone",

@@ -10,12 +10,12 @@ _CHERNOFF = 0.25 + 0.75 * math.log(0.75)  # exponent of the matrix Chernoff boun
 
 
 def hoeffding_width(size: int, lambda_0: float, delta: float) -> float:
-    """m >= 8 n^2 ln(2 n^2 / delta) / lambda_0^2: |H(0) - H_inf|_F <= lambda_0/4."""
+    """Width from which Hoeffding and a union bound hold: m >= 8 n^2 ln(2 n^2 / delta) / lambda_0^2: |H(0) - H_inf|_F <= lambda_0/4."""
     return 8 * size**2 / lambda_0**2 * math.log(2 * size**2 / delta)
 
 
 def chernoff_width(size: int, lambda_0: float, norm: float, delta: float) -> float:
-    """m >= (|K| / lambda_0) ln(n / delta) / (1/4 + 3/4 ln 3/4): lambda_min(H(0)) >= 3/4 lambda_0."""
+    """Width from which matrix Chernoff holds: m >= (|K| / lambda_0) ln(n / delta) / (1/4 + 3/4 ln 3/4): lambda_min(H(0)) >= 3/4 lambda_0."""
     return norm / lambda_0 * math.log(size / delta) / _CHERNOFF
 
 
@@ -26,9 +26,7 @@ def _widths(run: Run) -> tuple[float, float]:
 
 
 def _too_narrow(run: Run, needed: float, which: str) -> NotApplicable:
-    return NotApplicable(
-        f"{which} asks for width >= {math.ceil(needed):,}, this run has {run.trajectory.width:,}"
-    )
+    return NotApplicable(f"{which} asks for width >= {math.ceil(needed):,}, this run has {run.trajectory.width:,}")
 
 
 def _frobenius(run: Run, factor: float) -> Trials:

@@ -53,7 +53,11 @@ GRAM_LIMIT = Lemma(
     "pair, Bonferroni over pairs. SUPPORTED when every exact interval lies within 0.01 of the claim.",
     check=lambda run: _law(run, lambda p: p),
     controls=(
-        Control("no-half", "(pi - theta)/pi in place of (pi - theta)/(2 pi)", lambda run: _law(run, lambda p: 2 * p)),
+        Control(
+            "no-half",
+            "(pi - theta)/pi in place of (pi - theta)/(2 pi)",
+            lambda run: _law(run, lambda p: 2 * p),
+        ),
         Control("theta", "theta in place of pi - theta", lambda run: _law(run, lambda p: 0.5 - p)),
     ),
 )

@@ -21,7 +21,11 @@ def _repeated(run: Run) -> Proof:
 
 def _antipodal(_: Run) -> Proof:
     """Six distinct inputs in the plane, three antipodal pairs: relu'(z) + relu'(-z) is constant."""
-    units = [(Fraction(1), Fraction(0)), (Fraction(3, 5), Fraction(4, 5)), (Fraction(5, 13), Fraction(12, 13))]
+    units = [
+        (Fraction(1), Fraction(0)),
+        (Fraction(3, 5), Fraction(4, 5)),
+        (Fraction(5, 13), Fraction(12, 13)),
+    ]
     return _decide([row for x, y in units for row in ((x, y), (-x, -y))])
 
 

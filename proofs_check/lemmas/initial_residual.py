@@ -51,6 +51,10 @@ INITIAL_RESIDUAL = Lemma(
     check=_check,
     controls=(
         Control("doubled", "E|xi(0)|^2 = n + |y|^2", lambda run: _moment(run, float(run.data.size))),
-        Control("no-markov", "|xi(0)|^2 <= (n/2 + |y|^2)/2 with probability >= 1 - delta", lambda run: _tail(run, 0.5)),
+        Control(
+            "no-markov",
+            "|xi(0)|^2 <= (n/2 + |y|^2)/2 with probability >= 1 - delta",
+            lambda run: _tail(run, 0.5),
+        ),
     ),
 )

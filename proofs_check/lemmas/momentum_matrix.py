@@ -21,7 +21,9 @@ def _refuted(position: int) -> Callable[[Run], Proof]:
         if witness is None:
             return Proof(None, 0.0, 0.0, "no counterexample found")
         found = {"kappa": str(witness.kappa), "eta lambda": str(witness.z), "k": witness.k}
-        reason = f"|M^k| >= {witness.norm_low:.6g} > {witness.bound_high:.6g} at kappa = {witness.kappa}, k = {witness.k}"
+        reason = (
+            f"|M^k| >= {witness.norm_low:.6g} > {witness.bound_high:.6g} at kappa = {witness.kappa}, k = {witness.k}"
+        )
         return Proof(False, witness.norm_low, witness.bound_high, reason, found)
 
     return check

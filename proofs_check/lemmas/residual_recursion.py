@@ -55,7 +55,11 @@ RESIDUAL_RECURSION = Lemma(
     decision="The defect at every step and sample against a bound on its rounding error; one violation refutes.",
     check=_defect,
     controls=(
-        Control("stale-gram", "H(t-1, t-1) in place of the cross-Gram H(t, t-1)", lambda run: _defect(run, stale=True)),
+        Control(
+            "stale-gram",
+            "H(t-1, t-1) in place of the cross-Gram H(t, t-1)",
+            lambda run: _defect(run, stale=True),
+        ),
         Control("no-gamma", "gamma = 0 for Nesterov", lambda run: _defect(run, no_gamma=True)),
         Control("no-flips", "without the remainder phi", lambda run: _defect(run, no_remainder=True)),
     ),
