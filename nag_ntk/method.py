@@ -126,4 +126,6 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
         return gradient_descent(scale / spectrum.lambda_max)
     if name == "heavy_ball":
         return heavy_ball(scale / spectrum.lambda_max, (1 - 1 / (2 * root)) ** 2)
+    if name != "nesterov":
+        raise InputError(f"the theorems state no tuning for {name}: give eta and beta")
     return nesterov(scale / (2 * spectrum.lambda_max), (3 * root - 2) / (3 * root + 2))

@@ -4,15 +4,16 @@ The last step of the way of the data before a report. The manifest is written la
 other two, so a folder whose manifest agrees with its files is the outcome of one run.
 """
 
+import errno
 import hashlib
+import io
 import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # JAX and xarray are imported where they are needed, so that readers start fast
-    import xarray
-
+if TYPE_CHECKING:  # JAX and HDF5 are imported where they are needed, so that readers start fast
     from .lemma import Run
     from .runner import StudyResult
 
@@ -32,7 +31,9 @@ MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories
 _STAGING = ".nag-ntk-"
 _STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is what a killed process left
 
-# name: (unit, long name) of the recorded arrays; the first has the samples as a fourth axis
+AXES = ("seed", "algorithm", "step", "sample")
+NUMBERS = {"eta": "step size", "beta": "momentum", "gamma": "weight of the change of the gradient"}
+# name: (unit, long name) of the recorded arrays; all have the first three axes, the residual has the samples too
 VARIABLES = {
     "residual": ("1", "residual xi = f(X) - y"),
     "residual_norm": ("1", "Euclidean norm of the residual"),
@@ -133,29 +134,33 @@ def read(out: Path) -> StoredResult:
         raise StoreError(f"{out / RESULTS} lacks study, level or findings; verify again") from None
 
 
-def trajectory_dataset(run: "Run") -> "xarray.Dataset":
-    """What one run recorded, with named axes: seed, algorithm, step, sample.
+def _record(group: Any, run: "Run") -> None:
+    """What one run recorded, as a netCDF group with the dimensions seed, algorithm, step and sample.
 
     The axis of the methods is called algorithm, since ``.sel(method=...)`` means something else in xarray.
     """
-    import xarray
+    import h5py
+    import numpy as np
 
     t = run.trajectory
-    axes = ("seed", "algorithm", "step", "sample")
-    arrays = {}
+    facts = {name: getattr(t, name) for name in ("width", "start", "engine", "dtype", "weights_digest")}
+    group.attrs.update({**facts, "delta": run.delta})
+    group.dimensions = dict(zip(AXES, t.residual.shape, strict=True))
+
+    def add(name: str, axes: Sequence[str], values: Any, long_name: str, units: str | None = None) -> None:
+        variable = group.create_variable(name, axes, data=values)
+        variable.attrs.update({"long_name": long_name} | ({"units": units} if units else {}))
+
+    add("algorithm", ("algorithm",), np.array(_labels(t.methods), dtype=h5py.string_dtype()), "method")
+    add("seed", ("seed",), np.asarray(t.seeds, np.int64), "seed number")
+    add("step", ("step",), np.arange(t.residual.shape[2]), "training step")
+    add("sample", ("sample",), np.arange(t.residual.shape[3]), "row of the dataset")
+    for name, long_name in NUMBERS.items():
+        add(name, ("algorithm",), np.array([getattr(m, name) for m in t.methods], float), long_name, "1")
     for name, (units, long_name) in VARIABLES.items():
         values = getattr(t, name)
-        arrays[name] = (axes[: values.ndim], values, {"units": units, "long_name": long_name})
-    coordinates: dict[str, Any] = {
-        "seed": ("seed", list(t.seeds), {"long_name": "seed number"}),
-        "algorithm": ("algorithm", _labels(t.methods), {"long_name": "method"}),
-        "step": ("step", range(t.residual.shape[2]), {"long_name": "training step"}),
-    }
-    for name, meaning in {"eta": "step size", "beta": "momentum", "gamma": "weight of the gradient's change"}.items():
-        values = [float(getattr(method, name)) for method in t.methods]
-        coordinates[name] = ("algorithm", values, {"units": "1", "long_name": meaning})
-    facts = {name: getattr(t, name) for name in ("width", "start", "engine", "dtype", "weights_digest")}
-    return xarray.Dataset(arrays, coordinates, {**facts, "delta": run.delta})
+        add(name, AXES[: values.ndim], values, long_name, units)
+        group.variables[name].attrs["coordinates"] = " ".join(NUMBERS)
 
 
 def _labels(methods: Any) -> list[str]:
@@ -226,8 +231,14 @@ def _version(package: str) -> str | None:
 
 
 def _write_trajectories(path: Path, runs: Any) -> None:
-    for run in runs:
-        trajectory_dataset(run).to_netcdf(path, mode="a", group=run.name, engine="h5netcdf")
+    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full."""
+    import h5netcdf
+
+    image = io.BytesIO()
+    with h5netcdf.File(image, "w") as file:
+        for run in runs:
+            _record(file.create_group(run.name), run)
+    path.write_bytes(image.getbuffer())
     _sync(path)
 
 
@@ -238,7 +249,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 def _sync(path: Path) -> None:
     """Have the disk hold it, so that a file that got its final name is whole even after a power cut."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
@@ -255,12 +266,16 @@ def _stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
     staging: Path | None = None
     done = False
     try:
+        if out.exists() and not out.is_dir():
+            raise StoreError(f"cannot write results to {out}: it is a file, not a folder; name another --out")
         out.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
         yield staging
         done = True
     except OSError as error:
-        raise StoreError(f"cannot write results to {out}: {error.strerror or error}; name another --out") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = "make room or name another --out" if full else "name another --out"
+        raise StoreError(f"cannot write results to {out}: {error.strerror or error}; {cure}") from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -268,3 +283,70 @@ def _stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
             with suppress(OSError):
                 for folder in made:
                     folder.rmdir()
+
+
+def _refuse_foreign(out: Path) -> None:
+    """A folder may be empty or hold earlier results; anything else could be somebody's work."""
+    others = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
+    if MANIFEST in others:
+        _own_manifest(out)
+    elif others:
+        raise StoreError(f"{out} is not empty and has no {MANIFEST} (it holds {others[0]}); name another --out")
+    for name in (MANIFEST, RESULTS, TRAJECTORIES):
+        if (out / name).is_dir():
+            raise StoreError(f"{out / name} is a folder; name another --out")
+    for entry in out.glob(f"{_STAGING}*"):
+        with suppress(OSError):
+            if time.time() - entry.stat().st_mtime > _STALE_AFTER:
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _own_manifest(out: Path) -> dict[str, Any]:
+    manifest = _read_json(out / MANIFEST)
+    if manifest.get("package") != PACKAGE:
+        raise StoreError(f"{out / MANIFEST} was not written by {PACKAGE}; name another folder")
+    return manifest
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise StoreError(f"{path} is damaged or truncated: it is not JSON; remove it and verify again") from None
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} was not written by {PACKAGE}: it holds no JSON object; name another folder")
+    return value
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _commit(staging: Path, out: Path) -> None:
+    """Give the staged files their names, the manifest last; if that fails, the earlier files come back."""
+    kept = staging / "earlier"
+    kept.mkdir()
+    moved: list[str] = []
+    try:
+        for name in (RESULTS, TRAJECTORIES, MANIFEST):
+            if (out / name).exists():
+                shutil.copy2(out / name, kept / name)
+        for name in (RESULTS, TRAJECTORIES, MANIFEST):
+            moved.append(name)
+            os.replace(staging / name, out / name)
+    except BaseException:  # an interrupt too must not leave a mixture
+        for name in moved:
+            if (kept / name).exists():
+                os.replace(kept / name, out / name)
+            elif not (staging / name).exists():
+                (out / name).unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # not every system can sync a folder
+        handle = os.open(out, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -89,7 +89,7 @@ FLIP_COUNT = Lemma(
     statement="With probability >= 1 - n e^{-mR}, |S_i(R)| <= 4 m R for every i; checked at the R with n e^{-mR} = delta.",
     hypotheses="|x_i| = 1, 4 R < 1.",
     kind="probability",
-    source="derived by Chernoff (the exponent is 3.25 mR)",
+    source="derived by Chernoff (the exponent exceeds 3.24 mR)",
     provenance="derived",
     decision="One trial per seed, which fails if any sample does; exact binomial limit against delta.",
     check=lambda run: _count(run, 4.0),

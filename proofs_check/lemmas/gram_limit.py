@@ -47,7 +47,7 @@ GRAM_LIMIT = Lemma(
     statement="H_inf_ij = x_i.x_j (pi - theta_ij)/(2 pi) equals E_w[x_i.x_j 1{w.x_i >= 0, w.x_j >= 0}].",
     hypotheses="inputs of unit norm, w ~ N(0, I).",
     kind="identity",
-    source="Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",
+    source="definition in Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; closed form derived",
     provenance="derived",
     decision="The neurons active on both samples of a pair are Binomial(m seeds, (pi - theta)/(2 pi)); an exact test per "
     "pair, Bonferroni over pairs. SUPPORTED when every exact interval lies within 0.01 of the claim.",

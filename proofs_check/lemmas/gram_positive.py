@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from proofs_check.enclosure import decide_positive
-from proofs_check.lemma import Control, Lemma, Proof, Run
+from proofs_check.lemma import Control, Lemma, NotApplicable, Proof, Run
 
 
 def _decide(inputs) -> Proof:
@@ -29,17 +29,25 @@ def _antipodal(_: Run) -> Proof:
     return _decide([row for x, y in units for row in ((x, y), (-x, -y))])
 
 
+def _check(run: Run) -> Proof | NotApplicable:
+    proof = _decide(run.data.inputs)
+    if proof.decided is False:
+        return NotApplicable(f"two inputs are parallel, so nothing is claimed: {proof.reason}")
+    return proof
+
+
 GRAM_POSITIVE = Lemma(
     id="gram-positive",
     title="H_inf is positive definite",
     statement="If x_i != +-x_j for all i != j then lambda_0 = lambda_min(H_inf) > 0.",
     hypotheses="inputs of unit norm, no two parallel.",
     kind="instance",
-    source="Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",
+    source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; exact criterion derived",
     provenance="derived",
     decision="lambda_0 is enclosed in ball arithmetic from the inputs as exact rationals (Gershgorin discs of the pencil "
-    "of approximate eigenvectors): CERTIFIED when the lower end is positive, REFUTED by an exact kernel vector.",
-    check=lambda run: _decide(run.data.inputs),
+    "of approximate eigenvectors): CERTIFIED when the lower end is positive; VACUOUS when "
+    "two inputs are parallel; a control is REFUTED by an exact kernel vector.",
+    check=_check,
     controls=(
         Control("repeated", "positivity with the first input repeated", _repeated),
         Control("distinct", "distinct inputs suffice (three antipodal pairs in the plane)", _antipodal),

@@ -1,79 +1,117 @@
-"""The table of verdicts for a terminal; the reason stands below each row, so it is never cut."""
+"""The findings of a run as a table for the terminal, with the reason of each verdict and a plain headline.
 
-from collections import Counter
+A pure reader: it takes stored rows and prints them; what to think of them was decided before.
+"""
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# symbol and colour; the word itself is always printed, so neither is needed to read the table
-_LOOK = {
-    "CERTIFIED": ("■", "bold blue"),
-    "SUPPORTED": ("✓", "green"),
-    "REFUTED": ("✗", "bold red"),
-    "INCONCLUSIVE": ("?", "yellow"),
-    "VACUOUS": ("○", "dim"),
-    "ERROR": ("!", "bold magenta"),
+# Told apart by word and sign first; the colours avoid the pair red and green.
+STYLES = {
+    "CERTIFIED": ("◆", "*", "bold blue"),
+    "SUPPORTED": ("✓", "+", "cyan"),
+    "REFUTED": ("✗", "x", "bold magenta"),
+    "INCONCLUSIVE": ("?", "?", "yellow"),
+    "VACUOUS": ("○", "o", "dim"),
+    "ERROR": ("!", "!", "bold reverse"),
 }
-CAVEAT = "A run on finitely many networks never proves a statement about all of them."
+_HEADLINE = ("REFUTED", "ERROR", "INCONCLUSIVE", "SUPPORTED", "CERTIFIED", "VACUOUS")
+_WIDE = 150
+"""Columns from which on the reasons get a column of their own; below, it would be too narrow to read."""
+
+NO_PROOF = "A run on finitely many networks never proves a statement about all of them."
 
 
-def _number(value: Any) -> str:
-    return "-" if value is None else value if isinstance(value, str) else f"{value:.2g}"
+def render(rows: Sequence[Mapping[str, Any]], *, console: Console, study: str, level: float) -> None:
+    """Print the findings: a row per lemma and run, then the headline.
+
+    Args:
+        rows: as in results.json.
+        console: where to; its width decides between a column and a line of its own for the reasons.
+        study: name of the study.
+        level: family-wise error level of the verdicts.
+    """
+    if console.width >= _WIDE:
+        _render_table(rows, console)
+    else:
+        _render_lines(rows, console)
+    render_headline(rows, console=console, study=study, level=level)
 
 
-def _counts(row: Mapping[str, Any]) -> str:
-    if row.get("trials") is None:
-        return "-"
-    violations = row.get("violations")
-    return f"{row['trials']:,}" if violations is None else f"{violations}/{row['trials']:,}"
+def render_headline(rows: Sequence[Mapping[str, Any]], *, console: Console, study: str, level: float) -> None:
+    """Print how many verdicts of each kind there are, and what they cannot mean."""
+    _print(console, Text(f"{study}: {headline(rows)}", style="bold"))
+    _print(console, Text(f"{NO_PROOF} The error level {level:g} holds for all verdicts together."))
 
 
 def headline(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Counts of verdicts in a sentence, the gravest first.
+    """The verdicts counted, the worst first.
 
     Example:
-        >>> headline([{"verdict": "SUPPORTED"}, {"verdict": "REFUTED"}])
-        '1 refuted, 1 supported'
+        >>> headline([{"verdict": "SUPPORTED"}, {"verdict": "CERTIFIED"}, {"verdict": "SUPPORTED"}])
+        '3 findings: none refuted, 2 supported, 1 certified.'
     """
-    counts = Counter(row["verdict"] for row in rows)
-    order = ("REFUTED", "ERROR", "CERTIFIED", "SUPPORTED", "INCONCLUSIVE", "VACUOUS")
-    return ", ".join(f"{counts[name]} {name.lower()}" for name in order if counts[name]) or "nothing was checked"
+    count = {name: sum(row["verdict"] == name for row in rows) for name in _HEADLINE}
+    said = [f"{count[name]} {name.lower()}" for name in _HEADLINE if count[name]]
+    if not count["REFUTED"]:
+        said.insert(0, "none refuted")
+    return f"{len(rows)} finding{'' if len(rows) == 1 else 's'}: {', '.join(said)}."
 
 
-def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print the table of verdicts.
+def _render_table(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    for name in ("verdict", "lemma", "run"):
+        table.add_column(name, no_wrap=True)
+    for name in ("margin", "violations", "limit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reason", ratio=1, overflow="fold")
+    for row in rows:
+        numbers = (_number(row["margin"], "+.3g"), _violations(row), _number(row["limit"], ".3g"))
+        named = (_verdict(row, console), Text(row["lemma"]), Text(row["run"]))
+        table.add_row(*named, *map(Text, numbers), Text(row["reason"]))
+    console.print(table)
 
-    Args:
-        rows: of results.json.
-        console: where to; its width is respected.
-    """
+
+def _render_lines(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Under each other: verdict and lemma, then the numbers, then the reason, indented, grouped by run."""
     for run in dict.fromkeys(row["run"] for row in rows):
-        table = Table(title=f"run: {run}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in ("verdict", "lemma"):
-            table.add_column(name, no_wrap=True)
-        for name in ("margin", "failed", "limit"):
-            table.add_column(name, justify="right", no_wrap=True)
+        _print(console, Text(f"run: {run}", style="bold underline"))
+        for row in (row for row in rows if row["run"] == run):
+            _print(console, Text.assemble(_verdict(row, console, pad=True), " ", (row["lemma"], "bold")))
+            numbers = [f"margin {_number(row['margin'], '+.3g')}"] if row["margin"] is not None else []
+            numbers += [f"{_violations(row)} violations"] if row["violations"] is not None else []
+            numbers += [f"limit {_number(row['limit'], '.3g')}"] if row["limit"] is not None else []
+            for text in filter(None, (", ".join(numbers), row["reason"])):
+                for line in Text(text).wrap(console, max(console.width - 4, 8), overflow="fold"):
+                    line.rstrip()
+                    _print(console, Text("    ").append_text(line))
         console.print()
-        body = [row for row in rows if row["run"] == run]
-        for row in body:
-            symbol, style = _LOOK[row["verdict"]]
-            table.add_row(
-                Text(f"{symbol} {row['verdict']}", style=style),
-                row["lemma"],
-                _number(row.get("margin")),
-                _counts(row),
-                _number(row.get("limit")),
-            )
-        console.print(table)
-        for row in body:
-            symbol, style = _LOOK[row["verdict"]]
-            line = Text.assemble((f"{symbol} {row['lemma']}", style), ": ", row["reason"])
-            console.print(line, soft_wrap=not console.is_terminal)
-    console.print()
-    console.print(f"[bold]{headline(rows)}[/bold]")
-    console.print(CAVEAT)
-    console.print("margin: (bound - observed)/|bound| at the worst entry; failed: seeds in which the claim failed;")
-    console.print("limit: confidence limit on the failure probability (half the interval, for an exact law).")
+
+
+def _print(console: Console, text: Text) -> None:
+    console.print(text, overflow="fold", highlight=False)
+
+
+def _verdict(row: Mapping[str, Any], console: Console, *, pad: bool = False) -> Text:
+    sign, plain, style = STYLES.get(row["verdict"], ("·", ".", ""))
+    word = f"{row['verdict']:<12}" if pad else row["verdict"]
+    return Text(f"{plain if console.options.ascii_only else sign} {word}", style=style)
+
+
+def _violations(row: Mapping[str, Any]) -> str:
+    """Violations per trial; laws count draws and have no violations."""
+    if row["violations"] is not None:
+        return f"{row['violations']}/{row['trials']}"
+    return "" if row["trials"] is None else f"-/{row['trials']}"
+
+
+def _number(value: float | str | None, form: str) -> str:
+    """A stored number; infinities are stored as words."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else format(value, form)
