@@ -9,7 +9,7 @@ import numpy as np
 
 from nag_ntk.errors import CapacityError, InputError
 
-_GROUP_TARGET = 2**29  # bytes of state walked at once: enough to amortise a call, small beside any machine
+_GROUP_TARGET = 2**28  # bytes of state walked at once: enough to amortise a call, small beside any machine
 _STEPS_BETWEEN_PROGRESS = 128
 
 

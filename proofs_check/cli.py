@@ -4,6 +4,7 @@ Exit codes: 0 nothing refuted; 1 something REFUTED; 2 wrong usage, configuration
 ERROR, or the program did; 4 with --strict, something INCONCLUSIVE or VACUOUS; 130 interrupted.
 """
 
+import io
 import os
 import sys
 import time
@@ -27,24 +28,27 @@ _PROVENANCE = {
 }
 
 
-class Failure(click.ClickException):
+class Failure(Exception):
     """Ends the program with a sentence and an exit code."""
 
-    def __init__(self, message: str, exit_code: int = 2):
+    def __init__(self, message: str, code: int = 2):
         super().__init__(message)
-        self.exit_code = exit_code
+        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point: runs a command and exits with its code, after one sentence when it failed."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a sign gets "?" instead of a crash
     try:
         code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.Abort:
         click.echo(f"{PROGRAM}: interrupted", err=True)
         code = 130
+    except Failure as error:
+        click.echo(f"{PROGRAM}: {error}", err=True)
+        code = error.code
     except click.ClickException as error:
         click.echo(f"{PROGRAM}: {error.format_message()}", err=True)
         code = error.exit_code
@@ -53,7 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             traceback.print_exc()
         click.echo(f"{PROGRAM}: {_describe(error)}", err=True)
         code = 3
+    if code == 130:
+        _leave(code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> None:
+    """Ends the process at once: torn down in the middle of a computation, JAX crashes and hides the exit code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -145,7 +158,7 @@ def lemmas(as_json: bool) -> None:
         _say(json.dumps([_as_dict(lemma) for lemma in CATALOGUE], indent=1, ensure_ascii=False))
     else:
         width = max(len(lemma.id) for lemma in CATALOGUE) + 2
-        _say("\n".join(f"{lemma.id:<{width}}{lemma.kind:<13}{lemma.title}" for lemma in CATALOGUE))
+        _say("\n".join(f"{lemma.id:<{width}}{lemma.kind:<12}{lemma.title}" for lemma in CATALOGUE))
 
 
 @cli.command()

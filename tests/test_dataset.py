@@ -227,11 +227,11 @@ def test_the_rank_is_found_and_the_kernel_kept(seed, n, d, rank, repeat):
     rank = min(n, d, rank)
     rng = np.random.default_rng(seed)
     frame, _ = np.linalg.qr(rng.standard_normal((d, rank)))
-    # an orthonormal beginning keeps the span well conditioned: the rank is not a matter of taste
+    # orthonormal rows keep the span well conditioned: the rank is not a matter of taste
     mixing = np.concatenate([np.eye(rank), rng.standard_normal((n - rank, rank))])
     if repeat and n > rank:
-        mixing[-1] = -mixing[0]
-    data = Dataset((mixing @ frame.T)[rng.permutation(n)], np.zeros(n), normalise=True)
+        mixing = np.concatenate([-mixing[:1], mixing[:-1]])
+    data = Dataset(mixing @ frame.T, np.zeros(n), normalise=True)
     coordinates = data.coordinates
     assert coordinates.shape == (n, rank)
     np.testing.assert_allclose(coordinates @ coordinates.T, data.kernel, rtol=0, atol=tolerances.KERNEL)

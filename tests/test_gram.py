@@ -191,7 +191,7 @@ def test_draws_are_normal_with_fair_signs_and_differ_by_seed_key_and_block():
 
 
 def test_draws_in_float32():
-    weights, signs = draw(seed_key(0, 0), 10, 2, np.float32)
+    weights, signs = draw(seed_key(0, 0), 10, 2, "float32")
     assert weights.dtype == signs.dtype == np.float32
 
 

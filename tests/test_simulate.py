@@ -127,6 +127,21 @@ def test_textbook_forms_of_nesterov_and_heavy_ball(engine):
         assert run.flips[0, k].tolist() == expected.flips.tolist()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_neuron_exactly_at_zero_is_active(engine):
+    """Exact ties at step 0: such neurons are trained, count in H(0), and flip when they turn negative."""
+    rows, targets = np.eye(2), np.array([0.5, -0.5])
+    weights, signs = np.array([[0.0, 0.0], [0.0, -1.0], [1.0, 0.0], [1.0, 2.0]]), np.array([1.0, -1.0, -1.0, 1.0])
+    data, method = Dataset(rows, targets), nesterov(0.25, 0.5)
+    run = simulate(data, method, steps=6, engine=engine, initial=Network(weights, signs))
+    expected = oracles.train(rows, targets, weights, signs, method[1:], "gradient", 6)
+    np.testing.assert_allclose(run.residual[0, 0], expected.residual, rtol=0, atol=tolerances.SAME_RUN)
+    assert run.flips[0, 0].tolist() == expected.flips.tolist()
+    assert run.flips[0, 0, 1] > 0
+    np.testing.assert_array_equal(run.initial_gram[0], [[1.0, 0.0], [0.0, 0.75]])
+    assert run.undecided[0, 0, 0] == 4
+
+
 @few
 @given(seed=seeds, start=st.sampled_from(STARTS))
 def test_symmetries_of_samples_neurons_and_inputs(seed, start):

@@ -1,6 +1,7 @@
 """The store: what is written is whole or absent, what is read is what was written, and the same study the same."""
 
 import errno
+import io
 import json
 import os
 from pathlib import Path
@@ -90,9 +91,8 @@ def test_a_second_run_gives_the_same_but_for_times(result, folder, tmp_path):
     store.write(again, tmp_path / "again", wall_time=2.5)
     first, second = (json.loads((path / "results.json").read_text()) for path in (folder, tmp_path / "again"))
     assert timeless(first) == timeless(second)
-    digests = [{n: r["weights_digest"] for n, r in store.read(p).manifest["runs"].items()} for p in (folder, path)] \
-        if (path := tmp_path / "again") else []  # fmt: skip
-    assert digests[0] == digests[1]
+    runs, repeated = (store.read(path).manifest["runs"] for path in (folder, tmp_path / "again"))
+    assert runs == repeated
 
 
 def fail_at(name, count, error):
@@ -244,10 +244,9 @@ ROWS = [
 
 
 def rendered(rows, width, **options):
-    console = Console(width=width, record=True, file=open(os.devnull, "w"), **options)  # noqa: SIM115
-    with console.file:
-        terminal.render(rows, console=console, study="tiny", level=1e-3)
-    return console.export_text(styles=False)
+    console = Console(width=width, file=io.StringIO(), **options)
+    terminal.render(rows, console=console, study="tiny", level=1e-3)
+    return console.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 149, 150, 200])
@@ -271,6 +270,10 @@ def test_signs_differ_without_colour_and_without_unicode():
     for signs in (0, 1):
         assert len({style[signs] for style in terminal.STYLES.values()}) == len(terminal.STYLES)
     assert all(style[1].isascii() for style in terminal.STYLES.values())
+
+
+def test_colours_on_a_terminal_only():
+    assert "\x1b[" in rendered(ROWS, 80, force_terminal=True, color_system="standard", legacy_windows=False)
 
 
 def test_table_without_findings():

@@ -67,7 +67,7 @@ def _unstable(method: str, scale: float) -> Mapping[str, Any]:
 
 GD_CONTRACTION = Lemma(
     id="gd-contraction",
-    title="Gradient descent converges linearly",
+    title="Gradient descent: linear rate",
     statement="|xi(t)| <= (1 - 1/(2 kappa))^t |xi(0)| for all t.",
     hypotheses=_HYPOTHESES,
     kind="probability",
@@ -96,7 +96,7 @@ def _momentum(name: str, paper: float, sharp: float, rate: float):
 
 HEAVY_BALL_CONTRACTION = Lemma(
     id="heavy-ball-contraction",
-    title="Heavy ball converges at the accelerated rate",
+    title="Heavy ball: accelerated linear rate",
     statement="|V(t)| <= 8 sqrt(kappa) (1 - 1/(4 sqrt kappa))^t |V(0)| (paper-form), 4 sqrt(kappa) (sharp); V = [xi(t); xi(t-1)].",
     hypotheses=_HYPOTHESES,
     kind="probability",
@@ -120,7 +120,7 @@ HEAVY_BALL_CONTRACTION = Lemma(
 
 NESTEROV_CONTRACTION = Lemma(
     id="nesterov-contraction",
-    title="Nesterov converges at the accelerated rate",
+    title="Nesterov: accelerated linear rate",
     statement="|V(t)| <= 24 sqrt(kappa) (1 - 1/(2 sqrt kappa))^t |V(0)| (paper-form), 12 sqrt(kappa) (sharp); V = [xi(t); xi(t-1)].",
     hypotheses=_HYPOTHESES,
     kind="probability",
