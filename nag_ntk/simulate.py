@@ -40,9 +40,9 @@ def _methods(methods) -> tuple[Method, ...]:
     return listed
 
 
-def _seeds(seeds) -> tuple[int, ...]:
+def _seeds(seeds) -> Sequence[int]:
     if isinstance(seeds, int | np.integer):
-        return tuple(range(_whole("seeds", seeds, 1)))
+        return range(_whole("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
     numbers = tuple(_whole("each seed", s, 0) for s in seeds)
     if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
         raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
@@ -180,6 +180,6 @@ def simulate(
     terms = record.pop("recursion", None)
     return Trajectory(
         **record, **begun, radii=balls, recursion=None if terms is None else Recursion(**terms),
-        methods=listed, seeds=numbers, width=m, start=start, engine=engine, dtype=real.name, rank=rank,
+        methods=listed, seeds=tuple(numbers), width=m, start=start, engine=engine, dtype=real.name, rank=rank,
         weights_digest=digest,
     )  # fmt: skip

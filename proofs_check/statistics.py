@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 Numbers = np.ndarray | float
 """A float for scalar arguments, an array of their broadcast shape otherwise."""
@@ -231,7 +231,7 @@ def mean_interval(values: ArrayLike, level: float) -> tuple[Numbers, Numbers]:
     half_level = float(_level(level)) / 2
     if not freedom:
         return mean - error, mean + error
-    half_width = error * stats.t.isf(half_level, freedom)
+    half_width = -error * special.stdtrit(freedom, half_level)
     return mean - half_width, mean + half_width
 
 
@@ -249,7 +249,7 @@ def mean_p_value(values: ArrayLike, claimed: ArrayLike) -> Numbers:
     if not freedom:
         return np.ones_like(distance)[()]
     t = np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=np.asarray(error) > 0)
-    return (2 * stats.t.sf(t, freedom))[()]
+    return (2 * special.stdtr(freedom, -t))[()]
 
 
 def randomised_pit_p_value(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, key: int) -> float:
@@ -280,6 +280,8 @@ def randomised_pit_p_value(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, k
     below = 1.0 - excess_p_value(x, n, p)
     mass = np.maximum(support_p_value(x, n, p) - below, 0.0)
     uniform = np.random.default_rng(key).random(np.shape(mass))
+    from scipy import stats  # slow to import, and only this needs it
+
     return float(stats.kstest(np.ravel(below + uniform * mass), "uniform", method="exact").pvalue)
 
 
