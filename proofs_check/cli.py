@@ -111,8 +111,8 @@ def verify(config: str, out: Path | None, select: tuple[str, ...], seeds: int | 
         from nag_ntk import InputError
         from proofs_check import runner, store
         from proofs_check.config import ConfigError, load_study
+        from proofs_check.finding import exit_code
         from proofs_check.lemmas import CATALOGUE
-        from proofs_check.verdict import exit_code
 
         try:
             study = load_study(config, known_lemmas=[lemma.id for lemma in CATALOGUE])

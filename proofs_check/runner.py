@@ -18,10 +18,11 @@ from nag_ntk import (
 )
 from nag_ntk.method import METHODS
 from proofs_check.config import RunSpec, Study
+from proofs_check.finding import Finding
 from proofs_check.lemma import Check as Checker
 from proofs_check.lemma import Control, Evidence, Lemma, Run
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.verdict import Check, Finding, decide
+from proofs_check.verdict import Check, decide
 
 Progress = Callable[[str, int, int], None]
 

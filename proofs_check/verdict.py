@@ -7,74 +7,19 @@ refutes, and again over all that supports, each at the level of the study.
 import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import statistics
+from .finding import Finding, Verdict
 from .lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
 
 UNIVERSAL_FAILURE = 0.1
 """What sampling may support of a claim about every run: no number of seeds shows that a probability is 0, so
 the suite supports "a random initialisation violates it with probability at most 0.1" and says so."""
-
-
-class Verdict(StrEnum):
-    """What the evidence says about one lemma on one run."""
-
-    CERTIFIED = "CERTIFIED"
-    SUPPORTED = "SUPPORTED"
-    REFUTED = "REFUTED"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    VACUOUS = "VACUOUS"
-    ERROR = "ERROR"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The verdict on one lemma and one run, with the numbers behind it; None where a number has no meaning.
-
-    Attributes:
-        lemma: the lemma's id.
-        run: the run's name.
-        verdict: what was decided.
-        reason: a readable sentence or two, with the numbers.
-        observed: the worst entry; for a law the worst deviation.
-        bound: the bound there; for a law the resolution.
-        margin: (bound - observed) / |bound| there, negative for a violation.
-        trials: seeds in which anything was compared (all seeds when refuted); for a law its draws.
-        violations: seeds with at least one violated entry.
-        limit: confidence limit on the failure probability at `level`, the lower one when refuted, else the
-            upper one; for a law half the width of its interval.
-        level: the level of Holm's procedure that the decision was made at.
-        worst_seed: seed number of the worst entry.
-        witness: where the worst entry is, by name of axis; for a law also its interval.
-        seeds_needed: about how many seeds would decide, at the frequency seen so far.
-        wall_time: seconds that the check took.
-    """
-
-    lemma: str
-    run: str
-    verdict: Verdict
-    reason: str
-    observed: float | None = None
-    bound: float | None = None
-    margin: float | None = None
-    trials: int | None = None
-    violations: int | None = None
-    limit: float | None = None
-    level: float | None = None
-    worst_seed: int | None = None
-    witness: Mapping[str, Any] = field(default_factory=dict)
-    seeds_needed: int | None = None
-    wall_time: float = 0.0
-
-    def to_row(self) -> dict[str, Any]:
-        """Plain values that JSON can hold, in the order above; infinities as "inf", "-inf", NaN as None."""
-        return _plain(asdict(self))
 
 
 @dataclass
@@ -121,23 +66,6 @@ def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
     for i, claim in claims.items():
         parts[i] = claim.finding(refuted.get(i), supported[i])
     return tuple(replace(part, wall_time=float(check.wall_time)) for part, check in zip(parts, checks, strict=True))
-
-
-def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
-    """1 if anything is REFUTED, else 3 for an ERROR, else if strict 4 for INCONCLUSIVE or VACUOUS, else 0.
-
-    A refutation comes before an error, because it stands whatever the failed check would have said.
-
-    Example:
-        >>> exit_code([Finding("gram", "a", Verdict.ERROR, ""), Finding("gram", "b", Verdict.REFUTED, "")])
-        1
-    """
-    verdicts = {finding.verdict for finding in findings}
-    if Verdict.REFUTED in verdicts:
-        return 1
-    if Verdict.ERROR in verdicts:
-        return 3
-    return 4 if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.VACUOUS} else 0
 
 
 @dataclass(frozen=True)
@@ -387,15 +315,3 @@ def _describe(error: Exception) -> str:
     text = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return str(value) if isinstance(value, str) or not isinstance(value, bool | int | float | None) else value

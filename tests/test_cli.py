@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from proofs_check import cli, runner, store
+from proofs_check.finding import Finding, Verdict
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.verdict import Finding, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = """

@@ -8,10 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from proofs_check.config import parse_study
+from proofs_check.finding import Verdict
 from proofs_check.lemma import Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.runner import applies, execute, refute, verify
-from proofs_check.verdict import Verdict
 
 # 64 seeds: a control that fails in every run is refuted at 1e-3 from 4 seeds on, a half of them from 30
 BASE = {

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from proofs_check import statistics
+from proofs_check.finding import Finding, Verdict, exit_code
 from proofs_check.lemma import Inequality, Law, NotApplicable, Proof, Trials
-from proofs_check.verdict import UNIVERSAL_FAILURE, Check, Finding, Verdict, decide, exit_code
+from proofs_check.verdict import UNIVERSAL_FAILURE, Check, decide
 
 
 def trials(violations, n, failure=0.1, **fields):

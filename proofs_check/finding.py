@@ -1,0 +1,93 @@
+"""Verdict and Finding: what a study says of one lemma on one run, and the exit code that follows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+
+class Verdict(StrEnum):
+    """What the evidence says about one lemma on one run."""
+
+    CERTIFIED = "CERTIFIED"
+    SUPPORTED = "SUPPORTED"
+    REFUTED = "REFUTED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    VACUOUS = "VACUOUS"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one lemma and one run, with the numbers behind it; None where a number has no meaning.
+
+    Attributes:
+        lemma: the lemma's id.
+        run: the run's name.
+        verdict: what was decided.
+        reason: a readable sentence or two, with the numbers.
+        observed: the worst entry; for a law the worst deviation.
+        bound: the bound there; for a law the resolution.
+        margin: (bound - observed) / |bound| there, negative for a violation.
+        trials: seeds in which anything was compared (all seeds when refuted); for a law its draws.
+        violations: seeds with at least one violated entry.
+        limit: confidence limit on the failure probability at `level`, the lower one when refuted, else the
+            upper one; for a law half the width of its interval.
+        level: the level of Holm's procedure that the decision was made at.
+        worst_seed: seed number of the worst entry.
+        witness: where the worst entry is, by name of axis; for a law also its interval.
+        seeds_needed: about how many seeds would decide, at the frequency seen so far.
+        wall_time: seconds that the check took.
+    """
+
+    lemma: str
+    run: str
+    verdict: Verdict
+    reason: str
+    observed: float | None = None
+    bound: float | None = None
+    margin: float | None = None
+    trials: int | None = None
+    violations: int | None = None
+    limit: float | None = None
+    level: float | None = None
+    worst_seed: int | None = None
+    witness: Mapping[str, Any] = field(default_factory=dict)
+    seeds_needed: int | None = None
+    wall_time: float = 0.0
+
+    def to_row(self) -> dict[str, Any]:
+        """Plain values that JSON can hold, in the order above; infinities as "inf", "-inf", NaN as None."""
+        return _plain(asdict(self))
+
+
+def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
+    """1 if anything is REFUTED, else 3 for an ERROR, else if strict 4 for INCONCLUSIVE or VACUOUS, else 0.
+
+    A refutation comes before an error, because it stands whatever the failed check would have said.
+
+    Example:
+        >>> exit_code([Finding("gram", "a", Verdict.ERROR, ""), Finding("gram", "b", Verdict.REFUTED, "")])
+        1
+    """
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.REFUTED in verdicts:
+        return 1
+    if Verdict.ERROR in verdicts:
+        return 3
+    return 4 if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.VACUOUS} else 0
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return str(value) if isinstance(value, str) or not isinstance(value, bool | int | float | None) else value
