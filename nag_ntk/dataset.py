@@ -120,7 +120,8 @@ class Dataset:
         cutoff = 4 * (self.size + self.dimension) * np.finfo(np.float64).eps
         columns, triangle = _qr(transposed)
         diagonal = np.abs(np.diag(triangle))
-        if diagonal.min() > cutoff:
+        # an unpivoted diagonal does not reveal the rank: an early small pivot magnifies the noise after it
+        if diagonal.min() > np.sqrt(np.finfo(np.float64).eps):
             return columns * np.where(np.diag(triangle) < 0, -1.0, 1.0)
         columns, triangle = _qr(transposed, pivoting=True)
         keep = np.abs(np.diag(triangle)) > cutoff

@@ -43,7 +43,7 @@ def _readable(size: int | float) -> str:
 
 def make(
     *, n: int, rank: int, rows: int, width: int, seeds: int, methods: int, steps: int, dtype: np.dtype,
-    recursion: bool, radii: int, chunk: int | None, limit: float | None,
+    recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
 ) -> Plan:  # fmt: skip
     """Plan a run and refuse one that cannot fit.
 

@@ -8,7 +8,8 @@ with q(0) = -eta gamma drive(G(0)) for the gradient start and 0 for the extrapol
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +32,8 @@ def _whole(name: str, value, least: int) -> int:
 
 
 def _methods(methods) -> tuple[Method, ...]:
-    listed = (methods,) if isinstance(methods, Method) else tuple(methods)
+    several = not isinstance(methods, Method) and isinstance(methods, Iterable)
+    listed: tuple[Any, ...] = tuple(methods) if several else (methods,)
     if not listed or not all(isinstance(m, Method) for m in listed):
         raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
     for m in listed:
@@ -43,6 +45,8 @@ def _methods(methods) -> tuple[Method, ...]:
 def _seeds(seeds) -> Sequence[int]:
     if isinstance(seeds, int | np.integer):
         return range(_whole("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
+    if not isinstance(seeds, Iterable):
+        raise InputError(f"seeds must be a count, or a sequence of seed numbers, got {seeds!r}")
     numbers = tuple(_whole("each seed", s, 0) for s in seeds)
     if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
         raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
@@ -69,7 +73,7 @@ def simulate(
     radii: Sequence[float] = (),
     recursion: bool = False,
     chunk: int | None = None,
-    memory_limit: float | None = None,
+    memory_limit: int | float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
     """Train networks of one width from many initialisations with several methods.
