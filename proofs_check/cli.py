@@ -116,17 +116,12 @@ def verify(config: str, out: Path | None, select: tuple[str, ...], seeds: int | 
 
         try:
             study = load_study(config, known_lemmas=[lemma.id for lemma in CATALOGUE])
-            chosen = tuple(dict.fromkeys(_find(name).id for name in select))
-            # in the study itself, so that the manifest states what was run
-            changes: dict[str, Any] = {"lemmas": chosen} if chosen else {}
-            if seeds is not None:
-                changes["runs"] = tuple(run.model_copy(update={"seeds": seeds}) for run in study.runs)
-            study = study.model_copy(update=changes)
+            chosen = [_find(name).id for name in select]
             folder = out or Path(study.out or Path(f"{PROGRAM}-results") / study.name)
             store.check_writable(folder)
             _prepare_jax()
             with _progress([run.name for run in study.runs], quiet) as progress:
-                result = runner.verify(study, progress=progress)
+                result = runner.verify(study, select=chosen, seeds=seeds, progress=progress)
         except ConfigError as error:
             raise Failure(_all_problems(error)) from None
         except (InputError, store.StoreError) as error:

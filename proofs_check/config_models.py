@@ -225,7 +225,8 @@ class StudyFields(Record):
     description: Text = ""
     """One line for the report."""
     level: Share = 1e-3
-    """Family-wise error level: how likely any wrong verdict of the whole study may be."""
+    """Family-wise error level: at most how likely it is that any true claim of the study is refuted, and as much that
+    any false one is supported."""
     delta: Share = 0.1
     """Failure probability the lemmas are claimed for."""
     lemmas: Lemmas = "all"

@@ -111,7 +111,12 @@ def verify(
         InputError: for unknown lemma ids or a configuration that cannot run.
     """
     known = {lemma.id: lemma for lemma in CATALOGUE}
-    wanted = tuple(select) or (tuple(known) if study.lemmas == "all" else tuple(study.lemmas))
+    # in the study itself, so that what is stored states what was run
+    changes: dict[str, Any] = {"lemmas": tuple(dict.fromkeys(select))} if select else {}
+    if seeds is not None:
+        changes["runs"] = tuple(spec.model_copy(update={"seeds": seeds}) for spec in study.runs)
+    study = study.model_copy(update=changes)
+    wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
@@ -120,8 +125,7 @@ def verify(
     runs: list[Run] = []
     skipped: list[str] = []
     for spec in study.runs:
-        chosen = spec if seeds is None else spec.model_copy(update={"seeds": seeds})
-        run = execute(chosen, lemmas, study.delta, progress=progress, memory_limit_gib=study.memory_limit_gib)
+        run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=study.memory_limit_gib)
         for lemma in lemmas:
             if not applies(lemma, run):
                 skipped.append(f"{lemma.id} @ {run.name}")
