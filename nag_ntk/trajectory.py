@@ -72,6 +72,10 @@ class Trajectory:
         """T, the number of steps taken."""
         return self.residual.shape[2] - 1
 
+    def rounding(self, operations: int) -> float:
+        """Relative error bound gamma_k of k roundings in any order, in the floating type of this run."""
+        return gamma(operations, self.dtype)
+
     @cached_property
     def residual_norm(self) -> np.ndarray:
         """(s, k, t+1), |xi(t)|."""
@@ -106,9 +110,9 @@ class Trajectory:
         before = np.concatenate([size[..., :1], size[..., :-2]], axis=-1)
         eta, beta, gain = (np.array([getattr(m, f) for m in self.methods])[None, :, None] for f in Method._fields[1:])
         bound = (
-            4 * (1 + beta) * gamma(width + 8, self.dtype) * scale
-            + 2 * (2 * (1 + beta) * gamma(terms, self.dtype) + 16 * u) * reach
-            + gamma(terms, self.dtype) * eta * (1 + 2 * gain) * (size[..., :-1] + before)
+            4 * (1 + beta) * self.rounding(width + 8) * scale
+            + 2 * (2 * (1 + beta) * self.rounding(terms) + 16 * u) * reach
+            + self.rounding(terms) * eta * (1 + 2 * gain) * (size[..., :-1] + before)
             + 16 * u * (size.max(-1, keepdims=True))
         )
         return bound[..., None]

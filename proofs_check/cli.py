@@ -169,6 +169,7 @@ def explain(lemma_id: str) -> None:
         ("statement", lemma.statement),
         ("hypotheses", lemma.hypotheses),
         ("kind", f"{lemma.kind}{f'; about {lemma.method}' if lemma.method else ''}"),
+        *([("constants", lemma.constants)] if lemma.constants else []),
         ("source", f"{lemma.source} ({_PROVENANCE.get(lemma.provenance, lemma.provenance)})"),
         ("decided", lemma.decision),
         *((f"control {control.id}", f"must be REFUTED: {control.statement}") for control in lemma.controls),
@@ -203,7 +204,7 @@ def _find(lemma_id: str) -> "Lemma":
 
 
 def _as_dict(lemma: "Lemma") -> dict[str, Any]:
-    names = ("id", "title", "statement", "hypotheses", "kind", "source", "provenance", "decision", "method")
+    names = "id title statement hypotheses kind constants source provenance decision method".split()
     controls = [{"id": control.id, "statement": control.statement} for control in lemma.controls]
     return {**{name: getattr(lemma, name) for name in names}, "controls": controls}
 

@@ -39,6 +39,7 @@ class Finding:
         level: the level of Holm's procedure that the decision was made at.
         worst_seed: seed number of the worst entry.
         witness: where the worst entry is, by name of axis; for a law also its interval.
+        evidence: for a proof, what a reader needs to follow it.
         seeds_needed: about how many seeds would decide, at the frequency seen so far.
         wall_time: seconds that the check took.
     """
@@ -56,6 +57,7 @@ class Finding:
     level: float | None = None
     worst_seed: int | None = None
     witness: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
     seeds_needed: int | None = None
     wall_time: float = 0.0
 

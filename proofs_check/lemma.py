@@ -4,13 +4,14 @@ Evidence is one of four: Trials (an inequality over independent seeds), Law (an 
 in ball arithmetic) and NotApplicable (the hypotheses do not hold here).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nag_ntk import Dataset, Method, Trajectory
+if TYPE_CHECKING:  # the catalogue is read without waiting for JAX
+    from nag_ntk import Dataset, Method, Trajectory
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Run:
     """
 
     name: str
-    data: Dataset
-    methods: tuple[Method, ...]
-    trajectory: Trajectory
+    data: "Dataset"
+    methods: "tuple[Method, ...]"
+    trajectory: "Trajectory"
     delta: float
 
     def index(self, method: str) -> int | None:
@@ -111,13 +112,22 @@ class Law:
 
 @dataclass(frozen=True)
 class Proof:
-    """A decision in ball arithmetic: True proved, False disproved (with a witness), None undecided."""
+    """A decision in ball arithmetic: True proved, False disproved (with a witness), None undecided.
+
+    Attributes:
+        decided: the decision.
+        observed, bound: the two sides of the inequality, or of its worst instance.
+        reason: a sentence with the numbers.
+        witness: where it fails.
+        evidence: what a reader needs to follow the proof (boxes, intervals, exact formulas); kept with the results.
+    """
 
     decided: bool | None
     observed: float
     bound: float
     reason: str
     witness: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,23 @@ class NotApplicable:
 
 
 Evidence = Trials | Law | Proof | NotApplicable
-Check = Callable[[Run], Evidence | Mapping[str, Evidence]]
+Check = Callable[[Any], Evidence | Mapping[str, Evidence]]
+"""A check of one Run or, for a lemma about a whole study, of the tuple of its Runs."""
+
+
+@dataclass(frozen=True)
+class DataClaim:
+    """A claim about the inputs alone, written so that a search can attack it.
+
+    Attributes:
+        score: (n, d) array of unit rows -> scalar, the larger the closer to a violation; differentiable by JAX
+            almost everywhere.
+        confirm: rows taken as exact rationals (floats or Fractions, not necessarily of unit length) -> Proof.
+            decided False is a counterexample; True also where the hypotheses do not hold.
+    """
+
+    score: Callable[[Any], Any]
+    confirm: Callable[[Sequence[Sequence[Any]]], Proof]
 
 
 @dataclass(frozen=True)
@@ -139,13 +165,15 @@ class Control:
         id: short name, unique within the lemma.
         statement: the false claim in words.
         check: as for a lemma.
-        study: overrides of the control study's run (a mapping of config fields), or {} for the usual one.
+        study: overrides of the control study (a mapping of config fields), or {} for the lemma's own.
+        about_data: the false claim in the form that the counterexample search attacks, or None.
     """
 
     id: str
     statement: str
     check: Check
     study: Mapping[str, Any] = field(default_factory=dict)
+    about_data: DataClaim | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +194,11 @@ class Lemma:
         method: the method that it speaks of, or None for all; a run without it is skipped.
         trains: whether it needs a run of at least one step.
         records_recursion: whether it needs the simulation to record the terms of the residual recursion.
-        once: whether it does not depend on the run, so that a study checks it once.
+        scope: "run": checked on every run; "study": on the tuple of all runs of a study, for claims about how
+            something grows from run to run; "once": does not depend on any run, so that a study checks it once.
+        constants: where each constant of the statement comes from and how sharp it is.
+        study: overrides of the usual study under which the lemma says something (more seeds, a larger width).
+        about_data: the claim in the form that the counterexample search attacks, or None.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
     """
 
@@ -183,5 +215,8 @@ class Lemma:
     method: str | None = None
     trains: bool = False
     records_recursion: bool = False
-    once: bool = False
+    scope: Literal["run", "study", "once"] = "run"
+    constants: str = ""
+    study: Mapping[str, Any] = field(default_factory=dict)
+    about_data: DataClaim | None = None
     radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()

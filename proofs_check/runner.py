@@ -80,12 +80,12 @@ def applies(lemma: Lemma, run: Run) -> bool:
     return (lemma.method is None or run.index(lemma.method) is not None) and (trained or not lemma.trains)
 
 
-def examine(name: str, check: Checker, run: Run, where: str) -> list[Check]:
-    """Evidence of one check on one run, a row per part; what it raises becomes an ERROR, not a crash."""
+def examine(name: str, check: Checker, subject: Run | tuple[Run, ...], where: str) -> list[Check]:
+    """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash."""
     begun = time.perf_counter()
     parts: Mapping[str, Evidence | Exception]
     try:
-        evidence = check(run)
+        evidence = check(subject)
         parts = evidence if isinstance(evidence, Mapping) else {"": evidence}
     except Exception as error:
         parts = {"": error}
@@ -127,17 +127,20 @@ def verify(
     for spec in study.runs:
         run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=study.memory_limit_gib)
         for lemma in lemmas:
+            if lemma.scope == "study" or (lemma.scope == "once" and runs):
+                continue
             if not applies(lemma, run):
                 skipped.append(f"{lemma.id} @ {run.name}")
-            elif not lemma.once:
-                checks += examine(lemma.id, lemma.check, run, run.name)
-            elif not runs:
-                checks += examine(lemma.id, lemma.check, run, "every kappa")
+            else:
+                checks += examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
         # the terms of the recursion are many times larger than all else and have been used
         runs.append(replace(run, trajectory=replace(run.trajectory, recursion=None)))
+    for lemma in lemmas:
+        if lemma.scope == "study":
+            checks += examine(lemma.id, lemma.check, tuple(runs), study.name)
     return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped))
 
 
-def refute(control: Control, run: Run, level: float = 1e-3) -> tuple[Finding, ...]:
-    """The verdict on a false variant; it should be REFUTED."""
-    return decide(examine(control.id, control.check, run, run.name), level)
+def refute(control: Control, subject: Run | tuple[Run, ...], level: float = 1e-3) -> tuple[Finding, ...]:
+    """The verdict on a false variant, on a run or on all runs of a study; it should be REFUTED."""
+    return decide(examine(control.id, control.check, subject, "control"), level)

@@ -251,6 +251,7 @@ def _proof_finding(check: Check, proof: Proof) -> Finding:
     return Finding(
         check.lemma, check.run, verdict, reason,
         observed=float(proof.observed), bound=float(proof.bound), margin=margin, witness=dict(proof.witness),
+        evidence=dict(proof.evidence),
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from nag_ntk.precision import gamma
 from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
 
 
@@ -20,7 +19,7 @@ def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
     bound = prefactor * max(rate, 0.0) ** steps * norms[:, :1]
     # below the rounding of one evaluation of the network a residual means nothing
     size = np.sqrt(trajectory.width * run.data.size) * trajectory.mean_size.max(axis=1)
-    floor = gamma(trajectory.width + 8, trajectory.dtype) * size[:, None]
+    floor = trajectory.rounding(trajectory.width + 8) * size[:, None]
     where = (bound > floor) & (steps > 0)
     last = int(where.any(axis=0).nonzero()[0].max(initial=0))
     return Trials(

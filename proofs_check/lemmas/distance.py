@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from nag_ntk.precision import gamma
 from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
 
 
@@ -17,7 +16,7 @@ def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = 
     bound = eta / ((1 - beta) if momentum else 1.0) * scale * inflow
     # the recorded distance is the root of a sum with an absolute error of gamma (sum of coefficients)^2 / m
     reach = trajectory.coefficient_bound.sum(-1)
-    terms = gamma(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1), trajectory.dtype)
+    terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))
     bound = np.sqrt(bound**2 + 2 * terms * reach**2 / trajectory.width)
     return Trials(
         Inequality(

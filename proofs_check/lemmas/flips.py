@@ -5,7 +5,6 @@ import math
 import numpy as np
 from scipy.special import erf
 
-from nag_ntk.precision import gamma
 from proofs_check import statistics
 from proofs_check.lemma import Control, Evidence, Inequality, Law, Lemma, NotApplicable, Run, Trials
 
@@ -104,7 +103,7 @@ FLIP_COUNT = Lemma(
 def _inclusion(run: Run, radius: np.ndarray) -> Trials:
     trajectory = run.trajectory
     reach = trajectory.coefficient_bound.sum(-1)
-    terms = gamma(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1), trajectory.dtype)
+    terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))
     # the square of the distance carries an absolute error, and so does the pre-activation that crossed 0
     square = 2 * terms * reach**2 / trajectory.width
     size = trajectory.flip_reach

@@ -46,5 +46,5 @@ NESTEROV_MATRIX = Lemma(
         Control("fast", "rate 1 - 1/sqrt(kappa) with prefactor 12 sqrt(kappa)", _refuted(1)),
         Control("fixed-beta", "the bound at beta = 0.9 whatever kappa", _refuted(2)),
     ),
-    once=True,
+    scope="once",
 )
