@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from nag_ntk.arrays import Array, Bool, Float
 from nag_ntk.errors import InputError
+from nag_ntk.pattern import pattern_overlap
 from nag_ntk.precision import HIGHEST, on_device
 
 
@@ -82,17 +83,6 @@ def gram_limit(inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
     rows = on_device(inputs)
     values = kernel(rows) * ((jnp.pi - angles(rows)) / (2 * jnp.pi))
     return jnp.where(jnp.eye(rows.shape[0], dtype=bool), jnp.asarray(0.5, rows.dtype), values)
-
-
-def pattern_overlap(first: Bool[Array, "n m"], second: Bool[Array, "n m"], dtype) -> Float[Array, "n n"]:
-    """(1/m) sum_r first_ir second_jr, neurons last.
-
-    Accuracy: the counts are exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
-    """
-    width = first.shape[1]
-    exact = jnp.float32 if width < 2**24 else jnp.float64
-    counts = jnp.dot(first.astype(exact), second.astype(exact).T, precision=HIGHEST)
-    return counts.astype(dtype) / width
 
 
 def cross_gram(

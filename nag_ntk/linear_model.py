@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from nag_ntk.arrays import Array, Float
+from nag_ntk.errors import InputError
 from nag_ntk.method import Method
 from nag_ntk.precision import HIGHEST, on_device
 
@@ -16,11 +17,14 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
     """The companion matrix M of a method on a symmetric H.
 
     Args:
-        method: (eta, beta, gamma).
+        method: (eta, beta, gamma), its momentum constant.
         matrix: H, (n, n).
 
     Returns:
         (2n, 2n).
+
+    Raises:
+        InputError: for a momentum that grows with the step.
 
     Example:
         >>> import numpy as np
@@ -28,6 +32,8 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
         >>> companion_matrix(heavy_ball(1.0, 0.5), np.array([[0.5]])).tolist()
         [[1.0, -0.5], [1.0, 0.0]]
     """
+    if method.delay:
+        raise InputError(f"{method.name} has another companion matrix at every step: its momentum is not constant")
     h = on_device(matrix)
     one = jnp.eye(h.shape[0], dtype=h.dtype)
     now = (1 + method.beta) * one - method.eta * (1 + method.gamma) * h
@@ -101,12 +107,13 @@ def linear_residual(
     h, first = on_device(matrix), on_device(residual)
     h_first = jnp.dot(h, first, precision=HIGHEST)
     pull = h_first if start == "gradient" else jnp.zeros_like(h_first)
+    schedule = jnp.asarray(method.schedule(steps + 1), dtype=first.dtype)
 
-    def one_step(carry, _):
+    def one_step(carry, coefficients):
         now, before, h_before = carry
+        eta, beta, gain = coefficients
         h_now = jnp.dot(h, now, precision=HIGHEST)
-        drift = method.beta * (now - before)
-        following = now + drift - method.eta * ((1 + method.gamma) * h_now - method.gamma * h_before)
+        following = now + beta * (now - before) - eta * ((1 + gain) * h_now - gain * h_before)
         return (following, now, h_now), now
 
-    return jax.lax.scan(one_step, (first, first, pull), None, length=steps + 1)[1]
+    return jax.lax.scan(one_step, (first, first, pull), schedule)[1]

@@ -2,12 +2,16 @@
 
     w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) grad L(w(t)) + eta gamma grad L(w(t-1))
 
+A fourth number, the delay r, lets the momentum grow with the step: beta and gamma are multiplied by t / (t + r).
+
 Two starts exist. "gradient": w(-1) = w(0) and grad L(w(-1)) = grad L(w(0)), the start of the residual recursion.
 "extrapolated": w(-1) = w(0) and grad L(w(-1)) = 0, the textbook two-line Nesterov.
 """
 
 import math
 from typing import NamedTuple
+
+import numpy as np
 
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import InputError
@@ -17,12 +21,27 @@ STARTS = ("gradient", "extrapolated")
 
 
 class Method(NamedTuple):
-    """A member of the family: a label and the numbers eta (step size), beta and gamma (momentum)."""
+    """A member of the family: a label, eta (step size), beta and gamma (momentum), and the delay of the momentum.
+
+    With delay r > 0 the momentum at step t is beta t / (t + r), and gamma likewise; with 0 it is constant.
+    """
 
     name: str
     eta: float
     beta: float
     gamma: float
+    delay: float = 0.0
+
+    def schedule(self, steps: int) -> np.ndarray:
+        """(steps, 3): eta, beta and gamma at the steps 0, 1, ...
+
+        Example:
+            >>> nesterov_increasing(0.5).schedule(3).tolist()
+            [[0.5, 0.0, 0.0], [0.5, 0.25, 0.25], [0.5, 0.4, 0.4]]
+        """
+        t = np.arange(steps, dtype=float)
+        ramp = t / (t + self.delay) if self.delay else np.ones(steps)
+        return np.stack([np.full(steps, self.eta), self.beta * ramp, self.gamma * ramp], axis=1)
 
 
 def _method(name: str, eta: float, beta: float, gamma: float) -> Method:
@@ -48,7 +67,7 @@ def gradient_descent(eta: float) -> Method:
 
     Example:
         >>> gradient_descent(0.5)
-        Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0)
+        Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0, delay=0.0)
     """
     return _method("gradient_descent", eta, 0.0, 0.0)
 
@@ -91,17 +110,49 @@ def nesterov(eta: float, beta: float) -> Method:
     return _method("nesterov", eta, beta, beta)
 
 
-METHODS = {"gradient_descent": gradient_descent, "heavy_ball": heavy_ball, "nesterov": nesterov}
+def nesterov_increasing(eta: float, delay: float = 3.0) -> Method:
+    """Nesterov's method with k-dependent momentum (k-1)/(k+r-1), k = 1, 2, ...: (eta, 1, 1, r).
+
+    It knows nothing of kappa. On a convex quadratic its loss falls like 1/t^2, but in the end each eigenvalue decays
+    only by sqrt(1 - eta lambda) per step: no accelerated linear rate.
+
+    Args:
+        eta: step size, positive, finite.
+        delay: r > 0; 3 is the classical choice.
+
+    Raises:
+        InputError: if either is out of range.
+
+    Source: Nesterov 1983; Su, Boyd, Candes 2016, arXiv 1503.01243 (recalled).
+
+    Example:
+        >>> nesterov_increasing(0.5)
+        Method(name='nesterov_increasing', eta=0.5, beta=1.0, gamma=1.0, delay=3.0)
+    """
+    if not (isinstance(delay, int | float) and math.isfinite(delay) and delay > 0):
+        raise InputError(f"nesterov_increasing: the delay must be positive and finite, got {delay!r}")
+    return _method("nesterov_increasing", eta, 0.0, 0.0)._replace(beta=1.0, gamma=1.0, delay=float(delay))
+
+
+METHODS = {
+    "gradient_descent": gradient_descent,
+    "heavy_ball": heavy_ball,
+    "nesterov": nesterov,
+    "nesterov_increasing": nesterov_increasing,
+}
+WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
+"""Methods whose constructor takes the step size alone."""
 
 
 def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> Method:
     """The tuning of the convergence theorem, from the spectrum of H_inf.
 
     gradient descent: eta = 1/lambda_max; heavy ball: eta = 1/lambda_max, beta = (1 - 1/(2 sqrt kappa))^2;
-    Nesterov: eta = 1/(2 lambda_max), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2).
+    Nesterov: eta = 1/(2 lambda_max), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2). Nesterov with increasing momentum
+    has no such theorem and takes Nesterov's step size.
 
     Args:
-        name: "gradient_descent", "heavy_ball" or "nesterov".
+        name: "gradient_descent", "heavy_ball", "nesterov" or "nesterov_increasing".
         data: a Dataset, or its Spectrum.
         scale: multiplies the step size (1 is the theorem's).
 
@@ -126,6 +177,8 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
         return gradient_descent(scale / spectrum.lambda_max)
     if name == "heavy_ball":
         return heavy_ball(scale / spectrum.lambda_max, (1 - 1 / (2 * root)) ** 2)
+    if name == "nesterov_increasing":
+        return nesterov_increasing(scale / (2 * spectrum.lambda_max))
     if name != "nesterov":
         raise InputError(f"the theorems state no tuning for {name}: give eta and beta")
     return nesterov(scale / (2 * spectrum.lambda_max), (3 * root - 2) / (3 * root + 2))

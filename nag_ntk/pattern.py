@@ -4,6 +4,8 @@ A_ri = 1{w_r . x_i >= 0}; the convention at 0 is active. The sets S_i(R) = {r : 
 neuron that can flip while no neuron moves by more than R (inputs of unit norm).
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -55,6 +57,71 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
         0.5
     """
     return jnp.mean(jnp.asarray(pattern) != jnp.asarray(reference), dtype=float)
+
+
+def pattern_overlap(first: Bool[Array, "n m"], second: Bool[Array, "n m"], dtype) -> Float[Array, "n n"]:
+    """(1/m) sum_r first_ir second_jr, neurons last.
+
+    Accuracy: the counts are exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
+    """
+    width = first.shape[1]
+    exact = jnp.float32 if width < 2**24 else jnp.float64
+    counts = jnp.dot(first.astype(exact), second.astype(exact).T, precision=HIGHEST)
+    return counts.astype(dtype) / width
+
+
+class OverlapRange(NamedTuple):
+    """What the shares o_ij = (1/m) #{r : A_ri A_rj} can become when every neuron moves by at most R.
+
+    Each is (..., R, n, n).
+
+    Attributes:
+        least: (1/m) #{r : A_ri A_rj, r in neither S_i(R) nor S_j(R)}, a lower bound on o_ij.
+        most: (1/m) #{r : (A_ri or r in S_i(R)) and (A_rj or r in S_j(R))}, an upper bound.
+        at_risk: (1/m) #{r : A_ri, r in S_j(R)}, a bound on |(1/m) sum_r A_ri (A'_rj - A_rj)|; not symmetric.
+    """
+
+    least: Array
+    most: Array
+    at_risk: Array
+
+
+def overlap_range(preactivation: Float[Array, "n m"], radii: Float[Array, " R"]) -> OverlapRange:
+    """Bounds on the overlaps of the patterns of all networks within R of this one, for each radius.
+
+    Args:
+        preactivation: (n, m), neurons last.
+        radii: (R,), distances that every single neuron may move; inputs of unit norm.
+
+    Returns:
+        An OverlapRange, arrays (R, n, n).
+
+    Cost: 6 R m n^2 operations.
+
+    Source: derived, docs/theory.md (gram-stability, remainder-bound).
+
+    Example:
+        >>> import numpy as np
+        >>> z = np.array([[0.5, -2.0], [0.05, 1.0]])
+        >>> bounds = overlap_range(z, np.array([0.1]))
+        >>> [part[0].tolist() for part in bounds]
+        [[[0.5, 0.0], [0.0, 0.5]], [[0.5, 0.5], [0.5, 1.0]], [[0.0, 0.5], [0.0, 0.5]]]
+    """
+    z = jnp.asarray(preactivation)
+    active = z >= 0
+
+    def one(radius):
+        near = jnp.abs(z) <= radius
+        kept, possible = active & ~near, active | near
+        return OverlapRange(
+            pattern_overlap(kept, kept, z.dtype),
+            pattern_overlap(possible, possible, z.dtype),
+            pattern_overlap(active, near, z.dtype),
+        )
+
+    if not len(radii):  # without jit a loop over nothing has no result
+        return OverlapRange(*3 * (jnp.zeros((0, len(z), len(z)), z.dtype),))
+    return jax.lax.map(one, jnp.asarray(radii))
 
 
 def near_boundary_count(preactivation: Float[Array, "n m"], radii: Float[Array, " R"]) -> Int[Array, "R n"]:

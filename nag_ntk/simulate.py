@@ -5,6 +5,7 @@ The recursion of method.py in two sequences, with G = A o xi the masked residual
     u(t+1) = u(t) + q(t) + eta (1+gamma) drive(G(t)),    q(t+1) = beta q(t) + eta (beta (1+gamma) - gamma) drive(G(t)),
 
 with q(0) = -eta gamma drive(G(0)) for the gradient start and 0 for the extrapolated one. No older gradient is kept.
+Where the momentum grows, the first line has gamma(t), the second beta(t+1), gamma(t) and gamma(t+1) in this order.
 """
 
 import hashlib
@@ -37,7 +38,8 @@ def _methods(methods) -> tuple[Method, ...]:
     if not listed or not all(isinstance(m, Method) for m in listed):
         raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
     for m in listed:
-        if not (np.isfinite(m[1:]).all() and m.eta > 0 and 0 <= m.beta < 1):
+        constant = m.delay == 0 and 0 <= m.beta < 1
+        if not (np.isfinite(m[1:]).all() and m.eta > 0 and (constant or (m.delay > 0 and 0 <= m.beta <= 1))):
             raise InputError(f"{m.name}: eta must be positive and finite and beta in [0, 1), got {m}")
     return listed
 
@@ -51,6 +53,13 @@ def _seeds(seeds) -> Sequence[int]:
     if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
         raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
     return numbers
+
+
+def _radii(name: str, values: Sequence[float]) -> np.ndarray:
+    radii = np.asarray(tuple(values), dtype=np.float64)
+    if not (np.isfinite(radii).all() and (radii >= 0).all()):
+        raise InputError(f"{name} must be finite and not negative, got {radii.tolist()}")
+    return radii
 
 
 def _fetched(tree, size: int):
@@ -71,6 +80,7 @@ def simulate(
     dtype: str | None = None,
     key: int = 0,
     radii: Sequence[float] = (),
+    overlap_radii: Sequence[float] = (),
     recursion: bool = False,
     chunk: int | None = None,
     memory_limit: int | float | None = None,
@@ -91,6 +101,7 @@ def simulate(
         dtype: "float64" (the default where the device has it) or "float32".
         key: the study's base key.
         radii: R values at which |S_i(R)| is counted at initialisation.
+        overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: also record the terms of the residual recursion (about doubles the cost).
         chunk: steps between calls of `progress`; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
@@ -135,9 +146,7 @@ def simulate(
         raise InputError("give a width, or an initial Network")
     else:
         m, numbers = _whole("width", width, 1), _seeds(seeds)
-    balls = np.asarray(tuple(radii), dtype=np.float64)
-    if not (np.isfinite(balls).all() and (balls >= 0).all()):
-        raise InputError(f"radii must be finite and not negative, got {balls.tolist()}")
+    balls, overlap_balls = _radii("radii", radii), _radii("overlap_radii", overlap_radii)
 
     real = resolve_dtype(dtype)
     coordinates = data.coordinates.astype(real)
@@ -146,7 +155,8 @@ def simulate(
         engine = min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
     layout = plan.make(
         n=n, rank=rank, width=m, seeds=len(numbers), methods=len(listed), steps=steps, dtype=real,
-        rows=ENGINES[engine].rows(n, rank), recursion=recursion, radii=len(radii), chunk=chunk, limit=memory_limit,
+        rows=ENGINES[engine].rows(n, rank), recursion=recursion, chunk=chunk, limit=memory_limit,
+        radii=len(balls) + 3 * n * len(overlap_balls),
     )  # fmt: skip
     shape = step.Shape(
         engine=engine, start=start, width=m, steps=layout.chunk, recursion=recursion,
@@ -157,6 +167,7 @@ def simulate(
         targets=jnp.asarray(data.targets.astype(real)),
         coefficients=jnp.asarray(np.array([m[1:] for m in listed], dtype=real)),
         radii=jnp.asarray(balls.astype(real)),
+        overlap_radii=jnp.asarray(overlap_balls.astype(real)),
         key=jnp.asarray(_whole("key", key, 0) % 2**32, jnp.uint32),
     )
     if given is not None:
@@ -183,7 +194,8 @@ def simulate(
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
     terms = record.pop("recursion", None)
     return Trajectory(
-        **record, **begun, radii=balls, recursion=None if terms is None else Recursion(**terms),
+        **record, **begun, radii=balls, overlap_radii=overlap_balls, key=key,
+        recursion=None if terms is None else Recursion(**terms),
         methods=listed, seeds=tuple(numbers), width=m, start=start, engine=engine, dtype=real.name, rank=rank,
         weights_digest=digest,
     )  # fmt: skip

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from nag_ntk.engines import ENGINES
-from nag_ntk.gram import pattern_overlap
 from nag_ntk.network import Network, draw, seed_key
-from nag_ntk.pattern import near_boundary_count
+from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
 from nag_ntk.precision import HIGHEST, gamma
 
 
@@ -31,12 +30,13 @@ class Shape(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 3)."""
+    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 4) of Method."""
 
     coordinates: jax.Array
     targets: jax.Array
     coefficients: jax.Array
     radii: jax.Array
+    overlap_radii: jax.Array
     key: jax.Array
 
 
@@ -95,6 +95,12 @@ def _bits(array: jax.Array) -> jax.Array:
     return jnp.sum(words * odd, dtype=jnp.uint32)
 
 
+def _ramp(step: jax.Array, delay: jax.Array) -> jax.Array:
+    """The growth of the momentum, t / (t + r); 1 for the delay 0."""
+    t = step.astype(delay.dtype)
+    return jnp.where(delay > 0, t / jnp.where(delay > 0, t + delay, 1), 1)
+
+
 def _outputs(start: Start, preactivation):
     return jnp.dot(jnp.maximum(preactivation, 0), start.signs, precision=HIGHEST)
 
@@ -121,7 +127,8 @@ def _begin(shape: Shape, problem: Problem, network: Network):
     gram = kernel * pattern_overlap(active, active, kernel.dtype)
 
     def one(coefficients):
-        eta, _, gain = coefficients
+        eta, _, gain, delay = coefficients
+        gain = gain * _ramp(jnp.zeros((), jnp.int32), delay)
         pull = eta * gain if shape.start == "gradient" else jnp.zeros_like(eta)
         before = (preactivation, residual if shape.start == "gradient" else jnp.zeros_like(residual))
         return State(
@@ -136,6 +143,7 @@ def _begin(shape: Shape, problem: Problem, network: Network):
         "mean_size": jnp.mean(jnp.abs(preactivation), axis=1),
         "mean_square": jnp.mean(jnp.where(active, preactivation, 0) ** 2, axis=1),
         "near_boundary": near_boundary_count(preactivation, problem.radii),
+        "overlap_range": overlap_range(preactivation, problem.overlap_radii),
         "checksum": jnp.stack([_bits(jnp.asarray(part)) for part in network]),
     }
     return (start, jax.lax.map(one, problem.coefficients)), recorded
@@ -222,19 +230,21 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
     engine = ENGINES[shape.engine]
     operator = engine.operator(problem.coordinates)
     kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
-    eta, beta, gain = coefficients
-    push, lift = eta * (1 + gain), eta * (beta * (1 + gain) - gain)
+    eta, beta, gain, delay = coefficients
 
     def one_step(state: State, _):
+        now, soon = _ramp(state.step, delay), _ramp(state.step + 1, delay)
+        push, decay = eta * (1 + gain * now), beta * soon
+        lift = eta * (decay * (1 + gain * now) - gain * soon)
         change, squared = engine.response(operator, state.movement)
         preactivation = start.preactivation - start.signs[None, :] * change
         residual, pattern, seen, recorded = _observe(shape, problem, kernel, start, state, preactivation, squared)
         forcing = engine.drive(operator, _masked(preactivation, residual))
         following = State(
             movement=state.movement + state.speed + push * forcing,
-            speed=beta * state.speed + lift * forcing,
+            speed=decay * state.speed + lift * forcing,
             majorant=state.majorant + state.majorant_speed + push * jnp.abs(residual),
-            majorant_speed=beta * state.majorant_speed + jnp.abs(lift) * jnp.abs(residual),
+            majorant_speed=decay * state.majorant_speed + jnp.abs(lift) * jnp.abs(residual),
             pattern=pattern,
             seen=seen,
             before=None if state.before is None else (preactivation, residual),

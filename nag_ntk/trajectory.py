@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from nag_ntk.method import Method
+from nag_ntk.pattern import OverlapRange
 from nag_ntk.precision import gamma, unit_roundoff
 
 
@@ -42,7 +43,10 @@ class Trajectory:
         mean_square: (s, n), mean over neurons of relu(w_r(0).x_i)^2; its expectation is 1/2.
         near_boundary: (s, R, n) int, |S_i(R)| for the radii asked for.
         radii: (R,).
+        overlap_range: bounds on the patterns' overlaps within a distance of the initialisation, (s, R, n, n) each.
+        overlap_radii: (R,), those distances.
         recursion: the terms of the residual recursion, or None if they were not asked for.
+        key: the base key that the seeds' draws come from.
         methods, seeds, width, start, engine, dtype: what was run; `rank` is p, the dimension of the inputs' span.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
     """
@@ -57,7 +61,10 @@ class Trajectory:
     mean_square: np.ndarray
     near_boundary: np.ndarray
     radii: np.ndarray
+    overlap_range: OverlapRange
+    overlap_radii: np.ndarray
     recursion: Recursion | None
+    key: int
     methods: tuple[Method, ...]
     seeds: tuple[int, ...]
     width: int
@@ -108,7 +115,9 @@ class Trajectory:
         scale = np.sqrt(width) * self.mean_size.max(-1)[:, None, None] + reach
         size = np.abs(self.residual).sum(-1)
         before = np.concatenate([size[..., :1], size[..., :-2]], axis=-1)
-        eta, beta, gain = (np.array([getattr(m, f) for m in self.methods])[None, :, None] for f in Method._fields[1:])
+        eta, beta, gain = (
+            np.array([getattr(m, f) for m in self.methods])[None, :, None] for f in ("eta", "beta", "gamma")
+        )
         bound = (
             4 * (1 + beta) * self.rounding(width + 8) * scale
             + 2 * (2 * (1 + beta) * self.rounding(terms) + 16 * u) * reach
@@ -122,10 +131,11 @@ def coefficient_bound(residual: np.ndarray, methods: tuple[Method, ...], start: 
     """Majorant of the coefficients, (s, k, t+1, n); see Trajectory.coefficient_bound."""
     result = np.zeros_like(residual)
     for k, method in enumerate(methods):
-        lift = abs(method.beta * (1 + method.gamma) - method.gamma)
-        speed = method.eta * method.gamma * np.abs(residual[:, k, 0]) if start == "gradient" else 0.0
+        eta, beta, gain = method.schedule(residual.shape[2]).T
+        lift = np.abs(beta[1:] * (1 + gain[:-1]) - gain[1:])
+        speed = eta[0] * gain[0] * np.abs(residual[:, k, 0]) if start == "gradient" else 0.0
         for t in range(residual.shape[2] - 1):
             size = np.abs(residual[:, k, t])
-            result[:, k, t + 1] = result[:, k, t] + speed + method.eta * (1 + method.gamma) * size
-            speed = method.beta * speed + method.eta * lift * size
+            result[:, k, t + 1] = result[:, k, t] + speed + eta[t] * (1 + gain[t]) * size
+            speed = beta[t + 1] * speed + eta[t] * lift[t] * size
     return result

@@ -118,7 +118,8 @@ class NpzData(Record):
 
 DataSpec = Annotated[DigitsData | SphereData | PairsData | NpzData, Field(discriminator="source")]
 
-MethodName = Literal["gradient_descent", "heavy_ball", "nesterov"]
+MethodName = Literal["gradient_descent", "heavy_ball", "nesterov", "nesterov_increasing"]
+_WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
 
 
 class MethodSpec(Record):
@@ -147,11 +148,11 @@ class MethodSpec(Record):
     @model_validator(mode="after")
     def _numbers_belong_together(self) -> "MethodSpec":
         wrong = []
-        if self.name == "gradient_descent" and self.beta is not None:
-            wrong.append("gradient_descent has no momentum; remove beta")
+        if self.name in _WITHOUT_MOMENTUM and self.beta is not None:
+            wrong.append(f"{self.name} has no momentum to choose; remove beta")
         elif self.eta is None and self.beta is not None:
             wrong.append("beta needs eta beside it; without eta the theorem chooses both")
-        elif self.eta is not None and self.beta is None and self.name != "gradient_descent":
+        elif self.eta is not None and self.beta is None and self.name not in _WITHOUT_MOMENTUM:
             wrong.append(f"{self.name} with eta needs beta too")
         if self.eta is not None and self.scale is not None:
             wrong.append("scale multiplies the theorem's step size, so it excludes eta; keep one of them")

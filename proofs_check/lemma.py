@@ -37,6 +37,11 @@ class Run:
         names = [m.name for m in self.methods]
         return names.index(method) if method in names else None
 
+    @property
+    def coefficients(self) -> np.ndarray:
+        """(3, k, t+1): eta, beta and gamma of every method at every step."""
+        return np.stack([m.schedule(self.trajectory.steps + 1) for m in self.methods]).transpose(2, 0, 1)
+
 
 @dataclass(frozen=True)
 class Inequality:
@@ -78,12 +83,16 @@ class Trials:
         failure: the claimed failure probability; 0 for what holds in every run, where one violation refutes.
         seeds: seed numbers, (s,), to name the witness.
         note: a sentence appended to the reason (rounding floor, hypotheses), or "".
+        attained: where the inequality's observed side is only an upper bound on what is meant (a supremum), values
+            that are certainly attained, of the same shape; NaN where no attempt was made. Support counts violations
+            by the upper bound, refutation violations by these: between the two nothing is decided.
     """
 
     inequality: Inequality
     failure: float
     seeds: tuple[int, ...]
     note: str = ""
+    attained: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +209,7 @@ class Lemma:
         study: overrides of the usual study under which the lemma says something (more seeds, a larger width).
         about_data: the claim in the form that the counterexample search attacks, or None.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
+        overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
     """
 
     id: str
@@ -220,3 +230,4 @@ class Lemma:
     study: Mapping[str, Any] = field(default_factory=dict)
     about_data: DataClaim | None = None
     radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
+    overlap_radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()

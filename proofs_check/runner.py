@@ -16,7 +16,7 @@ from nag_ntk import (
     sphere,
     theorem_tuning,
 )
-from nag_ntk.method import METHODS
+from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
 from proofs_check.finding import Finding
 from proofs_check.lemma import Check as Checker
@@ -52,7 +52,7 @@ def build_method(spec: Any, data: Dataset) -> Method:
     """The method that a config describes; without a step size, the theorem's tuning."""
     if spec.eta is None:
         return theorem_tuning(spec.name, data, spec.scale or 1.0)
-    momentum = () if spec.name == "gradient_descent" else (spec.beta,)
+    momentum = () if spec.name in WITHOUT_MOMENTUM else (spec.beta,)
     return METHODS[spec.name](spec.eta, *momentum)
 
 
@@ -63,11 +63,13 @@ def execute(
     """Simulate one configuration, recording what the lemmas need."""
     data = build_dataset(spec.dataset)
     methods = tuple(build_method(m, data) for m in spec.methods)
-    radii = sorted({r for lemma in lemmas for r in lemma.radii(data.size, spec.width, delta)})
+    asking = [lemma for lemma in lemmas if spec.steps > 0 or not lemma.trains]
+    radii = sorted({r for lemma in asking for r in lemma.radii(data.size, spec.width, delta)})
+    overlap_radii = sorted({r for lemma in asking for r in lemma.overlap_radii(data.size, spec.width, delta)})
     trajectory = simulate(
         data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
-        key=spec.key, chunk=spec.chunk, radii=radii,
-        recursion=spec.steps > 0 and any(lemma.records_recursion for lemma in lemmas),
+        key=spec.key, chunk=spec.chunk, radii=radii, overlap_radii=overlap_radii,
+        recursion=any(lemma.records_recursion for lemma in asking),
         memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
         progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
     )  # fmt: skip

@@ -32,7 +32,12 @@ _STAGING = ".nag-ntk-"
 _STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is what a killed process left
 
 AXES = ("seed", "algorithm", "step", "sample")
-NUMBERS = {"eta": "step size", "beta": "momentum", "gamma": "weight of the change of the gradient"}
+NUMBERS = {
+    "eta": "step size",
+    "beta": "momentum",
+    "gamma": "weight of the change of the gradient",
+    "delay": "steps by which growing momentum lags (0: constant)",
+}
 # name: (unit, long name) of the recorded arrays; all have the first three axes, the residual has the samples too
 VARIABLES = {
     "residual": ("1", "residual xi = f(X) - y"),

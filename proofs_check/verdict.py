@@ -83,12 +83,17 @@ def _holm(p_values: Mapping[int, float], level: float) -> dict[int, _Decision]:
 
 @dataclass(frozen=True)
 class _TrialsClaim:
-    """An inequality after comparison: seeds with an entry to compare, and those with a violated one."""
+    """An inequality after comparison: seeds with an entry to compare, and those with a violated one.
+
+    `possible` counts the seeds that may violate it, for support; `violations` those that do, for refutation: they
+    differ only where the observed side is an upper bound.
+    """
 
     check: Check
     evidence: Trials
     trials: int
     violations: int
+    possible: int
     worst: Mapping[str, Any]
 
     @property
@@ -108,7 +113,7 @@ class _TrialsClaim:
 
     @property
     def support(self) -> float:
-        return float(statistics.support_p_value(self.violations, self.trials, self.claimed))
+        return float(statistics.support_p_value(self.possible, self.trials, self.claimed))
 
     def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
         x, n, everyone = self.violations, self.trials, len(self.evidence.seeds)
@@ -124,9 +129,11 @@ class _TrialsClaim:
                 f"least {limit:.3g} (confidence 1 - {refuted.level:.2g}), claimed {self.claimed:.3g}"
             )
             return self._make(Verdict.REFUTED, reason, **facts, trials=everyone, limit=limit, level=refuted.level)
-        limit = float(statistics.binomial_upper(x, n, supported.level))
+        limit = float(statistics.binomial_upper(self.possible, n, supported.level))
         facts.update(trials=n, limit=limit, level=supported.level)
         seen = f"{x or 'no'} violation{'s' if x > 1 else ''} in {n} seeds"
+        if self.possible > x:
+            seen += f", {self.possible} that may be one by the upper bound"
         if n < everyone:
             seen += f" ({everyone - n} more had nothing to compare)"
         claim = f"claimed {self.claimed:.3g}"
@@ -135,7 +142,7 @@ class _TrialsClaim:
         reason = f"{seen}; failure probability at most {limit:.3g} (confidence 1 - {supported.level:.2g}), {claim}"
         if supported.rejected:
             return self._make(Verdict.SUPPORTED, reason, **facts)
-        needed = statistics.trials_to_decide(x, n, self.claimed, supported.level)
+        needed = statistics.trials_to_decide(self.possible, n, self.claimed, supported.level)
         outcome = "support"
         if needed is None and refuted is not None:
             needed = statistics.trials_to_refute(x, everyone, self.claimed, refuted.level)
@@ -270,7 +277,7 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
     if evidence.failure >= 1:
         return vacuous(f"trivial: the claimed failure probability is {evidence.failure:.3g}")
     if not seeds:
-        return _TrialsClaim(check, evidence, 0, 0, {})
+        return _TrialsClaim(check, evidence, 0, 0, 0, {})
     bound = np.broadcast_to(np.asarray(inequality.bound, float), observed.shape)
     mask = True if inequality.where is None else inequality.where
     compared = np.broadcast_to(np.asarray(mask, bool), observed.shape)
@@ -281,7 +288,15 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
     undefined = np.isnan(observed) | np.isnan(bound)
     if undefined[compared].all():
         raise ValueError(f"all {int(compared.sum())} compared values are NaN")
-    violated = compared & ~(observed <= bound)
+    possible = compared & ~(observed <= bound)
+    violated = possible
+    if evidence.attained is not None:
+        violated = compared & (np.broadcast_to(np.asarray(evidence.attained, float), observed.shape) > bound)
+    if evidence.attained is not None and violated.any():
+        # what refutes is shown: the worst of the attained values
+        shown = np.where(violated, evidence.attained, -np.inf)
+        inequality = replace(inequality, observed=shown)
+        observed, undefined = shown, np.isnan(bound)
     # An infinite bound holds with all the room there is; (inf - observed) / inf would be NaN.
     margin = np.where(compared & np.isposinf(bound) & ~undefined, np.inf, inequality.relative_margin())
     index = np.unravel_index(np.argmin(margin), margin.shape)
@@ -295,7 +310,8 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
         "witness": {"seed": int(seeds[index[0]]), **labels},
     }
     rows = tuple(range(1, observed.ndim))
-    return _TrialsClaim(check, evidence, int(compared.any(rows).sum()), int(violated.any(rows).sum()), worst)
+    counts = (int(entries.any(rows).sum()) for entries in (compared, violated, possible))
+    return _TrialsClaim(check, evidence, *counts, worst)
 
 
 def _witness_text(worst: Mapping[str, Any]) -> str:

@@ -88,16 +88,23 @@ def _record(path, first):
     return Run(residual, (active != active[0]).sum(axis=(1, 2)), distance, active, z)
 
 
+def at_step(coefficients, t):
+    """eta, beta and gamma at step t; a fourth coefficient r > 0 multiplies both momenta by t / (t + r)."""
+    eta, beta, gamma, *delay = coefficients
+    ramp = t / (t + delay[0]) if delay and delay[0] else 1.0
+    return eta, beta * ramp, gamma * ramp
+
+
 def train(inputs, targets, weights, signs, coefficients, start, steps):
     """w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) g(t) + eta gamma g(t-1), all iterates in weight space.
 
     start "gradient": w(-1) = w(0), g(-1) = g(0); "extrapolated": w(-1) = w(0), g(-1) = 0.
     """
-    eta, beta, gamma = coefficients
     now = before = np.array(weights, dtype=float)
     earlier = None
     path = []
-    for _ in range(steps + 1):
+    for t in range(steps + 1):
+        eta, beta, gamma = at_step(coefficients, t)
         residual, z, pull = gradient(now, signs, inputs, targets)
         path.append((residual, z, now))
         if earlier is None:
@@ -108,14 +115,17 @@ def train(inputs, targets, weights, signs, coefficients, start, steps):
 
 
 def nesterov_two_lines(inputs, targets, weights, signs, eta, beta, steps):
-    """x(t+1) = v(t) - eta grad L(v(t)); v(t+1) = x(t+1) + beta (x(t+1) - x(t)); v(0) = x(0). Records v."""
+    """x(t+1) = v(t) - eta grad L(v(t)); v(t+1) = x(t+1) + beta (x(t+1) - x(t)); v(0) = x(0). Records v.
+
+    beta is a number, or a function of k = t + 1, the index of the new x.
+    """
     v = x = np.array(weights, dtype=float)
     path = []
-    for _ in range(steps + 1):
+    for k in range(1, steps + 2):
         residual, z, pull = gradient(v, signs, inputs, targets)
         path.append((residual, z, v))
         new = v - eta * pull
-        v, x = new + beta * (new - x), new
+        v, x = new + (beta(k) if callable(beta) else beta) * (new - x), new
     return _record(path, weights)
 
 
@@ -134,9 +144,9 @@ def polyak_velocity(inputs, targets, weights, signs, eta, beta, steps):
 
 def linear_run(coefficients, h, residual, steps, start):
     """The residual of the linear model by its three-term recursion."""
-    eta, beta, gamma = coefficients
     path = [np.array(residual, dtype=float)]
     for t in range(steps):
+        eta, beta, gamma = at_step(coefficients, t)
         now = path[t]
         before = path[t - 1] if t else now
         old = before if t or start == "gradient" else np.zeros_like(now)
@@ -146,7 +156,7 @@ def linear_run(coefficients, h, residual, steps, start):
 
 def companion(coefficients, h):
     """[[(1+beta) I - eta (1+gamma) H, -beta I + eta gamma H], [I, 0]], entry by entry."""
-    eta, beta, gamma = coefficients
+    eta, beta, gamma = at_step(coefficients, 0)
     n = len(h)
     m = np.zeros((2 * n, 2 * n))
     for i in range(n):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import nag_ntk
 from nag_ntk import InputError, Network, Spectrum, draw, seed_key
+from nag_ntk.pattern import overlap_range
 
 M, N, D = 12, 5, 3
 seeds = st.integers(0, 2**32 - 1)
@@ -160,6 +161,25 @@ def test_near_boundary_counts_and_flip_fraction(seed):
     first, second = random_pattern(seed), random_pattern(seed + 1)
     assert float(nag_ntk.flip_fraction(first, second)) == pytest.approx(np.mean(first != second), rel=1e-15)
     assert float(nag_ntk.flip_fraction(first, first)) == 0
+
+
+@given(seed=st.integers(0, 2**32 - 1), radius=st.sampled_from([0.0, 0.3, 3.0]))
+def test_overlap_ranges_hold_for_networks_within_the_radius_and_are_those_counts(seed, radius):
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((N, M))
+    z[0, 0] = 0.3
+    least, most, at_risk = (np.asarray(part)[0] * M for part in overlap_range(z, np.array([radius])))
+    active, near = z >= 0, np.abs(z) <= radius
+    for i, j in np.ndindex(N, N):
+        sure = [active[i, r] and active[j, r] and not near[i, r] and not near[j, r] for r in range(M)]
+        possible = [(active[i, r] or near[i, r]) and (active[j, r] or near[j, r]) for r in range(M)]
+        risk = [active[i, r] and near[j, r] for r in range(M)]
+        assert [least[i, j], most[i, j], at_risk[i, j]] == pytest.approx([sum(sure), sum(possible), sum(risk)])
+    moved = z + rng.uniform(-radius, radius, z.shape) >= 0
+    together = (moved.astype(float) @ moved.T, active.astype(float) @ (moved.astype(float) - active).T)
+    assert np.all(least <= together[0] + 1e-9)
+    assert np.all(together[0] <= most + 1e-9)
+    assert np.all(np.abs(together[1]) <= at_risk + 1e-9)
 
 
 @pytest.mark.parametrize("width", [1, 7, 1023, 1024, 1025, 2000])

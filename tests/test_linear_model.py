@@ -9,7 +9,16 @@ from absl.testing import parameterized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nag_ntk import Method, companion_matrix, companion_power_norms, gradient_descent, heavy_ball, linear_residual
+from nag_ntk import (
+    InputError,
+    Method,
+    companion_matrix,
+    companion_power_norms,
+    gradient_descent,
+    heavy_ball,
+    linear_residual,
+    nesterov_increasing,
+)
 from nag_ntk import nesterov as nesterov_method
 
 METHODS = [
@@ -26,6 +35,14 @@ def symmetric(seed, n=4):
     rng = np.random.default_rng(seed)
     frame, _ = np.linalg.qr(rng.standard_normal((n, n)))
     return frame @ np.diag(rng.uniform(0.05, 1.5, n)) @ frame.T
+
+
+GROWING = nesterov_increasing(0.3, 2.0)
+
+
+def test_growing_momentum_has_no_companion_matrix():
+    with pytest.raises(InputError, match="not constant"):
+        companion_matrix(GROWING, symmetric(0))
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
@@ -57,7 +74,7 @@ def test_power_norms_begin_at_one_and_grow_before_they_shrink():
 
 
 @pytest.mark.parametrize("start", ["gradient", "extrapolated"])
-@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [*METHODS, GROWING], ids=lambda m: m.name)
 def test_linear_residual_against_the_recursion(method, start):
     h, first = symmetric(1), np.array([1.0, -2.0, 0.5, 0.25])
     expected = oracles.linear_run(method[1:], h, first, 30, start)

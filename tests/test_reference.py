@@ -114,5 +114,5 @@ def test_dataset_spectrum_and_tuning_come_from_the_limit():
     }
     for method, values in expected.items():
         tuned = nag_ntk.theorem_tuning(method, data)
-        assert tuned[1:] == pytest.approx(values, rel=2 * tolerances.SPECTRUM_RELATIVE)
+        assert tuned[1:4] == pytest.approx(values, rel=2 * tolerances.SPECTRUM_RELATIVE)
         assert nag_ntk.theorem_tuning(method, spectrum, scale=2.0).eta == 2 * tuned.eta

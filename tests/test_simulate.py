@@ -27,6 +27,7 @@ from nag_ntk import (
     gradient_descent,
     heavy_ball,
     nesterov,
+    nesterov_increasing,
     seed_key,
     simulate,
     step,
@@ -51,9 +52,9 @@ def rows_of(bucket, rng):
 
 
 def random_methods(rng, n):
-    """Stable members of the family; the last one has gamma != beta."""
+    """Stable members of the family; the last one has gamma != beta and momentum that grows."""
     eta, beta, gain = rng.uniform(0.05, 0.8) / n, rng.uniform(0.0, 0.95), rng.uniform(0.0, 0.9)
-    return [heavy_ball(eta, beta), nesterov(eta, beta), Method("unequal", eta, beta, gain)]
+    return [heavy_ball(eta, beta), nesterov(eta, beta), Method("unequal", eta, beta, gain, rng.uniform(0.0, 4.0))]
 
 
 def assert_same_run(first, second, atol=tolerances.SAME_RUN):
@@ -182,6 +183,22 @@ def test_no_momentum_is_gradient_descent(seed, start):
         np.testing.assert_array_equal(run.distance[:, k], run.distance[:, 0])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_increasing_momentum_is_the_textbook_method_with_k_minus_1_over_k_plus_r_minus_1(engine):
+    rng = np.random.default_rng(11)
+    rows, targets = oracles.unit_rows(rng, 4, 6), rng.standard_normal(4)
+    weights, signs = oracles.network(rng, WIDTH, 6)
+    given_network = Network(weights, signs)
+    for r in (3.0, 5.5):
+        expected = oracles.nesterov_two_lines(
+            rows, targets, weights, signs, 0.2, lambda k, r=r: (k - 1) / (k + r - 1), STEPS
+        )
+        method = nesterov_increasing(0.2, r)
+        run = simulate(Dataset(rows, targets), method, steps=STEPS, engine=engine, initial=given_network)
+        np.testing.assert_allclose(run.residual[0, 0], expected.residual, rtol=0, atol=tolerances.SAME_RUN)
+        assert run.flips[0, 0].tolist() == expected.flips.tolist()
+
+
 @pytest.fixture(scope="module")
 def study():
     """Four methods, eight seeds, many flips; with the terms of the recursion."""
@@ -193,7 +210,7 @@ def study():
 
 def defect(run, *, cross="right", gain=None):
     """xi(t+1) minus the right side of the recursion, (s, k, t, n), in units of its rounding bound."""
-    eta, beta, gamma = (np.array([getattr(m, f) for m in run.methods])[:, None, None] for f in Method._fields[1:])
+    eta, beta, gamma = (np.array([getattr(m, f) for m in run.methods])[:, None, None] for f in ("eta", "beta", "gamma"))
     gamma = gamma if gain is None else gain + 0 * gamma
     xi, terms = run.residual, run.recursion
     before = np.concatenate([xi[:, :, :1], xi[:, :, :-1]], axis=2)

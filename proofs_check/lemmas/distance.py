@@ -13,7 +13,8 @@ def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = 
     path = np.concatenate([np.zeros_like(norms[..., :1]), sums], axis=-1)
     inflow = (1 + 2 * gain) * path + gain * norms[..., :1]
     scale = np.linalg.norm(run.data.kernel, 2) ** 0.5 / trajectory.width**power
-    bound = eta / ((1 - beta) if momentum else 1.0) * scale * inflow
+    with np.errstate(divide="ignore"):  # momentum that grows to 1 has no such bound: infinite, not compared
+        bound = eta / ((1 - beta) if momentum else 1.0) * scale * inflow
     # the recorded distance is the root of a sum with an absolute error of gamma (sum of coefficients)^2 / m
     reach = trajectory.coefficient_bound.sum(-1)
     terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))

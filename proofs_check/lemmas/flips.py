@@ -7,6 +7,7 @@ from scipy.special import erf
 
 from proofs_check import statistics
 from proofs_check.lemma import Control, Evidence, Inequality, Law, Lemma, NotApplicable, Run, Trials
+from proofs_check.radii import DISTANCES, next_recorded, padded
 
 RADII = (0.01, 0.1, 0.5, 1.0)
 RESOLUTION = 0.01  # of a probability, as for gram-limit
@@ -68,11 +69,17 @@ def _count_radius(size: int, width: int, delta: float) -> float:
     return math.log(size / delta) / width
 
 
+def _too_narrow(run: Run) -> NotApplicable:
+    needed = math.ceil(4 * math.log(run.data.size / run.delta)) + 1
+    return NotApplicable(
+        f"4 R >= 1 at width {run.trajectory.width:,}: the bound says something from width {needed:,} on"
+    )
+
+
 def _count(run: Run, constant: float) -> Evidence:
     width, radius = run.trajectory.width, _count_radius(run.data.size, run.trajectory.width, run.delta)
     if 4 * radius >= 1:
-        needed = math.ceil(4 * math.log(run.data.size / run.delta)) + 1
-        return NotApplicable(f"4 m R >= m at width {width:,}: the bound says something from width {needed:,} on")
+        return _too_narrow(run)
     counts = run.trajectory.near_boundary[:, _position(run, radius)]
     return Trials(
         Inequality(counts, np.full(counts.shape, constant * width * radius), ("seed", "sample")),
@@ -145,4 +152,64 @@ FLIP_INCLUSION = Lemma(
         ),
     ),
     trains=True,
+)
+
+
+def _counted(run: Run, radius: np.ndarray) -> Trials:
+    """The fraction of flips against the share of pairs within the radius of their boundary, rounded up to the grid."""
+    trajectory = run.trajectory
+    near = padded(trajectory.near_boundary.sum(axis=2), trajectory.width * run.data.size)
+    place = next_recorded(trajectory.radii, radius)
+    bound = np.take_along_axis(near, place.reshape(len(near), -1), axis=1).reshape(place.shape)
+    return _fractions(run, bound / (trajectory.width * run.data.size), 0.0)
+
+
+def _fractions(run: Run, bound: np.ndarray, failure: float) -> Trials:
+    trajectory = run.trajectory
+    names = {"method": tuple(m.name for m in run.methods)}
+    where = np.isfinite(bound) & (np.arange(trajectory.steps + 1) > 0)
+    inequality = Inequality(trajectory.flip_fraction, bound, ("seed", "method", "step"), where=where, labels=names)
+    return Trials(inequality, failure, trajectory.seeds)
+
+
+def _reached(run: Run) -> np.ndarray:
+    """R_t: the largest distance up to t, with the rounding of the recorded one."""
+    trajectory = run.trajectory
+    reach = trajectory.coefficient_bound.sum(-1)
+    terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))
+    return np.maximum.accumulate(np.sqrt(trajectory.distance**2 + 2 * terms * reach**2 / trajectory.width), axis=2)
+
+
+def _four(run: Run, constant: float) -> Evidence:
+    least = _count_radius(run.data.size, run.trajectory.width, run.delta)
+    if 4 * least >= 1:
+        return _too_narrow(run)
+    if run.delta > 0.3 * run.data.size:
+        return NotApplicable("the sum over radii is at most delta only for delta <= 0.3 n")
+    bound = constant * np.maximum(_reached(run), least)
+    if constant == 4.0 and (bound[:, :, 1:] >= 1).all():
+        return NotApplicable("4 R_t >= 1 at every step: no fraction is larger; a wider network moves less")
+    return _fractions(run, bound, run.delta)
+
+
+FLIP_FRACTION = Lemma(
+    id="flip-fraction",
+    title="Share of flipped activations",
+    statement="At every t the share of flipped (r, i) is at most (1/n) sum_i |S_i(R_t)|/m, R_t the largest distance so far "
+    "(counted); with probability >= 1 - delta it is at most 4 max(R_t, ln(n/delta)/m) at every t at once (linear).",
+    hypotheses="|x_i| = 1; linear: 4 ln(n/delta) < m, delta <= 0.3 n.",
+    kind="every run",
+    source="derived: flip-inclusion, and flip-count at the radii 2^k ln(n/delta)/m together",
+    provenance="derived",
+    decision="The recorded share at every step of every run; counted: R_t is rounded up to a grid of ratio sqrt 2, one "
+    "violation refutes; linear: exact binomial limit over seeds against delta. Steps with 4 R_t >= 1 say nothing.",
+    check=lambda run: {"counted": _counted(run, _reached(run)), "linear": _four(run, 4.0)},
+    controls=(
+        Control("small-radius", "S_i(R_t/1024) in place of S_i(R_t)", lambda run: _counted(run, _reached(run) / 1024)),
+        Control("slope", "at most R_t/100", lambda run: _four(run, 0.01)),
+    ),
+    trains=True,
+    constants="4 is 5 times the mean slope sqrt(2/pi) of |S_i(R)|/m in R; a factor 2 of it pays for all R at once. Most of "
+    "the loss is elsewhere: R_t is the largest distance of any neuron, and of S_i only those moving the right way flip.",
+    radii=lambda n, width, delta: DISTANCES,
 )
