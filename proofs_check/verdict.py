@@ -310,8 +310,8 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
         "witness": {"seed": int(seeds[index[0]]), **labels},
     }
     rows = tuple(range(1, observed.ndim))
-    counts = (int(entries.any(rows).sum()) for entries in (compared, violated, possible))
-    return _TrialsClaim(check, evidence, *counts, worst)
+    trials, violations, may = (int(entries.any(rows).sum()) for entries in (compared, violated, possible))
+    return _TrialsClaim(check, evidence, trials, violations, may, worst)
 
 
 def _witness_text(worst: Mapping[str, Any]) -> str:

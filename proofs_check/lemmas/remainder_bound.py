@@ -46,7 +46,7 @@ def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Trials:
     distance = np.sqrt(trajectory.distance**2 + allowance / width)
     radius = shrink * np.maximum.accumulate(distance, axis=2)[:, :, 1:]
     near = padded(trajectory.near_boundary, width) / width
-    risk = padded(trajectory.overlap_range.at_risk, 1.0)
+    risk = padded(np.asarray(trajectory.overlap_range.at_risk), 1.0)
     where, pairs = next_recorded(trajectory.radii, radius), next_recorded(trajectory.overlap_radii, radius)
     bound = np.empty_like(force)
     for s in range(len(trajectory.seeds)):  # one seed at a time: a matrix per method and step is large
