@@ -37,6 +37,13 @@ class Run:
         names = [m.name for m in self.methods]
         return names.index(method) if method in names else None
 
+    def position(self, method: str) -> int:
+        """Position of a method on axis k; KeyError when the run has none of that name."""
+        found = self.index(method)
+        if found is None:
+            raise KeyError(f"the run {self.name} has no method {method}")
+        return found
+
     @property
     def coefficients(self) -> np.ndarray:
         """(3, k, t+1): eta, beta and gamma of every method at every step."""

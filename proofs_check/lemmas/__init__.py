@@ -1,6 +1,7 @@
 """The catalogue, in the order of the proof. A new lemma is one file and one line here."""
 
 from proofs_check.lemma import Lemma
+from proofs_check.lemmas.comparison import NESTEROV_INCREASING, NESTEROV_VS_GD, NESTEROV_VS_HEAVY_BALL
 from proofs_check.lemmas.contraction import GD_CONTRACTION, HEAVY_BALL_CONTRACTION, NESTEROV_CONTRACTION
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_FRACTION, FLIP_INCLUSION, FLIP_PROBABILITY
@@ -30,6 +31,9 @@ CATALOGUE: tuple[Lemma, ...] = (
     GD_CONTRACTION,
     HEAVY_BALL_CONTRACTION,
     NESTEROV_CONTRACTION,
+    NESTEROV_VS_GD,
+    NESTEROV_VS_HEAVY_BALL,
+    NESTEROV_INCREASING,
 )
 
 __all__ = ["CATALOGUE"]
