@@ -11,7 +11,9 @@ def randomised_pit(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, uniform: 
     """P(X < x) + v P(X = x) for X ~ Binomial(trials, p) and v = uniform: uniform itself when x has that law.
 
     Args:
-        counts, trials, p: broadcast against each other, x = counts.
+        counts: integers x; trials and p broadcast against them.
+        trials: number of trials of each count.
+        p: claimed probability, in [0, 1].
         uniform: draws from [0, 1], independent of the counts, of their broadcast shape.
 
     Source:

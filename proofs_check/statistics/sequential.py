@@ -110,7 +110,7 @@ def _running(outcomes: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _log_support(x: np.ndarray, n: np.ndarray, c: ArrayLike) -> np.ndarray:
-    """log E_n against p >= c; a tail too small for a float means E_n < 1 and gives -inf."""
+    """Logarithm of E_n against p >= c; a tail too small for a float means E_n < 1 and gives -inf."""
     with np.errstate(divide="ignore", invalid="ignore"):
         mixture = special.betaln(x + 1, n - x + 1) + np.log(special.betainc(x + 1, n - x + 1, c)) - np.log(c)
         value = mixture - special.xlogy(x, c) - special.xlog1py(n - x, np.negative(c))
@@ -118,7 +118,7 @@ def _log_support(x: np.ndarray, n: np.ndarray, c: ArrayLike) -> np.ndarray:
 
 
 def _log_excess(x: np.ndarray, n: np.ndarray, c: ArrayLike) -> np.ndarray:
-    """log E_n against p <= c."""
+    """Logarithm of E_n against p <= c."""
     with np.errstate(divide="ignore", invalid="ignore"):
         tail = np.log(special.betaincc(x + 1, n - x + 1, c)) - np.log1p(np.negative(c))
         value = special.betaln(x + 1, n - x + 1) + tail - special.xlogy(x, c) - special.xlog1py(n - x, np.negative(c))

@@ -6,7 +6,7 @@ the scatter of the slopes over seeds and the lack of fit of the mean curve, toge
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from .arguments import Numbers, as_finite, as_level
 
@@ -192,6 +192,8 @@ def _p_value(distance: float, parts: Parts) -> float:
         ((error, freedom),) = parts
         return float(2 * special.stdtr(freedom, -distance / error))
 
+    from scipy import optimize  # slow to import, and only this needs it
+
     def excess(log_level: float) -> float:
         return _half_width(np.exp(log_level), parts) - distance
 
@@ -200,4 +202,5 @@ def _p_value(distance: float, parts: Parts) -> float:
         return 1.0
     if excess(low) <= 0:
         return float(np.exp(low))
-    return float(np.exp(optimize.brentq(excess, low, 0.0, xtol=1e-13, rtol=1e-14)))
+    root, _ = optimize.brentq(excess, low, 0.0, xtol=1e-13, full_output=True)
+    return float(np.exp(root))
