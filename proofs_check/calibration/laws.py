@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -30,6 +31,7 @@ class Counts:
     distance: np.ndarray | None = None
     seeds: int = 0
 
+    @cached_property
     def p_values(self) -> np.ndarray:
         """(studies,) Bonferroni over exact binomial tests and goodness of fit, as the lemmas compute it."""
         least = np.asarray(statistics.two_sided_binomial_p(self.pooled, self.neurons, self.claimed)).min(axis=1)
@@ -38,6 +40,7 @@ class Counts:
             least, size = np.minimum(least, statistics.uniform_p_value(self.distance, self.seeds)), 2 * size
         return np.minimum(1.0, size * least)
 
+    @cached_property
     def support(self) -> np.ndarray:
         """(studies,) the smallest level at which every interval lies within the resolution."""
         above = np.clip(self.claimed + self.resolution, 0, 1)
@@ -46,6 +49,7 @@ class Counts:
         low = np.where(below > 0, statistics.excess_p_value(self.pooled, self.neurons, below), 0.0)
         return np.minimum(1.0, 2 * self.pooled.shape[1] * np.maximum(high, low).max(axis=1))
 
+    @cached_property
     def shifted(self) -> "Counts":
         """The claim nearest to 1/2 moved to just beyond the resolution: now the law is false."""
         claimed = self.claimed.copy()
@@ -71,10 +75,12 @@ class Means:
     claimed: float
     resolution: float
 
+    @cached_property
     def p_values(self) -> np.ndarray:
         """(studies,) Student's p-values."""
         return np.asarray(statistics.mean_p_value(self.values.T, self.claimed))
 
+    @cached_property
     def support(self) -> np.ndarray:
         """(studies,) the smallest level at which Student's interval lies within the resolution."""
         seeds = self.values.shape[1]
@@ -82,6 +88,7 @@ class Means:
         room = self.resolution - np.abs(self.values.mean(axis=1) - self.claimed)
         return np.minimum(1.0, 2 * special.stdtr(seeds - 1, -room / error))
 
+    @cached_property
     def shifted(self) -> "Means":
         """The claim moved to just beyond the resolution."""
         return replace(self, claimed=self.claimed - self.resolution * (1 + 1e-9))
@@ -102,14 +109,17 @@ class Exact:
 
     uniform: np.ndarray
 
+    @cached_property
     def p_values(self) -> np.ndarray:
         """(studies,) uniform, the least favourable of all valid p-values."""
         return self.uniform[:, 0]
 
+    @cached_property
     def support(self) -> np.ndarray:
         """(studies,) uniform: a false law is supported at a level with that probability."""
         return self.uniform[:, 1]
 
+    @cached_property
     def shifted(self) -> "Exact":
         """Itself: `support` is that of a false law already."""
         return self
@@ -150,12 +160,14 @@ def draw_laws(
     pairs = np.empty((studies, rows.size), np.int64)
     near = np.empty((studies, seeds, len(radii), data.size), np.int64)
     squares = np.empty((studies, seeds))
+    starts = np.arange(0, seeds * width, width)
     for study in range(studies):
         z = rng.standard_normal((seeds * width, coordinates.shape[1]), np.float32) @ coordinates.T
         active = (z >= 0).astype(np.float32)
         pairs[study] = np.rint(active.T @ active)[rows, columns]
-        size = np.abs(z).reshape(seeds, width, -1)
-        near[study] = np.stack([np.count_nonzero(size <= r, axis=1) for r in radii], 1) if radii else 0
+        size = np.abs(z)
+        for r, radius in enumerate(radii):
+            near[study, :, r] = np.add.reduceat((size <= radius).view(np.int8), starts, axis=0, dtype=np.int32)
         squares[study] = ((z * active) ** 2).reshape(seeds, -1).sum(axis=1, dtype=float) / width
     neurons = seeds * width
     draws: dict[str, LawDraws] = {}

@@ -170,12 +170,12 @@ def sample(
     violations = _violations(probability, scenario.dependence, seeds, studies, rng)
     if scenario.mixed:
         violations[:, 1:k:2] = seeds if true else 0
-    laws = laws if true else tuple(law.shifted() for law in laws)
+    laws = laws if true else tuple(law.shifted for law in laws)
     against = [statistics.excess_p_value(violations[:, :k], seeds, claims.failures)]
     claimed = np.concatenate([claims.failures, np.full(u, UNIVERSAL_FAILURE)])
     support = [statistics.support_p_value(violations, seeds, claimed)]
-    against += [law.p_values()[:, None] for law in laws]
-    support += [law.support()[:, None] for law in laws]
+    against += [law.p_values[:, None] for law in laws]
+    support += [law.support[:, None] for law in laws]
     return Sample(
         claims, scenario, seeds, violations, laws, np.concatenate(against, axis=1), np.concatenate(support, axis=1)
     )
