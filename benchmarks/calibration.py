@@ -56,7 +56,7 @@ def table(rows: Rows, studies: int, seeds: int) -> bool:
         limit = float(statistics.binomial_upper(errors[0], studies, 0.05))
         settled &= limit <= DEFAULT_LEVEL
         cells = " | ".join(f"{x:,}" for x in errors)
-        print(f"| {scenario.wrong} | {scenario.name} | {cells} | {errors[0] / studies:.2g}, <= {limit:.2g} |")
+        print(f"| {scenario.wrong} | {scenario.name} | {cells} | {errors[0] / studies:.2g}, <= {limit:.3g} |")
     print(f"| | allowed on average | {' | '.join(f'{a * studies:,.0f}' for a in LEVELS)} | |")
     return settled
 

@@ -38,7 +38,7 @@ def anytime_support_p_value(outcomes: ArrayLike, claimed: float) -> np.ndarray:
         (N, ...) the p-value after 1, ..., N trials; it never rises. 1 for claimed = 0.
 
     Accuracy:
-        Logarithm of E_n within 1e-12 n + 1e-10 of the exact one; no overflow at a million trials.
+        Logarithm of E_n within 1e-14 n + 1e-12 of the exact one; no overflow at a million trials.
 
     Cost:
         One incomplete beta function per outcome. Against the fixed-sample p-value about log(c n) / c more trials
