@@ -117,6 +117,19 @@ def test_holm_is_the_step_down_procedure(p, level):
         assert s.bonferroni(p) == pytest.approx(s.holm_adjusted(p).min())
 
 
+def test_each_row_is_a_family_of_its_own():
+    p = np.random.default_rng(0).random((3, 5, 7)) ** 4
+    rejected, levels = s.holm(p, 0.2)
+    adjusted = s.holm_adjusted(p)
+    for index in np.ndindex(3, 5):
+        alone = s.holm(p[index], 0.2)
+        assert rejected[index].tolist() == alone[0].tolist()
+        assert levels[index].tolist() == alone[1].tolist()
+        assert adjusted[index].tolist() == s.holm_adjusted(p[index]).tolist()
+    assert rejected.any() > rejected.all()
+    assert s.holm(np.empty((2, 0)), 0.1)[0].shape == (2, 0)
+
+
 def first(limit, holds):
     return next((n for n in range(1, limit + 1) if holds(n)), None)
 
@@ -143,6 +156,20 @@ def test_undecided_asks_for_more_than_it_has(x, n, claimed, level):
     assert needed is None or (needed > n) == (s.support_p_value(x, n, claimed) > level)
 
 
+@given(st.floats(0.01, 0.99), st.floats(1e-9, 0.9))
+def test_least_trials_without_violations(claimed, level):
+    n = s.least_trials(claimed, level)
+    assert (1 - claimed) ** n <= level * (1 + 1e-9)
+    assert n == 1 or (1 - claimed) ** (n - 1) >= level * (1 - 1e-9)
+    assert s.support_p_value(0, n, claimed) <= level < s.support_p_value(0, n - 1, claimed)
+
+
+def test_least_trials_at_the_ends():
+    assert [s.least_trials(p, 0.05) for p in (0.0, 1e-7, 1.0)] == [None, None, 1]
+    assert s.least_trials(1e-7, 0.05, limit=10**8) == 29_957_322  # log(0.05) / log(1 - 1e-7) = 29957321.2
+    assert s.least_trials(1e-6, 0.05, limit=10**8) == 2_995_731  # ... = 2995730.8
+
+
 def test_mean_agrees_with_scipy_and_says_little_of_one_draw():
     values = np.random.default_rng(3).normal(0.4, 2.0, (50, 3))
     low, high = s.mean_interval(values, 0.01)
@@ -166,6 +193,17 @@ def test_randomised_pit_is_uniform_under_the_claim_and_small_off_it():
     assert s.randomised_pit_p_value(overdispersed, 20, 0.3, key=0) < 1e-6
 
 
+def test_distance_from_the_uniform_law_agrees_with_scipy():
+    values = np.random.default_rng(5).beta(1, 1.5, (30, 4))
+    expected = [stats.kstest(column, "uniform", method="exact") for column in values.T]
+    np.testing.assert_allclose(s.uniform_distance(values), [fit.statistic for fit in expected], rtol=1e-12)
+    np.testing.assert_allclose(s.uniform_p_value(s.uniform_distance(values), 30), [fit.pvalue for fit in expected])
+    assert s.uniform_distance([0.0]) == s.uniform_distance([1.0]) == 1
+    ends = s.randomised_pit(np.arange(4)[:, None], 3, 0.3, [0.0, 1.0])
+    assert np.allclose(ends[1:, 0], ends[:-1, 1])  # the pieces fill [0, 1]
+    assert (ends[0, 0], ends[-1, 1]) == pytest.approx((0, 1))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -178,6 +216,9 @@ def test_randomised_pit_is_uniform_under_the_claim_and_small_off_it():
         (lambda: s.support_p_value(1, 2, math.nan), "claimed in"),
         (lambda: s.holm([0.1, math.nan], 0.05), "p-values in"),
         (lambda: s.holm(0.1, 0.05), "a vector"),
+        (lambda: s.uniform_distance([0.5, 1.5]), "values in"),
+        (lambda: s.uniform_distance([]), "at least one"),
+        (lambda: s.least_trials(1.5, 0.05), "claimed in"),
         (lambda: s.mean_interval([], 0.05), "finite draws"),
         (lambda: s.mean_p_value([1.0, math.inf], 0.0), "1 not finite"),
         (lambda: s.randomised_pit_p_value([], 3, 0.5, key=0), "at least one"),
