@@ -23,7 +23,7 @@ from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
-from nag_ntk.trajectory import Recursion, Trajectory
+from nag_ntk.trajectory import GramPath, Recursion, Trajectory
 
 
 def _whole(name: str, value, least: int) -> int:
@@ -62,6 +62,12 @@ def _radii(name: str, values: Sequence[float]) -> np.ndarray:
     return radii
 
 
+def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of (s, k, c, n, n) matrices."""
+    drift = np.linalg.norm(grams - initial[:, None, None], axis=(-2, -1))
+    return np.linalg.eigvalsh(grams)[..., 0], drift
+
+
 def _fetched(tree, size: int):
     """The first `size` seeds of every array, on the host; the rest is padding."""
     return jax.tree.map(lambda x: np.asarray(x)[:size], tree)
@@ -82,6 +88,7 @@ def simulate(
     radii: Sequence[float] = (),
     overlap_radii: Sequence[float] = (),
     recursion: bool = False,
+    gram_path: bool = False,
     chunk: int | None = None,
     memory_limit: int | float | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -103,6 +110,7 @@ def simulate(
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: also record the terms of the residual recursion (about doubles the cost).
+        gram_path: also record the spectrum of H(t) at the beginning of each chunk of steps and after the last.
         chunk: steps between calls of `progress`; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
         progress: called with (done, total) in seed-steps between chunks.
@@ -174,28 +182,37 @@ def simulate(
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
 
-    records, starts, done, total = [], [], 0, len(numbers) * (steps + 1)
+    records, starts, paths, done, total = [], [], [], 0, len(numbers) * (steps + 1)
     for group in layout.groups(numbers):
         size = len(group)
         padded = np.array(group + group[-1:] * (layout.group - size), dtype=np.uint32)
         state, begun = step.begin(shape, problem, padded, given)
         starts.append(_fetched(begun, size))
-        parts = []
+        parts, path = [], []
         for index in range(layout.chunks):
+            if gram_path:
+                path.append(_fetched(step.gram_now(shape, problem, state), size))
             state, recorded = step.advance(shape, problem, state)
             parts.append(_fetched(recorded, size))
             done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
             if progress is not None:
                 progress(done, total)
         records.append(jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts))
+        if gram_path:
+            path.append(_fetched(step.gram_now(shape, problem, state), size))
+            paths.append(_path(np.stack(path, axis=2), starts[-1]["initial_gram"]))
         del state
     record = jax.tree.map(lambda *xs: np.concatenate(xs), *records)
     begun = jax.tree.map(lambda *xs: np.concatenate(xs), *starts)
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
     terms = record.pop("recursion", None)
+    path = None
+    if gram_path:
+        least, drift = (np.concatenate(part) for part in zip(*paths, strict=True))
+        path = GramPath(layout.chunk * np.arange(layout.chunks + 1), least, drift)
     return Trajectory(
         **record, **begun, radii=balls, overlap_radii=overlap_balls, key=key,
-        recursion=None if terms is None else Recursion(**terms),
+        recursion=None if terms is None else Recursion(**terms), gram_path=path,
         methods=listed, seeds=tuple(numbers), width=m, start=start, engine=engine, dtype=real.name, rank=rank,
         weights_digest=digest,
     )  # fmt: skip

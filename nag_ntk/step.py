@@ -267,3 +267,23 @@ def advance(shape: Shape, problem: Problem, begun):
         return (start, states), recorded
 
     return _sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+
+
+@partial(jax.jit, static_argnums=0)
+def gram_now(shape: Shape, problem: Problem, begun):
+    """H at the step that the states are about to be observed at, (s, k, n, n)."""
+    engine = ENGINES[shape.engine]
+
+    def one_seed(problem, begun):
+        start, states = begun
+        operator = engine.operator(problem.coordinates)
+        kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+
+        def one(state: State):
+            change, _ = engine.response(operator, state.movement)
+            active = start.preactivation - start.signs[None, :] * change >= 0
+            return kernel * pattern_overlap(active, active, kernel.dtype)
+
+        return jax.lax.map(one, states)
+
+    return _sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)

@@ -29,6 +29,21 @@ class Recursion:
 
 
 @dataclass(frozen=True)
+class GramPath:
+    """How H(t) moved, at some steps of a run.
+
+    Attributes:
+        steps: (c,), the steps; the last may lie a little beyond T, up to the end of the last chunk.
+        least_eigenvalue: (s, k, c), lambda_min(H(t)).
+        drift: (s, k, c), |H(t) - H(0)|_F.
+    """
+
+    steps: np.ndarray
+    least_eigenvalue: np.ndarray
+    drift: np.ndarray
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """What simulate recorded. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
 
@@ -46,6 +61,7 @@ class Trajectory:
         overlap_range: bounds on the patterns' overlaps within a distance of the initialisation, (s, R, n, n) each.
         overlap_radii: (R,), those distances.
         recursion: the terms of the residual recursion, or None if they were not asked for.
+        gram_path: how H(t) moved, or None if it was not asked for.
         key: the base key that the seeds' draws come from.
         methods, seeds, width, start, engine, dtype: what was run; `rank` is p, the dimension of the inputs' span.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
@@ -64,6 +80,7 @@ class Trajectory:
     overlap_range: OverlapRange
     overlap_radii: np.ndarray
     recursion: Recursion | None
+    gram_path: GramPath | None
     key: int
     methods: tuple[Method, ...]
     seeds: tuple[int, ...]

@@ -210,6 +210,7 @@ class Lemma:
         method: the method that it speaks of, or None for all; a run without it is skipped.
         trains: whether it needs a run of at least one step.
         records_recursion: whether it needs the simulation to record the terms of the residual recursion.
+        records_gram_path: whether it needs the spectrum of H(t) along the run.
         scope: "run": checked on every run; "study": on the tuple of all runs of a study, for claims about how
             something grows from run to run; "once": does not depend on any run, so that a study checks it once.
         constants: where each constant of the statement comes from and how sharp it is.
@@ -232,6 +233,7 @@ class Lemma:
     method: str | None = None
     trains: bool = False
     records_recursion: bool = False
+    records_gram_path: bool = False
     scope: Literal["run", "study", "once"] = "run"
     constants: str = ""
     study: Mapping[str, Any] = field(default_factory=dict)

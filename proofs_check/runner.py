@@ -70,6 +70,7 @@ def execute(
         data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
         key=spec.key, chunk=spec.chunk, radii=radii, overlap_radii=overlap_radii,
         recursion=any(lemma.records_recursion for lemma in asking),
+        gram_path=any(lemma.records_gram_path for lemma in asking),
         memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
         progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
     )  # fmt: skip

@@ -1,0 +1,58 @@
+"""lazy-exit: whether, and from which width on, H(t) stays where its least eigenvalue is at least half of the limit's."""
+
+import numpy as np
+
+from proofs_check.lemma import Control, Inequality, Lemma, NotApplicable, Run, Trials
+
+
+def _stays(run: Run, share: float) -> Trials | NotApplicable:
+    path, spectrum = run.trajectory.gram_path, run.data.spectrum
+    if path is None:
+        raise ValueError("the run did not record how H(t) moved")
+    if spectrum.lambda_0 <= 0:
+        return NotApplicable("lambda_0 = 0: there is nothing to stay above")
+    loss = spectrum.lambda_0 - path.least_eigenvalue
+    left = np.any(loss > (1 - share) * spectrum.lambda_0, axis=2)
+    names = tuple(m.name for m in run.methods)
+    counts = ", ".join(f"{name} {count}" for name, count in zip(names, left.sum(axis=0), strict=True))
+    return Trials(
+        Inequality(
+            loss,
+            np.full_like(loss, (1 - share) * spectrum.lambda_0),
+            ("seed", "method", "time"),
+            labels={"method": names, "time": tuple(f"step {t}" for t in path.steps)},
+        ),
+        run.delta,
+        run.trajectory.seeds,
+        note=f"width {run.trajectory.width:,}; seeds that left: {counts}",
+    )
+
+
+LAZY_EXIT = Lemma(
+    id="lazy-exit",
+    title="The run stays in the lazy regime",
+    statement="lambda_min(H(t)) >= lambda_0/2 at all times looked at, with probability >= 1 - delta: the regime in which the "
+    "linear model governs training.",
+    hypotheses="m large enough; a run that leaves shows that its width, step size or kappa lies beyond the boundary.",
+    kind="probability",
+    source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",
+    provenance="form of",
+    decision="One trial per seed, which fails if any method leaves at any of the times looked at (every 128 steps or so, first and "
+    "last included); exact binomial limit against delta. A study over widths or kappa shows the boundary: supported on "
+    "one side, refuted on the other.",
+    check=lambda run: _stays(run, 0.5),
+    controls=(
+        Control("narrow", "the claim at 16 neurons", lambda run: _stays(run, 0.5), {"width": 16}),
+        Control(
+            "steep",
+            "the claim at 4 times the step size of gradient descent",
+            lambda run: _stays(run, 0.5),
+            {"methods": [{"name": "gradient_descent", "scale": 4.0}]},
+        ),
+        Control("frozen", "lambda_min(H(t)) never falls below lambda_0", lambda run: _stays(run, 1.0)),
+    ),
+    trains=True,
+    records_gram_path=True,
+    constants="1/2 is the convention of the proofs: H(0) keeps 3/4 of lambda_0 and flips may cost another quarter.",
+    study={"width": 8192},
+)
