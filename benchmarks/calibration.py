@@ -2,8 +2,8 @@
 
     python benchmarks/calibration.py [--studies 10000] [--seeds 128 1000] [--figure docs/figures/calibration.png]
 
-Prints a table for each number of seeds and draws the last into the figure. Where the confidence limit of an error rate
-at the default level stays above that level, ten times as many studies are simulated and printed as well.
+Prints a table and draws a row of panels for each number of seeds. Where the confidence limit of an error rate
+at the default level stays above that level, ten times as many studies are simulated, printed and drawn.
 """
 
 import argparse
@@ -61,32 +61,50 @@ def table(rows: Rows, studies: int, seeds: int) -> bool:
     return settled
 
 
-def draw(rows: Rows, studies: int, seeds: int, path: Path) -> None:
-    """Rate against level with 95 % limits, a panel per wrong verdict."""
+def exact_bound(claims: calibration.Family, seeds: int, level: float) -> float:
+    """Bound of the rate of false REFUTED when all claims are true, whatever their dependence: Bonferroni's sum.
+
+    Each binomial claim adds the largest tail that does not exceed its share of the level, each law the share.
+    """
+    share = level / (len(claims.failures) + len(claims.laws))
+    tails = [statistics.excess_p_value(np.arange(seeds + 1), seeds, failure) for failure in claims.failures]
+    return sum(float(np.max(p, where=p <= share, initial=0.0)) for p in map(np.asarray, tails)) + share * len(
+        claims.laws
+    )
+
+
+def draw(results: list[tuple[Rows, int, int]], path: Path) -> None:
+    """Rate against level with 95 % limits: a row of panels per (rows, studies, seeds), a panel per wrong verdict."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(9.5, 4.6), sharex=True, sharey=True, layout="constrained")
-    for panel, wrong in zip(panels, ("REFUTED", "SUPPORTED"), strict=True):
-        shown = [(scenario, errors) for scenario, errors in rows if scenario.wrong == wrong]
-        panel.plot([5e-4, 0.4], [5e-4, 0.4], color="0.4", lw=1, label="rate = level: allowed up to here")
-        panel.fill_between([5e-4, 0.4], [5e-4, 0.4], 1, color="0.93", lw=0)
-        for k, ((scenario, errors), marker) in enumerate(zip(shown, "os^D", strict=True)):
-            rate = np.array(errors) / studies
-            low, high = statistics.binomial_interval(errors, studies, 0.05)
-            at = np.array(LEVELS) * 1.07 ** (k - 1.5)  # side by side, so that the bars can be told apart
-            bars = np.maximum([rate - low, high - rate], 0)
-            panel.errorbar(at, rate, bars, fmt=marker, ms=4.5, lw=1, capsize=2, label=scenario.name)
-        panel.set(xscale="log", yscale="log", xlim=(7e-4, 0.3), ylim=(3e-5, 0.4), xlabel="stated level")
-        panel.set_title(f"{'true' if wrong == 'REFUTED' else 'false'} claims called {wrong}", fontsize=11)
-        panel.grid(which="major", color="0.9")
-    panels[0].set_ylabel("share of studies with such an error, 95 % limits")
-    panels[1].legend(fontsize=8, loc="upper left")
-    figure.suptitle(f"{studies:,} simulated studies of {seeds} seeds", fontsize=11)
+    figure, grid = pyplot.subplots(
+        len(results), 2, figsize=(9, 3.9 * len(results)), sharex=True, sharey=True, layout="constrained", squeeze=False
+    )
+    for panels, (rows, studies, seeds) in zip(grid, results, strict=True):
+        for panel, wrong in zip(panels, ("REFUTED", "SUPPORTED"), strict=True):
+            panel.plot([5e-4, 0.4], [5e-4, 0.4], color="0.7", lw=0.8, label="rate = level")
+            # the points of a level stand side by side; its mark spans them all
+            panel.hlines(LEVELS, np.array(LEVELS) / 1.2, np.array(LEVELS) * 1.2, color="k", lw=1.5, label="allowed")
+            shown = [(scenario, errors) for scenario, errors in rows if scenario.wrong == wrong]
+            for k, ((scenario, errors), marker) in enumerate(zip(shown, "os^D", strict=True)):
+                rate = np.array(errors) / studies
+                low, high = statistics.binomial_interval(errors, studies, 0.05)
+                at = np.array(LEVELS) * 1.1 ** (k - 1.5)
+                bars = np.maximum([rate - low, high - rate], 0)
+                panel.errorbar(at, rate, bars, fmt=marker, ms=3.5, lw=1, capsize=1.5, label=scenario.name)
+            panel.set(xscale="log", yscale="log", xlim=(7e-4, 0.3), ylim=(1e-5, 0.4))
+            about = "true claims called REFUTED" if wrong == "REFUTED" else "false claims called SUPPORTED"
+            panel.set_title(f"{about}\n{studies:,} studies of {seeds:,} seeds", fontsize=10)
+            panel.grid(which="major", color="0.92")
+        panels[0].set_ylabel("share of studies with such an error")
+    for panel in grid[-1]:
+        panel.set_xlabel("stated level")
+    grid[0][0].legend(fontsize=7, loc="lower right")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     print(f"\n{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
@@ -104,17 +122,20 @@ def main() -> None:
     print(f"{len(claims.probable)} probabilistic claims: {', '.join(claims.probable)}")
     print(f"{len(claims.universal)} about every run: {', '.join(claims.universal)}")
     print(f"{len(claims.laws)} laws: {', '.join(claims.laws)}")
+    results = []
     for seeds in options.seeds:
         studies, key = options.studies, options.key
         for attempt in range(2):
             begun = time.perf_counter()
             rows = measure(run, claims, seeds, studies, key + attempt)
             settled = table(rows, studies, seeds)
+            print(f"\nfalse REFUTED, if all is true: {exact_bound(claims, seeds, DEFAULT_LEVEL):.3g} by exact sums")
             print(f"\n{time.perf_counter() - begun:.0f} s")
             if settled or attempt:
                 break
             studies *= 10
-        draw(rows, studies, seeds, options.figure)
+        results.append((rows, studies, seeds))
+    draw(results, options.figure)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,27 @@ def test_few_points_say_nothing_and_a_perfect_line_all():
     assert s.replicated_slope_p_value(X, np.zeros((3, 6)), 0.0) == 1
 
 
+def test_rounding_errors_refute_nothing():
+    """At level 0.9 the interval is as narrow as can be: without the allowance it misses."""
+    for slope in np.random.default_rng(7).normal(0, 1, 200):
+        for x in (np.arange(5.0), X, X + 1e4):
+            y = slope * x + 100.0
+            low, high = s.slope_interval(x, y, 0.9)
+            assert low <= slope <= high
+            low, high = s.replicated_slope_interval(x, np.stack([y, y + 1.0]), 0.9)
+            assert low <= slope <= high
+
+
+def test_a_replicated_interval_adds_both_parts_at_half_the_level():
+    y = 0.5 * X + np.random.default_rng(6).normal(0, 0.2, (4, 6))
+    slopes = [stats.linregress(X, row).slope for row in y]
+    mean = stats.linregress(X, y.mean(axis=0))
+    for level in (0.2, 1e-4):
+        half = stats.t.isf(level / 4, 3) * np.std(slopes, ddof=1) / 2 + stats.t.isf(level / 4, 4) * mean.stderr
+        expected = (mean.slope - half, mean.slope + half)
+        assert s.replicated_slope_interval(X, y, level) == pytest.approx(expected, rel=1e-9)
+
+
 def misses(draw, level: float, runs: int, interval=s.replicated_slope_interval, slope: float = 0.5) -> int:
     count = 0
     for _ in range(runs):
