@@ -56,7 +56,8 @@ def make(
         raise InputError(f"chunk must be a positive whole number, got {chunk!r}")
     item = dtype.itemsize
     chunks = -(-(steps + 1) // (chunk or _STEPS_BETWEEN_PROGRESS))
-    length = -(-(steps + 1) // chunks)
+    # a length that was asked for is kept, so that runs of different lengths share one compilation
+    length = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
     state = item * width * (n + 1 + methods * (2 * rows + (n if recursion else 0)))
     # weights being drawn, the product, pre-activations, forcing and masks; copies made by the loop over seeds
     scratch = item * width * (2 * rank + 6 * n + 4 * rows)

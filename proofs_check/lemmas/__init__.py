@@ -1,6 +1,7 @@
 """The catalogue, in the order of the proof. A new lemma is one file and one line here."""
 
 from proofs_check.lemma import Lemma
+from proofs_check.lemmas.acceleration import ACCELERATION
 from proofs_check.lemmas.comparison import NESTEROV_INCREASING, NESTEROV_VS_GD, NESTEROV_VS_HEAVY_BALL
 from proofs_check.lemmas.contraction import GD_CONTRACTION, HEAVY_BALL_CONTRACTION, NESTEROV_CONTRACTION
 from proofs_check.lemmas.distance import DISTANCE
@@ -10,9 +11,11 @@ from proofs_check.lemmas.gram_limit import GRAM_LIMIT
 from proofs_check.lemmas.gram_positive import GRAM_POSITIVE
 from proofs_check.lemmas.gram_stability import GRAM_STABILITY
 from proofs_check.lemmas.initial_residual import INITIAL_RESIDUAL
+from proofs_check.lemmas.lazy_exit import LAZY_EXIT
 from proofs_check.lemmas.momentum_matrix import NESTEROV_MATRIX
 from proofs_check.lemmas.remainder_bound import REMAINDER_BOUND
 from proofs_check.lemmas.residual_recursion import RESIDUAL_RECURSION
+from proofs_check.lemmas.width_scaling import WIDTH_SCALING
 
 CATALOGUE: tuple[Lemma, ...] = (
     GRAM_LIMIT,
@@ -34,6 +37,9 @@ CATALOGUE: tuple[Lemma, ...] = (
     NESTEROV_VS_GD,
     NESTEROV_VS_HEAVY_BALL,
     NESTEROV_INCREASING,
+    ACCELERATION,
+    WIDTH_SCALING,
+    LAZY_EXIT,
 )
 
 __all__ = ["CATALOGUE"]
