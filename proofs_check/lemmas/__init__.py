@@ -4,11 +4,12 @@ from proofs_check.lemma import Lemma
 from proofs_check.lemmas.contraction import GD_CONTRACTION, HEAVY_BALL_CONTRACTION, NESTEROV_CONTRACTION
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_INCLUSION, FLIP_PROBABILITY
+from proofs_check.lemmas.gd_matrix import GD_MATRIX
 from proofs_check.lemmas.gram_concentration import GRAM_CONCENTRATION
 from proofs_check.lemmas.gram_limit import GRAM_LIMIT
 from proofs_check.lemmas.gram_positive import GRAM_POSITIVE
 from proofs_check.lemmas.initial_residual import INITIAL_RESIDUAL
-from proofs_check.lemmas.momentum_matrix import NESTEROV_MATRIX
+from proofs_check.lemmas.momentum_matrix import HEAVY_BALL_MATRIX, NESTEROV_MATRIX
 from proofs_check.lemmas.residual_recursion import RESIDUAL_RECURSION
 
 CATALOGUE: tuple[Lemma, ...] = (
@@ -21,6 +22,8 @@ CATALOGUE: tuple[Lemma, ...] = (
     INITIAL_RESIDUAL,
     RESIDUAL_RECURSION,
     DISTANCE,
+    GD_MATRIX,
+    HEAVY_BALL_MATRIX,
     NESTEROV_MATRIX,
     GD_CONTRACTION,
     HEAVY_BALL_CONTRACTION,
