@@ -4,6 +4,7 @@ Rests on python-flint, NumPy and the standard library alone; knows neither the s
 suite.
 """
 
+from proofs_check.enclosure.algebra import Identity, identities
 from proofs_check.enclosure.bisection import BisectionProof, Box, prove_for_all
 from proofs_check.enclosure.block_power import block_power_bound
 from proofs_check.enclosure.controls import Control, power_controls
@@ -14,7 +15,6 @@ from proofs_check.enclosure.gram import (
     null_vector_witness,
     primitive_rows,
 )
-from proofs_check.enclosure.identities import Identity, identities
 from proofs_check.enclosure.momentum import (
     ConstantsProof,
     Obligation,

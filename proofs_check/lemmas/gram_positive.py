@@ -56,6 +56,9 @@ def _score(both_signs: bool) -> Callable[[Any], Any]:
         import jax
         import jax.numpy as jnp
 
+        rows = rows / jnp.sqrt(
+            jnp.sum(rows * rows, axis=1, keepdims=True)
+        )  # so that the gradient is tangent to the sphere
         pairs = jnp.triu_indices(rows.shape[0], 1)
         first, second = rows[pairs[0]], rows[pairs[1]]
 
