@@ -71,6 +71,14 @@ def test_the_bound_is_the_supremum_of_brute_force(pair, rho):
     assert expected * (1 - 1e-6) <= coarse <= 3 * expected
 
 
+def test_the_largest_power_may_come_after_a_norm_close_to_one():
+    """1.19 at k = 1, then 1.22 and more: to stop at any norm above 1 would miss it."""
+    a, c, rho = Fraction(123, 40), Fraction(4, 5), Fraction(279, 100)
+    expected = supremum(a, c, rho, 500)
+    assert expected > 1.01 * float(block_power_norm(a, c, 1)) / float(rho)
+    assert float(block_power_bound(a, c, rho)) == pytest.approx(expected, rel=1e-9)
+
+
 @settings(max_examples=30)
 @given(
     a=st.fractions(-2, 2, max_denominator=50), c=st.fractions(-1, 1, max_denominator=50), margin=st.floats(0.002, 1.0)
@@ -96,6 +104,13 @@ def test_balls_cover_every_block_in_them(pair, width):
     assert max(corners) * (1 - 1e-9) <= bound <= 2 * max(corners)
 
 
+def test_of_a_ball_for_rho_the_lower_end_counts():
+    expected = supremum(1.4, 0.45, 0.91)
+    assert float(block_power_bound(Fraction(7, 5), Fraction(9, 20), arb(0.92, 0.01))) == pytest.approx(
+        expected, rel=1e-6
+    )
+
+
 @pytest.mark.parametrize("tuning", [HEAVY_BALL, NESTEROV])
 def test_the_theorems_rate_itself_is_accepted_for_complex_pairs(tuning):
     """rho^2 = c exactly: the invariant form gives 2 (1 + c) / sqrt(4c - a^2) although the pair lies on the circle."""
@@ -115,6 +130,9 @@ def test_the_theorems_rate_itself_is_accepted_for_complex_pairs(tuning):
         (Fraction(3, 2), Fraction(1, 2), 1),
         (1, 1, Fraction(99, 100)),
         (arb(1.5, 0.2), arb(0.5), Fraction(101, 100)),
+        # a corner of the ball has spectral radius 0.76328, its midpoint 0.75
+        (arb(1.5, 1e-4), arb(0.5625, 1e-4), Fraction(763, 1000)),
+        (Fraction(7, 5), Fraction(9, 20), arb(0.92, 0.03)),
         (1, 1, 0),
         (1, 1, -2),
         (math.nan, 0, 1),
