@@ -4,7 +4,10 @@ Rests on python-flint, NumPy and the standard library alone; knows neither the s
 suite.
 """
 
+from proofs_check.enclosure.algebra import Identity, identities
 from proofs_check.enclosure.bisection import BisectionProof, Box, prove_for_all
+from proofs_check.enclosure.block_power import block_power_bound
+from proofs_check.enclosure.controls import Control, power_controls
 from proofs_check.enclosure.gram import (
     KernelWitness,
     check_witness,
@@ -17,17 +20,25 @@ from proofs_check.enclosure.momentum import (
     Obligation,
     constants_proof,
     discharge,
+    discharge_claims,
     gap,
     nesterov_constants_proof,
 )
 from proofs_check.enclosure.pencil import bound_pencil, float_above, float_below
 from proofs_check.enclosure.powers import (
-    Control,
     PowerBound,
     PowerWitness,
     block_power_norm,
-    power_controls,
     refute_power_bound,
+)
+from proofs_check.enclosure.scalar import (
+    GRADIENT_DESCENT,
+    RateControl,
+    RateProof,
+    ScalarTuning,
+    rate_controls,
+    rate_proof,
+    refute_rate,
 )
 from proofs_check.enclosure.spectrum import (
     PositivityProof,
@@ -38,35 +49,46 @@ from proofs_check.enclosure.spectrum import (
 from proofs_check.enclosure.tuning import HEAVY_BALL, NESTEROV, MomentumTuning, RationalFunction
 
 __all__ = [
+    "GRADIENT_DESCENT",
     "HEAVY_BALL",
     "NESTEROV",
     "BisectionProof",
     "Box",
     "ConstantsProof",
     "Control",
+    "Identity",
     "KernelWitness",
     "MomentumTuning",
     "Obligation",
     "PositivityProof",
     "PowerBound",
     "PowerWitness",
+    "RateControl",
+    "RateProof",
     "RationalFunction",
+    "ScalarTuning",
     "SpectrumEnclosure",
+    "block_power_bound",
     "block_power_norm",
     "bound_pencil",
     "check_witness",
     "constants_proof",
     "decide_positive",
     "discharge",
+    "discharge_claims",
     "enclose_extreme_eigenvalues",
     "float_above",
     "float_below",
     "gap",
+    "identities",
     "limit_gram_ball",
     "nesterov_constants_proof",
     "null_vector_witness",
     "power_controls",
     "primitive_rows",
     "prove_for_all",
+    "rate_controls",
+    "rate_proof",
     "refute_power_bound",
+    "refute_rate",
 ]

@@ -6,9 +6,9 @@ a^2 then (4c - a^2) ||x||^2 <= 4 (1 + c) q(x) and q(x) <= (1 + c) ||x||^2, so ||
 1/sqrt(kappa) and proved.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flint import fmpq, fmpq_poly
 
@@ -33,6 +33,23 @@ class Obligation(NamedTuple):
     decided: bool | None
     bisection: BisectionProof | None
 
+    def record(self) -> dict[str, Any]:
+        """What a reader needs to repeat the proof, in strings and integers that JSON can hold, all exact.
+
+        Example:
+            >>> discharge("u^2 - u^3 >= 0", fmpq_poly([0, 0, 1, -1])).record()["boxes"]
+            [['0', '1']]
+        """
+        boxes = () if self.bisection is None else self.bisection.boxes
+        return {
+            "name": self.name,
+            "polynomial": _text(self.polynomial),
+            "u_power": self.u_power,
+            "end_power": self.end_power,
+            "cofactor": _text(self.cofactor),
+            "boxes": [[str(box.lo), str(box.hi)] for box in boxes],
+        }
+
 
 class ConstantsProof(NamedTuple):
     """The verdict on C <= prefactor sqrt(kappa) and rho <= 1 - rate_coefficient / sqrt(kappa).
@@ -51,6 +68,10 @@ class ConstantsProof(NamedTuple):
     def boxes(self) -> int:
         """Number of boxes in all bisections together."""
         return sum(len(item.bisection.boxes) for item in self.obligations if item.bisection is not None)
+
+
+def _text(polynomial: fmpq_poly) -> str:
+    return str(polynomial).replace("x", "u")
 
 
 def gap(tuning: MomentumTuning, u: RationalFunction, z: RationalFunction) -> RationalFunction:
@@ -167,6 +188,45 @@ def discharge(name: str, polynomial: fmpq_poly, strict: bool = False, max_boxes:
     return Obligation(name, polynomial, u_power, end_power, cofactor, decided, proof)
 
 
+def discharge_claims(claims: Iterable[Claim], max_boxes: int = 4096) -> tuple[bool | None, tuple[Obligation, ...]]:
+    """Prove rational functions of u nonnegative (or positive, where strict) on (0, 1].
+
+    Args:
+        claims: (name, function, strict) each.
+        max_boxes: budget of each bisection.
+
+    Returns:
+        True when all are proved, False when one fails at a point, else None; and the obligations, a denominator
+        shown positive before its numerator.
+
+    Raises:
+        ValueError: a function depends on z.
+
+    Accuracy:
+        Rigorous.
+
+    Source:
+        derived.
+
+    Example:
+        >>> u, _ = RationalFunction.variables()
+        >>> decided, items = discharge_claims([("1/(1 + u) >= u/2", 1 / (1 + u) - u / 2, False)])
+        >>> decided, [item.name for item in items]
+        (True, ['1/(1 + u) >= u/2: denominator', '1/(1 + u) >= u/2'])
+    """
+    obligations = []
+    for name, claim, strict in claims:
+        numerator, denominator = univariate(claim.numerator), univariate(claim.denominator)
+        if denominator(fmpq(1, 2)) < 0:
+            numerator, denominator = -numerator, -denominator
+        if denominator.degree() > 0:
+            defined = discharge(f"{name}: denominator", denominator, True, max_boxes)
+            obligations.append(defined._replace(decided=defined.decided or None))
+        obligations.append(discharge(name, numerator, strict, max_boxes))
+    verdicts = {item.decided for item in obligations}
+    return False if False in verdicts else None if None in verdicts else True, tuple(obligations)
+
+
 def constants_proof(
     tuning: MomentumTuning, prefactor: Fraction | int, rate_coefficient: Fraction | int, max_boxes: int = 4096
 ) -> ConstantsProof:
@@ -204,18 +264,8 @@ def constants_proof(
         True
     """
     prefactor, rate = Fraction(prefactor), Fraction(rate_coefficient)
-    obligations = []
-    for name, claim, strict in _claims(tuning, prefactor, rate):
-        numerator, denominator = univariate(claim.numerator), univariate(claim.denominator)
-        if denominator(fmpq(1, 2)) < 0:
-            numerator, denominator = -numerator, -denominator
-        if denominator.degree() > 0:
-            defined = discharge(f"{name}: denominator", denominator, True, max_boxes)
-            obligations.append(defined._replace(decided=defined.decided or None))
-        obligations.append(discharge(name, numerator, strict, max_boxes))
-    verdicts = {item.decided for item in obligations}
-    decided = False if False in verdicts else None if None in verdicts else True
-    return ConstantsProof(tuning.name, prefactor, rate, decided, tuple(obligations))
+    decided, obligations = discharge_claims(_claims(tuning, prefactor, rate), max_boxes)
+    return ConstantsProof(tuning.name, prefactor, rate, decided, obligations)
 
 
 def nesterov_constants_proof(

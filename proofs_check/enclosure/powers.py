@@ -1,18 +1,18 @@
 """Certified norms of powers of momentum blocks, and certified refutation of false power bounds.
 
-The controls of the power bound are claims ||M^k|| <= P rho^k that fail; a failure found in float64 counts
+Claims ||M^k|| <= P rho^k that fail (`controls`) must be seen to fail; a failure found in float64 counts
 only after one exact instance (kappa, eigenvalue, k) has been evaluated in ball arithmetic.
 """
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from flint import acb, arb, arb_mat, ctx, fmpq
 
 from proofs_check.enclosure.pencil import float_above, float_below
-from proofs_check.enclosure.tuning import HEAVY_BALL, NESTEROV, MomentumTuning
+from proofs_check.enclosure.tuning import MomentumTuning
 
 _SCALES = (1, Fraction(10, 9), Fraction(5, 4), Fraction(3, 2), 2, 3, 4, 6, 8, 12, 16, 24, 32)
 INVERSE_ROOTS = tuple(1 / Fraction(scale) for scale in _SCALES)
@@ -40,13 +40,6 @@ class PowerWitness(NamedTuple):
     norm_low: float
     bound_high: float
     precision: int
-
-
-class Control(NamedTuple):
-    """A false claim together with the method that it is about."""
-
-    tuning: MomentumTuning
-    bound: PowerBound
 
 
 def _ball(value: Fraction | int) -> arb:
@@ -158,6 +151,7 @@ def refute_power_bound(
         derived.
 
     Example:
+        >>> from proofs_check.enclosure.tuning import HEAVY_BALL
         >>> claim = PowerBound("||M^k|| <= 1", lambda u: Fraction(1), lambda u: Fraction(1))
         >>> refute_power_bound(claim, HEAVY_BALL).k
         1
@@ -189,44 +183,3 @@ def _certify(
     if not norm_low > bound_high:
         return None
     return PowerWitness(bound.name, tuning.name, 1 / (u * u), z, k, norm_low, bound_high, precision)
-
-
-def _heavy_ball_too_small(u: Fraction) -> Any:
-    """The square of sqrt(2) (1 + beta) / sqrt(min h)."""
-    beta = HEAVY_BALL.momentum(u)
-    gaps = []
-    for z in HEAVY_BALL.spectrum(u):
-        a, c = HEAVY_BALL.block(beta, z)
-        gaps.append(4 * c - a * a)
-    return 2 * (1 + beta) ** 2 / min(gaps)
-
-
-def power_controls() -> tuple[Control, ...]:
-    """The false claims that `refute_power_bound` must refute.
-
-    Returns:
-        Nesterov with 8 sqrt(kappa) rho^k; with 12 sqrt(kappa) (1 - 1/sqrt(kappa))^k; with momentum 9/10 for
-        every kappa and 12 sqrt(kappa) (1 - 2/(3 sqrt(kappa)))^k; heavy ball with C = sqrt(2) (1 +
-        beta)/sqrt(min h).
-
-    Example:
-        >>> [refute_power_bound(control.bound, control.tuning) is not None for control in power_controls()]
-        [True, True, True, True]
-    """
-    fixed = NESTEROV.with_momentum(Fraction(9, 10))
-
-    def twelve(u: Fraction) -> Fraction:
-        return 144 / (u * u)
-
-    return (
-        Control(NESTEROV, PowerBound("8 sqrt(kappa) rho^k", lambda u: 64 / (u * u), NESTEROV.rate_squared)),
-        Control(NESTEROV, PowerBound("12 sqrt(kappa) (1 - 1/sqrt(kappa))^k", twelve, lambda u: (1 - u) ** 2)),
-        Control(
-            fixed,
-            PowerBound("12 sqrt(kappa) (1 - 2/(3 sqrt(kappa)))^k", twelve, lambda u: (1 - 2 * u / 3) ** 2),
-        ),
-        Control(
-            HEAVY_BALL,
-            PowerBound("sqrt(2) (1 + beta)/sqrt(min h) rho^k", _heavy_ball_too_small, HEAVY_BALL.rate_squared),
-        ),
-    )

@@ -6,13 +6,15 @@ from proofs_check.lemmas.comparison import NESTEROV_INCREASING, NESTEROV_VS_GD, 
 from proofs_check.lemmas.contraction import GD_CONTRACTION, HEAVY_BALL_CONTRACTION, NESTEROV_CONTRACTION
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_FRACTION, FLIP_INCLUSION, FLIP_PROBABILITY
+from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_INCLUSION, FLIP_PROBABILITY
+from proofs_check.lemmas.gd_matrix import GD_MATRIX
 from proofs_check.lemmas.gram_concentration import GRAM_CONCENTRATION
 from proofs_check.lemmas.gram_limit import GRAM_LIMIT
 from proofs_check.lemmas.gram_positive import GRAM_POSITIVE
 from proofs_check.lemmas.gram_stability import GRAM_STABILITY
 from proofs_check.lemmas.initial_residual import INITIAL_RESIDUAL
 from proofs_check.lemmas.lazy_exit import LAZY_EXIT
-from proofs_check.lemmas.momentum_matrix import NESTEROV_MATRIX
+from proofs_check.lemmas.momentum_matrix import HEAVY_BALL_MATRIX, NESTEROV_MATRIX
 from proofs_check.lemmas.remainder_bound import REMAINDER_BOUND
 from proofs_check.lemmas.residual_recursion import RESIDUAL_RECURSION
 from proofs_check.lemmas.width_scaling import WIDTH_SCALING
@@ -30,6 +32,8 @@ CATALOGUE: tuple[Lemma, ...] = (
     RESIDUAL_RECURSION,
     REMAINDER_BOUND,
     DISTANCE,
+    GD_MATRIX,
+    HEAVY_BALL_MATRIX,
     NESTEROV_MATRIX,
     GD_CONTRACTION,
     HEAVY_BALL_CONTRACTION,

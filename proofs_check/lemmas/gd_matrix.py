@@ -1,0 +1,50 @@
+"""gd-matrix: powers of gradient descent's linear model, for every condition number and every power at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+from proofs_check.enclosure import GRADIENT_DESCENT, rate_controls, rate_proof, refute_rate
+from proofs_check.lemma import Control, Lemma, Proof
+
+
+def _proof(_: Any) -> Proof:
+    """The ratio |1 - z| / rate is 1 at z = eta lambda, hence observed 1 against 1."""
+    proof = rate_proof(GRADIENT_DESCENT, lambda u: 1 - u * u)
+    reason = f"|1 - z| <= 1 - 1/kappa at both ends of the spectrum: {len(proof.obligations)} polynomial inequalities in u = 1/sqrt(kappa)"
+    return Proof(proof.decided, 1.0, 1.0, reason, evidence={"obligations": [x.record() for x in proof.obligations]})
+
+
+def _refuted(name: str) -> Callable[[Any], Proof]:
+    def check(_: Any) -> Proof:
+        control = rate_controls()[name]
+        witness = refute_rate(control)
+        if witness is None:
+            return Proof(None, 0.0, 0.0, "no counterexample found")
+        reason = f"|1 - z| >= {witness.norm_low:.6g} > {witness.bound_high:.6g} at kappa = {witness.kappa}, z = {witness.z}, k = 1"
+        found = {"kappa": str(witness.kappa), "eta lambda": str(witness.z), "k": 1}
+        return Proof(False, witness.norm_low, witness.bound_high, reason, found)
+
+    return check
+
+
+GD_MATRIX = Lemma(
+    id="gd-matrix",
+    title="Powers of gradient descent's matrix",
+    statement="|(I - eta H)^k| <= (1 - 1/kappa)^k for all k.",
+    hypotheses="H symmetric with spectrum in [lambda, lambda_max], eta = 1/lambda_max; all kappa = lambda_max/lambda >= 1.",
+    kind="all kappa",
+    source="derived",
+    provenance="derived",
+    decision="|(I - eta H)^k| is the largest |1 - z|^k, z = eta lambda_j; 1 - z is affine, so both signs are compared with the "
+    "rate at the ends z = 1/kappa and z = 1, as exact polynomials in u = 1/sqrt(kappa) on (0, 1] by interval bisection.",
+    check=_proof,
+    controls=(
+        Control("double-rate", "rate 1 - 2/kappa", _refuted("double-rate")),
+        Control("root-rate", "rate 1 - 1/sqrt(kappa), momentum's rate without momentum", _refuted("root-rate")),
+        Control("long-step", "the same rate at eta = 2.5/lambda_max", _refuted("long-step")),
+    ),
+    scope="once",
+    constants="Rate 1 - 1/kappa: |1 - z| at the least eigenvalue, z = eta lambda = 1/kappa; the other end gives 0. Prefactor 1: H is "
+    "symmetric, so the norm of a power is the power of the norm. Both are attained, by every H with lambda in its spectrum. "
+    "The step size 2/(lambda + lambda_max) would give (kappa - 1)/(kappa + 1); the theorem's 1/lambda_max does not use lambda.",
+)
