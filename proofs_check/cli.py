@@ -199,24 +199,19 @@ def search(
     Exit codes: 1 when the lemma fell, or a control did not, or a replayed counterexample no longer holds; else 0.
     """
     _silence()
+    if (lemma_id is None) == (replay is None) or (replay and (control or out)):
+        raise Failure("give the ID of a lemma to attack, or --replay FILE and nothing else")
     try:
-        if (lemma_id is None) == (replay is None):
-            raise Failure("give the ID of a lemma to attack, or --replay FILE")
-        if replay is not None and (control is not None or out is not None):
-            raise Failure("--replay takes everything from its file; leave --control and --out away")
         lemma = None if lemma_id is None else _find(lemma_id)
-        cache = _cache_folder()
-        if cache is not None:  # or hypothesis leaves a folder where the user stands
-            os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache / "hypothesis"))
         from nag_ntk import InputError
         from proofs_check.search.command import SearchError, WitnessError, again, attack
 
         _prepare_jax()
+        note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
         try:
-            if lemma is None:
-                return again(replay or Path(), _say)
-            note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
-            return attack(lemma, control, budget, seconds, seed, out, _say, note)
+            return (
+                again(replay, _say) if lemma is None else attack(lemma, control, budget, seconds, seed, out, _say, note)
+            )
         except (InputError, SearchError, WitnessError) as error:
             raise Failure(str(error)) from None
     except KeyboardInterrupt:

@@ -52,12 +52,14 @@ def attack(
     return int(outcome.witness is None)
 
 
-def again(path: Path, say: Say) -> int:
+def again(path: Path | None, say: Say) -> int:
     """Replay a witness: 0 when it refutes its claim as stored, 1 when it does not.
 
     Raises:
         SearchError, WitnessError: as for ``replay``.
     """
+    if path is None:
+        raise SearchError("give the ID of a lemma, or a file to replay")
     result = replay(path)
     say(result.message)
     return int(not result.holds)

@@ -99,7 +99,7 @@ def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Row
     from hypothesis import given
     from hypothesis import seed as seeded
 
-    from proofs_check.search.drive import quiet, run_examples
+    from proofs_check.search.drive import OutOfTime, quiet, run_examples
 
     best: list[Rows] = []
     if examples == 0:
@@ -111,7 +111,7 @@ def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Row
     def example(rows: Rows) -> None:
         if time.monotonic() > end:
             memory.attempt.stopped = "out of time"
-            return
+            raise OutOfTime
         if not best:
             memory.attempt.examples += 1
             drawn.append(rows)

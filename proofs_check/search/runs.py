@@ -84,7 +84,7 @@ def search_runs(
     from hypothesis import given
     from hypothesis import seed as seeded
 
-    from proofs_check.search.drive import quiet, run_examples
+    from proofs_check.search.drive import OutOfTime, quiet, run_examples
 
     end = time.monotonic() + seconds
     attempt = Attempt()
@@ -99,7 +99,7 @@ def search_runs(
         if trial not in known:
             if time.monotonic() > end:
                 attempt.stopped = "out of time"
-                return
+                raise OutOfTime
             known[trial] = judge(trial, lemma, check)
             _account(attempt, known[trial], counted=not best)
             if not best and attempt.examples % 20 == 0:
@@ -136,7 +136,8 @@ def _account(attempt: Attempt, findings: tuple[Finding, ...], counted: bool) -> 
         if finding.verdict is Verdict.ERROR:
             attempt.errors += 1
             attempt.first_error = attempt.first_error or finding.reason
-        elif finding.margin is not None and -finding.margin > attempt.closest:
+        # the margin of a law compares with its resolution and says nothing about a violation
+        elif finding.margin is not None and finding.violations is not None and -finding.margin > attempt.closest:
             attempt.closest = -float(finding.margin)
 
 

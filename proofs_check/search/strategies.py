@@ -44,17 +44,20 @@ def rays(dimension: int, largest: int = 5) -> SearchStrategy[Row]:
 
 @st.composite
 def configurations(
-    draw: DrawFn, sizes: Sequence[int] = tuple(range(1, 9)), dimensions: Sequence[int] = (1, 2, 3, 4), largest: int = 5
+    draw: DrawFn,
+    sizes: Sequence[int] = (1, 2, 3, 4, 5, 6, 6, 8),
+    dimensions: Sequence[int] = (1, 2, 2, 3, 4),
+    largest: int = 5,
 ) -> Rows:
     """Inputs with a taste for degeneracy, as rows of integers on their rays.
 
-    One to three free rows, then moves until the size is reached: the antipode of a row, a positive multiple, a near
-    copy, a near antipode, a row of a cluster around the first, a sum of two rows, a free row, or the antipodes of all
-    rows so far. Perhaps all is flattened into a lower dimension at the end.
+    One to four free rows, then moves of at most three kinds until the size is reached: the antipode of a row, the
+    antipodes of all rows, a near copy or near antipode, a row of a cluster around the first, a sum of two rows, a free
+    row, a positive multiple. Perhaps all is flattened into a lower dimension at the end.
 
     Args:
         draw: supplied by hypothesis, as for every composite strategy.
-        sizes: numbers of rows n to choose from.
+        sizes: numbers of rows n to choose from; one that is listed twice comes twice as often.
         dimensions: input dimensions d to choose from.
         largest: bound on the entries of free rows; near copies are larger.
 
@@ -69,9 +72,13 @@ def configurations(
     """
     size, dimension = draw(st.sampled_from(sizes)), draw(st.sampled_from(dimensions))
     free = rays(dimension, largest)
-    rows = [draw(free) for _ in range(draw(st.integers(1, min(3, size))))]
+    rows = [draw(free) for _ in range(draw(st.integers(1, min(4, size))))]
+    kinds = draw(st.lists(st.sampled_from(_MOVES), min_size=1, max_size=3, unique=True))
     while len(rows) < size:
-        rows += _move(draw, rows, free)
+        kind = draw(st.sampled_from(kinds))
+        new = _move(draw, kind, rows, free)
+        # rows are repeated on purpose only: it would hide every subtler degeneracy
+        rows += new if kind == "multiple" else [row for row in new if row not in rows] or [draw(free)]
     rows = rows[:size]
     kept = draw(st.sampled_from((dimension, *range(2, dimension))))
     # a row that lived in the dropped coordinates alone keeps its direction; it has no other
@@ -79,8 +86,10 @@ def configurations(
     return tuple(low if any(low) else row for low, row in zip(flat, rows, strict=True))
 
 
-def _move(draw: DrawFn, rows: list[Row], free: SearchStrategy[Row]) -> list[Row]:
-    kind = draw(st.sampled_from(("free", "antipode", "all antipodes", "multiple", "near", "cluster", "sum")))
+_MOVES = ("antipode", "all antipodes", "near", "cluster", "sum", "free", "multiple")
+
+
+def _move(draw: DrawFn, kind: str, rows: list[Row], free: SearchStrategy[Row]) -> list[Row]:
     row = draw(st.sampled_from(rows))
     if kind == "antipode":
         new = tuple(-x for x in row)

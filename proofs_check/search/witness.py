@@ -37,7 +37,7 @@ class Witness:
 
     Example:
         >>> Witness("gram-positive", "distinct", "inputs", {"rows": [["1", "0"]]}, {"reason": "no"}).digest()[:4]
-        'f9e2'
+        '283d'
     """
 
     lemma: str
