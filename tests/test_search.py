@@ -1,8 +1,10 @@
 """The search on claims about inputs: it finds by itself what is false, twice the same, and not what is true."""
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -96,12 +98,12 @@ def test_every_control_of_gram_separation_falls(control):
 
 @pytest.mark.parametrize("lemma", [POSITIVE, GRAM_SEPARATION], ids=lambda lemma: lemma.id)
 def test_what_is_true_yields_nothing_and_says_what_was_tried(lemma):
-    outcome = search(lemma, examples=100, ascents=16, seconds=60)
+    outcome = search(lemma, examples=60, ascents=8, seconds=60)
     assert outcome.witness is None
-    assert (outcome.attempt.examples, outcome.attempt.ascents) == (100, 16)
+    assert (outcome.attempt.examples, outcome.attempt.ascents) == (60, 8)
     assert outcome.attempt.closest < 0
     text = outcome.summary()
-    assert "no counterexample in 100 examples, 16 ascents" in text
+    assert "no counterexample in 60 examples, 8 ascents" in text
     assert f"closest score {outcome.attempt.closest:.6g}" in text
 
 
@@ -336,3 +338,18 @@ def test_a_witness_says_what_it_is_about():
     assert witness.name == "lemma/control"
     with pytest.raises(WitnessError, match="no exact numbers"):
         witness.rows()
+
+
+def test_the_page_about_the_search_runs_as_written(capsys):
+    text = (Path(__file__).resolve().parents[1] / "docs" / "search.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    printed = re.findall(r"```text\n(.*?)\n\.\.\.", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "docs/search.md", "exec"), {})  # our own page
+
+    def without_time(line):
+        return re.sub(r"in \d+ s", "in S s", line)
+
+    shown = [without_time(line) for line in capsys.readouterr().out.splitlines()]
+    assert [without_time(line) for line in printed[0].splitlines()] == shown[:3]
