@@ -182,6 +182,43 @@ def explain(lemma_id: str) -> None:
 
 
 @cli.command()
+@click.argument("lemma_id", metavar="ID", required=False)
+@click.option("--control", metavar="NAME", help="Attack this false variant of the lemma, which must fall.")
+@click.option("--budget", type=click.IntRange(min=1), default=200, show_default=True, help="Examples to try.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=120, show_default=True, help="Time limit.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every random choice.")
+@click.option("--out", type=click.Path(path_type=Path), help="JSON file for a counterexample.")
+@click.option("--replay", type=click.Path(path_type=Path), help="Check a stored counterexample again.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def search(
+    lemma_id: str | None, control: str | None, budget: int, seconds: float, seed: int, out: Path | None,
+    replay: Path | None, quiet: bool,
+) -> int:  # fmt: skip
+    """Attack a lemma with degenerate data: draw, climb, shrink, store.
+
+    Exit codes: 1 when the lemma fell, or a control did not, or a replayed counterexample no longer holds; else 0.
+    """
+    _silence()
+    if (lemma_id is None) == (replay is None) or (replay and (control or out)):
+        raise Failure("give the ID of a lemma to attack, or --replay FILE and nothing else")
+    try:
+        lemma = None if lemma_id is None else _find(lemma_id)
+        from nag_ntk import InputError
+        from proofs_check.search.command import SearchError, WitnessError, again, attack
+
+        _prepare_jax()
+        note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+        try:
+            return (
+                again(replay, _say) if lemma is None else attack(lemma, control, budget, seconds, seed, out, _say, note)
+            )
+        except (InputError, SearchError, WitnessError) as error:
+            raise Failure(str(error)) from None
+    except KeyboardInterrupt:
+        raise Failure("interrupted; nothing was written", 130) from None
+
+
+@cli.command()
 def schema() -> None:
     """Print the JSON schema of a study, for an editor or a generator."""
     import json

@@ -11,6 +11,7 @@ from proofs_check.lemmas.gd_matrix import GD_MATRIX
 from proofs_check.lemmas.gram_concentration import GRAM_CONCENTRATION
 from proofs_check.lemmas.gram_limit import GRAM_LIMIT
 from proofs_check.lemmas.gram_positive import GRAM_POSITIVE
+from proofs_check.lemmas.gram_separation import GRAM_SEPARATION
 from proofs_check.lemmas.gram_stability import GRAM_STABILITY
 from proofs_check.lemmas.initial_residual import INITIAL_RESIDUAL
 from proofs_check.lemmas.lazy_exit import LAZY_EXIT
@@ -22,6 +23,7 @@ from proofs_check.lemmas.width_scaling import WIDTH_SCALING
 CATALOGUE: tuple[Lemma, ...] = (
     GRAM_LIMIT,
     GRAM_POSITIVE,
+    GRAM_SEPARATION,
     GRAM_CONCENTRATION,
     GRAM_STABILITY,
     FLIP_PROBABILITY,

@@ -1,0 +1,65 @@
+"""What `nag-ntk search` does between reading its arguments and ending the process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from proofs_check.lemma import Lemma
+from proofs_check.search.driver import SearchError, replay, search
+from proofs_check.search.witness import WitnessError
+
+Say = Callable[[str], None]
+
+
+def attack(
+    lemma: Lemma, control_id: str | None, budget: int, seconds: float, seed: int, out: Path | None, say: Say, note: Say
+) -> int:
+    """Search, say what came of it, and store what was found.
+
+    Args:
+        lemma: the lemma to attack.
+        control_id: attack this control of it instead, or None.
+        budget: examples; a fifth of it are starts of gradient ascent.
+        seconds: time limit.
+        seed: of every random choice.
+        out: file for the witness, or None.
+        say: prints a result.
+        note: prints progress.
+
+    Returns:
+        1 when a lemma was refuted, or a control was not, as it must be; else 0.
+
+    Raises:
+        SearchError: unknown control, or a claim without free data.
+        WitnessError: the witness cannot be written; it has been printed by then.
+    """
+    known = {control.id: control for control in lemma.controls}
+    if control_id is not None and control_id not in known:
+        raise SearchError(f'{lemma.id} has no control "{control_id[:100]}"; it has {", ".join(known)}')
+    if out is not None and (out.is_dir() or (out.exists() and out.suffix != ".json")):
+        raise WitnessError(f"{out} is there and no .json file; a witness goes to a file of its own")
+    control = None if control_id is None else known[control_id]
+    outcome = search(
+        lemma, control, examples=budget, ascents=budget // 5, seconds=seconds, seed=seed, progress=note
+    )  # fmt: skip
+    say(outcome.summary())
+    if outcome.witness is not None and out is not None:
+        outcome.witness.save(out)
+        say(f"Witness in {out}; nag-ntk search --replay {out} checks it again.")
+    if control is None:
+        return int(outcome.witness is not None)
+    if outcome.witness is None:
+        say("A control is false and must be refuted: give it a larger --budget, or suspect the search.")
+    return int(outcome.witness is None)
+
+
+def again(path: Path | None, say: Say) -> int:
+    """Replay a witness: 0 when it refutes its claim as stored, 1 when it does not.
+
+    Raises:
+        SearchError, WitnessError: as for ``replay``.
+    """
+    if path is None:
+        raise SearchError("give the ID of a lemma, or a file to replay")
+    result = replay(path)
+    say(result.message)
+    return int(not result.holds)

@@ -1,0 +1,42 @@
+"""How hypothesis is driven from a program rather than from a test: nothing stored, nothing printed, no deadline."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, errors, settings
+
+_SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
+
+
+class OutOfTime(BaseException):
+    """Ends all examples at once; not an Exception, which hypothesis would take for a failing example."""
+
+
+def quiet(examples: int) -> Any:
+    """Settings of a search with that many examples."""
+    return settings(
+        max_examples=examples, database=None, deadline=None, derandomize=False, report_multiple_bugs=False,
+        print_blob=False, verbosity=Verbosity.quiet, suppress_health_check=_SLOW_IS_FINE,
+        phases=(Phase.generate, Phase.shrink),
+    )  # fmt: skip
+
+
+def run_examples(example: Callable[[], None], found: type[Exception]) -> None:
+    """Run a function decorated with @given; that it found something, or ran out of time shrinking it, is no error."""
+    with tempfile.TemporaryDirectory() as folder, _storage(folder), contextlib.suppress(found, errors.Flaky, OutOfTime):
+        example()
+
+
+@contextlib.contextmanager
+def _storage(folder: str) -> Iterator[None]:
+    """Hypothesis keeps notes on the source code even without a database: not where the user stands."""
+    before = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY")
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = before or folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYPOTHESIS_STORAGE_DIRECTORY"]

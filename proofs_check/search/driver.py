@@ -1,0 +1,215 @@
+"""search and replay: one entry for both kinds of claim, and what comes back from them."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proofs_check.lemma import Control, Lemma
+from proofs_check.search.inputs import Attempt, search_inputs
+from proofs_check.search.runs import as_data, from_data, judge, refutation, search_runs
+from proofs_check.search.witness import Witness, load, plain, versions
+
+SAME = 1e-9
+"""Relative difference up to which a replayed run counts as the same: another machine may sum in another order."""
+
+
+class SearchError(ValueError):
+    """A claim that cannot be attacked, or a budget that is none."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search came to.
+
+    Attributes:
+        name: the claim, "lemma" or "lemma/control".
+        witness: the counterexample, or None.
+        attempt: what was tried.
+        seconds: how long it took.
+        hypotheses: the claim's hypotheses in words; a search may leave "wide enough" aside, a reader should not.
+    """
+
+    name: str
+    witness: Witness | None
+    attempt: Attempt
+    seconds: float
+    hypotheses: str
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        tried = self.attempt
+        if self.witness is None:
+            work = [f"{tried.examples} examples"] + ([f"{tried.ascents} ascents"] if tried.ascents else [])
+            lines = [f"{self.name}: no counterexample in {', '.join(work)}, {self.seconds:.0f} s"]
+            if math.isfinite(tried.closest):
+                lines.append(f"closest score {tried.closest + 0.0:.6g} (a violation is above 0)")
+        else:
+            lines = [f"{self.name}: COUNTEREXAMPLE, found by {self.witness.found['by']} in {self.seconds:.0f} s"]
+            lines += [f"  {line}" for line in _readable(self.witness)]
+            lines.append(f"  {self.witness.finding['reason']}")
+            lines.append(f"hypotheses of the lemma: {self.hypotheses}")
+        if tried.undecided:
+            lines.append(f"{tried.undecided} configurations were left undecided by the exact check")
+        if tried.errors:
+            lines.append(f"{tried.errors} checks ended in an ERROR, the first: {tried.first_error}")
+        if tried.stopped:
+            lines.append(f"stopped before the end of its budget: {tried.stopped}")
+        return "\n".join(lines)
+
+
+def _readable(witness: Witness) -> list[str]:
+    if witness.kind == "inputs":
+        return ["inputs, up to length: " + ", ".join(f"({', '.join(row)})" for row in witness.data["rows"])]
+    trial = from_data(witness.data)
+    rows = ", ".join(f"({', '.join(f'{x:.6g}' for x in row)})" for row in trial.inputs)
+    return [trial.label(), f"inputs: {rows}; targets: {', '.join(f'{x:g}' for x in trial.targets)}"]
+
+
+def search(
+    lemma: Lemma, control: Control | None = None, *, examples: int = 200, ascents: int = 40, seconds: float = 60.0,
+    seed: int = 0, progress: Callable[[str], None] | None = None, **options: Any,
+) -> Outcome:  # fmt: skip
+    """Look for a counterexample to a lemma, or to one of its controls.
+
+    A claim with `about_data` is attacked through its inputs: examples drawn by hypothesis and decided exactly, then
+    gradient ascent on its score, whose best points are snapped to small integers and decided exactly. Any other claim
+    is attacked through small studies, each run and decided at level 1e-9. What is found is shrunk.
+
+    Args:
+        lemma: the lemma; its hypotheses on runs hold for its controls too.
+        control: attack this false variant instead.
+        examples: configurations, or studies, to draw.
+        ascents: starts of gradient ascent (claims about inputs only), in eights.
+        seconds: time after which nothing new begins; shrinking what was found may take a little longer.
+        seed: the same seed, versions and program give the same outcome, unless time ran out.
+        progress: called with a line now and then.
+        options: for claims about runs, passed to ``strategies.trials`` (shapes, steps, seeds).
+
+    Returns:
+        An Outcome.
+
+    Raises:
+        SearchError: for a claim without free data, or a negative budget.
+        nag_ntk.InputError: while JAX has float64 switched off.
+
+    Cost: about 5 ms per exact example and 2 s per eight ascents; 0.1 s per study, and 1 to 5 s to compile
+        each new shape.
+
+    Example:
+        >>> import nag_ntk
+        >>> nag_ntk.enable_float64()
+        >>> from proofs_check.lemmas.gram_separation import GRAM_SEPARATION
+        >>> outcome = search(GRAM_SEPARATION, GRAM_SEPARATION.controls[0], examples=100)
+        >>> len(outcome.witness.rows()), outcome.witness.finding["verdict"]
+        (6, 'REFUTED')
+    """
+    if examples < 0 or ascents < 0 or not seconds > 0:
+        raise SearchError(f"expected budgets >= 0 and a time > 0, got {examples}, {ascents} and {seconds}")
+    claim = lemma.about_data if control is None else control.about_data
+    name = lemma.id if control is None else f"{lemma.id}/{control.id}"
+    say = progress or (lambda line: None)
+    begun = time.monotonic()
+    head = (lemma.id, "" if control is None else control.id)
+    witness = None
+    if claim is not None:
+        attempt, rows, proof, found = search_inputs(claim, examples, ascents, seconds, seed, say)
+        if rows is not None and proof is not None:
+            data = {"rows": [[str(x) for x in row] for row in rows]}
+            witness = Witness(*head, "inputs", data, _of_proof(proof), plain(found), versions())
+    elif lemma.scope != "run":
+        raise SearchError(f"{name} has no free data to search: it is checked {_SCOPES[lemma.scope]}")
+    else:
+        check = lemma.check if control is None else control.check
+        attempt, trial, finding, found = search_runs(lemma, check, examples, seconds, seed, say, **options)
+        if trial is not None and finding is not None:
+            witness = Witness(*head, "run", as_data(trial), _of_finding(finding), plain(found), versions())
+    return Outcome(name, witness, attempt, time.monotonic() - begun, lemma.hypotheses)
+
+
+_SCOPES = {"once": "once, for all data", "study": "on all runs of a study together"}
+
+
+def _of_proof(proof: Any) -> dict[str, Any]:
+    sides = {"observed": proof.observed, "bound": proof.bound}
+    verdict = {True: "CERTIFIED", False: "REFUTED", None: "INCONCLUSIVE"}[proof.decided]
+    return plain({"verdict": verdict, "reason": proof.reason, **sides, "witness": dict(proof.witness)})
+
+
+def _of_finding(finding: Any) -> dict[str, Any]:
+    sides = {"observed": finding.observed, "bound": finding.bound}
+    head = {"part": finding.lemma, "verdict": finding.verdict.value, "reason": finding.reason}
+    return plain({**head, **sides, "witness": dict(finding.witness)})
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Whether a stored counterexample is one still.
+
+    Attributes:
+        witness: what was read.
+        holds: the claim is refuted again, with the same numbers.
+        message: a sentence.
+    """
+
+    witness: Witness
+    holds: bool
+    message: str
+
+
+def replay(path: str | Path, lemmas: Sequence[Lemma] | None = None) -> Replay:
+    """Check a stored counterexample again, from the file alone.
+
+    Claims about inputs are decided anew in ball arithmetic, and reason, numbers and kernel vector must be the same.
+    Runs are simulated anew; verdict, observed and bound must be the same, to 1e-9 relative.
+
+    Args:
+        path: a file that ``Witness.save`` wrote.
+        lemmas: where to find the lemma; the catalogue if None.
+
+    Raises:
+        WitnessError: if the file cannot be read or was changed.
+        SearchError: if there is no such lemma or control, or it is no claim of that kind any more.
+    """
+    witness = load(path)
+    if lemmas is None:
+        from proofs_check.lemmas import CATALOGUE as lemmas
+    lemma = next((each for each in lemmas if each.id == witness.lemma), None)
+    if lemma is None:
+        raise SearchError(f'the witness is about "{witness.lemma}", which is no lemma here')
+    control = next((each for each in lemma.controls if each.id == witness.control), None)
+    if witness.control and control is None:
+        raise SearchError(f'the witness is about "{witness.name}", which is no control here')
+    target = lemma if control is None else control
+    if witness.kind == "inputs":
+        if target.about_data is None:
+            raise SearchError(f"{witness.name} is no claim about inputs alone any more")
+        now = _of_proof(target.about_data.confirm(witness.rows()))
+    else:
+        findings = judge(from_data(witness.data), lemma, target.check)
+        same = [f for f in findings if f.lemma == witness.finding.get("part")]
+        finding = refutation(tuple(same)) or next(iter(same), None)
+        now = {"verdict": "not applicable"} if finding is None else _of_finding(finding)
+    return _compare(witness, now)
+
+
+def _compare(witness: Witness, now: dict[str, Any]) -> Replay:
+    then = witness.finding
+    if now["verdict"] != "REFUTED":
+        return Replay(witness, False, f"{witness.name}: not refuted any more, {now['verdict']}: {now.get('reason')}")
+    exact = ("reason", "observed", "bound", "witness") if witness.kind == "inputs" else ()
+    changed = [key for key in exact if then.get(key) != now[key]]
+    if witness.kind == "run":
+        changed = [key for key in ("observed", "bound") if not _alike(then.get(key), now[key])]
+    if changed:
+        numbers = "; ".join(f"{key}: {then.get(key)} then, {now[key]} now" for key in changed)
+        return Replay(witness, False, f"{witness.name}: refuted, but not as stored: {numbers}")
+    return Replay(witness, True, f"{witness.name}: refuted again: {now['reason']}")
+
+
+def _alike(first: Any, second: Any) -> bool:
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        return math.isclose(first, second, rel_tol=SAME)
+    return first == second

@@ -1,0 +1,171 @@
+"""The search on claims about training runs: draw a small study, run it, ask the lemma, and let hypothesis shrink it."""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from proofs_check.finding import Finding, Verdict
+from proofs_check.lemma import Check, Lemma, Run
+from proofs_check.search.inputs import Attempt
+from proofs_check.search.strategies import CHUNK, Trial, trials
+from proofs_check.search.witness import WitnessError
+
+LEVEL = 1e-9
+"""Family-wise level of every single trial: in a thousand trials luck refutes a true claim with probability 1e-6."""
+
+
+class _Found(Exception):
+    """Ends an example of hypothesis, which then looks for a smaller one."""
+
+
+def execute(trial: Trial, lemma: Lemma) -> Run | None:
+    """Simulate a trial, recording what the lemma needs; None where its tuning does not exist (lambda_0 is 0).
+
+    Raises:
+        nag_ntk.InputError: for a trial that cannot run.
+    """
+    from nag_ntk import Dataset, simulate, theorem_tuning
+    from nag_ntk.method import METHODS
+
+    data = Dataset(np.array(trial.inputs), np.array(trial.targets), name="search")
+    # below this lambda_0 is rounding, and so would the tuning be
+    if any(eta is None for _, eta, _ in trial.methods) and data.spectrum.lambda_0 <= 1e-12:
+        return None
+    methods = []
+    for name, eta, beta in trial.methods:
+        numbers = (eta,) if name == "gradient_descent" else (eta, beta)
+        methods.append(theorem_tuning(name, data) if eta is None else METHODS[name](*numbers))
+    radii = sorted(set(lemma.radii(data.size, trial.width, trial.delta)))
+    # one engine for all shapes: which of the two is cheaper changes with the rank
+    trajectory = simulate(
+        data, methods, trial.width, trial.seeds, trial.steps, engine="preactivations", start=trial.start,
+        dtype="float64", key=trial.key, radii=radii, chunk=CHUNK, recursion=trial.steps > 0 and lemma.records_recursion,
+    )  # fmt: skip
+    return Run("search", data, tuple(methods), trajectory, trial.delta)
+
+
+def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
+    """The verdicts on a trial; empty where the lemma does not apply."""
+    from proofs_check.runner import applies, examine
+    from proofs_check.verdict import decide
+
+    run = execute(trial, lemma)
+    if run is None or not applies(lemma, run):
+        return ()
+    return decide(examine(lemma.id, check, run, "search"), LEVEL)
+
+
+def refutation(findings: tuple[Finding, ...]) -> Finding | None:
+    """The first finding that is REFUTED."""
+    return next((f for f in findings if f.verdict is Verdict.REFUTED), None)
+
+
+def search_runs(
+    lemma: Lemma, check: Check, examples: int, seconds: float, seed: int, say: Callable[[str], None], **options: Any
+) -> tuple[Attempt, Trial | None, Finding | None, dict[str, Any]]:
+    """Look for a run that refutes a claim.
+
+    Args:
+        lemma: says which runs the claim speaks of and what they must record.
+        check: the claim, the lemma's own or a control's.
+        examples: trials to draw.
+        seconds: time after which no new trial begins.
+        seed: fixes every random choice.
+        say: called with a line of progress.
+        options: passed on to ``strategies.trials``.
+
+    Returns:
+        What was done, the shrunk trial or None, its finding, and how it was found.
+    """
+    from hypothesis import given
+    from hypothesis import seed as seeded
+
+    from proofs_check.search.drive import OutOfTime, quiet, run_examples
+
+    end = time.monotonic() + seconds
+    attempt = Attempt()
+    best: list[tuple[Trial, Finding]] = []
+    first: list[Trial] = []
+    known: dict[Trial, tuple[Finding, ...]] = {}
+
+    @seeded(seed)
+    @quiet(examples)
+    @given(trials(trains=lemma.trains, **options))
+    def example(trial: Trial) -> None:
+        if trial not in known:
+            if time.monotonic() > end:
+                attempt.stopped = "out of time"
+                raise OutOfTime
+            known[trial] = judge(trial, lemma, check)
+            _account(attempt, known[trial], counted=not best)
+            if not best and attempt.examples % 20 == 0:
+                say(f"{attempt.examples} runs; closest margin {-attempt.closest:.3g}")
+        finding = refutation(known[trial])
+        if finding is not None:
+            if not best:
+                first.append(trial)
+                say(f"counterexample in run {attempt.examples}: {trial.label()}; shrinking")
+            best.append((trial, finding))
+            raise _Found
+
+    if examples:
+        run_examples(example, _Found)
+    if not best:
+        return attempt, None, None, {}
+    trial, finding = min(best, key=lambda pair: complexity(pair[0]))
+    found = {"by": "draw", "seed": seed, "examples": attempt.examples, "before shrinking": first[0].label()}
+    return attempt, trial, finding, found
+
+
+def complexity(trial: Trial) -> tuple[float, ...]:
+    """What is simpler for a reader: fewer samples, neurons, steps, dimensions; then plainer numbers."""
+    entries = [x for row in trial.inputs for x in row] + list(trial.targets)
+    size = (len(trial.inputs), trial.width, trial.steps, len(trial.inputs[0]))
+    return (*size, sum(len(x.hex()) for x in entries), sum(x < 0 for x in entries), trial.key)
+
+
+def _account(attempt: Attempt, findings: tuple[Finding, ...], counted: bool) -> None:
+    if not counted:
+        return
+    attempt.examples += 1
+    for finding in findings:
+        if finding.verdict is Verdict.ERROR:
+            attempt.errors += 1
+            attempt.first_error = attempt.first_error or finding.reason
+        # the margin of a law compares with its resolution and says nothing about a violation
+        elif finding.margin is not None and finding.violations is not None and -finding.margin > attempt.closest:
+            attempt.closest = -float(finding.margin)
+
+
+def as_data(trial: Trial) -> dict[str, Any]:
+    """A trial as a witness stores it, floats in hexadecimal.
+
+    Example:
+        >>> as_data(Trial(((1.0,),), (0.5,), 1, 2, 3))["targets"]
+        ['0x1.0000000000000p-1']
+    """
+    raw = asdict(trial)
+    raw["rows"] = [[x.hex() for x in row] for row in raw.pop("inputs")]
+    raw["targets"] = [x.hex() for x in raw["targets"]]
+    raw["methods"] = [[n, None if e is None else e.hex(), b.hex()] for n, e, b in raw["methods"]]
+    return raw
+
+
+def from_data(data: Mapping[str, Any]) -> Trial:
+    """The inverse of `as_data`.
+
+    Raises:
+        WitnessError: if a field is missing or no number.
+    """
+    number = float.fromhex
+    with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
+        raw = dict(data)
+        rows = tuple(tuple(map(number, row)) for row in raw.pop("rows"))
+        targets = tuple(map(number, raw.pop("targets")))
+        methods = tuple((n, None if e is None else number(e), number(b)) for n, e, b in raw.pop("methods"))
+        return Trial(inputs=rows, targets=targets, methods=methods, **raw)
+    raise WitnessError("the run of the witness is incomplete or no number where one is needed")
