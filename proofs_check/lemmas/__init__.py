@@ -6,7 +6,6 @@ from proofs_check.lemmas.comparison import NESTEROV_INCREASING, NESTEROV_VS_GD, 
 from proofs_check.lemmas.contraction import GD_CONTRACTION, HEAVY_BALL_CONTRACTION, NESTEROV_CONTRACTION
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_FRACTION, FLIP_INCLUSION, FLIP_PROBABILITY
-from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_INCLUSION, FLIP_PROBABILITY
 from proofs_check.lemmas.gd_matrix import GD_MATRIX
 from proofs_check.lemmas.gram_concentration import GRAM_CONCENTRATION
 from proofs_check.lemmas.gram_limit import GRAM_LIMIT
