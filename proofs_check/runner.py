@@ -140,7 +140,10 @@ def verify(
         runs.append(replace(run, trajectory=replace(run.trajectory, recursion=None)))
     for lemma in lemmas:
         if lemma.scope == "study":
-            checks += examine(lemma.id, lemma.check, tuple(runs), study.name)
+            found = examine(lemma.id, lemma.check, tuple(runs), study.name)
+            checks += found
+            if not found:
+                skipped.append(f"{lemma.id} @ {study.name}")
     return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped))
 
 

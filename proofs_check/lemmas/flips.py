@@ -188,7 +188,11 @@ def _four(run: Run, constant: float) -> Evidence:
         return NotApplicable("the sum over radii is at most delta only for delta <= 0.3 n")
     bound = constant * np.maximum(_reached(run), least)
     if constant == 4.0 and (bound[:, :, 1:] >= 1).all():
-        return NotApplicable("4 R_t >= 1 at every step: no fraction is larger; a wider network moves less")
+        needed = math.ceil(run.trajectory.width * (4 * float(np.median(_reached(run)[:, :, 1]))) ** 2)
+        return NotApplicable(
+            f"4 R_t >= 1 at every step, and no share is larger; distances shrink like m^(-1/2), so from width {needed:,} or "
+            "so on it says something"
+        )
     return _fractions(run, bound, run.delta)
 
 
