@@ -338,7 +338,14 @@ def test_drawn_studies_have_the_promised_extremes():
         if not any(trial.targets):
             labels.add("zero")
 
+    @settings(max_examples=30, database=None, derandomize=True, deadline=None)
+    @given(trials(tuned=True))
+    def theorems(trial):
+        assert trial.start == "gradient"
+        assert {eta for _, eta, _ in trial.methods} == {None}
+
     draw()
+    theorems()
     assert {1, 2, 3, 8, 64, 4096, 65536} <= widths
     assert labels == {"conflicting", "zero"}
 
