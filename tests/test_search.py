@@ -161,6 +161,14 @@ def test_snapping_restores_exact_antipodes_and_low_rank():
     assert any(_positive(rows, _distinct).decided is False for rows in snap(points))
 
 
+def test_rows_that_came_close_to_opposite_are_made_opposite_at_every_resolution():
+    angles = np.array([0.5, 0.503 + np.pi])
+    candidates = list(snap(np.stack([np.cos(angles), np.sin(angles)], axis=1)))
+    opposite = [rows for rows in candidates if rows[1] == tuple(-x for x in rows[0])]
+    # in the frame of the rows nothing but the right angle is left, so the fine ones are those as given
+    assert min(abs(np.arctan2(y, x) - 0.5) for (x, y), _ in opposite) < 1e-4
+
+
 def test_shrinking_reaches_the_smallest_witness_and_keeps_it_one():
     big = ((6, 9, 0), (-2, -3, 0), (4, 1, 0), (-4, -1, 0), (10, 10, 0), (-7, -7, 0), (0, 1, 5), (2, 2, 9))
 
@@ -209,6 +217,8 @@ def test_a_forged_witness_does_not_replay(stored):
     ):
         forged.save(stored)
         assert not replay(stored, [POSITIVE]).holds
+    replace(true, data={"rows": rows}).save(stored)
+    assert "not refuted any more" in replay(stored, [POSITIVE]).message
 
 
 @pytest.mark.parametrize(
@@ -328,7 +338,14 @@ def test_drawn_studies_have_the_promised_extremes():
         if not any(trial.targets):
             labels.add("zero")
 
+    @settings(max_examples=30, database=None, derandomize=True, deadline=None)
+    @given(trials(tuned=True))
+    def theorems(trial):
+        assert trial.start == "gradient"
+        assert {eta for _, eta, _ in trial.methods} == {None}
+
     draw()
+    theorems()
     assert {1, 2, 3, 8, 64, 4096, 65536} <= widths
     assert labels == {"conflicting", "zero"}
 

@@ -70,7 +70,8 @@ def search_runs(
     """Look for a run that refutes a claim.
 
     Args:
-        lemma: says which runs the claim speaks of and what they must record.
+        lemma: says which runs the claim speaks of (one about a method means its theorem's tuning and the gradient
+            start) and what they must record.
         check: the claim, the lemma's own or a control's.
         examples: trials to draw.
         seconds: time after which no new trial begins.
@@ -94,7 +95,7 @@ def search_runs(
 
     @seeded(seed)
     @quiet(examples)
-    @given(trials(trains=lemma.trains, **options))
+    @given(trials(**{"trains": lemma.trains, "tuned": lemma.method is not None, **options}))
     def example(trial: Trial) -> None:
         if trial not in known:
             if time.monotonic() > end:

@@ -181,6 +181,7 @@ def trials(
     shapes: Sequence[tuple[int, int, int, str]] = SHAPES,
     steps: Sequence[int] = STEPS,
     seeds: int = 16,
+    tuned: bool = False,
 ) -> Trial:
     """Small studies on degenerate data, all methods side by side, with the theorem's tuning or plain numbers.
 
@@ -190,6 +191,7 @@ def trials(
         shapes: (n, d, width, start) to choose from.
         steps: numbers of steps to choose from.
         seeds: number of initialisations in every run.
+        tuned: only what the theorems speak of, their tuning and the gradient start.
 
     Example:
         >>> from hypothesis import find, settings
@@ -201,9 +203,10 @@ def trials(
     size, dimension, width, start = draw(st.sampled_from((*shapes, *untrained)))
     data = draw(configurations(sizes=(size,), dimensions=(dimension,)))
     number = 0 if (size, dimension, width, start) in untrained else draw(st.sampled_from(steps))
-    eta: float | None = draw(st.sampled_from((None, 0.5, 0.1, 1e-3)))
+    eta: float | None = None if tuned else draw(st.sampled_from((None, 0.5, 0.1, 1e-3)))
     beta = 0.0 if eta is None else draw(st.sampled_from((0.5, 0.9, 0.0)))
     return Trial(
-        inputs=unit_rows(data), targets=draw(targets(size)), width=width, seeds=seeds, steps=number, start=start,
+        inputs=unit_rows(data), targets=draw(targets(size)), width=width, seeds=seeds, steps=number,
+        start="gradient" if tuned else start,
         methods=tuple((name, eta, beta) for name in _NAMES), key=draw(st.integers(0, 9)),
     )  # fmt: skip
