@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
+from proofs_check.lemma import Control, Inequality, Lemma, NotApplicable, Run, Trials
 
 
 def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
@@ -33,7 +33,9 @@ def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
 def _form(method: str, prefactor: float, rate: float, power: float):
     """Prefactor times sqrt(kappa) (1 for gradient descent), rate 1 - rate / kappa^power."""
 
-    def check(run: Run) -> Trials:
+    def check(run: Run) -> Trials | NotApplicable:
+        if run.data.spectrum.lambda_0 <= 0:
+            return NotApplicable("lambda_0 = 0: no rate is claimed")
         kappa = run.data.spectrum.kappa
         scale = prefactor if method == "gradient_descent" else prefactor * kappa**0.5
         return _trials(run, method, scale, 1 - rate / kappa**power)
