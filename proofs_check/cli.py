@@ -101,9 +101,15 @@ def cli(context: click.Context) -> int | None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [nag-ntk-results/NAME].")
 @click.option("--select", multiple=True, metavar="ID", help="Check this lemma only; may be repeated.")
 @click.option("--seeds", type=click.IntRange(min=1), help="Replaces the number of seeds of every run.")
+@click.option(
+    "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
+)
 @click.option("--strict", is_flag=True, help="Exit with 4 if anything is INCONCLUSIVE or VACUOUS.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
-def verify(config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, strict: bool, quiet: bool) -> int:
+def verify(
+    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
+    quiet: bool,
+) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
     begun = time.perf_counter()
     _silence()
@@ -121,7 +127,11 @@ def verify(config: str, out: Path | None, select: tuple[str, ...], seeds: int | 
             store.check_writable(folder)
             _prepare_jax()
             with _progress([run.name for run in study.runs], quiet) as progress:
-                result = runner.verify(study, select=chosen, seeds=seeds, progress=progress)
+                if max_seeds is None:
+                    result = runner.verify(study, select=chosen, seeds=seeds, progress=progress)
+                else:
+                    started = study if seeds is None else runner.with_seeds(study, seeds)
+                    result = runner.verify_until_decided(started, max_seeds, select=chosen, progress=progress)
         except ConfigError as error:
             raise Failure(_all_problems(error)) from None
         except (InputError, store.StoreError) as error:

@@ -18,10 +18,11 @@ from nag_ntk import (
 )
 from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
-from proofs_check.finding import Finding
+from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Check as Checker
 from proofs_check.lemma import Control, Evidence, Lemma, Run
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.statistics import look_level
 from proofs_check.verdict import Check, decide
 
 Progress = Callable[[str, int, int], None]
@@ -96,6 +97,11 @@ def examine(name: str, check: Checker, subject: Run | tuple[Run, ...], where: st
     return [Check(f"{name}/{part}" if part else name, where, found, spent) for part, found in parts.items()]
 
 
+def with_seeds(study: Study, seeds: int) -> Study:
+    """The study with another number of seeds in every run."""
+    return study.model_copy(update={"runs": tuple(spec.model_copy(update={"seeds": seeds}) for spec in study.runs)})
+
+
 def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None
 ) -> StudyResult:
@@ -117,7 +123,7 @@ def verify(
     # in the study itself, so that what is stored states what was run
     changes: dict[str, Any] = {"lemmas": tuple(dict.fromkeys(select))} if select else {}
     if seeds is not None:
-        changes["runs"] = tuple(spec.model_copy(update={"seeds": seeds}) for spec in study.runs)
+        study = with_seeds(study, seeds)
     study = study.model_copy(update=changes)
     wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
     unknown = [name for name in wanted if name not in known]
@@ -145,6 +151,48 @@ def verify(
             if not found:
                 skipped.append(f"{lemma.id} @ {study.name}")
     return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped))
+
+
+def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:
+    """Check a study, and while some claim is INCONCLUSIVE do so again with twice the seeds, up to max_seeds.
+
+    Look j = 1, 2, ... at the data decides the whole study at level / (j (j + 1)). These sum to the level, so the verdicts
+    of all looks together keep it, although the number of seeds depends on what was seen. A claim keeps its first
+    verdict that decides. The seeds 0, 1, ... of a look contain those of the one before; they are simulated again.
+
+    Args:
+        study: as for `verify`.
+        max_seeds: largest number of seeds of any run.
+        options: as for `verify`.
+
+    Returns:
+        The StudyResult of the last look, with the verdicts of all; its study holds the seeds used and the level.
+
+    Raises:
+        InputError: as `verify`, or if the study already has more seeds than max_seeds.
+
+    Cost: at most twice that of the last look.
+
+    Source: Bonferroni over looks (alpha spending); see statistics.look_level.
+    """
+    if any(spec.seeds > max_seeds for spec in study.runs):
+        raise InputError(f"max_seeds must not be below the study's number of seeds, got {max_seeds}")
+    decided: dict[tuple[str, str], Finding] = {}
+    look, at = 0, study
+    while True:
+        look += 1
+        share = float(look_level(study.level, look))
+        result = verify(at.model_copy(update={"level": share}), **options)
+        for finding in result.findings:
+            key = (finding.lemma, finding.run)
+            if key not in decided or decided[key].verdict is Verdict.INCONCLUSIVE:
+                decided[key] = finding
+        undecided = any(finding.verdict is Verdict.INCONCLUSIVE for finding in decided.values())
+        if not undecided or all(spec.seeds == max_seeds for spec in at.runs):
+            kept = result.study.model_copy(update={"level": study.level})
+            return replace(result, study=kept, findings=tuple(decided.values()))
+        more = tuple(spec.model_copy(update={"seeds": min(2 * spec.seeds, max_seeds)}) for spec in at.runs)
+        at = at.model_copy(update={"runs": more})
 
 
 def refute(control: Control, subject: Run | tuple[Run, ...], level: float = 1e-3) -> tuple[Finding, ...]:
