@@ -106,9 +106,10 @@ def cli(context: click.Context) -> int | None:
 )
 @click.option("--strict", is_flag=True, help="Exit with 4 if anything is INCONCLUSIVE or VACUOUS.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
+@click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
-    quiet: bool,
+    quiet: bool, slack: bool,
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
     begun = time.perf_counter()
@@ -144,7 +145,7 @@ def verify(
             unsaved = error  # the verdicts are known: show them all the same
     except KeyboardInterrupt:
         raise Failure("interrupted; of this run nothing was kept, earlier results are untouched", 130) from None
-    _show(result, quiet)
+    _show(result, quiet, slack)
     if unsaved is not None:
         raise Failure(str(unsaved))
     _say(f"Results in {folder}: {store.MANIFEST}, {store.RESULTS}, {store.TRAJECTORIES}; {spent:.0f} s.")
@@ -256,7 +257,7 @@ def _as_dict(lemma: "Lemma") -> dict[str, Any]:
     return {**{name: getattr(lemma, name) for name in names}, "controls": controls}
 
 
-def _show(result: "StudyResult", quiet: bool) -> None:
+def _show(result: "StudyResult", quiet: bool, links: bool) -> None:
     from rich.console import Console
 
     from proofs_check.report import terminal
@@ -266,9 +267,12 @@ def _show(result: "StudyResult", quiet: bool) -> None:
             raise BrokenPipeError
 
     rows = [finding.to_row() for finding in result.findings]
-    show = terminal.render_headline if quiet else terminal.render
+    headed = {"console": Output(), "study": result.study.name, "level": result.study.level}
     with _pipe_may_close():
-        show(rows, console=Output(), study=result.study.name, level=result.study.level)
+        if quiet:
+            terminal.render_headline(rows, **headed)
+        else:
+            terminal.render(rows, **headed, slack=[row.to_row() for row in result.slack], links=links)
 
 
 def _say(text: str) -> None:

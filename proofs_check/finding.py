@@ -32,6 +32,7 @@ class Finding:
         observed: the worst entry; for a law the worst deviation.
         bound: the bound there; for a law the resolution.
         margin: (bound - observed) / |bound| there, negative for a violation.
+        median_margin: median over the seeds of the seed's least margin.
         trials: seeds in which anything was compared (all seeds when refuted); for a law its draws.
         violations: seeds with at least one violated entry.
         limit: confidence limit on the failure probability at `level`, the lower one when refuted, else the
@@ -51,6 +52,7 @@ class Finding:
     observed: float | None = None
     bound: float | None = None
     margin: float | None = None
+    median_margin: float | None = None
     trials: int | None = None
     violations: int | None = None
     limit: float | None = None
@@ -61,9 +63,31 @@ class Finding:
     seeds_needed: int | None = None
     wall_time: float = 0.0
 
+    @property
+    def slack(self) -> float | None:
+        """log10(bound / observed) at the worst entry: orders of magnitude that an inequality leaves unused.
+
+        None for a law, which bounds nothing, and unless both sides are positive and finite.
+
+        Example:
+            >>> Finding("distance", "a", Verdict.SUPPORTED, "", observed=0.5, bound=50.0).slack
+            2.0
+        """
+        observed, bound = self.observed, self.bound
+        law = self.trials is not None and self.violations is None
+        if law or observed is None or bound is None or not (0 < observed < math.inf and 0 < bound < math.inf):
+            return None
+        return math.log10(bound) - math.log10(observed)
+
+    @property
+    def median_slack(self) -> float | None:
+        """The same for the median seed, from its margin: -log10(1 - margin) where that exists."""
+        margin = self.median_margin
+        return None if self.slack is None or margin is None or not -math.inf < margin < 1 else -math.log10(1 - margin)
+
     def to_row(self) -> dict[str, Any]:
         """Plain values that JSON can hold, in the order above; infinities as "inf", "-inf", NaN as None."""
-        return _plain(asdict(self))
+        return _plain({**asdict(self), "slack": self.slack, "median_slack": self.median_slack})
 
 
 def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:

@@ -22,6 +22,7 @@ from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Check as Checker
 from proofs_check.lemma import Control, Evidence, Lemma, Run
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
 from proofs_check.verdict import Check, decide
 
@@ -30,12 +31,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A finished study: the findings, the runs behind them, and "lemma @ run" pairs that do not apply."""
+    """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof."""
 
     study: Study
     findings: tuple[Finding, ...]
     runs: tuple[Run, ...]
     skipped: tuple[str, ...]
+    slack: tuple[SlackRow, ...] = ()
 
 
 def build_dataset(spec: Any) -> Dataset:
@@ -103,8 +105,9 @@ def with_seeds(study: Study, seeds: int) -> Study:
 
 
 def verify(
-    study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None
-) -> StudyResult:
+    study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
+    lemmas: Sequence[Lemma] = CATALOGUE,
+) -> StudyResult:  # fmt: skip
     """Check the lemmas of a study.
 
     Args:
@@ -112,6 +115,7 @@ def verify(
         select: ids of lemmas; empty for those that the study names.
         seeds: replaces the study's number of seeds.
         progress: called with (run name, done, total) between chunks of steps.
+        lemmas: those to choose from; (*CATALOGUE, MINE) adds one of your own (docs/own-lemma.md).
 
     Returns:
         A StudyResult; verdicts hold at the family-wise level of the whole study.
@@ -119,7 +123,7 @@ def verify(
     Raises:
         InputError: for unknown lemma ids or a configuration that cannot run.
     """
-    known = {lemma.id: lemma for lemma in CATALOGUE}
+    known = {lemma.id: lemma for lemma in lemmas}
     # in the study itself, so that what is stored states what was run
     changes: dict[str, Any] = {"lemmas": tuple(dict.fromkeys(select))} if select else {}
     if seeds is not None:
@@ -129,10 +133,11 @@ def verify(
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
-    lemmas = [lemma for lemma in CATALOGUE if lemma.id in wanted]
+    lemmas = [lemma for lemma in lemmas if lemma.id in wanted]
     checks: list[Check] = []
     runs: list[Run] = []
     skipped: list[str] = []
+    slack: list[SlackRow] = []
     for spec in study.runs:
         run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=study.memory_limit_gib)
         for lemma in lemmas:
@@ -142,6 +147,7 @@ def verify(
                 skipped.append(f"{lemma.id} @ {run.name}")
             else:
                 checks += examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+        slack += slack_rows(run)
         # the terms of the recursion are many times larger than all else and have been used
         runs.append(replace(run, trajectory=replace(run.trajectory, recursion=None)))
     for lemma in lemmas:
@@ -150,15 +156,14 @@ def verify(
             checks += found
             if not found:
                 skipped.append(f"{lemma.id} @ {study.name}")
-    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped))
+    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack))
 
 
 def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:
     """Check a study, and while some claim is INCONCLUSIVE do so again with twice the seeds, up to max_seeds.
 
-    Look j = 1, 2, ... at the data decides the whole study at level / (j (j + 1)). These sum to the level, so the verdicts
-    of all looks together keep it, although the number of seeds depends on what was seen. A claim keeps its first
-    verdict that decides. The seeds 0, 1, ... of a look contain those of the one before; they are simulated again.
+    Look j = 1, 2, ... at the data decides the whole study at level / (j (j + 1)). These sum to the level, so all looks
+    together keep it, although the number of seeds depends on what was seen. A claim keeps its first deciding verdict. The seeds 0, 1, ... of a look contain those of the one before; they are simulated again.
 
     Args:
         study: as for `verify`.

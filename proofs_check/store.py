@@ -58,6 +58,7 @@ class StoredResult:
 
     Attributes:
         rows: one mapping per finding, as ``Finding.to_row`` made it.
+        slack: one mapping per link of the proof, as ``SlackRow.to_row`` made it.
         manifest: where the rows come from.
         study: name of the study.
         level: family-wise error level of the verdicts.
@@ -67,6 +68,7 @@ class StoredResult:
     manifest: Mapping[str, Any]
     study: str
     level: float
+    slack: tuple[Mapping[str, Any], ...] = ()
 
 
 def check_writable(out: Path) -> None:
@@ -134,7 +136,8 @@ def read(out: Path) -> StoredResult:
             raise StoreError(f"{out / name} is not what {MANIFEST} says was written; verify again")
     results = _read_json(out / RESULTS)
     try:
-        return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]))
+        slack = tuple(results.get("slack", ()))
+        return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), slack)
     except (KeyError, TypeError, ValueError):
         raise StoreError(f"{out / RESULTS} lacks study, level or findings; verify again") from None
 
@@ -177,7 +180,8 @@ def _labels(methods: Any) -> list[str]:
 def _results(result: "StudyResult") -> dict[str, Any]:
     """What must come out again from the same study, but for the fields called wall_time."""
     rows = [finding.to_row() for finding in result.findings]
-    return {"schema": SCHEMA, "study": result.study.name, "level": result.study.level, "findings": rows}
+    slack = [row.to_row() for row in result.slack]
+    return {"schema": SCHEMA, "study": result.study.name, "level": result.study.level, "findings": rows, "slack": slack}
 
 
 def _manifest(result: "StudyResult", digests: Mapping[str, str], wall_time: float) -> dict[str, Any]:

@@ -310,6 +310,8 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
         "witness": {"seed": int(seeds[index[0]]), **labels},
     }
     rows = tuple(range(1, observed.ndim))
+    tightest = np.sort(margin.min(rows)[compared.any(rows)])  # the lower median: halves of infinities are no number
+    worst["median_margin"] = float(tightest[(len(tightest) - 1) // 2])
     trials, violations, may = (int(entries.any(rows).sum()) for entries in (compared, violated, possible))
     return _TrialsClaim(check, evidence, trials, violations, may, worst)
 

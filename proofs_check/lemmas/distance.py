@@ -51,5 +51,8 @@ DISTANCE = Lemma(
         ),
         Control("no-momentum", "without the factor 1/(1 - beta)", lambda run: _bound(run, momentum=False)),
     ),
+    constants="1/(1 - beta) is the whole geometric series of the momentum, approached once the run is longer than 1/(1 - beta); "
+    "1 + 2 gamma adds the two gradients of a step without their signs, the main loss for Nesterov; sqrt|K| is attained "
+    "where every sample is active and the residual lies along the top eigenvector of K.",
     trains=True,
 )

@@ -60,6 +60,7 @@ FLIP_PROBABILITY = Lemma(
         Control("no-root", "erf(R) in place of erf(R / sqrt 2)", lambda run: _law(run, math.sqrt(2))),
         Control("half", "erf(R / (2 sqrt 2)): one side of the boundary only", lambda run: _law(run, 0.5)),
     ),
+    constants="erf(R / sqrt 2) = P(|N| <= R) for a standard normal N: exact.",
     radii=lambda n, width, delta: RADII,
 )
 
@@ -103,6 +104,8 @@ FLIP_COUNT = Lemma(
         Control("half", "|S_i(R)| <= mR/2", lambda run: _count(run, 0.5)),
         Control("mean", "|S_i(R)| <= sqrt(2/pi) mR, its own mean", lambda run: _count(run, math.sqrt(2 / math.pi))),
     ),
+    constants="4 is 5 times the mean slope sqrt(2/pi), the price of the exponent: Chernoff gives 3.24 m R, of which the claim uses "
+    "1 m R. With exponent 1 and the same argument the slope could be 2.37.",
     radii=lambda n, width, delta: (_count_radius(n, width, delta),),
 )
 
@@ -151,6 +154,7 @@ FLIP_INCLUSION = Lemma(
             lambda run: _inclusion(run, run.trajectory.distance[..., 1:2]),
         ),
     ),
+    constants="1, by Cauchy-Schwarz with |x_i| = 1; attained by a neuron that moves straight along x_i.",
     trains=True,
 )
 

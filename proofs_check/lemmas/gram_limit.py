@@ -52,6 +52,8 @@ GRAM_LIMIT = Lemma(
     decision="The neurons active on both samples of a pair are Binomial(m seeds, (pi - theta)/(2 pi)); an exact test per "
     "pair, Bonferroni over pairs. SUPPORTED when every exact interval lies within 0.01 of the claim.",
     check=lambda run: _law(run, lambda p: p),
+    constants="2 pi is the full angle of the plane of x_i and x_j, of which the half-planes share pi - theta: exact, nothing to "
+    "sharpen. The resolution 0.01 is this project's choice.",
     controls=(
         Control(
             "no-half",

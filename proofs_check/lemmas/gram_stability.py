@@ -120,13 +120,16 @@ GRAM_STABILITY = Lemma(
     check=lambda run: _check(run, {"two": 2.0, "three": 3.0}),
     controls=(
         Control(
-            "quarter", "|H(W) - H(0)|_F <= n R/4", lambda run: _check(run, {"": 0.25}), {"width": 4096, "steps": 0}
+            "quarter",
+            "|H(W) - H(0)|_F <= n R/4",
+            lambda run: _check(run, {"": 0.25}),
+            {"width": 4096, "steps": 0, "seeds": 16},
         ),
         Control(
             "quadratic",
             "|H(W) - H(0)|_F <= 2 n R^2",
             lambda run: _check(run, {"": 2.0}, 2.0),
-            {"width": 16384, "steps": 0},
+            {"width": 16384, "steps": 0, "seeds": 16},
         ),
     ),
     constants="2 and 1/10 as in the source. Derived: only entries that grow, or only those that shrink, add up, so the mean is "

@@ -57,4 +57,6 @@ INITIAL_RESIDUAL = Lemma(
             lambda run: _tail(run, 0.5),
         ),
     ),
+    constants="1/2 = E relu(N)^2 for a standard normal N: exact. 1/delta is Markov's inequality, which uses nothing but the mean; "
+    "|xi(0)|^2 is concentrated, so a bound with ln(1/delta) would be far smaller.",
 )

@@ -11,50 +11,74 @@ def _before(array: np.ndarray) -> np.ndarray:
     return np.concatenate([array[:, :, :1], array[:, :, :-1]], axis=2)
 
 
-def _remainder(run: Run) -> np.ndarray:
+def remainder(run: Run) -> np.ndarray:
     """e(t) = xi(t+1) - [(1+beta) xi(t) - beta xi(t-1) - eta (1+gamma) H(0) xi(t) + eta gamma H(0) xi(t-1)], (s, k, t, n)."""
     xi, gram = run.trajectory.residual, run.trajectory.initial_gram
     eta, beta, gain = (c[None, :, :-1, None] for c in run.coefficients)
     now, previous = xi[:, :, :-1], _before(xi)[:, :, :-1]
-    pull, earlier = (np.einsum("sij,sktj->skti", gram, r) for r in (now, _pulled(run, previous)))
+    pull, earlier = (np.einsum("sij,sktj->skti", gram, r) for r in (now, pulled(run, previous)))
     return xi[:, :, 1:] - (now + beta * (now - previous) - eta * (1 + gain) * pull + eta * gain * earlier)
 
 
-def _pulled(run: Run, previous: np.ndarray) -> np.ndarray:
+def pulled(run: Run, previous: np.ndarray) -> np.ndarray:
     """xi(t-1) as the gradient of the step before saw it: nothing before step 0 of the extrapolated start."""
     if run.trajectory.start == "gradient":
         return previous
     return np.where(np.arange(previous.shape[2])[:, None] == 0, 0.0, previous)
 
 
-def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Trials:
-    trajectory, kernel = run.trajectory, np.abs(run.data.kernel)
-    width = trajectory.width
-    eta, beta, gain = (c[None, :, :-1, None] for c in run.coefficients)
-    size = np.abs(trajectory.residual)
-    force = eta * ((1 + gain) * size[:, :, :-1] + gain * _pulled(run, _before(size)[:, :, :-1]))
-    # v(t) >= sqrt m |z(t+1) - z(t)|
-    inflow, speed = force @ kernel, np.zeros_like(force)
-    for t in range(force.shape[2]):
-        carried = beta[:, :, t] * speed[:, :, t - 1] if t else 0.0
-        speed[:, :, t] = carried + inflow[:, :, t]
-    earlier = np.concatenate([np.zeros_like(speed[:, :, :1]), speed[:, :, :-1]], axis=2)
+def carried(run: Run, inflow: np.ndarray) -> np.ndarray:
+    """v(t) = beta v(t-1) + inflow(t), v(-1) = 0, along axis 2 of (s, k, t, n)."""
+    beta, result = run.coefficients[1][:, : inflow.shape[2], None], np.array(inflow)
+    for t in range(1, inflow.shape[2]):
+        result[:, :, t] += beta[:, t] * result[:, :, t - 1]
+    return result
 
-    # the radius, with the rounding of the recorded distance
+
+def force(run: Run) -> np.ndarray:
+    """The size of a step's pull, eta ((1+gamma) |xi(t)| + gamma |xi(t-1)|), (s, k, t, n)."""
+    eta, _, gain = (c[None, :, :-1, None] for c in run.coefficients)
+    size = np.abs(run.trajectory.residual)
+    return eta * ((1 + gain) * size[:, :, :-1] + gain * pulled(run, _before(size)[:, :, :-1]))
+
+
+def reached(run: Run) -> np.ndarray:
+    """R: the largest distance up to t+1, with the rounding of the recorded one, (s, k, t)."""
+    trajectory = run.trajectory
     reach = trajectory.coefficient_bound.sum(-1)
     allowance = 2 * trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1)) * reach**2
-    distance = np.sqrt(trajectory.distance**2 + allowance / width)
-    radius = shrink * np.maximum.accumulate(distance, axis=2)[:, :, 1:]
+    distance = np.sqrt(trajectory.distance**2 + allowance / trajectory.width)
+    return np.maximum.accumulate(distance, axis=2)[:, :, 1:]
+
+
+def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    """The bound on |e(t)|, (s, k, t, n): all neurons within the radius of a boundary, moving at the speed.
+
+    Args:
+        run: with counts and overlaps recorded for the radii DISTANCES.
+        radius: (s, k, t), rounded up to the recorded radii.
+        speed: (s, k, t, n), at least sqrt m |z(t+1) - z(t)|.
+    """
+    trajectory, kernel, width = run.trajectory, np.abs(run.data.kernel), run.trajectory.width
+    beta, push = run.coefficients[1][:, :-1, None], force(run)
+    earlier = np.concatenate([np.zeros_like(speed[:, :, :1]), speed[:, :, :-1]], axis=2)
     near = padded(trajectory.near_boundary, width) / width
     risk = padded(np.asarray(trajectory.overlap_range.at_risk), 1.0)
     where, pairs = next_recorded(trajectory.radii, radius), next_recorded(trajectory.overlap_radii, radius)
-    bound = np.empty_like(force)
+    bound = np.empty_like(push)
     for s in range(len(trajectory.seeds)):  # one seed at a time: a matrix per method and step is large
-        moved = near[s][where[s]] * (speed[s] + beta[0] * earlier[s])
-        turned = np.einsum("ktij,ktj->kti", kernel * risk[s][pairs[s]], force[s])
-        bound[s] = share * (moved + turned)
+        moved = near[s][where[s]] * (speed[s] + beta * earlier[s])
+        turned = np.einsum("ktij,ktj->kti", kernel * risk[s][pairs[s]], push[s])
+        bound[s] = moved + turned
+    return bound
+
+
+def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Trials:
+    trajectory = run.trajectory
+    speed = carried(run, force(run) @ np.abs(run.data.kernel))
+    bound = share * majorant(run, shrink * reached(run), speed)
     rounding = np.sqrt(run.data.size) * 2 * trajectory.recursion_rounding()[..., 0]
-    observed = np.linalg.norm(_remainder(run), axis=-1)
+    observed = np.linalg.norm(remainder(run), axis=-1)
     total = np.linalg.norm(bound, axis=-1) + rounding
     return Trials(
         Inequality(

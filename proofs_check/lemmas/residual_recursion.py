@@ -63,6 +63,7 @@ RESIDUAL_RECURSION = Lemma(
         Control("no-gamma", "gamma = 0 for Nesterov", lambda run: _defect(run, no_gamma=True)),
         Control("no-flips", "without the remainder phi", lambda run: _defect(run, no_remainder=True)),
     ),
+    constants="None but those of the method: an identity. The constants of its rounding bound are rounded up, not optimised.",
     trains=True,
     records_recursion=True,
 )

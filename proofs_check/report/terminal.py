@@ -27,19 +27,31 @@ _WIDE = 150
 NO_PROOF = "A run on finitely many networks never proves a statement about all of them."
 
 
-def render(rows: Sequence[Mapping[str, Any]], *, console: Console, study: str, level: float) -> None:
-    """Print the findings: a row per lemma and run, then the headline.
+def render(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    console: Console,
+    study: str,
+    level: float,
+    slack: Sequence[Mapping[str, Any]] = (),
+    links: bool = False,
+) -> None:
+    """Print the findings: a row per lemma and run, then what the proof loses, then the headline.
 
     Args:
         rows: as in results.json.
         console: where to; its width decides between a column and a line of its own for the reasons.
         study: name of the study.
         level: family-wise error level of the verdicts.
+        slack: the losses, as in results.json.
+        links: a row per link of the proof in place of one per step.
     """
     if console.width >= _WIDE:
         _render_table(rows, console)
     else:
         _render_lines(rows, console)
+    for run in dict.fromkeys(row["run"] for row in slack):
+        _render_slack([row for row in slack if row["run"] == run], console, links)
     render_headline(rows, console=console, study=study, level=level)
 
 
@@ -91,6 +103,30 @@ def _render_lines(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
                     line.rstrip()
                     _print(console, Text("    ").append_text(line))
         console.print()
+
+
+def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bool) -> None:
+    """Orders of magnitude lost in one run: a row per step (its links added up) or per link, a column per method."""
+    lost: dict[tuple[str, str], float] = {}
+    for row in rows:
+        key = (_link(row, links), row["method"])
+        if row["lost"] is not None:
+            lost[key] = lost.get(key, 0.0) + row["lost"]
+    hint = "" if links else "; --slack shows each link"
+    title = f"run {rows[0]['run']}: orders of magnitude between what the proof uses and what happened{hint}"
+    _print(console, Text(title, style="bold"))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("step: link" if links else "step", overflow="fold")
+    for method in methods:
+        table.add_column(method.replace("_", " ") or "draw", justify="right", overflow="fold")
+    for step in dict.fromkeys(_link(row, links) for row in rows):
+        table.add_row(Text(step), *(Text(_number(lost.get((step, method)), ".2f")) for method in methods))
+    console.print(table)
+
+
+def _link(row: Mapping[str, Any], links: bool) -> str:
+    return f"{row['step']}: {row['what']}" if links else row["step"]
 
 
 def _print(console: Console, text: Text) -> None:

@@ -1,0 +1,67 @@
+"""Slack: where the proof of the contraction theorem is wasteful, link by link, on a run; see docs/slack.md."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from proofs_check.lemma import Run
+from proofs_check.selection import select
+from proofs_check.slack import draw, linear, training
+from proofs_check.slack.chain import SlackRow
+
+SEEDS = 16
+"""Seeds that the chains about training look at, the first ones: the means over them move by a few hundredths."""
+
+__all__ = ["SEEDS", "SlackRow", "slack_rows", "slack_table"]
+
+
+def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
+    """What each link of the proof loses on a run, in orders of magnitude.
+
+    Args:
+        run: a simulated configuration, of any width and dataset; one of at least one step if a method is given.
+        method: position of the method on axis k, for the chains about its training; None for those about the draw.
+
+    Returns:
+        Rows by step of the proof: "initial residual", "concentration" and "width" of the draw; "distance", "flips",
+        "remainder", "prefactor" and "rate" of a method. Where a loss cannot be said (no theorem, nothing flipped,
+        the run diverged) `lost` is None and `reason` says why.
+
+    Raises:
+        ValueError: for a method of a run without steps.
+
+    Cost: of the order of one check of `remainder-bound` on SEEDS seeds.
+
+    Example:
+        >>> from nag_ntk import gradient_descent, simulate, sphere
+        >>> data, method = sphere(3, 2), gradient_descent(0.1)
+        >>> run = Run("a", data, (method,), simulate(data, method, 64, 8, 0, dtype="float32"), 0.1)
+        >>> [row.what for row in slack_table(run) if row.step == "initial residual"]
+        ['Markov / quantile', 'quantile / typical']
+    """
+    if method is None:
+        return (*draw.initial_residual(run), *draw.concentration(run), *draw.width(run))
+    if run.trajectory.steps == 0:
+        raise ValueError("a run without steps has nothing to say of training")
+    part = select(run, range(min(SEEDS, len(run.trajectory.seeds))), [method])
+    chosen = part.methods[0]
+    # diverging runs overflow: such seeds are left out, and the rows say so
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (
+            *training.distance(part), *training.flips(part), *training.remainder_bound(part),
+            *linear.prefactor(part, chosen), *linear.rate(part, chosen),
+        )  # fmt: skip
+
+
+def slack_rows(run: Run) -> tuple[SlackRow, ...]:
+    """All rows of a trained run: those about the draw, then those of every method; none for a run without steps."""
+    if run.trajectory.steps == 0:
+        return ()
+    names = [method.name for method in run.methods]
+    found = list(slack_table(run))
+    for k, method in enumerate(run.methods):
+        label = method.name
+        if names.count(label) > 1:  # as in the stored trajectories
+            label += f"(eta={method.eta!r}, beta={method.beta!r})"
+        found += [replace(row, method=label) for row in slack_table(run, k)]
+    return tuple(found)

@@ -1,0 +1,188 @@
+"""The losses in the linear model: the prefactor of the powers of M, and the rate; and the constants of the theorems."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from nag_ntk import Method, theorem_tuning
+from proofs_check.lemma import Run
+from proofs_check.slack.chain import Link, SlackRow, Value, rows
+
+
+class Theorem(NamedTuple):
+    """|V(t)| <= prefactor sqrt(kappa) (1 - rate / sqrt(kappa))^t |V(0)|; docs/theory.md, contraction.
+
+    For gradient descent |xi(t)| <= prefactor (1 - rate / kappa)^t |xi(0)|. sharp: the derived prefactor; linear_rate:
+    that of the linear model, without remainder.
+    """
+
+    prefactor: float
+    sharp: float
+    rate: float
+    linear_rate: float
+
+
+THEOREMS = {
+    "gradient_descent": Theorem(1.0, 1.0, 1 / 2, 1.0),
+    "heavy_ball": Theorem(8.0, 4.0, 1 / 4, 1 / 2),
+    "nesterov": Theorem(24.0, 12.0, 1 / 2, 2 / 3),
+}
+
+
+def theorem(run: Run, method: Method) -> Theorem | str:
+    """The constants of the method's theorem, or why none speaks of it."""
+    if method.name not in THEOREMS:
+        return f"no theorem states a linear rate for {method.name}"
+    if run.data.spectrum.lambda_0 <= 0:
+        return f"lambda_0 = {run.data.spectrum.lambda_0:.3g}: the theorem has no condition number"
+    if not np.allclose(method[1:], theorem_tuning(method.name, run.data)[1:], rtol=1e-9):
+        return "the theorem speaks of its own tuning, this run has another"
+    return THEOREMS[method.name]
+
+
+def decay(run: Run, method: Method, constants: Theorem) -> tuple[float, float]:
+    """Prefactor and rate of the theorem (papers' form), with respect to |V(0)|; for gradient descent to |xi(0)|."""
+    kappa = run.data.spectrum.kappa
+    if method.name == "gradient_descent":
+        return constants.prefactor, 1 - constants.rate / kappa
+    return constants.prefactor * kappa**0.5, 1 - constants.rate / kappa**0.5
+
+
+def spectral_radius(method: Method, eigenvalues: np.ndarray) -> np.ndarray:
+    """Largest modulus of the roots of x^2 - a x + c over the last axis.
+
+    a = 1 + beta - (1+gamma) z and c = beta - gamma z with z = eta lambda: the blocks of the companion matrix.
+
+    Example:
+        >>> from nag_ntk import gradient_descent
+        >>> float(spectral_radius(gradient_descent(0.5), np.array([1.0, 0.2])))
+        0.9
+    """
+    a, c = _block(method, eigenvalues)
+    root = np.sqrt(np.maximum(a * a - 4 * c, 0))
+    return np.where(a * a < 4 * c, np.sqrt(np.maximum(c, 0)), (np.abs(a) + root) / 2).max(axis=-1)
+
+
+def _block(method: Method, eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    z = method.eta * np.asarray(eigenvalues)
+    return 1 + method.beta - (1 + method.gamma) * z, method.beta - method.gamma * z
+
+
+def power_norms(method: Method, eigenvalues: np.ndarray, powers: int) -> np.ndarray:
+    """|M^k| for k = 0..powers, as nag_ntk.companion_power_norms, but without a compilation for every shape.
+
+    Example:
+        >>> from nag_ntk import nesterov
+        >>> power_norms(nesterov(0.5, 0.5), np.array([1.0, 0.1]), 3).round(3).tolist()
+        [1.0, 1.754, 1.929, 1.808]
+    """
+    a, c = _block(method, eigenvalues)
+    step = np.stack([np.stack([a, -c], -1), np.broadcast_to([1.0, 0.0], (*a.shape, 2))], -2)
+    power = np.broadcast_to(np.eye(2), step.shape)
+    norms = []
+    for _ in range(powers + 1):
+        norms.append(np.linalg.norm(power, 2, axis=(-2, -1)).max())
+        power = step @ power
+    return np.array(norms)
+
+
+def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
+    """sup_k |M^k| rho^-k, rho of the working spectrum; powers up to the run's length."""
+    links = [
+        Link("papers' form / derived", "the constant of the paper against that of the invariant form", True),
+        Link("derived / exact C", "one constant for every kappa", True),
+        Link("C / powers on the working spectrum", "the invariant form against the norms of the powers", True),
+        Link("working spectrum / H_inf", "lambda_0 and lambda_max a quarter of lambda_0 worse than they are", True),
+        Link("worst V(0) / actual V(0)", "xi(-1) = xi(0), spread over all eigenvectors", True),
+    ]
+    constants = theorem(run, method)
+    names = ("the paper's", "the derived", "the exact C", "the powers", "the powers", "the powers on V(0)")
+    figures: list
+    if isinstance(constants, str) or method.name == "gradient_descent":
+        why = constants if isinstance(constants, str) else "gradient descent has prefactor 1, attained at step 0"
+        figures = [why] * 6
+    else:
+        spectrum, limit = run.data.spectrum, run.data.gram_limit
+        working = np.array([spectrum.lambda_min, spectrum.lambda_max])
+        values, vectors = np.linalg.eigh(limit)
+        rho = float(spectral_radius(method, working))
+        # beyond, rho^k underflows; the suprema are reached at k of order sqrt(kappa)
+        last = min(run.trajectory.steps, int(-290 * math.log(10) / math.log(rho)))
+        growth = rho ** -np.arange(last + 1.0)
+        a, c = _block(method, working)
+        powers = [power_norms(method, v, last) for v in (np.union1d(working, values), values)]
+        figures = [
+            constants.prefactor * spectrum.kappa**0.5,
+            constants.sharp * spectrum.kappa**0.5,
+            2 * (1 + float(c.max())) / math.sqrt(float((4 * c - a * a).min())),
+            *(float(np.max(power * growth)) for power in powers),
+            np.max(_model(method, values, run.trajectory.residual[:, 0, 0] @ vectors, last) * growth, axis=1),
+        ]
+    return rows(run.name, method.name, "prefactor", [Value(*p) for p in zip(names, figures, strict=True)], links)
+
+
+def _model(method: Method, eigenvalues: np.ndarray, modes: np.ndarray, steps: int) -> np.ndarray:
+    """|M^k V(0)| / |V(0)|, (s, k+1), V(0) = [xi(0); xi(0)] given by its modes (s, n)."""
+    a, c = _block(method, eigenvalues)
+    now = before = modes
+    norms = []
+    for _ in range(steps + 1):
+        norms.append(np.hypot(np.linalg.norm(now, axis=1), np.linalg.norm(before, axis=1)))
+        now, before = a * now - c * before, now
+    return np.stack(norms, axis=1) / norms[0][:, None]
+
+
+def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
+    """Steps per factor e, -1/ln(rate): as the theorem has it, the linear model, and the run.
+
+    The run's figure is t / ln(|V(0)|/|V(t)|) at the last step t above the rounding of an evaluation, so it includes the
+    fast start: its link also holds what the residual's small share in the slowest eigenvector is worth.
+    """
+    links = [
+        Link("theorem / linear model", "half of the rate is kept for the remainder", True),
+        Link("form of the rate / exact rho", "1 - const/sqrt(kappa) for the spectral radius", True),
+        Link("working spectrum / H_inf", "kappa with lambda_0 and lambda_max a quarter of lambda_0 worse", True),
+        Link("H_inf / H(0)", "the drawn spectrum; negative where H(0) is worse conditioned", False),
+        Link("rho at H(0) / the run", "the slowest eigenvector against the actual residual", False),
+    ]
+    names = ("the theorem's rate", "the linear rate", "rho", "rho at H_inf", "rho at H(0)", "the run's rate")
+    constants = theorem(run, method)
+    if isinstance(constants, str):
+        stated: list = [constants] * 3
+    else:
+        root = run.data.spectrum.kappa ** (1.0 if method.name == "gradient_descent" else 0.5)
+        working = np.array([run.data.spectrum.lambda_min, run.data.spectrum.lambda_max])
+        stated = [
+            _steps(1 - constants.rate / root),
+            _steps(1 - constants.linear_rate / root),
+            _steps(spectral_radius(method, working)),
+        ]
+    if method.delay:
+        exact: list = ["the momentum grows, so no power of one matrix describes the linear model"] * 2
+    else:
+        matrices = (run.data.gram_limit, run.trajectory.initial_gram)
+        exact = [_steps(spectral_radius(method, np.linalg.eigvalsh(h))) for h in matrices]
+    values = [Value(*pair) for pair in zip(names, [*stated, *exact, _observed(run, method)], strict=True)]
+    return rows(run.name, method.name, "rate", values, links)
+
+
+def _steps(rho) -> np.ndarray:
+    """-1/ln(rho); 0 where the rate is 0, NaN where nothing decays."""
+    rho = np.asarray(rho, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(rho < 1, -1 / np.log(np.maximum(rho, 0)), np.nan)
+
+
+def _observed(run: Run, method: Method) -> np.ndarray:
+    """(s,): steps per factor e of |V| (|xi| for gradient descent); NaN where it did not fall."""
+    trajectory = run.trajectory
+    norms = trajectory.residual_norm[:, 0]
+    if method.name != "gradient_descent":
+        norms = np.hypot(norms, np.concatenate([norms[:, :1], norms[:, :-1]], axis=1))
+    size = np.sqrt(trajectory.width * run.data.size) * trajectory.mean_size.max(axis=1)
+    above = norms > 10 * trajectory.rounding(trajectory.width + 8) * size[:, None]  # NaN counts as below
+    last = np.where(above.all(axis=1), norms.shape[1], np.argmin(above, axis=1)) - 1
+    fallen = norms[:, 0] / norms[np.arange(len(norms)), last]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((fallen > 1) & (last > 0), last / np.log(fallen), np.nan)

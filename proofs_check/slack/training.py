@@ -1,0 +1,152 @@
+"""The losses during training: how far neurons move, how many activations flip, how large the remainder is.
+
+Every chain here is about a run of one method (axis k has length 1).
+"""
+
+import numpy as np
+
+from nag_ntk.trajectory import coefficient_bound
+from proofs_check.lemma import Run
+from proofs_check.lemmas.distance import DISTANCE
+from proofs_check.lemmas.remainder_bound import carried, force, majorant, pulled, reached, remainder
+from proofs_check.radii import DISTANCES, next_recorded, padded
+from proofs_check.slack.chain import Link, SlackRow, Value, rows
+from proofs_check.slack.linear import decay, theorem
+
+_NO_COUNTS = "the run did not record its counts of neurons near a boundary at all radii of the grid"
+
+
+def change(run: Run) -> np.ndarray:
+    """d(t) = c(t+1) - c(t), (s, k, t, n): what one step adds to the coefficients if no pattern changes."""
+    xi = run.trajectory.residual
+    eta, _, gain = (c[None, :, :-1, None] for c in run.coefficients)
+    before = pulled(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
+    return carried(run, eta * ((1 + gain) * xi[:, :, :-1] - gain * before))
+
+
+def distance(run: Run) -> tuple[SlackRow, ...]:
+    """max_r |w_r(T) - w_r(0)| at the last step and what stands for it.
+
+    With c(T) = sum_t d(t) the coefficients without flips, C(T) their componentwise majorant (theory, section 2) and
+    N(T) the same recursion driven by |xi|: bound of `distance` >= sqrt(|K|/m) N >= sqrt(|K|/m) |C| >= sqrt(|K|/m) |c|.
+    """
+    trajectory, method = run.trajectory, run.methods[0]
+    norm = trajectory.residual_norm
+    scale = (float(np.linalg.norm(run.data.kernel, 2)) / trajectory.width) ** 0.5
+    evidence = DISTANCE.check(run)
+    recorded = evidence.inequality.bound[:, 0, -1]  # type: ignore[union-attr]
+    constants = theorem(run, method)
+    if isinstance(constants, str):
+        stated: list = [constants] * 2
+    else:
+        factor, rho = decay(run, method, constants)
+        start = norm[:, 0, 0] * (1.0 if method.name == "gradient_descent" else 2**0.5)
+        lead, tail = 1 + 2 * method.gamma, method.gamma * norm[:, 0, 0]
+        observed = lead * norm[:, 0, :-1].sum(axis=1) + tail
+        stated = [recorded * (lead * f * start / (1 - rho) + tail) / observed for f in (factor, 1.0)]
+    together = coefficient_bound(norm[..., None], run.methods, trajectory.start)[:, 0, -1, 0]
+    values = [
+        Value("the bound from the theorem's decay", stated[0]),
+        Value("the bound from the theorem's rate", stated[1]),
+        Value("the bound of distance", recorded if np.isfinite(recorded).any() else "1/(1-beta) is infinite"),
+        Value("the sum of norms", scale * together),
+        Value("the norm of sums", scale * np.linalg.norm(trajectory.coefficient_bound[:, 0, -1], axis=-1)),
+        Value("the signed sum", scale * np.linalg.norm(change(run)[:, 0].sum(axis=1), axis=-1)),
+        Value("the distance", trajectory.distance[:, 0, -1]),
+    ]
+    links = [
+        Link("theorem's prefactor / 1", "the worst case of the linear model, for every step", True),
+        Link("theorem's rate / residuals met", "the slowest eigenvector's rate, summed to infinity", False),
+        Link(
+            "1/(1-beta) / momentum as it is",
+            "the full geometric series for each gradient, gamma without its sign",
+            True,
+        ),
+        Link("sum of norms / norm of sums", "the triangle inequality, sample by sample", True),
+        Link("|xi| / xi", "residuals that change sign take movement back", True),
+        Link("sqrt|K| |c| / actual movement", "every sample active, along the top eigenvector of K", False),
+    ]
+    return rows(run.name, method.name, "distance", values, links)
+
+
+def flips(run: Run) -> tuple[SlackRow, ...]:
+    """The share of flipped (neuron, sample) pairs at the last step: 4 R, |S(R)|/(mn), |S(R')|/(mn), the flips.
+
+    R is the largest distance met, R' the largest |z(0)| among the flipped; both are rounded up to the recorded grid.
+    """
+    trajectory = run.trajectory
+    largest = trajectory.distance[:, 0].max(axis=1)
+    shares: list[np.ndarray | str] = [_NO_COUNTS] * 2
+    if _on_grid(trajectory.radii):
+        shares = [_counted(run, radius[:, None])[:, 0] for radius in (largest, trajectory.flip_reach[:, 0, -1])]
+    values = [
+        Value("4 R", 4 * largest),
+        Value("the share within R", shares[0]),
+        Value("the share within R'", shares[1]),
+        Value("the share of flips", trajectory.flip_fraction[:, 0, -1]),
+    ]
+    links = [
+        Link("4 R / counted", "slope 4 for sqrt(2/pi), with the grid of radii", False),
+        Link("largest distance / distance of flips", "R is that of the fastest neuron, which need not flip", True),
+        Link("near a boundary / flipped", "most neurons near a boundary move along it, away, or less", True),
+    ]
+    return rows(run.name, run.methods[0].name, "flips", values, links)
+
+
+def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
+    """The remainder, summed over the steps: the bound of `remainder-bound`, then with one replacement after the other.
+
+    Sets within R' = the largest |z(0)| flipped so far hold every neuron that matters. Without flips a step changes
+    sqrt m z_i by sum_j K_ij A_j d_j, at most the larger of its positive and negative part. Then the sets are scaled
+    to the number of flips (at t-1, t, t+1), which supposes that these lie like the neurons near a boundary.
+    """
+    trajectory, name = run.trajectory, run.methods[0].name
+    links = [
+        Link("largest distance / distance of flips", "S_i(R) at the distance of the fastest neuron", True),
+        Link("|K| / K", "signs of inner products and of residuals, in the speed v(t)", True),
+        Link("near a boundary / flipped", "all of S_i counted, not only what flipped", True),
+        Link(
+            "moving together / signs a_r", "flipped neurons of both signs a_r partly cancel; all at full speed", False
+        ),
+    ]
+    names = ("the bound of remainder-bound", "with R'", "with K", "with flips only", "the sum of |e(t)|")
+    values: list
+    if not (_on_grid(trajectory.radii) and _on_grid(trajectory.overlap_radii)):
+        values = [_NO_COUNTS] * 5
+    else:
+        flipped = np.maximum.accumulate(trajectory.flip_reach, axis=2)[:, :, 1:]
+        kernel, delta = run.data.kernel, change(run)
+        plain = carried(run, force(run) @ np.abs(kernel))
+        parts = [np.einsum("sktj,ij->skti", part, np.maximum(sign * kernel, 0)) for sign, part in _signs(delta)]
+        signed = np.maximum(parts[0] + parts[1], parts[2] + parts[3])
+        bounds = [
+            np.linalg.norm(majorant(run, radius, speed), axis=-1)
+            for radius, speed in ((reached(run), plain), (flipped, plain), (flipped, signed))
+        ]
+        near = _counted(run, flipped[:, 0]) * trajectory.width * run.data.size
+        count = trajectory.flips[:, 0]
+        before = np.concatenate([np.zeros_like(count[:, :1]), count[:, :-2]], axis=1)
+        some = np.maximum(np.maximum(before, count[:, :-1]), count[:, 1:])
+        bounds.append((bounds[-1][:, 0] * np.where(near > 0, some / np.maximum(near, 1), 0.0))[:, None])
+        bounds.append(np.linalg.norm(remainder(run), axis=-1))
+        moved = (trajectory.flips[:, 0] > 0).any(axis=1)  # else the remainder is rounding
+        values = [np.where(moved, bound[:, 0].sum(axis=1), 0.0) for bound in bounds]
+    return rows(run.name, name, "remainder", [Value(*pair) for pair in zip(names, values, strict=True)], links)
+
+
+def _signs(delta: np.ndarray):
+    """(sign of K, part of d >= 0): first the two that make positive products, then the two that make negative ones."""
+    up, down = np.maximum(delta, 0), np.maximum(-delta, 0)
+    return ((1, up), (-1, down), (1, down), (-1, up))
+
+
+def _on_grid(radii: np.ndarray) -> bool:
+    return bool(np.isin(DISTANCES, radii).all())
+
+
+def _counted(run: Run, radius: np.ndarray) -> np.ndarray:
+    """Share of (neuron, sample) pairs within the radius (s, t) of a boundary, rounded up to the grid; (s, t)."""
+    trajectory = run.trajectory
+    total = trajectory.width * run.data.size
+    near = padded(trajectory.near_boundary.sum(axis=2), total)
+    return np.take_along_axis(near, next_recorded(trajectory.radii, radius), axis=1) / total

@@ -1,0 +1,304 @@
+"""A conformance kit for lemmas: the catalogue passes it, and so can a lemma of your own (docs/own-lemma.md).
+
+Each question is a function that returns problems, one sentence each, none if all is well; check_lemma asks them all.
+They run simulations in float64, so they switch JAX to it. No test framework is needed.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from nag_ntk import enable_float64
+from proofs_check.agreement import decisive, differs, replay_problems, wrong_side
+from proofs_check.config import parse_study
+from proofs_check.finding import Finding, Verdict
+from proofs_check.lemma import Control, Evidence, Lemma, Run
+from proofs_check.lemmas import CATALOGUE
+from proofs_check.runner import applies, examine, execute
+from proofs_check.selection import select
+from proofs_check.verdict import Check, decide
+
+BASE: Mapping[str, Any] = {
+    "dataset": {"source": "digits", "samples": 8},
+    "methods": ["gradient_descent", "heavy_ball", "nesterov"],
+    "width": 512,
+    "seeds": 64,
+    "steps": 150,
+}
+"""The usual study, which overrides change. With 64 seeds a control that fails in every run is refuted at LEVEL by 4
+of them, one that fails in half of them by 30."""
+
+LEVEL = 1e-3
+KINDS = ("identity", "exact law", "instance", "probability", "every run", "all kappa")
+Subject = Run | tuple[Run, ...]
+
+
+def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None) -> None:
+    """Ask everything; silence means that the lemma conforms.
+
+    Args:
+        lemma: any lemma, of the catalogue or not.
+        study: overrides of BASE under which it is checked; its own `study` if None.
+        seeds: replaces the number of seeds, in the controls' studies as well.
+
+    Raises:
+        AssertionError: with all problems, one sentence a line.
+
+    Cost: about 12 simulations of BASE the first time; runs are kept, so the next lemma is faster.
+
+    Example:
+        >>> from proofs_check.lemmas import CATALOGUE
+        >>> check_lemma(next(lemma for lemma in CATALOGUE if lemma.id == "flip-count"))
+    """
+    problems = [*complete(lemma)]
+    for question in (not_refuted, controls_refuted, margins_have_the_right_sign, same_in_any_batch):
+        try:
+            problems += question(lemma, study, seeds)
+        except Exception as error:  # a study that cannot run, a check that fails on some of the seeds
+            problems.append(f"{question.__name__} cannot be answered: {type(error).__name__}: {error}")
+    assert not problems, "\n".join(f"{lemma.id}: {problem}" for problem in problems)
+
+
+def complete(lemma: Lemma) -> tuple[str, ...]:
+    """Whether everything is said: what is claimed, when, whence, how it is decided, and what must fail.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from proofs_check.lemmas import CATALOGUE
+        >>> complete(replace(CATALOGUE[0], source="a friend"))
+        ('the source names neither an arXiv id nor says "derived"',)
+    """
+    problems = []
+    texts = ("title", "statement", "hypotheses", "constants", "source", "decision")
+    problems += [f"{name} is empty" for name in texts if not getattr(lemma, name).strip()]
+    for name, identifier in (("lemma", lemma.id), *(("control", control.id) for control in lemma.controls)):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", identifier):
+            problems.append(f"the id of the {name}, {identifier!r}, is not lower-case words joined by hyphens")
+    if lemma.source.strip() and not re.search(r"\b\d{4}\.\d{4,5}\b|\bderived\b", lemma.source):
+        problems.append('the source names neither an arXiv id nor says "derived"')
+    if lemma.provenance not in ("derived", "form of", "recalled"):
+        problems.append(f'the provenance {lemma.provenance!r} is none of "derived", "form of", "recalled"')
+    if lemma.kind not in KINDS:
+        problems.append(f"the kind {lemma.kind!r} is none of {', '.join(KINDS)}")
+    module = inspect.getmodule(lemma.check)
+    if not (inspect.getdoc(lemma.check) or (module is not None and module.__doc__)):
+        problems.append("neither the check nor its module has a docstring")
+    if len(lemma.controls) < 2:
+        problems.append(f"it has {len(lemma.controls)} controls, at least 2 false variants are needed")
+    if len({control.id for control in lemma.controls}) < len(lemma.controls):
+        problems.append("two controls have the same id")
+    for control in lemma.controls:
+        if not control.statement.strip() or control.statement == lemma.statement:
+            problems.append(f"control {control.id} does not say what it claims falsely")
+    return tuple(problems)
+
+
+def not_refuted(
+    lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
+) -> tuple[str, ...]:  # fmt: skip
+    """Whether the lemma, in its own study, says something and is neither REFUTED nor broken, in any of its parts."""
+    problems = []
+    for subject in subjects(lemma, lemma.study if study is None else study, seeds):
+        for finding in _findings(_look(lemma.id, lemma.check, subject)):
+            where = f"{finding.lemma} on {finding.run}"
+            if finding.verdict in (Verdict.REFUTED, Verdict.ERROR):
+                problems.append(f"{where} is {finding.verdict}: {finding.reason}")
+            elif finding.verdict is Verdict.VACUOUS:
+                problems.append(f"{where} is VACUOUS in its own study, so it was never tested: {finding.reason}")
+    return tuple(problems)
+
+
+def controls_refuted(
+    lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
+) -> tuple[str, ...]:  # fmt: skip
+    """Whether every control is REFUTED in all its parts, with a witness that replays.
+
+    A trial's witness is a seed: that network alone, drawn and trained again, must show the same violation at the same
+    place. A proof's witness is a counterexample: asked again, the check must give it again. A law is refuted by all
+    its draws together and must be so again.
+    """
+    return tuple(
+        problem
+        for control in lemma.controls
+        for subject in _control_subjects(lemma, control, study, seeds)
+        for problem in _control_problems(lemma, control, subject)
+    )
+
+
+def margins_have_the_right_sign(
+    lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
+) -> tuple[str, ...]:  # fmt: skip
+    """Whether margins are negative exactly where something is violated, in the lemma and in its controls.
+
+    Also: what is attained is no larger than what bounds it, and a law's intervals hold its deviation and grow with
+    the confidence.
+    """
+    overrides = lemma.study if study is None else study
+    cases = [(lemma.id, lemma.check, subject) for subject in subjects(lemma, overrides, seeds)]
+    for control in lemma.controls:
+        name = f"control {control.id}"
+        cases += [(name, control.check, subject) for subject in _control_subjects(lemma, control, study, seeds)]
+    problems = []
+    for name, check, subject in cases:
+        parts = _look(name, check, subject)
+        said = _evidence(parts)
+        problems += [f"{part} {problem}" for part, evidence in said.items() for problem in wrong_side(evidence)]
+        for finding in _findings(parts):
+            evidence = said.get(finding.lemma)
+            violated = bool(finding.violations) or finding.verdict is Verdict.REFUTED
+            if not finding.margin or not decisive(finding, evidence) or violated == (finding.margin < 0):
+                continue
+            state = "violated" if violated else "not violated"
+            problems.append(f"{finding.lemma} is {state} and has the margin {finding.margin:+.3g}: the wrong sign")
+    return tuple(problems)
+
+
+def same_in_any_batch(
+    lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
+) -> tuple[str, ...]:  # fmt: skip
+    """Whether what is compared for a seed depends on that seed alone: not on the others, nor on their order.
+
+    The seeds are split in two groups; what the check says of each is compared with what it says of all. Verdicts must
+    stay the same when the order of the seeds is reversed.
+    """
+    problems = []
+    for subject in subjects(lemma, lemma.study if study is None else study, seeds):
+        parts = _look(lemma.id, lemma.check, subject)
+        whole = _evidence(parts)
+        for first in (0, 1):
+            half = _each(subject, partial(_every_other, first=first))
+            for name, found in _evidence(examine(lemma.id, lemma.check, half, "")).items():
+                problems += [f"{name} {problem}" for problem in differs(whole.get(name), found)]
+        turned = _each(subject, lambda run: select(run, range(len(run.trajectory.seeds) - 1, -1, -1)))
+        pairs = zip(_findings(parts), _findings(examine(lemma.id, lemma.check, turned, "")), strict=True)
+        problems += [
+            f"{one.lemma} is {one.verdict}, but {other.verdict} with the seeds in reverse order"
+            for one, other in pairs
+            if one.verdict is not other.verdict
+        ]
+    return tuple(dict.fromkeys(problems))
+
+
+def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = None) -> tuple[Subject, ...]:
+    """What a lemma is checked on: its runs, the first one for scope "once", the tuple of all for scope "study".
+
+    Args:
+        lemma: decides the scope, which runs count, and what they record.
+        overrides: of BASE.
+        seeds: replaces the number of seeds.
+
+    Raises:
+        ValueError: if no run has what the lemma speaks of.
+    """
+    # the usual study is simulated once for the whole catalogue, with all that any lemma asks to record
+    shared = not overrides and lemma.scope != "study" and any(lemma is known for known in CATALOGUE)
+    runs = _runs(json.dumps({**BASE, **overrides}), seeds, None if shared else _Same(lemma))
+    if lemma.scope == "study":
+        return (runs,)
+    found = tuple(run for run in runs if applies(lemma, run))
+    if not found:
+        raise ValueError(f"no run of this study has what {lemma.id} speaks of: its method, or steps; give it a study")
+    return found[:1] if lemma.scope == "once" else found
+
+
+class _Same:
+    """An object as a key: equal to itself alone."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=16)
+def _runs(text: str, seeds: int | None, lemma: _Same | None) -> tuple[Run, ...]:
+    enable_float64()
+    study = parse_study(text, name="conformance", base=Path())
+    lemmas = CATALOGUE if lemma is None else (lemma.value,)
+    specs = study.runs if seeds is None else [spec.model_copy(update={"seeds": seeds}) for spec in study.runs]
+    runs = tuple(execute(spec, lemmas, study.delta) for spec in specs)
+    if lemma is None or lemma.value.scope != "study":
+        return runs
+    # as in the runner: the terms of the recursion are not kept until all runs are there
+    return tuple(replace(run, trajectory=replace(run.trajectory, recursion=None)) for run in runs)
+
+
+def _control_subjects(
+    lemma: Lemma, control: Control, study: Mapping[str, Any] | None, seeds: int | None
+) -> tuple[Subject, ...]:
+    return subjects(lemma, control.study or (lemma.study if study is None else study), seeds)
+
+
+def _control_problems(lemma: Lemma, control: Control, subject: Subject) -> list[str]:
+    problems = []
+    name = f"control {control.id}"
+    for finding in _findings(_look(name, control.check, subject)):
+        if finding.verdict is not Verdict.REFUTED:
+            problems.append(f"{finding.lemma} is {finding.verdict}, not REFUTED: {finding.reason}")
+            continue
+        again = subject
+        if finding.violations is not None:
+            if finding.worst_seed is None:
+                problems.append(f"{finding.lemma} is REFUTED without a witness")
+                continue
+            again = _alone(lemma, subject, finding.worst_seed)
+        repeated = {found.lemma: found for found in _findings(examine(name, control.check, again, ""))}
+        problems += replay_problems(finding, repeated.get(finding.lemma))
+    return problems
+
+
+def _alone(lemma: Lemma, subject: Subject, seed: int) -> Subject:
+    """The same configuration, drawn and trained again with one seed."""
+    return _each(subject, lambda run: _rerun(lemma, run, seed))
+
+
+def _rerun(lemma: Lemma, run: Run, seed: int) -> Run:
+    from nag_ntk import simulate
+
+    t = run.trajectory
+    trajectory = simulate(
+        run.data, run.methods, t.width, [seed], t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,
+        radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
+    )  # fmt: skip
+    return replace(run, trajectory=trajectory)
+
+
+@lru_cache(maxsize=64)
+def _kept(name: str, check: _Same, subject: _Same) -> tuple[Check, ...]:
+    return tuple(examine(name, check.value, subject.value, _first(subject.value).name))
+
+
+def _look(name: str, check: Callable, subject: Subject) -> tuple[Check, ...]:
+    """The evidence, kept: the questions ask for it again."""
+    return _kept(name, _Same(check), _Same(subject))
+
+
+def _findings(parts: Iterable[Check]) -> tuple[Finding, ...]:
+    """Decided part by part, since other parts would take their share of the error level."""
+    return tuple(decide([part], LEVEL)[0] for part in parts)
+
+
+def _evidence(parts: Iterable[Check]) -> dict[str, Evidence]:
+    """What did not fail; what did is an ERROR and reported as such."""
+    return {part.lemma: part.evidence for part in parts if not isinstance(part.evidence, Exception)}
+
+
+def _every_other(run: Run, first: int) -> Run:
+    return select(run, range(first, len(run.trajectory.seeds), 2))
+
+
+def _first(subject: Subject) -> Run:
+    return subject[0] if isinstance(subject, tuple) else subject
+
+
+def _each(subject: Subject, change: Callable[[Run], Run]) -> Subject:
+    return tuple(map(change, subject)) if isinstance(subject, tuple) else change(subject)
