@@ -163,7 +163,8 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
     """Check a study, and while some claim is INCONCLUSIVE do so again with twice the seeds, up to max_seeds.
 
     Look j = 1, 2, ... at the data decides the whole study at level / (j (j + 1)). These sum to the level, so all looks
-    together keep it, although the number of seeds depends on what was seen. A claim keeps its first deciding verdict. The seeds 0, 1, ... of a look contain those of the one before; they are simulated again.
+    together keep it, although the number of seeds depends on what was seen. A claim keeps its first deciding verdict.
+    The seeds 0, 1, ... of a look contain those of the one before; they are simulated again.
 
     Args:
         study: as for `verify`.

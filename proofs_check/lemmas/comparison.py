@@ -226,4 +226,5 @@ NESTEROV_INCREASING = Lemma(
     trains=True,
     constants="6: the loss at the steps x(t) is at most 2 |w(0) - w*|^2/(eta (t+1)^2), and the extrapolated point, at which the "
     "residual is taken, costs a factor 1 + 2 beta <= 3 in |xi|.",
+    study={"methods": ["nesterov_increasing"]},
 )
