@@ -1,6 +1,7 @@
 """The table of losses: its chains telescope, proved links never gain, and looseness that is planted is seen."""
 
 import io
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_every_step_and_method_is_there(table):
 def test_consecutive_links_telescope(table):
     for key in {(row.method, row.step) for row in table}:
         links = [row for row in of(table, method=key[0], step=key[1]) if row.lost is not None]
-        for one, following in zip(links, links[1:], strict=False):
+        for one, following in itertools.pairwise(links):
             assert one.actual == pytest.approx(following.claimed, rel=ROUNDING)
         if links:
             whole = np.log10(links[0].claimed / links[-1].actual)
@@ -287,9 +288,10 @@ def test_a_study_carries_and_shows_its_losses():
         terminal.render([], console=console, study="x", level=1e-3, slack=rows, links=links)
         text = console.file.getvalue()
         shown = rows[2]["lost"] if links else total
-        (line,) = [
+        found = [
             line for line in text.split("\n") if line.strip().startswith("concentration") and f"{shown:.2f}" in line
         ]
+        assert len(found) == 1
         assert "0 findings" in text.split("drawn")[0]
         assert ("Frobenius" in text) is links
     for width in (20, 40):
