@@ -8,7 +8,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,8 @@ def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int
             problems += question(lemma, study, seeds)
         except Exception as error:  # a study that cannot run, a check that fails on some of the seeds
             problems.append(f"{question.__name__} cannot be answered: {type(error).__name__}: {error}")
-    assert not problems, "\n".join(f"{lemma.id}: {problem}" for problem in problems)
+    if problems:
+        raise AssertionError("\n".join(f"{lemma.id}: {problem}" for problem in problems))
 
 
 def complete(lemma: Lemma) -> tuple[str, ...]:
@@ -197,13 +198,26 @@ def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = Non
     """
     # the usual study is simulated once for the whole catalogue, with all that any lemma asks to record
     shared = not overrides and lemma.scope != "study" and any(lemma is known for known in CATALOGUE)
-    runs = _runs(json.dumps({**BASE, **overrides}), seeds, None if shared else _Same(lemma))
+    runs = _runs(json.dumps({**BASE, **overrides}), seeds, None if shared else _Needs.of(lemma))
     if lemma.scope == "study":
         return (runs,)
     found = tuple(run for run in runs if applies(lemma, run))
     if not found:
         raise ValueError(f"no run of this study has what {lemma.id} speaks of: its method, or steps; give it a study")
     return found[:1] if lemma.scope == "once" else found
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """A lemma as far as it decides what is simulated: runs serve all lemmas that ask for the same."""
+
+    key: tuple[Any, ...]
+    lemma: Lemma = field(compare=False)
+
+    @classmethod
+    def of(cls, lemma: Lemma) -> "_Needs":
+        key = (lemma.scope == "study", lemma.trains, lemma.records_recursion, lemma.radii, lemma.overlap_radii)
+        return cls(key, lemma)
 
 
 class _Same:
@@ -220,13 +234,13 @@ class _Same:
 
 
 @lru_cache(maxsize=16)
-def _runs(text: str, seeds: int | None, lemma: _Same | None) -> tuple[Run, ...]:
+def _runs(text: str, seeds: int | None, needs: _Needs | None) -> tuple[Run, ...]:
     enable_float64()
     study = parse_study(text, name="conformance", base=Path())
-    lemmas = CATALOGUE if lemma is None else (lemma.value,)
+    lemmas = CATALOGUE if needs is None else (needs.lemma,)
     specs = study.runs if seeds is None else [spec.model_copy(update={"seeds": seeds}) for spec in study.runs]
     runs = tuple(execute(spec, lemmas, study.delta) for spec in specs)
-    if lemma is None or lemma.value.scope != "study":
+    if needs is None or needs.lemma.scope != "study":
         return runs
     # as in the runner: the terms of the recursion are not kept until all runs are there
     return tuple(replace(run, trajectory=replace(run.trajectory, recursion=None)) for run in runs)

@@ -1,6 +1,7 @@
 """The table of losses: its chains telescope, proved links never gain, and looseness that is planted is seen."""
 
 import io
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_every_step_and_method_is_there(table):
 def test_consecutive_links_telescope(table):
     for key in {(row.method, row.step) for row in table}:
         links = [row for row in of(table, method=key[0], step=key[1]) if row.lost is not None]
-        for one, following in zip(links, links[1:], strict=False):
+        for one, following in itertools.pairwise(links):
             assert one.actual == pytest.approx(following.claimed, rel=ROUNDING)
         if links:
             whole = np.log10(links[0].claimed / links[-1].actual)
@@ -122,6 +123,15 @@ def test_signed_changes_add_up_to_the_movement_without_flips():
     assert still.sum() > 5
     changes = training.change(single).sum(axis=2)[..., 0]
     np.testing.assert_allclose(np.abs(changes[still]), trajectory.distance[still, :, -1], rtol=1e-9)
+
+
+def test_unflipped_speed_is_the_worst_pattern():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((5, 3))
+    kernel, change = rows @ rows.T, rng.standard_normal((4, 5))
+    patterns = np.array(list(itertools.product([0, 1], repeat=5)))
+    worst = np.abs((patterns[:, None] * change) @ kernel).max(axis=0)
+    np.testing.assert_allclose(training.unflipped_speed(kernel, change), worst, rtol=1e-12)
 
 
 @pytest.mark.parametrize("method", [gradient_descent(0.7), heavy_ball(0.7, 0.5), nesterov(0.3, 0.8)])
@@ -287,12 +297,26 @@ def test_a_study_carries_and_shows_its_losses():
         terminal.render([], console=console, study="x", level=1e-3, slack=rows, links=links)
         text = console.file.getvalue()
         shown = rows[2]["lost"] if links else total
-        (line,) = [
+        found = [
             line for line in text.split("\n") if line.strip().startswith("concentration") and f"{shown:.2f}" in line
         ]
+        assert len(found) == 1
         assert "0 findings" in text.split("drawn")[0]
         assert ("Frobenius" in text) is links
     for width in (20, 40):
         console = Console(width=width, file=io.StringIO())
         terminal.render([], console=console, study="x", level=1e-3, slack=rows, links=True)
         assert max(map(len, console.file.getvalue().split("\n"))) <= width
+
+
+def test_the_page_names_the_links_and_adds_up(table):
+    """docs/slack.md shows the links that exist, in their order, and the prefactor's links sum to what distance says."""
+    text = (Path(__file__).resolve().parents[1] / "docs" / "slack.md").read_text(encoding="utf-8")
+    cells = [line.replace(r"\|", "¦").strip("|").split("|") for line in text.split("\n") if line.startswith("| ")]
+    shown = [[cell.strip().replace("¦", "|") for cell in row] for row in cells if len(row) == 7][1:]
+    links = dict.fromkeys((row.step, row.what, "yes" if row.proved else "") for row in table)
+    assert [(row[0], row[1], row[6]) for row in shown] == list(links)
+    for column in (4, 5):
+        total = sum(float(row[column]) for row in shown if row[0] == "prefactor")
+        (stated,) = [float(row[column]) for row in shown if row[1] == "theorem's prefactor / 1"]
+        assert total == pytest.approx(stated, abs=0.03)  # roundings of five figures, and the start's own 1.0

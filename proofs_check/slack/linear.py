@@ -75,7 +75,7 @@ def power_norms(method: Method, eigenvalues: np.ndarray, powers: int) -> np.ndar
     Example:
         >>> from nag_ntk import nesterov
         >>> power_norms(nesterov(0.5, 0.5), np.array([1.0, 0.1]), 3).round(3).tolist()
-        [1.0, 1.754, 1.929, 1.808]
+        [1.0, 1.785, 2.264, 2.407]
     """
     a, c = _block(method, eigenvalues)
     step = np.stack([np.stack([a, -c], -1), np.broadcast_to([1.0, 0.0], (*a.shape, 2))], -2)

@@ -117,8 +117,7 @@ def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
         flipped = np.maximum.accumulate(trajectory.flip_reach, axis=2)[:, :, 1:]
         kernel, delta = run.data.kernel, change(run)
         plain = carried(run, force(run) @ np.abs(kernel))
-        parts = [np.einsum("sktj,ij->skti", part, np.maximum(sign * kernel, 0)) for sign, part in _signs(delta)]
-        signed = np.maximum(parts[0] + parts[1], parts[2] + parts[3])
+        signed = unflipped_speed(kernel, delta)
         bounds = [
             np.linalg.norm(majorant(run, radius, speed), axis=-1)
             for radius, speed in ((reached(run), plain), (flipped, plain), (flipped, signed))
@@ -134,10 +133,20 @@ def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
     return rows(run.name, name, "remainder", [Value(*pair) for pair in zip(names, values, strict=True)], links)
 
 
-def _signs(delta: np.ndarray):
-    """(sign of K, part of d >= 0): first the two that make positive products, then the two that make negative ones."""
-    up, down = np.maximum(delta, 0), np.maximum(-delta, 0)
-    return ((1, up), (-1, down), (1, down), (-1, up))
+def unflipped_speed(kernel: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The largest |sum_j K_ij A_j d_j| over all patterns A: its positive terms together, or its negative ones.
+
+    Args:
+        kernel: K, (n, n).
+        change: d, (..., n).
+
+    Example:
+        >>> unflipped_speed(np.array([[1.0, -0.5], [-0.5, 1.0]]), np.array([1.0, 1.0])).tolist()
+        [1.0, 1.0]
+    """
+    up, down = np.maximum(kernel, 0), np.maximum(-kernel, 0)
+    plus, minus = np.maximum(change, 0), np.maximum(-change, 0)
+    return np.maximum(plus @ up + minus @ down, plus @ down + minus @ up)
 
 
 def _on_grid(radii: np.ndarray) -> bool:
