@@ -34,7 +34,7 @@ BASE: Mapping[str, Any] = {
 of them, one that fails in half of them by 30."""
 
 LEVEL = 1e-3
-KINDS = ("identity", "exact law", "instance", "probability", "every run", "all kappa")
+KINDS = ("identity", "exact law", "instance", "probability", "every run", "all kappa", "scaling")
 Subject = Run | tuple[Run, ...]
 
 
