@@ -282,6 +282,7 @@ def _rerun(lemma: Lemma, run: Run, seed: int) -> Run:
     trajectory = simulate(
         run.data, run.methods, t.width, [seed], t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,
         radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
+        gram_path=t.gram_path is not None,
     )  # fmt: skip
     return replace(run, trajectory=trajectory)
 
