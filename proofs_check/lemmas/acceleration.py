@@ -125,7 +125,7 @@ def _check(runs: Sequence[Run], exponents: Mapping[str, float] = EXPONENTS) -> d
     return parts | {f"network-{name}": _network(runs, name, exponents[name]) for name in asked}
 
 
-_ANGLES = (0.4, 0.28, 0.2, 0.14, 0.1, 0.07)
+_ANGLES = (0.4, 0.32, 0.26, 0.21, 0.17, 0.14, 0.11, 0.09, 0.07)
 
 
 def _study(width: int, seeds: int, angles: Sequence[float]) -> dict:
@@ -173,5 +173,5 @@ ACCELERATION = Lemma(
     records_gram_path=True,
     constants="1 and 1/2 are the orders of the rates; the prefactors move the slopes of the linear model by less than 0.01. 0.02 and "
     "0.1 are the resolutions asked for.",
-    study=_study(16384, 8, _ANGLES),
+    study=_study(16384, 24, _ANGLES),
 )
