@@ -20,9 +20,9 @@ from matplotlib import pyplot
 
 LEMMAS = {lemma.id: lemma for lemma in CATALOGUE}
 THREE = ("gradient_descent", "heavy_ball", "nesterov")
-NAMES = dict(zip(THREE, ("gradient descent", "heavy ball", "Nesterov"), strict=True))
+NAMES: dict[str, str] = dict(zip(THREE, ("gradient descent", "heavy ball", "Nesterov"), strict=True))
 # Okabe and Ito's colours: told apart by colour-blind readers, and by their lightness in print
-COLOURS = dict(zip(THREE, ("#0072B2", "#D55E00", "#009E73"), strict=True))
+COLOURS: dict[str, str] = dict(zip(THREE, ("#0072B2", "#D55E00", "#009E73"), strict=True))
 BLUE, ORANGE, GREEN = COLOURS.values()
 PINK, YELLOW, GREY = "#CC79A7", "#E69F00", "0.55"
 DIGITS = {"source": "digits", "samples": 20}
