@@ -162,7 +162,7 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
     Raises:
         InputError: for an unknown name, or when the least eigenvalue of H_inf is not positive.
 
-    Source: docs/theory.md, section 1; form of arXiv 2107.01832.
+    Source: docs/theory/README.md, section 1; form of arXiv 2107.01832.
 
     Example:
         >>> tuned = theorem_tuning("nesterov", Spectrum(lambda_0=0.5, lambda_top=0.5))

@@ -98,7 +98,7 @@ def overlap_range(preactivation: Float[Array, "n m"], radii: Float[Array, " R"])
 
     Cost: 6 R m n^2 operations.
 
-    Source: derived, docs/theory.md (gram-stability, remainder-bound).
+    Source: derived, docs/theory/gram-stability.md and remainder-bound.md.
 
     Example:
         >>> import numpy as np

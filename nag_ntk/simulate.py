@@ -127,7 +127,7 @@ def simulate(
 
     Cost: per step, seed and method about 2 m n^2 ("preactivations") or 4 m n p ("weights") operations.
 
-    Source: derived, docs/theory.md, section 2.
+    Source: derived, docs/theory/README.md, section 2.
 
     Example:
         >>> import nag_ntk

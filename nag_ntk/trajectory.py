@@ -123,7 +123,8 @@ class Trajectory:
         """(s, k, t, 1): a bound on the rounding error in the residual recursion at steps 0..T-1.
 
         Terms: the sums over neurons (gamma_m on sum_r |a_r z_ri| / sqrt m), the products that give the
-        pre-activations, the local rounding of the two-sequence update, and H xi. Derived in docs/theory.md.
+        pre-activations, the local rounding of the two-sequence update, and H xi. Derived in
+        docs/theory/residual-recursion.md.
         """
         width, count = self.width, self.residual.shape[-1]
         u = unit_roundoff(self.dtype)

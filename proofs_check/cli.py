@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # imported inside the commands, so that --help answers at onc
 
 PROGRAM = "nag-ntk"
 _PROVENANCE = {
-    "derived": "derived here, in docs/theory.md",
+    "derived": "derived here, in docs/theory",
     "form of": "the form of the cited theorem, with constants of this project; source not re-read",
     "recalled": "source not re-read",
 }

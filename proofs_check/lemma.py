@@ -197,7 +197,7 @@ class Lemma:
     """A statement of the theory that can be checked on a run.
 
     Attributes:
-        id: as in docs/theory.md.
+        id: as in docs/theory, where each has a page.
         title: a few words.
         statement: the claim with its explicit constants.
         hypotheses: when it is claimed.

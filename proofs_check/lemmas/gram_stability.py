@@ -134,7 +134,7 @@ GRAM_STABILITY = Lemma(
     ),
     constants="2 and 1/10 as in the source. Derived: only entries that grow, or only those that shrink, add up, so the mean is "
     "sqrt(2/pi) m R per entry and Chernoff gives the exponent 0.63 m R at 2 m R; counting S_i and S_j whole (mean 1.6 m R) "
-    "would give 0.046 m R, which is not enough for 1/10: with that count only 3 n R follows.",
+    "would give 0.047 m R, which is not enough for 1/10: with that count only 3 n R follows.",
     study={"width": 4096, "steps": 0, "seeds": 100},
     overlap_radii=lambda n, width, delta: (_radius(n, width, delta),),
 )

@@ -102,7 +102,7 @@ REMAINDER_BOUND = Lemma(
     "v(t) = beta v(t-1) + eta |K| ((1+gamma)|xi(t)| + gamma |xi(t-1)|), S_i = S_i(R) at the R observed up to t+1.",
     hypotheses="none: every step of every run.",
     kind="every run",
-    source="derived; the sets of D are smaller than those of the first derivation, see docs/theory",
+    source="derived; the sets of D are smaller than those of the first derivation, see docs/theory/remainder-bound.md",
     provenance="derived",
     decision="|e(t)| against the norm of the bound at every step of every run, R rounded up to a grid of ratio sqrt 2; one "
     "violation beyond the rounding bound refutes.",
