@@ -11,7 +11,7 @@ from proofs_check.slack.chain import Link, SlackRow, Value, rows
 
 
 class Theorem(NamedTuple):
-    """|V(t)| <= prefactor sqrt(kappa) (1 - rate / sqrt(kappa))^t |V(0)|; docs/theory.md, contraction.
+    """|V(t)| <= prefactor sqrt(kappa) (1 - rate / sqrt(kappa))^t |V(0)|; docs/theory/nesterov-contraction.md.
 
     For gradient descent |xi(t)| <= prefactor (1 - rate / kappa)^t |xi(0)|. sharp: the derived prefactor; linear_rate:
     that of the linear model, without remainder.
