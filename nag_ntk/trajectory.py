@@ -1,6 +1,6 @@
 """Trajectory: what a run recorded, on the host, for every seed, method and step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -99,6 +99,11 @@ class Trajectory:
     def rounding(self, operations: int) -> float:
         """Relative error bound gamma_k of k roundings in any order, in the floating type of this run."""
         return gamma(operations, self.dtype)
+
+    def without_bulk(self) -> "Trajectory":
+        """The same without the terms of the recursion and the overlaps, which are many times larger than the rest."""
+        none = OverlapRange(*(np.empty((len(self.seeds), 0, *part.shape[2:])) for part in self.overlap_range))
+        return replace(self, recursion=None, overlap_range=none, overlap_radii=self.overlap_radii[:0])
 
     @cached_property
     def residual_norm(self) -> np.ndarray:

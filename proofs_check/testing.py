@@ -243,7 +243,7 @@ def _runs(text: str, seeds: int | None, needs: _Needs | None) -> tuple[Run, ...]
     if needs is None or needs.lemma.scope != "study":
         return runs
     # as in the runner: the terms of the recursion are not kept until all runs are there
-    return tuple(replace(run, trajectory=replace(run.trajectory, recursion=None)) for run in runs)
+    return tuple(replace(run, trajectory=run.trajectory.without_bulk()) for run in runs)
 
 
 def _control_subjects(
