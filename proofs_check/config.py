@@ -117,7 +117,7 @@ def bundled_configs() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_configs())
-        ['digits', 'quick']
+        ['acceleration', 'digits', 'quick', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())

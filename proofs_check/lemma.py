@@ -33,9 +33,14 @@ class Run:
     delta: float
 
     def index(self, method: str) -> int | None:
-        """Position of a method on axis k, or None when the run has none of that name."""
+        """Position of the first method of that name on axis k, or None when the run has none."""
         names = [m.name for m in self.methods]
         return names.index(method) if method in names else None
+
+    def namesakes(self, method: str) -> str:
+        """A sentence for the reason when a run has several methods of one name, of which the first is looked at."""
+        count = [m.name for m in self.methods].count(method)
+        return f"the first of {count} methods called {method}" if count > 1 else ""
 
     def position(self, method: str) -> int:
         """Position of a method on axis k; KeyError when the run has none of that name."""
@@ -43,6 +48,28 @@ class Run:
         if found is None:
             raise KeyError(f"the run {self.name} has no method {method}")
         return found
+
+    @property
+    def singular(self) -> bool:
+        """Whether lambda_0 is 0 up to the rounding of its computation; gram-positive decides it exactly."""
+        spectrum = self.data.spectrum
+        return spectrum.lambda_0 <= self.data.size * np.finfo(float).eps * spectrum.lambda_top
+
+    def untuned(self, method: str) -> str:
+        """Why the theorem of a method does not speak of it in this run, or "": other numbers, or another start."""
+        from nag_ntk import theorem_tuning
+
+        if self.singular:
+            return "lambda_0 is 0 up to rounding: no rate is claimed"
+        if self.trajectory.start != "gradient" and method != "gradient_descent":
+            return f"claimed for the gradient start, this run has the {self.trajectory.start} one"
+        given, theirs = self.methods[self.position(method)], theorem_tuning(method, self.data)
+        if not np.allclose(given[1:], theirs[1:], rtol=1e-9, atol=0):
+            return (
+                f"claimed for the tuning of the theorem, eta = {theirs.eta:.6g} and beta = {theirs.beta:.6g}; "
+                f"this run has eta = {given.eta:.6g} and beta = {given.beta:.6g}"
+            )
+        return ""
 
     @property
     def coefficients(self) -> np.ndarray:

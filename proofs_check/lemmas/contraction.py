@@ -26,16 +26,25 @@ def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
         Inequality(norms, bound, ("seed", "step"), where=where),
         run.delta,
         trajectory.seeds,
-        note=f"compared up to step {last}" + (", the rounding floor" if last < trajectory.steps else ""),
+        note="; ".join(
+            filter(
+                None,
+                (
+                    f"compared up to step {last}" + (", the rounding floor" if last < trajectory.steps else ""),
+                    run.namesakes(method),
+                ),
+            )
+        ),
     )
 
 
-def _form(method: str, prefactor: float, rate: float, power: float):
+def _form(method: str, prefactor: float, rate: float, power: float, *, any_tuning: bool = False):
     """Prefactor times sqrt(kappa) (1 for gradient descent), rate 1 - rate / kappa^power."""
 
     def check(run: Run) -> Trials | NotApplicable:
-        if run.data.spectrum.lambda_0 <= 0:
-            return NotApplicable("lambda_0 = 0: no rate is claimed")
+        untuned = "" if any_tuning else run.untuned(method)
+        if untuned:
+            return NotApplicable(untuned)
         kappa = run.data.spectrum.kappa
         scale = prefactor if method == "gradient_descent" else prefactor * kappa**0.5
         return _trials(run, method, scale, 1 - rate / kappa**power)
@@ -81,7 +90,7 @@ GD_CONTRACTION = Lemma(
         Control(
             "unstable",
             "the claim at 2.5 times the step size, past stability",
-            _form("gradient_descent", 1.0, 0.5, 1.0),
+            _form("gradient_descent", 1.0, 0.5, 1.0, any_tuning=True),
             _unstable("gradient_descent", 2.5),
         ),
     ),
@@ -113,7 +122,7 @@ HEAVY_BALL_CONTRACTION = Lemma(
         Control(
             "unstable",
             "the claim at 20 times the step size, far past stability",
-            _form("heavy_ball", 8.0, 0.25, 0.5),
+            _form("heavy_ball", 8.0, 0.25, 0.5, any_tuning=True),
             _unstable("heavy_ball", 20.0),
         ),
     ),
@@ -140,7 +149,7 @@ NESTEROV_CONTRACTION = Lemma(
         Control(
             "unstable",
             "the claim at 20 times the step size, far past stability",
-            _form("nesterov", 24.0, 0.5, 0.5),
+            _form("nesterov", 24.0, 0.5, 0.5, any_tuning=True),
             _unstable("nesterov", 20.0),
         ),
     ),

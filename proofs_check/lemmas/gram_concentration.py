@@ -43,6 +43,9 @@ def _least(run: Run) -> Trials:
 
 
 def _check(run: Run, shrink: float = 1.0) -> dict[str, Evidence]:
+    if run.singular:
+        nothing = NotApplicable("lambda_0 is 0 up to rounding (gram-positive decides it exactly): no width is enough")
+        return {"hoeffding": nothing, "chernoff": nothing}
     hoeffding, chernoff = (width / shrink for width in _widths(run))
     width = run.trajectory.width
     return {

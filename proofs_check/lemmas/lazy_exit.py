@@ -9,8 +9,8 @@ def _stays(run: Run, share: float) -> Trials | NotApplicable:
     path, spectrum = run.trajectory.gram_path, run.data.spectrum
     if path is None:
         raise ValueError("the run did not record how H(t) moved")
-    if spectrum.lambda_0 <= 0:
-        return NotApplicable("lambda_0 = 0: there is nothing to stay above")
+    if run.singular:
+        return NotApplicable("lambda_0 is 0 up to rounding: there is nothing to stay above")
     loss = spectrum.lambda_0 - path.least_eigenvalue
     left = np.any(loss > (1 - share) * spectrum.lambda_0, axis=2)
     names = tuple(m.name for m in run.methods)

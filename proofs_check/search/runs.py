@@ -44,6 +44,8 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     trajectory = simulate(
         data, methods, trial.width, trial.seeds, trial.steps, engine="preactivations", start=trial.start,
         dtype="float64", key=trial.key, radii=radii, chunk=CHUNK, recursion=trial.steps > 0 and lemma.records_recursion,
+        overlap_radii=sorted(set(lemma.overlap_radii(data.size, trial.width, trial.delta))),
+        gram_path=trial.steps > 0 and lemma.records_gram_path,
     )  # fmt: skip
     return Run("search", data, tuple(methods), trajectory, trial.delta)
 
