@@ -465,24 +465,40 @@ def test_the_attack_is_exact_for_one_sample_and_never_beyond_the_neurons_that_ca
         assert gram_stability._attack(z, kernel, radius) == pytest.approx(far_apart(z, kernel, radius), rel=RTOL)
 
 
+def at_initialisation(data, width: int, seeds: int, radius: float, key: int) -> tuple[Run, list[np.ndarray]]:
+    """Drawn networks with their counts at two radii, the second the one asked for; and the pre-activations."""
+    rank = data.coordinates.shape[1]
+    draw = jax.jit(lambda seed: nag_ntk.draw(nag_ntk.seed_key(key, seed), width, rank).weights)
+    drawn = [np.asarray(draw(seed)) @ data.coordinates.T for seed in range(seeds)]
+    shares = []
+    for z in drawn:
+        masks = [(z >= 0, z >= 0)]
+        masks += [((z >= 0) & (np.abs(z) > r), (z >= 0) | (np.abs(z) <= r)) for r in (radius / 2, radius)]
+        shares.append([[part.T.astype(float) @ part / width for part in pair] for pair in masks])
+    shares = np.array(shares)
+    run = random_run(
+        width=width, key=key, seeds=tuple(range(seeds)), rank=rank, dtype="float64",
+        initial_gram=data.kernel * shares[:, 0, 0], overlap_radii=np.array([radius / 2, radius]),
+        overlap_range=OverlapRange(shares[:, 1:, 0], shares[:, 1:, 1], shares[:, 1:, 1]),
+    )  # fmt: skip
+    return replace(run, data=data), drawn
+
+
 @pytest.fixture(scope="module")
 def still():
     """18 seeds at initialisation: two more than are attacked."""
     size, width = 2, 256
-    data = nag_ntk.sphere(size, 3, key=5)
     radius = 10 * math.log(size**2 / DELTA) / width
-    assert LEMMAS["gram-stability"].overlap_radii(size, width, DELTA) == pytest.approx((radius,))
-    recorded = nag_ntk.simulate(data, [gradient_descent(0.5)], width, 18, 0, overlap_radii=[radius / 2, radius])
-    return Run("still", data, recorded.methods, recorded, DELTA), radius
+    assert LEMMAS["gram-stability"].overlap_radii(size, width, DELTA) == pytest.approx((radius,), rel=RTOL)
+    (radius,) = LEMMAS["gram-stability"].overlap_radii(size, width, DELTA)
+    return *at_initialisation(nag_ntk.sphere(size, 3, key=5), width, 18, radius, 7), radius
 
 
 def test_gram_stability(still):
-    run, radius = still
+    run, drawn, radius = still
     kernel, width = run.data.inputs @ run.data.inputs.T, run.trajectory.width
     upper, lower = [], []
-    drawn = jax.jit(lambda seed: nag_ntk.draw(nag_ntk.seed_key(run.trajectory.key, seed), width, run.trajectory.rank))
-    for seed in range(18):
-        z = np.asarray(drawn(seed).weights) @ run.data.coordinates.T
+    for z in drawn:
         change = np.zeros((2, 2))
         for i, j in np.ndindex(2, 2):
             now = np.sum((z[:, i] >= 0) & (z[:, j] >= 0))
@@ -514,7 +530,7 @@ def test_gram_stability(still):
 
 
 def test_gram_stability_where_it_says_nothing(still, monkeypatch):
-    run, _ = still
+    run, _, _ = still
     check = LEMMAS["gram-stability"].check
 
     def at(width):
@@ -533,7 +549,7 @@ def test_gram_stability_where_it_says_nothing(still, monkeypatch):
 
 
 def test_a_large_attack_is_not_tried(still, monkeypatch):
-    run, radius = still
+    run, _, radius = still
     size = 256 * 2 * 11  # moves: none, across one boundary each, and eight pushes
     monkeypatch.setattr(gram_stability, "_LARGEST_ATTACK", size - 1)
     assert np.isnan(gram_stability._attained(run, radius)).all()
@@ -542,12 +558,15 @@ def test_a_large_attack_is_not_tried(still, monkeypatch):
 
 
 def test_orthogonal_inputs_have_no_share_to_divide_by(still):
-    run, radius = still
-    data = nag_ntk.Dataset(np.eye(2), np.ones(2))
-    recorded = nag_ntk.simulate(data, run.methods, 256, 2, 0, overlap_radii=[radius])
-    trials = LEMMAS["gram-stability"].check(Run("orthogonal", data, run.methods, recorded, DELTA))["two"]
-    assert np.isfinite(trials.inequality.observed).all()
-    assert trials.inequality.observed.max() <= math.sqrt(2)
+    radius = still[2]
+    orthogonal, drawn = at_initialisation(nag_ntk.Dataset(np.eye(2), np.ones(2)), 256, 2, radius, 7)
+    trials = LEMMAS["gram-stability"].check(orthogonal)["two"]
+    for z, upper in zip(drawn, trials.inequality.observed, strict=True):
+        near = [
+            max(np.mean((z[:, i] >= 0) & (z[:, i] <= radius)), np.mean((z[:, i] < 0) & (z[:, i] >= -radius)))
+            for i in (0, 1)
+        ]
+        assert upper == pytest.approx(np.hypot(*near), rel=RTOL)
 
 
 def test_a_recorded_run_agrees_with_its_weights():
@@ -557,6 +576,9 @@ def test_a_recorded_run_agrees_with_its_weights():
     grid = sorted({*DISTANCES, *LEMMAS["flip-count"].radii(5, 64, DELTA)})
     recorded = nag_ntk.simulate(data, methods, 64, 4, 12, radii=grid, overlap_radii=list(DISTANCES))
     run = Run("digits", data, tuple(methods), recorded, DELTA)
+    counted, _ = at_initialisation(data, 64, 4, DISTANCES[20], recorded.key)
+    for found, expected in zip(recorded.overlap_range[:2], counted.trajectory.overlap_range[:2], strict=True):
+        np.testing.assert_allclose(found[:, 20], expected[:, 1], rtol=1e-12)
     distance, remainder = (LEMMAS[name].check(run).inequality for name in ("distance", "remainder-bound"))
     inclusion = LEMMAS["flip-inclusion"].check(run).inequality
     count = LEMMAS["flip-count"].check(run).inequality
