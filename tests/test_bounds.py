@@ -4,6 +4,7 @@ The checks are functions of recorded arrays, whatever these hold. The arrays her
 then a rounding allowance is a hundredth of the bound, and a wrong term in it shows at 1e-12.
 """
 
+import importlib
 import math
 import re
 from dataclasses import replace
@@ -19,8 +20,8 @@ from nag_ntk.method import gradient_descent, heavy_ball, nesterov, nesterov_incr
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.trajectory import Trajectory
 from proofs_check import statistics
-from proofs_check.lemma import Law, NotApplicable, Run, Trials
-from proofs_check.lemmas import CATALOGUE, gram_stability
+from proofs_check.lemma import Law, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemmas import CATALOGUE, contraction, gram_stability
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 from proofs_check.radii import DISTANCES, next_recorded, padded
 
@@ -70,6 +71,18 @@ def allowance(run: Run, s: int, k: int, t: int) -> float:
 
 def reached(run: Run, s: int, k: int, t: int) -> float:
     return max(math.sqrt(run.trajectory.distance[s, k, u] ** 2 + allowance(run, s, k, u)) for u in range(t + 1))
+
+
+def on_a_fine_grid(run: Run) -> Run:
+    """The same with counts at radii a millionth below and above each distance reached, but for the upper tenth."""
+    shape = (SEEDS, len(METHODS), STEPS + 1)
+    radii = np.sort([reached(run, *place) * (1 + sign * 1e-6) for place in np.ndindex(shape) for sign in (-1, 1)])
+    radii = radii[: len(radii) * 9 // 10]
+    rng = np.random.default_rng(3)
+    near = np.sort(rng.integers(0, M + 1, (SEEDS, len(radii), N)), axis=1)
+    overlaps = OverlapRange(*rng.uniform(0, 1, (3, SEEDS, len(radii), N, N)))
+    changes = {"radii": radii, "near_boundary": near, "overlap_radii": radii, "overlap_range": overlaps}
+    return replace(run, trajectory=replace(run.trajectory, **changes))
 
 
 def everywhere(value, steps=STEPS + 1) -> np.ndarray:
@@ -152,6 +165,7 @@ def test_flip_probability(check, scale):
     assert law.deviation == pytest.approx(estimates[worst][0] / (3 * width) - estimates[worst][1], rel=1e-9)
     assert law.witness == {"radius": claimed_radii[worst[0]], "sample": worst[1]}
     assert (law.resolution, law.trials) == (0.01, 3 * width)
+    assert law.note.startswith("12 pairs of radius and sample, ")
     share = 0.05 / 12 / 2
     low = min(stats.beta.ppf(share, x, 3 * width - x + 1) - p for x, p in estimates.values())
     high = max(stats.beta.isf(share, x + 1, 3 * width - x) - p for x, p in estimates.values())
@@ -172,7 +186,9 @@ def test_flip_count(check, constant):
     run = random_run()
     nearest = min(range(len(RADII)), key=lambda i: abs(RADII[i] - radius))
     counts = run.trajectory.near_boundary[:, nearest]
-    assert_trials(check(run), counts, np.full(counts.shape, constant * M * radius), DELTA, axes=("seed", "sample"))
+    evidence = check(run)
+    assert_trials(evidence, counts, np.full(counts.shape, constant * M * radius), DELTA, axes=("seed", "sample"))
+    assert evidence.note == f"R = {radius:.3g}"
 
 
 def needed_width(evidence) -> int:
@@ -193,6 +209,11 @@ def test_flip_counts_begin_at_the_width_that_is_named(check):
     at = math.ceil(least)
     assert isinstance(check(random_run(width=at, delta=N * math.exp(-at / 4) * (1 - 1e-12), **still)), NotApplicable)
     assert isinstance(check(random_run(width=at, delta=N * math.exp(-at / 4) * (1 + 1e-9), **still)), Trials)
+    delta = N * math.exp(-at / 4) * (1 - 1e-14)
+    while math.log(N / delta) / at > 0.25:
+        delta = math.nextafter(delta, 1.0)
+    assert 4 * math.log(N / delta) / at == 1
+    assert isinstance(check(random_run(width=at, delta=delta, **still)), NotApplicable)
 
 
 @pytest.mark.parametrize(
@@ -227,11 +248,11 @@ AFTER_START = np.broadcast_to(np.arange(STEPS + 1) > 0, (SEEDS, len(METHODS), ST
     ],
 )
 def test_flip_fraction_counted(check, shrink):
-    run = random_run(distance=random_run().trajectory.distance * 2)  # beyond the grid: everything may flip
+    run = on_a_fine_grid(random_run())
 
     def bound(s, k, t):
         radius = reached(run, s, k, t) * shrink
-        recorded = [i for i in range(len(RADII)) if RADII[i] >= radius]
+        recorded = [i for i, r in enumerate(run.trajectory.radii) if r >= radius]  # none: everything may flip
         return sum(run.trajectory.near_boundary[s, recorded[0]]) / (M * N) if recorded else 1.0
 
     assert_trials(check(run), run.trajectory.flips / (M * N), everywhere(bound), 0.0, AFTER_START)
@@ -256,6 +277,10 @@ def test_flip_fraction_linear():
     far = random_run(distance=np.full((SEEDS, 4, STEPS + 1), 2.0))
     assert "4 R_t >= 1" in claim(far).reason
     assert isinstance(control("flip-fraction", "slope")(far), Trials)
+    for distance, applies in ((0.3, False), (0.25, False), (0.2499, True)):
+        at = random_run(distance=np.full((SEEDS, 4, STEPS + 1), distance), dtype="float64")
+        at.trajectory.coefficient_bound[...] = 0.0
+        assert isinstance(claim(at), Trials) == applies
     far.trajectory.distance[..., :2] = 0.0  # one step within the radius is enough
     assert isinstance(claim(random_run(distance=far.trajectory.distance / 2 * 0.99)), Trials)
 
@@ -272,7 +297,7 @@ def test_flip_fraction_linear():
     ids=["claim", "small-radius", "square", "lazy"],
 )
 def test_remainder_bound(check, shrink, share, start):
-    run = random_run(start, distance=random_run().trajectory.distance * 1.5)
+    run = on_a_fine_grid(random_run(start))
     traj, kernel = run.trajectory, np.abs(run.data.inputs @ run.data.inputs.T)
     rounding = 2 * math.sqrt(N) * traj.recursion_rounding()
     observed, bound = (np.zeros((SEEDS, len(METHODS), STEPS)) for _ in range(2))
@@ -288,9 +313,9 @@ def test_remainder_bound(check, shrink, share, start):
             force = eta * ((1 + gain) * abs(xi[t]) + gain * abs(old))
             previous, speed = speed, beta * speed + kernel @ force
             radius = shrink * reached(run, s, k, t + 1)
-            near = next((traj.near_boundary[s, i] / M for i in range(len(RADII)) if RADII[i] >= radius), np.ones(N))
-            pairs = [i for i in range(4) if traj.overlap_radii[i] >= radius]
-            risk = traj.overlap_range.at_risk[s, pairs[0]] if pairs else np.ones((N, N))
+            recorded = [i for i, r in enumerate(traj.radii) if r >= radius]
+            near = traj.near_boundary[s, recorded[0]] / M if recorded else np.ones(N)
+            risk = traj.overlap_range.at_risk[s, recorded[0]] if recorded else np.ones((N, N))
             vector = near * (speed + beta * previous) + (kernel * risk) @ force
             bound[s, k, t] = share * math.sqrt(sum(vector**2)) + rounding[s, k, t, 0]
     assert_trials(check(run), observed, bound, 0.0, np.ones_like(observed, bool))
@@ -390,13 +415,26 @@ def test_contraction(lemma, part, k, claim, inputs):
             observed[s, i] = stacked[i]
             bound[s, i] = prefactor * max(rate, 0.0) ** i * stacked[0]
             where[s, i] = i > 0 and bound[s, i] > floor
-    controls = {c.id: c.check for c in LEMMAS[lemma].controls}
-    evidence = controls[part](run) if part in controls else LEMMAS[lemma].check(run)
+    # loaded anew: the checks are made when the module is, and a mutant must be there by then
+    lemmas = vars(importlib.reload(contraction)).values()
+    loaded = next(x for x in lemmas if isinstance(x, Lemma) and x.id == lemma)
+    controls = {c.id: c.check for c in loaded.controls}
+    evidence = controls[part](run) if part in controls else loaded.check(run)
+    if part in ("paper-form", "sharp"):
+        assert set(evidence) == {"paper-form", "sharp"}
     evidence = evidence[part] if isinstance(evidence, dict) else evidence
     assert_trials(evidence, observed, bound, DELTA, where, axes=("seed", "step"))
     last = max((i for i in range(STEPS + 1) if where[:, i].any()), default=0)
     words = f"compared up to step {last}" + (", the rounding floor" if last < STEPS else "")
     assert evidence.note == words
+
+
+def test_an_unstable_control_names_its_method_and_step_size():
+    scales = {"gd-contraction": 2.5, "heavy-ball-contraction": 20.0, "nesterov-contraction": 20.0}
+    for lemma in vars(importlib.reload(contraction)).values():
+        if isinstance(lemma, Lemma):
+            unstable = next(c for c in lemma.controls if c.id == "unstable")
+            assert unstable.study == {"methods": [{"name": lemma.method, "scale": scales[lemma.id]}]}
 
 
 def test_radii_are_looked_up_outwards():
