@@ -339,12 +339,12 @@ def test_gram_concentration():
     assert hoeffding_width(N, lambda_0, DELTA) == pytest.approx(hoeffding, rel=RTOL)
     assert chernoff_width(N, lambda_0, norm, DELTA) == pytest.approx(chernoff, rel=RTOL)
     check = LEMMAS["gram-concentration"].check
-    for part, width in (("hoeffding", hoeffding), ("chernoff", chernoff)):
+    for part, width, name in (("hoeffding", hoeffding, "Hoeffding"), ("chernoff", chernoff, "matrix Chernoff")):
         width = math.ceil(width)
         assert isinstance(check(random_run(width=width))[part], Trials)
         refused = check(random_run(width=width - 1))[part]
         assert isinstance(refused, NotApplicable)
-        assert f">= {width:,}, this run has {width - 1:,}" in refused.reason
+        assert refused.reason == f"{name} asks for width >= {width:,}, this run has {width - 1:,}"
     wide = random_run(width=math.ceil(hoeffding))
     gram = wide.trajectory.initial_gram
     off = [math.sqrt(np.sum((h - wide.data.gram_limit) ** 2)) for h in gram]
@@ -471,6 +471,7 @@ def test_every_move_of_the_attack_stays_within_the_radius_and_reaches_it(radius)
     rng = np.random.default_rng(4)
     inputs = unit_rows(rng, N, 5)
     kernel, z = inputs @ inputs.T, rng.normal(size=(40, 5)) @ inputs.T
+    z[0, 0], z[1, 1], z[2, 2] = radius, -radius, 0.0  # crossing from the rim would take more than the radius
     moves = gram_stability._moves(z, kernel, radius)
     assert moves.shape == (1 + N + 8, 40, N)
     coefficients = np.linalg.solve(kernel, (moves - z).reshape(-1, N).T)
@@ -503,11 +504,11 @@ def test_the_attack_is_exact_for_one_sample_and_never_beyond_the_neurons_that_ca
         assert gram_stability._attack(z, kernel, radius) == pytest.approx(far_apart(z, kernel, radius), rel=RTOL)
 
 
-def at_initialisation(data, width: int, seeds: int, radius: float, key: int) -> tuple[Run, list[np.ndarray]]:
+def at_initialisation(data, width: int, seeds: int, radius: float, key: int, dtype: str = "float64"):
     """Drawn networks with their counts at two radii, the second the one asked for; and the pre-activations."""
     rank = data.coordinates.shape[1]
-    draw = jax.jit(lambda seed: nag_ntk.draw(nag_ntk.seed_key(key, seed), width, rank).weights)
-    drawn = [np.asarray(draw(seed)) @ data.coordinates.T for seed in range(seeds)]
+    draw = jax.jit(lambda seed: nag_ntk.draw(nag_ntk.seed_key(key, seed), width, rank, dtype).weights)
+    drawn = [np.asarray(draw(seed), float) @ data.coordinates.T for seed in range(seeds)]
     shares = []
     for z in drawn:
         masks = [(z >= 0, z >= 0)]
@@ -515,7 +516,7 @@ def at_initialisation(data, width: int, seeds: int, radius: float, key: int) -> 
         shares.append([[part.T.astype(float) @ part / width for part in pair] for pair in masks])
     shares = np.array(shares)
     run = random_run(
-        width=width, key=key, seeds=tuple(range(seeds)), rank=rank, dtype="float64",
+        width=width, key=key, seeds=tuple(range(seeds)), rank=rank, dtype=dtype,
         initial_gram=data.kernel * shares[:, 0, 0], overlap_radii=np.array([radius / 2, radius]),
         overlap_range=OverlapRange(shares[:, 1:, 0], shares[:, 1:, 1], shares[:, 1:, 1]),
     )  # fmt: skip
@@ -593,6 +594,14 @@ def test_a_large_attack_is_not_tried(still, monkeypatch):
     assert np.isnan(gram_stability._attained(run, radius)).all()
     monkeypatch.setattr(gram_stability, "_LARGEST_ATTACK", size)
     assert np.isfinite(gram_stability._attained(run, radius)).sum() == 16
+
+
+def test_networks_in_float32_are_attacked_as_they_were_drawn(still):
+    data, radius = still[0].data, still[2]
+    run, drawn = at_initialisation(data, 256, 2, radius, 7, "float32")
+    found = gram_stability._attained(run, radius)
+    assert found.tolist() == pytest.approx([far_apart(z, data.kernel, radius) for z in drawn], rel=RTOL)
+    assert not np.array_equal(found, gram_stability._attained(still[0], radius)[:2])
 
 
 def test_orthogonal_inputs_have_no_share_to_divide_by(still):
