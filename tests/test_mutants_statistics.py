@@ -121,12 +121,12 @@ def test_the_allowance_of_a_perfect_line_is_all_that_is_left(x, y, slope):
     units = (2 * points + 8) * (1 + size / scale) * 2.0**-52
     allowance = units * (sum(abs(v) * abs(d) for v, d in zip(y, dx, strict=True)) / square + slope * scale) / scale
     low, high = s.slope_interval(x, y, 0.05)
-    assert (high - slope, slope - low) == pytest.approx((allowance, allowance), rel=0.1, abs=2.0**-52)
+    assert (high - slope, slope - low) == pytest.approx((allowance, allowance), rel=1e-9, abs=2.0**-52 * slope)
     assert s.slope_p_value(x, y, slope + 0.5 * allowance) == 1
     assert s.slope_p_value(x, y, slope - 2 * allowance - 2.0**-52) == 0
     seeds = [y, y, y]
     low, high = s.replicated_slope_interval(x, seeds, 0.05)
-    assert (high - slope, slope - low) == pytest.approx((2 * allowance, 2 * allowance), rel=0.1, abs=2.0**-52)
+    assert (high - slope, slope - low) == pytest.approx((2 * allowance, 2 * allowance), rel=1e-9, abs=2.0**-52 * slope)
     assert s.replicated_slope_p_value(x, seeds, slope + 1.5 * allowance) == 1
     assert s.replicated_slope_p_value(x, seeds, slope - 3 * allowance - 2.0**-52) == 0
 
