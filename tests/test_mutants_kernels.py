@@ -24,6 +24,7 @@ def test_the_methods_are_their_numbers():
     assert nag_ntk.nesterov_increasing(0.3) == Method("nesterov_increasing", 0.3, 1.0, 1.0, 3.0)
     assert nag_ntk.nesterov_increasing(0.3, 2.0) == Method("nesterov_increasing", 0.3, 1.0, 1.0, 2.0)
     assert nag_ntk.heavy_ball(0.3, 0.0).beta == 0
+    assert nag_ntk.nesterov_increasing(0.3, 0.5).delay == 0.5
     assert methods.STARTS == ("gradient", "extrapolated")
 
 
