@@ -147,3 +147,26 @@ def test_the_linear_model_in_float32():
     assert nag_ntk.companion_matrix(method, h).dtype == np.float32
     assert nag_ntk.companion_power_norms(method, np.diag(h).copy(), 3).dtype == np.float32
     assert nag_ntk.linear_residual(method, h, first, 3).dtype == np.float32
+
+
+def test_overlap_ranges_of_one_network_by_counting():
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(3, 40))
+    z[0, 0], z[1, 1], z[2, 2] = 0.3, -0.3, 0.0  # at the radius, and at the boundary
+    found = overlap_range(z, np.array([0.0, 0.3]))
+    for k, radius in enumerate((0.0, 0.3)):
+        for i, j in np.ndindex(3, 3):
+            counts = [0, 0, 0]
+            for a, b in zip(z[i], z[j], strict=True):
+                counts[0] += a >= 0 and b >= 0 and abs(a) > radius and abs(b) > radius
+                counts[1] += (a >= 0 or abs(a) <= radius) and (b >= 0 or abs(b) <= radius)
+                counts[2] += a >= 0 and abs(b) <= radius
+            assert [float(part[k, i, j]) * 40 for part in found] == pytest.approx(counts, rel=1e-14)
+    first, second = rng.random((2, 3, 40)) < 0.5
+    shares = np.asarray(pattern_overlap(jnp.asarray(first), jnp.asarray(second), jnp.float32))
+    assert shares.dtype == np.float32
+    np.testing.assert_allclose(shares, first.astype(float) @ second.T / 40, rtol=1e-6)
+    weights, inputs = rng.normal(size=(4, 3)), rng.normal(size=(2, 3))
+    expected = [[sum(w * x for w, x in zip(row, column, strict=True)) for column in inputs] for row in weights]
+    np.testing.assert_allclose(nag_ntk.preactivations(weights, inputs), expected, rtol=1e-13)
+    assert np.array_equal(nag_ntk.activation_pattern(weights, inputs), np.array(expected) >= 0)
