@@ -34,6 +34,7 @@ def test_one_draw_says_nothing_whatever_its_shape():
     assert high.tolist() == [math.inf] * 2
     assert s.mean_p_value([[1.0, 2.0]], 0.0).tolist() == [1, 1]
     assert s.mean_interval([2.0], 0.05) == (-math.inf, math.inf)
+    assert s.mean_interval([[[1.0], [2.0]]], 0.05)[1].shape == (2, 1)
 
 
 def test_one_trial_is_enough_to_extrapolate():
@@ -145,7 +146,9 @@ def test_the_limits_of_what_is_fitted():
 def test_a_replicated_p_value_has_both_ends():
     y = np.array([[0.0, 1.0, 2.0, 3.1], [0.0, 1.0, 2.1, 3.0], [0.1, 1.0, 2.0, 3.0]])
     x = np.arange(4.0)
-    assert s.replicated_slope_p_value(x, y, 1e60) == pytest.approx(math.exp(-230), rel=1e-12)
+    assert s.replicated_slope_p_value(x, y, 1e60) == pytest.approx(math.exp(-230), rel=1e-12, abs=0)
+    small = s.replicated_slope_p_value(x, 1e-60 * y, 2e-60)
+    assert small == pytest.approx(s.replicated_slope_p_value(x, y, 2.0), rel=1e-9, abs=0)
     b = float(np.mean(s.least_squares_slope(x, y)))
     assert s.replicated_slope_p_value(x, y, b + 1e-6) == 1
     for claimed in (b + 0.1, b + 1.0, b - 30.0):
