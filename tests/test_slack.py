@@ -320,3 +320,17 @@ def test_the_page_names_the_links_and_adds_up(table):
         total = sum(float(row[column]) for row in shown if row[0] == "prefactor")
         (stated,) = [float(row[column]) for row in shown if row[1] == "theorem's prefactor / 1"]
         assert total == pytest.approx(stated, abs=0.03)  # roundings of five figures, and the start's own 1.0
+
+
+def test_a_sum_without_one_of_its_links_is_marked():
+    """Otherwise the chain with the infinite bound looks the tightest."""
+    row = {"run": "a", "method": "nesterov", "what": "first", "step": "distance", "lost": 0.5}
+    whole, partial = io.StringIO(), io.StringIO()
+    for file, lost in ((whole, 0.25), (partial, None)):
+        rows = [row, {**row, "what": "second", "lost": lost}]
+        console = Console(width=100, file=file)
+        terminal.render([], console=console, study="x", level=1e-3, slack=rows)
+    assert "0.75" in whole.getvalue()
+    assert "*" not in whole.getvalue()
+    assert "0.50*" in partial.getvalue()
+    assert "a link has no number here" in partial.getvalue()

@@ -108,9 +108,12 @@ def _render_lines(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bool) -> None:
     """Orders of magnitude lost in one run: a row per step (its links added up) or per link, a column per method."""
     lost: dict[tuple[str, str], float] = {}
+    partial: set[tuple[str, str]] = set()
     for row in rows:
         key = (_link(row, links), row["method"])
-        if row["lost"] is not None:
+        if row["lost"] is None:
+            partial.add(key)
+        else:
             lost[key] = lost.get(key, 0.0) + row["lost"]
     hint = "" if links else "; --slack shows each link"
     title = f"run {rows[0]['run']}: orders of magnitude between what the proof uses and what happened{hint}"
@@ -121,7 +124,10 @@ def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bo
     for method in methods:
         table.add_column(method.replace("_", " ") or "draw", justify="right", overflow="fold")
     for step in dict.fromkeys(_link(row, links) for row in rows):
-        table.add_row(Text(step), *(Text(_number(lost.get((step, method)), ".2f")) for method in methods))
+        cells = [_number(lost.get((step, method)), ".2f") + "*" * ((step, method) in partial) for method in methods]
+        table.add_row(Text(step), *map(Text, cells))
+    if partial:
+        table.caption = "* a link has no number here: results.json says why"
     console.print(table)
 
 
