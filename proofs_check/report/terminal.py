@@ -126,9 +126,9 @@ def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bo
     for step in dict.fromkeys(_link(row, links) for row in rows):
         cells = [_number(lost.get((step, method)), ".2f") + "*" * ((step, method) in partial) for method in methods]
         table.add_row(Text(step), *map(Text, cells))
-    if partial:
-        table.caption = "* a link has no number here: results.json says why"
     console.print(table)
+    if partial:
+        _print(console, Text("* a link has no number here: results.json says why"))
 
 
 def _link(row: Mapping[str, Any], links: bool) -> str:
