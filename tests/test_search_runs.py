@@ -1,17 +1,24 @@
 """The search on claims about runs, and the command: a false claim falls to a small run, a true one does not."""
 
+import contextlib
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proofs_check import cli
 from proofs_check.lemma import Control, Inequality, Trials
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.search import SearchError, Trial, WitnessError, load, replay, search
+from proofs_check.search.drive import heed_interrupt, quiet, run_examples
 from proofs_check.search.runs import LEVEL, as_data, from_data, judge
 
 # two shapes only, each compiled once for all tests here
@@ -198,3 +205,28 @@ def test_interrupted_is_130_and_writes_nothing(call, monkeypatch, tmp_path):
     monkeypatch.setattr("proofs_check.search.driver.search_inputs", interrupted)
     ended = call("search", "gram-separation", "--out", "w.json")
     assert (ended.code, list(tmp_path.iterdir())) == (130, [])
+
+
+def test_an_interrupt_that_a_callback_swallows_still_ends_the_search():
+    """What falls into hypothesis's callback of the garbage collector is printed and lost; the next example notices."""
+    seen = []
+
+    @quiet(50)
+    @given(st.integers())
+    def example(number):
+        heed_interrupt()
+        seen.append(number)
+        if len(seen) == 3:
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.1)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_examples(example, ValueError)
+    assert len(seen) == 3
+    assert signal.getsignal(signal.SIGINT) is before
+    seen.clear()
+    seen += [0, 0, 0]
+    run_examples(example, ValueError)  # nothing is remembered from the search before
+    assert len(seen) > 20

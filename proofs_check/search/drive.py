@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,10 +26,45 @@ def quiet(examples: int) -> Any:
     )  # fmt: skip
 
 
+_interrupted = threading.Event()
+
+
 def run_examples(example: Callable[[], None], found: type[Exception]) -> None:
-    """Run a function decorated with @given; that it found something, or ran out of time shrinking it, is no error."""
-    with tempfile.TemporaryDirectory() as folder, _storage(folder), contextlib.suppress(found, errors.Flaky, OutOfTime):
-        example()
+    """Run a function decorated with @given; that it found something, or ran out of time shrinking it, is no error.
+
+    The function calls `heed_interrupt` first.
+    """
+    with tempfile.TemporaryDirectory() as folder, _storage(folder), _interruptible():
+        with contextlib.suppress(found, errors.Flaky, OutOfTime):
+            example()
+        heed_interrupt()
+
+
+def heed_interrupt() -> None:
+    """Raise the KeyboardInterrupt that was lost: one that falls into a callback of hypothesis's is swallowed there."""
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Remember that Ctrl-C was pressed, beside what happens then anyway; only the main thread can."""
+    _interrupted.clear()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        _interrupted.set()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -99,7 +99,7 @@ def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Row
     from hypothesis import given
     from hypothesis import seed as seeded
 
-    from proofs_check.search.drive import OutOfTime, quiet, run_examples
+    from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
 
     best: list[Rows] = []
     if examples == 0:
@@ -109,6 +109,7 @@ def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Row
     @quiet(examples)
     @given(configurations())
     def example(rows: Rows) -> None:
+        heed_interrupt()
         if time.monotonic() > end:
             memory.attempt.stopped = "out of time"
             raise OutOfTime

@@ -87,7 +87,7 @@ def search_runs(
     from hypothesis import given
     from hypothesis import seed as seeded
 
-    from proofs_check.search.drive import OutOfTime, quiet, run_examples
+    from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
 
     end = time.monotonic() + seconds
     attempt = Attempt()
@@ -99,6 +99,7 @@ def search_runs(
     @quiet(examples)
     @given(trials(**{"trains": lemma.trains, "tuned": lemma.method is not None, **options}))
     def example(trial: Trial) -> None:
+        heed_interrupt()
         if trial not in known:
             if time.monotonic() > end:
                 attempt.stopped = "out of time"
