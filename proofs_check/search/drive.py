@@ -50,15 +50,14 @@ def heed_interrupt() -> None:
 def _interruptible() -> Iterator[None]:
     """Remember that Ctrl-C was pressed, beside what happens then anyway; only the main thread can."""
     _interrupted.clear()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):  # ignored stays ignored
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: Any) -> None:
         _interrupted.set()
-        if callable(before):
-            before(number, frame)
+        before(number, frame)
 
     signal.signal(signal.SIGINT, note)
     try:
