@@ -100,11 +100,12 @@ REMAINDER_BOUND = Lemma(
     statement="V(t+1) = M V(t) + [e(t); 0] with M built from H(0), and componentwise |e(t)| <= eta D ((1+gamma)|xi(t)| + "
     "gamma |xi(t-1)|) + q o (v(t) + beta v(t-1)); q_i = |S_i|/m, D_ij = |K_ij| #{r : A_ri, r in S_j}/m, "
     "v(t) = beta v(t-1) + eta |K| ((1+gamma)|xi(t)| + gamma |xi(t-1)|), S_i = S_i(R) at the R observed up to t+1.",
-    hypotheses="none: every step of every run.",
+    hypotheses="none: every step of every run. Where the momentum grows, beta, gamma and M are those of the step; in the gradients of "
+    "step 0 the extrapolated start has 0 for xi(-1).",
     kind="every run",
     source="derived; the sets of D are smaller than those of the first derivation, see docs/theory/remainder-bound.md",
     provenance="derived",
-    decision="|e(t)| against the norm of the bound at every step of every run, R rounded up to a grid of ratio sqrt 2; one "
+    decision="|e(t)| against the norm of the componentwise bound at every step of every run, R rounded up to a grid of ratio sqrt 2; one "
     "violation beyond the rounding bound refutes.",
     check=_bound,
     controls=(
