@@ -124,6 +124,26 @@ class Trajectory:
         """
         return coefficient_bound(self.residual, self.methods, self.start)
 
+    @cached_property
+    def reach(self) -> np.ndarray:
+        """(s, k, t+1), sigma(t): the sum of `coefficient_bound`, a bound on |u_r(t)| of every neuron."""
+        return self.coefficient_bound.sum(-1)
+
+    @property
+    def movement_rounding(self) -> float:
+        """gamma_N, N = n + p + 8 + 3 (T+1): the relative rounding error of a movement, products and steps."""
+        return self.rounding(self.residual.shape[-1] + self.rank + 8 + 3 * (self.steps + 1))
+
+    @property
+    def distance_square_error(self) -> np.ndarray:
+        """(s, k, t+1): a bound on the rounding error of the square of `distance`, 2 gamma_N sigma(t)^2 / m."""
+        return 2 * self.movement_rounding * self.reach**2 / self.width
+
+    @property
+    def largest_distance(self) -> np.ndarray:
+        """(s, k, t+1): a bound on the largest distance up to t, the rounding of the recorded one included."""
+        return np.maximum.accumulate(np.sqrt(self.distance**2 + self.distance_square_error), axis=2)
+
     def recursion_rounding(self) -> np.ndarray:
         """(s, k, t, 1): a bound on the rounding error in the residual recursion at steps 0..T-1.
 
@@ -134,7 +154,7 @@ class Trajectory:
         width, count = self.width, self.residual.shape[-1]
         u = unit_roundoff(self.dtype)
         terms = count + self.rank + 8
-        reach = self.coefficient_bound.sum(-1)[..., 1:]
+        reach = self.reach[..., 1:]
         scale = np.sqrt(width) * self.mean_size.max(-1)[:, None, None] + reach
         size = np.abs(self.residual).sum(-1)
         before = np.concatenate([size[..., :1], size[..., :-2]], axis=-1)

@@ -49,6 +49,13 @@ class Run:
             raise KeyError(f"the run {self.name} has no method {method}")
         return found
 
+    def steps_to(self, method: str, share: float) -> np.ndarray:
+        """(s,): the first step from which |xi| <= share |xi(0)| for the rest of the run; inf where it never is."""
+        norms = self.trajectory.residual_norm[:, self.position(method)]
+        above = ~(norms <= share * norms[:, :1])
+        last = norms.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
+        return np.where(above[:, -1], np.inf, last + 1.0)
+
     @property
     def singular(self) -> bool:
         """Whether lambda_0 is 0 up to the rounding of its computation; gram-positive decides it exactly."""

@@ -20,7 +20,7 @@ from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Check as Checker
-from proofs_check.lemma import Control, Evidence, Lemma, NotApplicable, Run
+from proofs_check.lemma import Evidence, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
@@ -202,8 +202,3 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
             return replace(result, study=kept, findings=tuple(decided.values()))
         more = tuple(spec.model_copy(update={"seeds": min(2 * spec.seeds, max_seeds)}) for spec in at.runs)
         at = at.model_copy(update={"runs": more})
-
-
-def refute(control: Control, subject: Run | tuple[Run, ...], level: float = 1e-3) -> tuple[Finding, ...]:
-    """The verdict on a false variant, on a run or on all runs of a study; it should be REFUTED."""
-    return decide(examine(control.id, control.check, subject, "control"), level)

@@ -60,14 +60,6 @@ def _linear(method: str, exponent: float) -> Law:
     )
 
 
-def _steps(run: Run, method: str) -> np.ndarray:
-    """(s,) as `linear_steps`, of networks; inf where a seed has not arrived."""
-    norms = run.trajectory.residual_norm[:, run.position(method)]
-    above = ~(norms <= TARGET * norms[:, :1])
-    last = norms.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
-    return np.where(above[:, -1], np.inf, last + 1.0)
-
-
 def _left(run: Run, method: str) -> int:
     """Seeds in which lambda_min(H(t)) fell below lambda_0/2 at a time looked at."""
     path = run.trajectory.gram_path
@@ -86,7 +78,7 @@ def _network(runs: Sequence[Run], method: str, exponent: float) -> Evidence:
             key = (run.trajectory.width, len(run.trajectory.seeds), run.data.size)
             groups.setdefault(key, []).append(run)
     for run in max(groups.values(), key=len, default=[]):
-        kappa, steps, left = run.data.spectrum.kappa, _steps(run, method), _left(run, method)
+        kappa, steps, left = run.data.spectrum.kappa, run.steps_to(method, TARGET), _left(run, method)
         if left or not np.isfinite(steps).all():
             late = int(np.sum(~np.isfinite(steps)))
             excluded.append(f"kappa {kappa:.4g} ({left} seeds left the lazy regime, {late} did not arrive)")

@@ -60,14 +60,6 @@ def _rate_against_heavy_ball(lower: int = 4, upper: int = 2) -> Proof:
     )
 
 
-def _steps(run: Run, method: str) -> np.ndarray:
-    """(s,): the first step from which |xi| <= TARGET |xi(0)| for the rest of the run; inf where it never is."""
-    norms = run.trajectory.residual_norm[:, run.position(method)]
-    above = ~(norms <= TARGET * norms[:, :1])
-    last = norms.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
-    return np.where(above[:, -1], np.inf, last + 1.0)
-
-
 def _pair(run: Run, other: str) -> tuple[np.ndarray, np.ndarray] | NotApplicable:
     if run.index(other) is None:
         return NotApplicable(f"needs {other} beside nesterov in the same run")
@@ -76,17 +68,17 @@ def _pair(run: Run, other: str) -> tuple[np.ndarray, np.ndarray] | NotApplicable
         return NotApplicable(untuned)
     if run.data.spectrum.kappa < LEAST_KAPPA:
         return NotApplicable(f"claimed for kappa >= {LEAST_KAPPA:.0f} only")
-    ours, theirs = _steps(run, "nesterov"), _steps(run, other)
+    ours, theirs = run.steps_to("nesterov", TARGET), run.steps_to(other, TARGET)
     if not np.isfinite(np.minimum(ours, theirs)).any():
         steps = run.trajectory.steps
         return NotApplicable(f"no method reached {TARGET:g} of its first residual in {steps} steps: train longer")
     return ours, theirs
 
 
-def _compare(run: Run, first: np.ndarray, bound: np.ndarray, both: bool = False) -> Trials:
+def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Trials:
     """Steps first <= bound; a method that has not arrived needs more steps than the run has."""
     end = run.trajectory.steps + 1.0
-    reached = np.isfinite(first) & np.isfinite(bound) if both else np.isfinite(first) | np.isfinite(bound)
+    reached = np.isfinite(first) | np.isfinite(bound)
     late = np.where(np.isfinite(bound), bound, np.maximum(np.where(np.isfinite(first), first, 0), end))
     early = np.where(np.isfinite(first), first, end)
     kappa = run.data.spectrum.kappa
@@ -94,12 +86,12 @@ def _compare(run: Run, first: np.ndarray, bound: np.ndarray, both: bool = False)
     return Trials(Inequality(early, late, where=reached), run.delta, run.trajectory.seeds, note)
 
 
-def _faster(run: Run, share: float = 1.0, reverse: bool = False) -> Evidence:
+def _faster(run: Run, reverse: bool = False) -> Evidence:
     pair = _pair(run, "gradient_descent")
     if isinstance(pair, NotApplicable):
         return pair
     ours, theirs = pair
-    return _compare(run, theirs, ours) if reverse else _compare(run, ours, share * theirs)
+    return _compare(run, theirs, ours) if reverse else _compare(run, ours, theirs)
 
 
 def _comparable(run: Run, low: float, high: float) -> Evidence:

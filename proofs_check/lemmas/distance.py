@@ -15,10 +15,7 @@ def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = 
     scale = np.linalg.norm(run.data.kernel, 2) ** 0.5 / trajectory.width**power
     with np.errstate(divide="ignore"):  # momentum that grows to 1 has no such bound: infinite, not compared
         bound = eta / ((1 - beta) if momentum else 1.0) * scale * inflow
-    # the recorded distance is the root of a sum with an absolute error of gamma (sum of coefficients)^2 / m
-    reach = trajectory.coefficient_bound.sum(-1)
-    terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))
-    bound = np.sqrt(bound**2 + 2 * terms * reach**2 / trajectory.width)
+    bound = np.sqrt(bound**2 + trajectory.distance_square_error)  # of the recorded distance, the root of a sum
     return Trials(
         Inequality(
             trajectory.distance,

@@ -112,16 +112,13 @@ FLIP_COUNT = Lemma(
 
 def _inclusion(run: Run, radius: np.ndarray) -> Trials:
     trajectory = run.trajectory
-    reach = trajectory.coefficient_bound.sum(-1)
-    terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))
     # the square of the distance carries an absolute error, and so does the pre-activation that crossed 0
-    square = 2 * terms * reach**2 / trajectory.width
     size = trajectory.flip_reach
-    allowance = terms * (reach / math.sqrt(trajectory.width) + 4 * size)
+    allowance = trajectory.movement_rounding * (trajectory.reach / math.sqrt(trajectory.width) + 4 * size)
     return Trials(
         Inequality(
             size,
-            np.sqrt(radius**2 + square) + allowance,
+            np.sqrt(radius**2 + trajectory.distance_square_error) + allowance,
             ("seed", "method", "step"),
             where=trajectory.flips > 0,
             labels={"method": tuple(m.name for m in run.methods)},
@@ -176,23 +173,15 @@ def _fractions(run: Run, bound: np.ndarray, failure: float) -> Trials:
     return Trials(inequality, failure, trajectory.seeds)
 
 
-def _reached(run: Run) -> np.ndarray:
-    """R_t: the largest distance up to t, with the rounding of the recorded one."""
-    trajectory = run.trajectory
-    reach = trajectory.coefficient_bound.sum(-1)
-    terms = trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1))
-    return np.maximum.accumulate(np.sqrt(trajectory.distance**2 + 2 * terms * reach**2 / trajectory.width), axis=2)
-
-
 def _four(run: Run, constant: float) -> Evidence:
     least = _count_radius(run.data.size, run.trajectory.width, run.delta)
     if 4 * least >= 1:
         return _too_narrow(run)
     if run.delta > 0.3 * run.data.size:
         return NotApplicable("the sum over radii is at most delta only for delta <= 0.3 n")
-    bound = constant * np.maximum(_reached(run), least)
+    bound = constant * np.maximum(run.trajectory.largest_distance, least)
     if constant == 4.0 and (bound[:, :, 1:] >= 1).all():
-        needed = math.ceil(run.trajectory.width * (4 * float(np.median(_reached(run)[:, :, 1]))) ** 2)
+        needed = math.ceil(run.trajectory.width * (4 * float(np.median(run.trajectory.largest_distance[:, :, 1]))) ** 2)
         return NotApplicable(
             f"4 R_t >= 1 at every step, and no share is larger; distances shrink like m^(-1/2), so from width {needed:,} or "
             "so on it says something"
@@ -211,9 +200,13 @@ FLIP_FRACTION = Lemma(
     provenance="derived",
     decision="The recorded share at every step of every run; counted: R_t is rounded up to a grid of ratio sqrt 2, one "
     "violation refutes; linear: exact binomial limit over seeds against delta. Steps with 4 R_t >= 1 say nothing.",
-    check=lambda run: {"counted": _counted(run, _reached(run)), "linear": _four(run, 4.0)},
+    check=lambda run: {"counted": _counted(run, run.trajectory.largest_distance), "linear": _four(run, 4.0)},
     controls=(
-        Control("small-radius", "S_i(R_t/1024) in place of S_i(R_t)", lambda run: _counted(run, _reached(run) / 1024)),
+        Control(
+            "small-radius",
+            "S_i(R_t/1024) in place of S_i(R_t)",
+            lambda run: _counted(run, run.trajectory.largest_distance / 1024),
+        ),
         Control("slope", "at most R_t/100", lambda run: _four(run, 0.01)),
     ),
     trains=True,

@@ -43,12 +43,8 @@ def force(run: Run) -> np.ndarray:
 
 
 def reached(run: Run) -> np.ndarray:
-    """R: the largest distance up to t+1, with the rounding of the recorded one, (s, k, t)."""
-    trajectory = run.trajectory
-    reach = trajectory.coefficient_bound.sum(-1)
-    allowance = 2 * trajectory.rounding(run.data.size + trajectory.rank + 8 + 3 * (trajectory.steps + 1)) * reach**2
-    distance = np.sqrt(trajectory.distance**2 + allowance / trajectory.width)
-    return np.maximum.accumulate(distance, axis=2)[:, :, 1:]
+    """R: the largest distance up to t+1, (s, k, t)."""
+    return run.trajectory.largest_distance[:, :, 1:]
 
 
 def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
