@@ -52,6 +52,26 @@ def seed_key(base, seed):
     return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
 
 
+def draw_block(key, index, dimension: int, dtype: str) -> Network:
+    """The neurons index * 1024, ..., index * 1024 + 1023 of a seed's draw, whatever the width."""
+    normal, sign = jax.random.split(jax.random.fold_in(key, index))
+    weights = jax.random.normal(normal, (BLOCK, dimension), dtype)
+    return Network(weights, jax.random.rademacher(sign, (BLOCK,), dtype))
+
+
+def checksum(array: jax.Array, first=0) -> jax.Array:
+    """Order-dependent 32-bit checksum of an array's bits; those of consecutive parts add up.
+
+    Args:
+        array: float64 or float32.
+        first: how many entries of the whole lie before this part.
+    """
+    words = jax.lax.bitcast_convert_type(array, jnp.uint32).reshape(-1)
+    offset = jnp.asarray(first, jnp.uint32) * jnp.uint32(words.shape[0] // array.size)
+    odd = 2 * (offset + jnp.arange(words.shape[0], dtype=jnp.uint32)) + 1
+    return jnp.sum(words * odd, dtype=jnp.uint32)
+
+
 def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
     """Draw w_r ~ N(0, I) and a_r uniform on {-1, +1}.
 
@@ -72,13 +92,9 @@ def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
         True
     """
 
-    def block(index):
-        normal, sign = jax.random.split(jax.random.fold_in(key, index))
-        weights = jax.random.normal(normal, (BLOCK, dimension), dtype)
-        return weights, jax.random.rademacher(sign, (BLOCK,), dtype)
-
     blocks = -(-width // BLOCK)
-    weights, signs = jax.lax.map(block, jnp.arange(blocks, dtype=jnp.uint32))
+    indices = jnp.arange(blocks, dtype=jnp.uint32)
+    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, dtype), indices)
     return Network(weights.reshape(-1, dimension)[:width], signs.reshape(-1)[:width])
 
 

@@ -37,7 +37,7 @@ def free_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
 
 
-def _readable(size: int | float) -> str:
+def readable(size: int | float) -> str:
     return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 
@@ -76,7 +76,7 @@ def make(
     estimate = int(fixed + 2 * group * state)
     if estimate > allowed:
         raise CapacityError(
-            f"the run needs about {_readable(estimate)} (record {_readable(2 * record)}, one network's state "
-            f"{_readable(state)}) but {_readable(allowed)} may be used: lower width, seeds, steps or samples"
+            f"the run needs about {readable(estimate)} (record {readable(2 * record)}, one network's state "
+            f"{readable(state)}) but {readable(allowed)} may be used: lower width, seeds, steps or samples"
         )
     return Plan(length, chunks, group, devices, estimate)

@@ -18,11 +18,12 @@ import numpy as np
 
 from nag_ntk import plan, step
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines import ENGINES
+from nag_ntk.engines import NAMES, choose, screened
 from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
-from nag_ntk.network import Network, checked
+from nag_ntk.network import Network, checked, residual
 from nag_ntk.precision import resolve_dtype
+from nag_ntk.problem import Problem, Shape
 from nag_ntk.trajectory import GramPath, Recursion, Trajectory
 
 
@@ -102,7 +103,8 @@ def simulate(
         seeds: how many (0, 1, 2, ...), or the seed numbers. A seed's draw depends on `key`, its number and the
             data's span, never on its batch.
         steps: T >= 0.
-        engine: "weights", "preactivations", or "auto": the one with fewer counted operations.
+        engine: "weights", "preactivations", "screened" (all three exact), or "auto": the one with the fewest counted
+            operations. Only "screened" never holds all weights: its cost per step grows like the root of the width.
         start: "gradient" or "extrapolated", see method.py.
         initial: a Network with weights (m, d), used as the only seed.
         dtype: "float64" (the default where the device has it) or "float32".
@@ -125,7 +127,8 @@ def simulate(
     Accuracy: the recursion runs in `dtype` with products at highest precision; the trajectory agrees with the exact
         one to rounding until the first sign that rounding decides (counted in `undecided`).
 
-    Cost: per step, seed and method about 2 m n^2 ("preactivations") or 4 m n p ("weights") operations.
+    Cost: per step, seed and method about 2 m n^2 ("preactivations") or 4 m n p ("weights") operations; "screened":
+        at most 2 N n^2 for N neurons at risk, most of which rest, after m n (n + p) once per seed.
 
     Source: derived, docs/theory/README.md, section 2.
 
@@ -143,8 +146,8 @@ def simulate(
     steps = _whole("steps", steps, 0)
     if start not in STARTS:
         raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
-    if engine != "auto" and engine not in ENGINES:
-        raise InputError(f"engine must be one of auto, {', '.join(ENGINES)}, got {engine!r}")
+    if engine != "auto" and engine not in NAMES:
+        raise InputError(f"engine must be one of auto, {', '.join(NAMES)}, got {engine!r}")
     given = None if initial is None else checked(initial)
     if given is not None:
         if given.weights.shape[1] != data.dimension:
@@ -158,19 +161,7 @@ def simulate(
 
     real = resolve_dtype(dtype)
     coordinates = data.coordinates.astype(real)
-    n, rank = coordinates.shape
-    if engine == "auto":
-        engine = min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
-    layout = plan.make(
-        n=n, rank=rank, width=m, seeds=len(numbers), methods=len(listed), steps=steps, dtype=real,
-        rows=ENGINES[engine].rows(n, rank), recursion=recursion, chunk=chunk, limit=memory_limit,
-        radii=len(balls) + 3 * n * len(overlap_balls),
-    )  # fmt: skip
-    shape = step.Shape(
-        engine=engine, start=start, width=m, steps=layout.chunk, recursion=recursion,
-        dtype=real.name, devices=layout.devices,
-    )  # fmt: skip
-    problem = step.Problem(
+    problem = Problem(
         coordinates=jnp.asarray(coordinates),
         targets=jnp.asarray(data.targets.astype(real)),
         coefficients=jnp.asarray(np.array([m[1:] for m in listed], dtype=real)),
@@ -181,38 +172,64 @@ def simulate(
     if given is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
+    shape = Shape(
+        engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1
+    )  # fmt: skip
+    first = None if given is None else np.asarray(residual(given, problem.coordinates, problem.targets))
+    chosen = choose(shape, problem, steps, first)
+    allowed = plan.free_memory() if memory_limit is None else memory_limit
+    layout = plan.make(
+        n=data.size, rank=coordinates.shape[1], width=chosen.columns, seeds=len(numbers), methods=len(listed),
+        steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
+        radii=len(balls) + 3 * data.size * len(overlap_balls),
+    )  # fmt: skip
+    shape = shape._replace(engine=chosen.engine, steps=layout.chunk, devices=layout.devices)
+    backend = screened if chosen.engine == screened.NAME else step
+    done, total = 0, len(numbers) * (steps + 1)
 
-    records, starts, paths, done, total = [], [], [], 0, len(numbers) * (steps + 1)
-    for group in layout.groups(numbers):
-        size = len(group)
-        padded = np.array(group + group[-1:] * (layout.group - size), dtype=np.uint32)
-        state, begun = step.begin(shape, problem, padded, given)
-        starts.append(_fetched(begun, size))
+    def through(state, size: int, counts: bool = True):
+        """All chunks of a group; the records of its first `size` seeds, on the host."""
+        nonlocal done
         parts, path = [], []
         for index in range(layout.chunks):
             if gram_path:
-                path.append(_fetched(step.gram_now(shape, problem, state), size))
-            state, recorded = step.advance(shape, problem, state)
+                path.append(_fetched(backend.gram_now(shape, problem, state), size))
+            state, recorded = backend.advance(shape, problem, state)
             parts.append(_fetched(recorded, size))
-            done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
-            if progress is not None:
-                progress(done, total)
-        records.append(jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts))
+            if counts:
+                done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
+                if progress is not None:
+                    progress(done, total)
+        record = jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts)
         if gram_path:
-            path.append(_fetched(step.gram_now(shape, problem, state), size))
-            paths.append(_path(np.stack(path, axis=2), starts[-1]["initial_gram"]))
+            path.append(_fetched(backend.gram_now(shape, problem, state), size))
+            record["gram_path"] = np.stack(path, axis=2)
+        return record
+
+    outcomes = []
+    for group in layout.groups(numbers):
+        if chosen.engine == screened.NAME:
+            outcomes.append(
+                screened.train(
+                    shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed
+                )
+            )
+            continue
+        padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
+        state, begun = step.begin(shape, problem, padded, given)
+        outcomes.append((through(state, len(group)), _fetched(begun, len(group)), None))
         del state
-    record = jax.tree.map(lambda *xs: np.concatenate(xs), *records)
-    begun = jax.tree.map(lambda *xs: np.concatenate(xs), *starts)
+    record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *outcomes)
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
-    terms = record.pop("recursion", None)
+    terms, grams = record.pop("recursion", None), record.pop("gram_path", None)
+    record.pop("held", None)
     path = None
-    if gram_path:
-        least, drift = (np.concatenate(part) for part in zip(*paths, strict=True))
-        path = GramPath(layout.chunk * np.arange(layout.chunks + 1), least, drift)
+    if grams is not None:
+        at = layout.chunk * np.arange(layout.chunks + 1)
+        path = GramPath(at, *_path(grams, begun["initial_gram"]))
     return Trajectory(
         **record, **begun, radii=balls, overlap_radii=overlap_balls, key=key,
-        recursion=None if terms is None else Recursion(**terms), gram_path=path,
-        methods=listed, seeds=tuple(numbers), width=m, start=start, engine=engine, dtype=real.name, rank=rank,
-        weights_digest=digest,
+        recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening,
+        methods=listed, seeds=tuple(numbers), width=m, start=start, engine=chosen.engine, dtype=real.name,
+        rank=coordinates.shape[1], weights_digest=digest,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The compiled part of simulate: draw, one step, and the scan over a chunk of steps.
+"""The compiled part of simulate for the dense engines: draw, one step, and the scan over a chunk of steps.
 
 Neurons lie on the last axis. Seeds and methods are walked by lax.map, so a seed's numbers do not depend on how
 many share its batch, and one network's state stays in the cache; seeds are sharded over devices.
@@ -9,35 +9,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
 
 from nag_ntk.engines import ENGINES
-from nag_ntk.network import Network, draw, seed_key
+from nag_ntk.network import Network, checksum, draw, seed_key
 from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
 from nag_ntk.precision import HIGHEST, gamma
-
-
-class Shape(NamedTuple):
-    """What the compiler must know: everything here is static."""
-
-    engine: str
-    start: str
-    width: int
-    steps: int
-    recursion: bool
-    dtype: str
-    devices: int
-
-
-class Problem(NamedTuple):
-    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 4) of Method."""
-
-    coordinates: jax.Array
-    targets: jax.Array
-    coefficients: jax.Array
-    radii: jax.Array
-    overlap_radii: jax.Array
-    key: jax.Array
+from nag_ntk.problem import Problem, Shape, first_pull, pace, sharded
 
 
 class Start(NamedTuple):
@@ -73,34 +50,6 @@ class State(NamedTuple):
     step: jax.Array
 
 
-def _sharded(shape: Shape, function, arguments: int):
-    """Shard the leading axis of the last `arguments` arguments, and of every result, over the devices."""
-    if shape.devices == 1:
-        return function
-    mesh = jax.make_mesh((shape.devices,), ("seed",), axis_types=(jax.sharding.AxisType.Auto,))
-    split = PartitionSpec("seed")
-    return jax.shard_map(
-        function,
-        mesh=mesh,
-        in_specs=(PartitionSpec(),) + (split,) * arguments,
-        out_specs=split,
-        check_vma=False,
-    )
-
-
-def _bits(array: jax.Array) -> jax.Array:
-    """Order-dependent 32-bit checksum of an array's bits."""
-    words = jax.lax.bitcast_convert_type(array, jnp.uint32).reshape(-1)
-    odd = 2 * jnp.arange(words.shape[0], dtype=jnp.uint32) + 1
-    return jnp.sum(words * odd, dtype=jnp.uint32)
-
-
-def _ramp(step: jax.Array, delay: jax.Array) -> jax.Array:
-    """The growth of the momentum, t / (t + r); 1 for the delay 0."""
-    t = step.astype(delay.dtype)
-    return jnp.where(delay > 0, t / jnp.where(delay > 0, t + delay, 1), 1)
-
-
 def _outputs(start: Start, preactivation):
     return jnp.dot(jnp.maximum(preactivation, 0), start.signs, precision=HIGHEST)
 
@@ -127,14 +76,12 @@ def _begin(shape: Shape, problem: Problem, network: Network):
     gram = kernel * pattern_overlap(active, active, kernel.dtype)
 
     def one(coefficients):
-        eta, _, gain, delay = coefficients
-        gain = gain * _ramp(jnp.zeros((), jnp.int32), delay)
-        pull = eta * gain if shape.start == "gradient" else jnp.zeros_like(eta)
+        pull = first_pull(shape.start, coefficients)
         before = (preactivation, residual if shape.start == "gradient" else jnp.zeros_like(residual))
         return State(
             movement=jnp.zeros_like(forcing), speed=-pull * forcing,
             majorant=jnp.zeros_like(residual), majorant_speed=pull * jnp.abs(residual), pattern=active,
-            seen=Seen(jnp.zeros((), jnp.int32), jnp.zeros_like(eta), gram if shape.recursion else None),
+            seen=Seen(jnp.zeros((), jnp.int32), jnp.zeros_like(pull), gram if shape.recursion else None),
             before=before if shape.recursion else None, step=jnp.zeros((), jnp.int32),
         )  # fmt: skip
 
@@ -144,7 +91,7 @@ def _begin(shape: Shape, problem: Problem, network: Network):
         "mean_square": jnp.mean(jnp.where(active, preactivation, 0) ** 2, axis=1),
         "near_boundary": near_boundary_count(preactivation, problem.radii),
         "overlap_range": overlap_range(preactivation, problem.overlap_radii),
-        "checksum": jnp.stack([_bits(jnp.asarray(part)) for part in network]),
+        "checksum": jnp.stack([checksum(jnp.asarray(part)) for part in network]),
     }
     return (start, jax.lax.map(one, problem.coefficients)), recorded
 
@@ -155,7 +102,7 @@ def _draw_and_begin(shape: Shape, problem: Problem, seeds):
         network = draw(seed_key(problem.key, seed), shape.width, problem.coordinates.shape[1], shape.dtype)
         return _begin(shape, problem, network)
 
-    return _sharded(shape, lambda problem, seeds: jax.lax.map(partial(one, problem), seeds), 1)(problem, seeds)
+    return sharded(shape, lambda problem, seeds: jax.lax.map(partial(one, problem), seeds), 1)(problem, seeds)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -230,12 +177,9 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
     engine = ENGINES[shape.engine]
     operator = engine.operator(problem.coordinates)
     kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
-    eta, beta, gain, delay = coefficients
 
     def one_step(state: State, _):
-        now, soon = _ramp(state.step, delay), _ramp(state.step + 1, delay)
-        push, decay = eta * (1 + gain * now), beta * soon
-        lift = eta * (decay * (1 + gain * now) - gain * soon)
+        push, decay, lift = pace(coefficients, state.step)
         change, squared = engine.response(operator, state.movement)
         preactivation = start.preactivation - start.signs[None, :] * change
         residual, pattern, seen, recorded = _observe(shape, problem, kernel, start, state, preactivation, squared)
@@ -266,7 +210,7 @@ def advance(shape: Shape, problem: Problem, begun):
         )
         return (start, states), recorded
 
-    return _sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+    return sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -286,4 +230,4 @@ def gram_now(shape: Shape, problem: Problem, begun):
 
         return jax.lax.map(one, states)
 
-    return _sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+    return sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)

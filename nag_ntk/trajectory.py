@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,6 +44,23 @@ class GramPath:
     drift: np.ndarray
 
 
+class Screening(NamedTuple):
+    """How the screened engine did.
+
+    Attributes:
+        at_risk: (s,) int, neurons that were simulated; the others cannot have flipped.
+        thresholds: (s, n), the |w_r(0).x_i| up to which a neuron was at risk.
+        held: (s, k), the largest share of a threshold that any pre-activation of a neuron left out may have moved by:
+            at most 1, unless every neuron was at risk.
+        repeats: (s,) int, how often the seed was run again with wider thresholds.
+    """
+
+    at_risk: np.ndarray
+    thresholds: np.ndarray
+    held: np.ndarray
+    repeats: np.ndarray
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """What simulate recorded. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
@@ -64,6 +82,7 @@ class Trajectory:
         gram_path: how H(t) moved, or None if it was not asked for.
         key: the base key that the seeds' draws come from.
         methods, seeds, width, start, engine, dtype: what was run; `rank` is p, the dimension of the inputs' span.
+        screening: how the screened engine did, or None with another one.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
     """
 
@@ -90,6 +109,7 @@ class Trajectory:
     dtype: str
     rank: int
     weights_digest: str
+    screening: Screening | None = None
 
     @property
     def steps(self) -> int:

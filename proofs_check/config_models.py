@@ -201,7 +201,7 @@ class RunFields(Record):
     """Training steps; 0 draws the networks and trains nothing."""
     start: Literal["gradient", "extrapolated"] = "gradient"
     """What came before step 0: the first step is a gradient step, or the textbook two-line Nesterov's."""
-    engine: Literal["auto", "weights", "preactivations"] = "auto"
+    engine: Literal["auto", "weights", "preactivations", "screened"] = "auto"
     """Which exact representation of the run to compute with."""
     dtype: Literal["float64", "float32"] | None = None
     """Floating-point type; absent: float64 wherever the device has it."""

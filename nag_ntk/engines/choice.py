@@ -1,0 +1,55 @@
+"""Which engine a run takes: the one that was asked for, or the one with the fewest counted operations."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nag_ntk.engines import screened
+from nag_ntk.engines.preactivations import PREACTIVATIONS
+from nag_ntk.engines.weights import WEIGHTS
+from nag_ntk.problem import Problem, Shape
+
+ENGINES = {engine.name: engine for engine in (WEIGHTS, PREACTIVATIONS)}
+"""The dense engines, which hold every neuron."""
+NAMES = (*ENGINES, screened.NAME)
+
+_STEP = 400_000
+"""Operations' worth of a step of the screened engine, however few neurons are at risk."""
+_AWAKE = 0.3
+"""Share of the neurons at risk that is evaluated in a usual step."""
+
+
+class Choice(NamedTuple):
+    """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds (n,)."""
+
+    engine: str
+    columns: int
+    rows: int
+    thresholds: np.ndarray | None
+
+
+def _screened(shape: Shape, problem: Problem, steps: int, residual: np.ndarray | None) -> Choice:
+    n = len(problem.targets)
+    limits = screened.guess(shape, steps, problem, residual)
+    expected = screened.expected_at_risk(shape.width, limits)
+    return Choice(screened.NAME, screened.columns(n, expected), n, limits)
+
+
+def choose(shape: Shape, problem: Problem, steps: int, residual: np.ndarray | None = None) -> Choice:
+    """The engine of a run; shape.engine is a name or "auto".
+
+    Counted per step and method: a dense engine's cost per neuron times m; for the screened one a fixed amount, the
+    neurons at risk that are awake, and its share of looking at every neuron once.
+    """
+    n, rank = problem.coordinates.shape
+    if shape.engine == screened.NAME:
+        return _screened(shape, problem, steps, residual)
+    name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
+    dense = Choice(name, shape.width, ENGINES[name].rows(n, rank), None)
+    trained = (steps + 1) * len(problem.coefficients)
+    once = shape.width * (2 * n * n + 20 * n) / trained
+    cost = shape.width * ENGINES[name].cost(n, rank)
+    if shape.engine != "auto" or cost <= _STEP + once:
+        return dense
+    found = _screened(shape, problem, steps, residual)
+    return found if _STEP + once + _AWAKE * found.columns * (2 * n * n + 30 * n) < cost else dense

@@ -1,0 +1,123 @@
+"""Guess thresholds, draw, run, check, and widen what was too narrow: a group of seeds in screened space.
+
+A run is accepted only if, at every step of every method, no neuron left out could have flipped. What exceeded its
+thresholds is drawn again from the same key with wider ones; after REPEATS times every neuron is put at risk.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_ntk import plan
+from nag_ntk.engines.screened import run, thresholds
+from nag_ntk.engines.screened.survey import Survey, distinct, survey
+from nag_ntk.errors import CapacityError
+from nag_ntk.network import Network
+from nag_ntk.problem import Problem, Shape
+from nag_ntk.trajectory import Screening
+
+REPEATS = 6
+
+
+def _narrowed(found: Survey, limits: np.ndarray) -> Survey:
+    """The survey with narrower thresholds: neurons no longer at risk leave their pattern."""
+    kept = (np.abs(found.origin) <= limits[:, None]).any(axis=0)
+    return found._replace(
+        origin=found.origin[:, kept], signs=found.signs[kept], codes=found.codes[kept],
+        patterns=distinct(np.concatenate([found.patterns, found.codes[~kept]])),
+    )  # fmt: skip
+
+
+def _check_memory(problem: Problem, shape: Shape, neurons: int, seeds: int, limit: float) -> None:
+    """Refuse neurons at risk that do not fit."""
+    n, methods = len(problem.targets), len(problem.coefficients)
+    item = np.dtype(shape.dtype).itemsize
+    held = run.columns(n, neurons) * (item * (3 * n + 1) + n + 2)
+    needed = held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, neurons)
+    if needed > limit:
+        raise CapacityError(
+            f"the screened engine has {neurons} of {shape.width} neurons at risk and needs about "
+            f"{plan.readable(needed)} for them, but {plan.readable(limit)} may be used: take a wider network, fewer "
+            "steps or a smaller step size (neurons at risk are as many as pre-activations that may change sign)"
+        )
+
+
+def _surveyed(shape, problem, steps, seeds, limits, network, limit) -> tuple[list[Survey], list[np.ndarray]]:
+    """A survey per seed, its thresholds narrowed to what the linear model foretells for this very network."""
+    found = []
+    for seed in seeds:
+        _check_memory(problem, shape, thresholds.expected_at_risk(shape.width, limits[seed]), 1, limit)
+        found.append(survey(shape, problem, limits[seed], seed, network))
+    targets = np.asarray(problem.targets)
+    residuals = np.stack([s.outputs - targets for s in found])
+    grams = np.stack([s.recorded["initial_gram"] for s in found])
+    narrow = []
+    for index, foretold in enumerate(thresholds.predicted(shape, steps, problem, grams, residuals)):
+        wide = limits[seeds[index]]
+        if np.isfinite(wide).all():
+            narrow.append(np.minimum(wide, foretold))
+            found[index] = _narrowed(found[index], narrow[-1])
+        else:  # everything is at risk: a scale is all that is needed
+            narrow.append(1 + np.abs(found[index].origin).max(axis=1))
+    return found, narrow
+
+
+def train(
+    shape: Shape, problem: Problem, seeds: Sequence[int], group: int, steps: int, guessed: np.ndarray,
+    network: Network | None, through: Callable[[Any, int, bool], Any], limit: float,
+) -> tuple[Any, Any, Screening]:  # fmt: skip
+    """Run a group of seeds until every one is exact.
+
+    Args:
+        shape, problem: as for every engine.
+        seeds: seed numbers.
+        group: seeds to a batch; what is missing is filled up with repeats.
+        steps: T.
+        guessed: (n,) thresholds to begin with.
+        network: weights (m, p) and signs, or None to draw.
+        through: (begun, size, first) -> the record of the first `size` seeds over all steps, "held" in it.
+        limit: bytes that may be used.
+
+    Returns:
+        The record, what was recorded at step 0, and the Screening; axis 0 counts the seeds.
+
+    Raises:
+        CapacityError: when the neurons at risk do not fit.
+    """
+    limits = dict.fromkeys(seeds, guessed)
+    repeats = dict.fromkeys(seeds, 0)
+    done: dict[int, tuple] = {}
+    pending = list(seeds)
+    while pending:
+        found, narrow = _surveyed(shape, problem, steps, pending, limits, network, limit)
+        _check_memory(problem, shape, max(len(s.signs) for s in found), group, limit)
+        filling = [len(pending) - 1] * (group - len(pending))
+        drawn = run.together(shape, found + [found[i] for i in filling], narrow + [narrow[i] for i in filling])
+        begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn))
+        del drawn
+        record = through(begun, len(pending), not done and not any(repeats.values()))
+        shares = record["held"].max(axis=-1)
+        exceeded = []
+        for index, seed in enumerate(pending):
+            share = shares[index]
+            if (share <= 1).all() or len(found[index].signs) == shape.width:
+                part = jax.tree.map(lambda x, index=index: x[index], record)
+                done[seed] = part, found[index].recorded, len(found[index].signs), narrow[index], share
+                continue
+            repeats[seed] += 1
+            factor = 1.5 * float(share.max())
+            known = repeats[seed] < REPEATS and np.isfinite(factor)
+            limits[seed] = narrow[index] * max(2.0, factor) if known else np.full_like(guessed, np.inf)
+            exceeded.append(seed)
+        pending = exceeded
+    records, begun, at_risk, narrow, shares = zip(*(done[seed] for seed in seeds), strict=True)
+    return (
+        jax.tree.map(lambda *parts: np.stack(parts), *records),
+        jax.tree.map(lambda *parts: np.stack(parts), *begun),
+        Screening(
+            np.array(at_risk), np.stack(narrow), np.stack(shares), np.array([repeats[seed] for seed in seeds])
+        ),
+    )  # fmt: skip

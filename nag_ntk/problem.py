@@ -1,0 +1,75 @@
+"""What the compiled part of a run is told, whatever the engine; seeds sharded over devices; the growing momentum."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+
+class Shape(NamedTuple):
+    """What the compiler must know: everything here is static."""
+
+    engine: str
+    start: str
+    width: int
+    steps: int
+    recursion: bool
+    dtype: str
+    devices: int
+
+
+class Problem(NamedTuple):
+    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 4) of Method."""
+
+    coordinates: jax.Array
+    targets: jax.Array
+    coefficients: jax.Array
+    radii: jax.Array
+    overlap_radii: jax.Array
+    key: jax.Array
+
+
+class Pace(NamedTuple):
+    """One step of a method: u += q + push G, q = decay q + lift G."""
+
+    push: jax.Array
+    decay: jax.Array
+    lift: jax.Array
+
+
+def sharded(shape: Shape, function, arguments: int):
+    """Shard the leading axis of the last `arguments` arguments, and of every result, over the devices."""
+    if shape.devices == 1:
+        return function
+    mesh = jax.make_mesh((shape.devices,), ("seed",), axis_types=(jax.sharding.AxisType.Auto,))
+    split = PartitionSpec("seed")
+    return jax.shard_map(
+        function,
+        mesh=mesh,
+        in_specs=(PartitionSpec(),) + (split,) * arguments,
+        out_specs=split,
+        check_vma=False,
+    )
+
+
+def _ramp(step: jax.Array, delay: jax.Array) -> jax.Array:
+    """The growth of the momentum, t / (t + r); 1 for the delay 0."""
+    t = step.astype(delay.dtype)
+    return jnp.where(delay > 0, t / jnp.where(delay > 0, t + delay, 1), 1)
+
+
+def pace(coefficients: jax.Array, step: jax.Array) -> Pace:
+    """The numbers of one step from eta, beta, gamma and the delay, (4,)."""
+    eta, beta, gain, delay = coefficients
+    now, soon = _ramp(step, delay), _ramp(step + 1, delay)
+    decay = beta * soon
+    return Pace(eta * (1 + gain * now), decay, eta * (decay * (1 + gain * now) - gain * soon))
+
+
+def first_pull(start: str, coefficients: jax.Array) -> jax.Array:
+    """-q(0) = eta gamma(0) drive(G(0)) for the gradient start, 0 for the extrapolated one: the factor."""
+    eta, _, gain, delay = coefficients
+    if start != "gradient":
+        return jnp.zeros_like(eta)
+    return eta * (gain * _ramp(jnp.zeros((), jnp.int32), delay))
