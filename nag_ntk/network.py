@@ -91,7 +91,6 @@ def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
         >>> bool((narrow.weights == wide.weights[:5]).all())
         True
     """
-
     blocks = -(-width // BLOCK)
     indices = jnp.arange(blocks, dtype=jnp.uint32)
     weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, dtype), indices)

@@ -38,6 +38,7 @@ def free_memory() -> int:
 
 
 def readable(size: int | float) -> str:
+    """Bytes in words."""
     return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 

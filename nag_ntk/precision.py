@@ -28,6 +28,11 @@ def enable_float64() -> None:
     jax.config.update("jax_enable_x64", True)
 
 
+def whole_dtype() -> np.dtype:
+    """The widest integers that JAX holds in this process: int64 with float64 switched on, else int32."""
+    return np.dtype(np.int64 if jax.config.jax_enable_x64 else np.int32)  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def device_has_float64() -> bool:
     """Whether the default device computes in float64 (some accelerators do not)."""
     try:

@@ -172,11 +172,9 @@ def simulate(
     if given is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
-    shape = Shape(
-        engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1
-    )  # fmt: skip
+    shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
     first = None if given is None else np.asarray(residual(given, problem.coordinates, problem.targets))
-    chosen = choose(shape, problem, steps, first)
+    chosen = choose(shape, problem, steps, len(numbers), first)
     allowed = plan.free_memory() if memory_limit is None else memory_limit
     layout = plan.make(
         n=data.size, rank=coordinates.shape[1], width=chosen.columns, seeds=len(numbers), methods=len(listed),
@@ -210,9 +208,7 @@ def simulate(
     for group in layout.groups(numbers):
         if chosen.engine == screened.NAME:
             outcomes.append(
-                screened.train(
-                    shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed
-                )
+                screened.train(shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed)
             )
             continue
         padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)

@@ -35,6 +35,7 @@ from nag_ntk import (
 )
 
 ENGINES, STARTS = ("weights", "preactivations"), ("gradient", "extrapolated")
+EVERY = (*ENGINES, "screened")
 WIDTH, STEPS = 12, 15
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=8)
@@ -114,7 +115,7 @@ def check_recursion_terms(run, k, rows, signs, expected, start):
             np.testing.assert_allclose(found, value, rtol=0, atol=tolerances.SAME_RUN, err_msg=f"{name} {t}")
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY)
 def test_textbook_forms_of_nesterov_and_heavy_ball(engine):
     rng = np.random.default_rng(1)
     rows, targets = rows_of("wide", rng), rng.standard_normal(4)
@@ -128,7 +129,7 @@ def test_textbook_forms_of_nesterov_and_heavy_ball(engine):
         assert run.flips[0, k].tolist() == expected.flips.tolist()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY)
 def test_a_neuron_exactly_at_zero_is_active(engine):
     """Exact ties at step 0: such neurons are trained, count in H(0), and flip when they turn negative."""
     rows, targets = np.eye(2), np.array([0.5, -0.5])
@@ -183,7 +184,7 @@ def test_no_momentum_is_gradient_descent(seed, start):
         np.testing.assert_array_equal(run.distance[:, k], run.distance[:, 0])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY)
 def test_increasing_momentum_is_the_textbook_method_with_k_minus_1_over_k_plus_r_minus_1(engine):
     rng = np.random.default_rng(11)
     rows, targets = oracles.unit_rows(rng, 4, 6), rng.standard_normal(4)
@@ -408,7 +409,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_drawn(monkeypatch):
     with pytest.raises(CapacityError, match=r"needs about .* but .* may be used: lower width"):
         simulate(data, STUDY, 100, 2, memory_limit=1000.0)
     with pytest.raises(CapacityError):
-        simulate(data, STUDY, 10**12, 1)
+        simulate(data, STUDY, 10**12, 1, engine="preactivations")
 
 
 def test_a_low_memory_limit_splits_the_seeds_and_changes_nothing():

@@ -22,3 +22,5 @@ WRONG_BY = 1e3
 DIFFERENT = 1e-3
 # Standard errors of a statistical comparison: two-sided false alarm 2e-9 per entry.
 SIGMAS = 6.0
+# float32: some hundred roundings of 6e-8 in values of size 1, and what a sign decided otherwise moves.
+SINGLE = 1e-4

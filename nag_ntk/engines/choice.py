@@ -13,6 +13,8 @@ ENGINES = {engine.name: engine for engine in (WEIGHTS, PREACTIVATIONS)}
 """The dense engines, which hold every neuron."""
 NAMES = (*ENGINES, screened.NAME)
 
+_COMPILED = 10**10
+"""Operations' worth of compiling the screened engine: a few seconds."""
 _STEP = 400_000
 """Operations' worth of a step of the screened engine, however few neurons are at risk."""
 _AWAKE = 0.3
@@ -20,12 +22,12 @@ _AWAKE = 0.3
 
 
 class Choice(NamedTuple):
-    """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds (n,)."""
+    """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds."""
 
     engine: str
     columns: int
     rows: int
-    thresholds: np.ndarray | None
+    thresholds: np.ndarray
 
 
 def _screened(shape: Shape, problem: Problem, steps: int, residual: np.ndarray | None) -> Choice:
@@ -35,21 +37,21 @@ def _screened(shape: Shape, problem: Problem, steps: int, residual: np.ndarray |
     return Choice(screened.NAME, screened.columns(n, expected), n, limits)
 
 
-def choose(shape: Shape, problem: Problem, steps: int, residual: np.ndarray | None = None) -> Choice:
+def choose(shape: Shape, problem: Problem, steps: int, seeds: int, residual: np.ndarray | None = None) -> Choice:
     """The engine of a run; shape.engine is a name or "auto".
 
-    Counted per step and method: a dense engine's cost per neuron times m; for the screened one a fixed amount, the
-    neurons at risk that are awake, and its share of looking at every neuron once.
+    Counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened one a fixed
+    amount per step, the neurons at risk that are awake, looking at every neuron once, and its longer compilation.
     """
     n, rank = problem.coordinates.shape
     if shape.engine == screened.NAME:
         return _screened(shape, problem, steps, residual)
     name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
-    dense = Choice(name, shape.width, ENGINES[name].rows(n, rank), None)
-    trained = (steps + 1) * len(problem.coefficients)
-    once = shape.width * (2 * n * n + 20 * n) / trained
-    cost = shape.width * ENGINES[name].cost(n, rank)
-    if shape.engine != "auto" or cost <= _STEP + once:
+    dense = Choice(name, shape.width, ENGINES[name].rows(n, rank), np.empty(0))
+    trained = (steps + 1) * len(problem.coefficients) * seeds
+    cost = trained * shape.width * ENGINES[name].cost(n, rank)
+    least = _COMPILED + seeds * shape.width * (2 * n * n + 20 * n) + trained * _STEP
+    if shape.engine != "auto" or cost <= least:
         return dense
     found = _screened(shape, problem, steps, residual)
-    return found if _STEP + once + _AWAKE * found.columns * (2 * n * n + 30 * n) < cost else dense
+    return found if least + trained * _AWAKE * found.columns * (2 * n * n + 30 * n) < cost else dense

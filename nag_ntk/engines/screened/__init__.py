@@ -8,13 +8,12 @@ flip) obey the recursion without forcing, so that
     V_ij = (1/m) sum_r v_ri A_rj,   V(t+1) = V(t) + P(t),   P(t+1) = beta P(t),
 
 costs n^2 operations a step, and F, O, V, P change by what flips alone. Whether something flips is bounded: between two
-steps |z_rj| moves by at most (spread_j(dS) + g |K p_r|_j) / sqrt m with spread_j(x) = max(sum_i (K_ij x_i)+, sum_i (K_ij
-x_i)-). The neurons at risk are kept sorted by their margin at the last sorting, so those that this bound has reached
-are a prefix; the rest is not touched. When evaluating the growing prefix has cost as much as sorting, all are sorted anew.
-The largest movement is found in the same way, among patterns sorted by their norm. Exact: nothing is dropped that a
-bound does not exclude. Derived in docs/theory/screened-space.md.
+steps |z_rj| moves by at most (spread_j(dS) + g |K p_r|_j) / sqrt m, where spread_j(x) is the larger one of the sums of
+the positive and of the negative K_ij x_i. The neurons at risk are kept sorted by their margin at the last sorting, so
+those that this bound has reached are a prefix; the others rest. When evaluating the growing prefix has cost as much as
+sorting, everything is sorted anew. The largest movement is found in the same way, among neurons and patterns sorted by
+it. Exact: nothing is left out that a bound does not exclude. Derived in docs/theory/screened-space.md.
 """
-
 
 from nag_ntk.engines.screened.attempts import train
 from nag_ntk.engines.screened.run import advance, columns, gram_now

@@ -31,7 +31,7 @@ def _narrowed(found: Survey, limits: np.ndarray) -> Survey:
     )  # fmt: skip
 
 
-def _check_memory(problem: Problem, shape: Shape, neurons: int, seeds: int, limit: float) -> None:
+def _check_memory(problem: Problem, shape: Shape, neurons: int, seeds: int, limit: int | float) -> None:
     """Refuse neurons at risk that do not fit."""
     n, methods = len(problem.targets), len(problem.coefficients)
     item = np.dtype(shape.dtype).itemsize
@@ -45,7 +45,12 @@ def _check_memory(problem: Problem, shape: Shape, neurons: int, seeds: int, limi
         )
 
 
-def _surveyed(shape, problem, steps, seeds, limits, network, limit) -> tuple[list[Survey], list[np.ndarray]]:
+def accepted(share: np.ndarray, at_risk: int, width: int) -> bool:
+    """Whether a run is exact: its thresholds held for every method (NaN does not), or no neuron was left out."""
+    return bool((share <= 1).all()) or at_risk == width
+
+
+def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> tuple[list[Survey], list[np.ndarray]]:
     """A survey per seed, its thresholds narrowed to what the linear model foretells for this very network."""
     found = []
     for seed in seeds:
@@ -57,22 +62,25 @@ def _surveyed(shape, problem, steps, seeds, limits, network, limit) -> tuple[lis
     narrow = []
     for index, foretold in enumerate(thresholds.predicted(shape, steps, problem, grams, residuals)):
         wide = limits[seeds[index]]
-        if np.isfinite(wide).all():
+        if not np.isfinite(wide).all():  # everything is at risk: a scale is all that is needed
+            narrow.append(1 + np.abs(found[index].origin).max(axis=1))
+        elif repeats[seeds[index]]:  # what the linear model foretold was exceeded
+            narrow.append(wide)
+        else:
             narrow.append(np.minimum(wide, foretold))
             found[index] = _narrowed(found[index], narrow[-1])
-        else:  # everything is at risk: a scale is all that is needed
-            narrow.append(1 + np.abs(found[index].origin).max(axis=1))
     return found, narrow
 
 
 def train(
     shape: Shape, problem: Problem, seeds: Sequence[int], group: int, steps: int, guessed: np.ndarray,
-    network: Network | None, through: Callable[[Any, int, bool], Any], limit: float,
+    network: Network | None, through: Callable[[Any, int, bool], Any], limit: int | float,
 ) -> tuple[Any, Any, Screening]:  # fmt: skip
     """Run a group of seeds until every one is exact.
 
     Args:
-        shape, problem: as for every engine.
+        shape: as for every engine.
+        problem: likewise.
         seeds: seed numbers.
         group: seeds to a batch; what is missing is filled up with repeats.
         steps: T.
@@ -92,18 +100,18 @@ def train(
     done: dict[int, tuple] = {}
     pending = list(seeds)
     while pending:
-        found, narrow = _surveyed(shape, problem, steps, pending, limits, network, limit)
+        found, narrow = _surveyed(shape, problem, steps, pending, limits, repeats, network, limit)
         _check_memory(problem, shape, max(len(s.signs) for s in found), group, limit)
         filling = [len(pending) - 1] * (group - len(pending))
         drawn = run.together(shape, found + [found[i] for i in filling], narrow + [narrow[i] for i in filling])
-        begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn))
+        begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn), run.block_length(len(guessed)))
         del drawn
         record = through(begun, len(pending), not done and not any(repeats.values()))
         shares = record["held"].max(axis=-1)
         exceeded = []
         for index, seed in enumerate(pending):
             share = shares[index]
-            if (share <= 1).all() or len(found[index].signs) == shape.width:
+            if accepted(share, len(found[index].signs), shape.width):
                 part = jax.tree.map(lambda x, index=index: x[index], record)
                 done[seed] = part, found[index].recorded, len(found[index].signs), narrow[index], share
                 continue

@@ -19,7 +19,7 @@ def _write(tree, new, index, length):
 
 
 class _Tally(NamedTuple):
-    """What an evaluation found: largest |u|^2, undecided signs, change of the flips and of Sums, terms of the recursion."""
+    """What an evaluation found: largest |u|^2, undecided signs, change of flips and Sums, terms of the recursion."""
 
     square: jax.Array
     undecided: jax.Array
@@ -65,7 +65,7 @@ def evaluate(kernel, state: State, prefix, doubt, width: int):
         left = jnp.where(current, state.decay, state.now.left)
         movement, speed = brought(block.active, block.movement, block.speed, then, state.now, grown, left)
         squares, product = squares_of(kernel, movement)
-        z = block.origin - block.signs * product
+        z = block.origin - block.signs[None, :] * product
         active = z >= 0
         changed = jnp.any(active != block.active)
 
@@ -74,7 +74,7 @@ def evaluate(kernel, state: State, prefix, doubt, width: int):
                 block.active, block.movement, block.speed, then, state.before,
                 jnp.where(current, 0, state.before.grown), 1,
             )  # fmt: skip
-            earlier_z = block.origin - block.signs * jnp.dot(kernel, earlier, precision=HIGHEST)
+            earlier_z = block.origin - block.signs[None, :] * jnp.dot(kernel, earlier, precision=HIGHEST)
             sums, *terms = _transfer(block, active, movement, speed, state.now, block.origin, earlier_z, z)
             initial = block.origin >= 0
             flipped = active != initial
@@ -106,8 +106,14 @@ def evaluate(kernel, state: State, prefix, doubt, width: int):
         index, moving, tally = carry
         block = _slice(state.risk._replace(**moving), index, length)
         # a branch, so that XLA takes the slices out before it writes into the same buffers
-        following, found = jax.lax.cond(index < prefix, seen, lambda block, index, tally: (
-            {name: getattr(block, name) for name in moving}, tally), block, index, tally)
+        following, found = jax.lax.cond(
+            index < prefix,
+            seen,
+            lambda block, index, tally: ({name: getattr(block, name) for name in moving}, tally),
+            block,
+            index,
+            tally,
+        )
         return index + 1, _write(moving, following, index, length), found
 
     zero, square, count = jnp.zeros(n, dtype), jnp.zeros((n, n), dtype), jnp.zeros((n, n), jnp.int32)
@@ -117,5 +123,3 @@ def evaluate(kernel, state: State, prefix, doubt, width: int):
     risk = state.risk._replace(**moving)
     sums = tally.sums._replace(memory=tally.sums.memory / width, memory_speed=tally.sums.memory_speed / width)
     return risk, tally._replace(sums=sums)
-
-

@@ -4,7 +4,15 @@ import jax
 import jax.numpy as jnp
 
 from nag_ntk.engines.screened.state import (
-    Common, Risk, Sorted, State, brought, columns_of, squares_of, stretch, unpack,
+    Common,
+    Risk,
+    Sorted,
+    State,
+    brought,
+    columns_of,
+    squares_of,
+    stretch,
+    unpack,
 )
 
 
@@ -17,7 +25,10 @@ def largest(kernel, state: State, risk: Risk, prefix, square):
     scale = jnp.dot(now.movement, s.common.movement) / jnp.where(reference > 0, reference, 1)
     scale = jnp.maximum(jnp.where(reference > 0, scale, 0), 0)
     slack = 1 + 64 * jnp.finfo(kernel.dtype).eps
-    scaled, plain = stretch(kernel, now.movement - scale * s.common.movement), stretch(kernel, now.movement - s.common.movement)
+    scaled, plain = (
+        stretch(kernel, now.movement - scale * s.common.movement),
+        stretch(kernel, now.movement - s.common.movement),
+    )
 
     def bound(size, memory, speed):
         first = scale * size + scaled + jnp.abs(1 - scale) * memory
@@ -61,7 +72,7 @@ def sort(kernel, thresholds, risk: Risk, safe, now: Common, blocks: int):
     length = risk.signs.shape[0] // blocks
     neurons = risk
     squares, product = squares_of(kernel, neurons.movement)
-    z = neurons.origin - neurons.signs * product
+    z = neurons.origin - neurons.signs[None, :] * product
     margin = jnp.min(jnp.abs(z) / thresholds[:, None], axis=0)
     permutation = jnp.argsort(margin)
     neurons, squares, margin = jax.tree.map(lambda x: columns_of(x, permutation), (neurons, squares, margin))
@@ -94,5 +105,3 @@ def sort(kernel, thresholds, risk: Risk, safe, now: Common, blocks: int):
     initial = neurons.active != (neurons.origin >= 0)
     reach = jnp.max(jnp.where(initial, jnp.abs(neurons.origin), 0), axis=0).reshape(blocks, length).max(axis=1)
     return neurons, codes, known, reach
-
-

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from nag_ntk.engines.screened.flips import evaluate
 from nag_ntk.engines.screened.order import largest, sort
-from nag_ntk.engines.screened.state import Common, Fixed, Drawn, State, Sums, spread
+from nag_ntk.engines.screened.state import Common, Drawn, Fixed, State, Sums, spread
 from nag_ntk.precision import HIGHEST, gamma
 from nag_ntk.problem import Problem, Shape, first_pull, pace
 
@@ -28,14 +28,15 @@ def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: in
     """The state at step 0 of one network under one method."""
     kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
     n, dtype = kernel.shape[0], kernel.dtype
+    outputs, counts = jnp.asarray(drawn.outputs), jnp.asarray(drawn.counts)
     pull = first_pull(shape.start, coefficients)
-    residual = drawn.outputs - problem.targets
+    residual = outputs - problem.targets
     here = Common(jnp.zeros(n, dtype), -pull * residual, jnp.zeros((), dtype), jnp.ones((), dtype))
     risk = drawn.risk._replace(speed=jnp.where(drawn.risk.active, here.speed[:, None], 0))
     risk, safe, known, reach = sort(kernel, drawn.thresholds, risk, drawn.safe, here, blocks)
     zero, none = jnp.zeros((n, n), dtype), jnp.zeros((), jnp.int32)
     return State(
-        risk=risk, safe=safe, sums=Sums(drawn.outputs, drawn.counts, zero, zero), now=here, before=here,
+        risk=risk, safe=safe, sums=Sums(outputs, counts, zero, zero), now=here, before=here,
         decay=jnp.zeros((), dtype), sorted=known, prefix=none, work=jnp.zeros((), dtype), flips=none, reach=reach,
         majorant=jnp.zeros_like(residual), majorant_speed=pull * jnp.abs(residual),
         residual=residual if shape.start == "gradient" else jnp.zeros_like(residual), step=none,

@@ -3,16 +3,18 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk.engines.screened import recursion
-from nag_ntk.engines.screened.state import Fixed, Drawn, Risk, unpack
+from nag_ntk.engines.screened.state import Drawn, Fixed, Risk
 from nag_ntk.engines.screened.survey import Survey
 from nag_ntk.problem import Problem, Shape, sharded
 
+PATTERNS = 512
+"""Patterns in a block."""
 
-def _length(n: int) -> int:
+
+def block_length(n: int) -> int:
     """Neurons in a block: enough to amortise starting it, few enough that the prefix is not rounded up by much."""
     usual = 2 ** round(np.log2(np.clip(6000 / n, 64, 512)))
     return int(usual if jax.default_backend() == "cpu" else 16 * usual)
@@ -31,6 +33,7 @@ def _padded(array: np.ndarray, length: int, value) -> np.ndarray:
 
 def _shared(codes: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     """Which rows of codes (N, words) are among the patterns (P, words)."""
+
     def whole(rows):
         return np.ascontiguousarray(rows).view([("", np.uint32)] * rows.shape[1]).reshape(-1)
 
@@ -39,7 +42,7 @@ def _shared(codes: np.ndarray, patterns: np.ndarray) -> np.ndarray:
 
 def columns(n: int, at_risk: int) -> int:
     """Columns that are held for so many neurons at risk."""
-    length = _length(n)
+    length = block_length(n)
     return _rounded(-(-at_risk // length)) * length
 
 
@@ -47,8 +50,8 @@ def together(shape: Shape, found: list[Survey], thresholds: list[np.ndarray]) ->
     """The surveys of several seeds, padded to common lengths; axis 0 counts seeds. On the host."""
     n = len(found[0].outputs)
     length = columns(n, max(len(s.signs) for s in found))
-    many = 256 * _rounded(-(-max(len(s.patterns) for s in found) // 256))
-    per = many if many <= 2048 else 2048 if many % 2048 == 0 else 1536
+    blocks = _rounded(-(-max(len(s.patterns) for s in found) // PATTERNS))
+    many = PATTERNS * blocks
     dtype = np.dtype(shape.dtype)
     never = -np.finfo(dtype).max / 8
 
@@ -60,17 +63,17 @@ def together(shape: Shape, found: list[Survey], thresholds: list[np.ndarray]) ->
             shared=_padded(_shared(survey.codes, survey.patterns), length, True), flipped=none,
         )  # fmt: skip
         codes = _padded(survey.patterns.T, many, 0)
-        safe = codes.reshape(len(codes), many // per, per).swapaxes(0, 1)
+        safe = codes.reshape(len(codes), blocks, PATTERNS).swapaxes(0, 1)
         counts = survey.counts.astype(np.int64 if shape.width >= 2**31 else np.int32)
         return Drawn(survey.outputs, counts, limits.astype(dtype), np.asarray(survey.size, dtype), risk, safe)
 
     return jax.tree.map(lambda *parts: np.stack(parts), *(one(s, t) for s, t in zip(found, thresholds, strict=True)))
 
 
-@partial(jax.jit, static_argnums=0)
-def begin(shape: Shape, problem: Problem, drawn: Drawn):
-    """(Fixed, states) of a group of seeds at step 0; axes seed, method."""
-    blocks = drawn.risk.signs.shape[-1] // _length(problem.targets.shape[0])
+@partial(jax.jit, static_argnums=(0, 3))
+def begin(shape: Shape, problem: Problem, drawn: Drawn, length: int):
+    """(Fixed, states) of a group of seeds at step 0, neurons in blocks of `length`; axes seed, method."""
+    blocks = drawn.risk.signs.shape[-1] // length
 
     def one(problem, drawn):
         fixed = Fixed(drawn.thresholds, drawn.size)

@@ -5,23 +5,26 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nag_ntk.arrays import Array
 from nag_ntk.precision import HIGHEST
 
 
 class Risk(NamedTuple):
-    """Neurons at risk in B blocks of L, sorted by margin. A block below `prefix` is at the step before, others at the sorting.
+    """Neurons at risk, sorted by margin, in blocks.
 
-    z_r(0) (B, n, L); a_r / sqrt m (B, L), 0 for padding; whether a neuron that cannot flip has the same pattern (B, L);
-    pattern, movement u and speed q (B, n, L); whether it ever flipped (B, L).
+    Those of the first `prefix` blocks are held as of the step before, the others as of the sorting.
+
+    z_r(0) (n, N); a_r / sqrt m (N,), 0 for padding; whether a neuron that cannot flip has the same pattern (N,); the
+    pattern, movement u and speed q (n, N); whether it ever flipped (N,).
     """
 
-    origin: jax.Array
-    signs: jax.Array
-    shared: jax.Array
-    active: jax.Array
-    movement: jax.Array
-    speed: jax.Array
-    flipped: jax.Array
+    origin: Array
+    signs: Array
+    shared: Array
+    active: Array
+    movement: Array
+    speed: Array
+    flipped: Array
 
 
 class Sums(NamedTuple):
@@ -45,9 +48,9 @@ class Common(NamedTuple):
 class Sorted(NamedTuple):
     """What was known when the neurons were sorted.
 
-    Common at that step; least margin of each block (B,), in units of the thresholds; the largest |K p_r|_j (n,);
-    neurons in the order of |u_r|, largest first (B, L), the largest of each block (B,), largest |v_r| and |p_r|;
-    for the patterns of neurons that cannot flip the largest norm of each block.
+    Common at that step; the least margin of each block (B,), in units of the thresholds; the largest |K p_r|_j (n,);
+    neurons in the order of |u_r|, largest first (B, L), and the largest of each block (B,); the largest |v_r| and
+    |p_r|; for the patterns of neurons that cannot flip the largest norm of each block.
     """
 
     common: Common
@@ -93,17 +96,17 @@ class Drawn(NamedTuple):
     The patterns are packed, (blocks, words, length) uint32; padded with patterns that are nowhere active.
     """
 
-    outputs: jax.Array
-    counts: jax.Array
-    thresholds: jax.Array
-    size: jax.Array
+    outputs: Array
+    counts: Array
+    thresholds: Array
+    size: Array
     risk: Risk
-    safe: jax.Array
+    safe: Array
 
 
 def spread(kernel, change):
     """max(sum_i (K_ij x_i)+, sum_i (K_ij x_i)-), (n,): the most that a product K (A o x) can be in size, any A."""
-    moved = kernel * change
+    moved = kernel * change[None, :]
     return jnp.maximum(jnp.sum(jnp.maximum(moved, 0), axis=-1), jnp.sum(jnp.maximum(-moved, 0), axis=-1))
 
 
@@ -115,7 +118,7 @@ def stretch(kernel, change):
 def unpack(codes, n):
     """(n, L) bool patterns from (words, L) uint32."""
     index = jnp.arange(n, dtype=jnp.uint32)
-    return ((codes[index // 32] >> (index % 32)[:, None]) & 1).astype(bool)
+    return ((codes[index // 32] >> (index % 32)[:, None]) & jnp.uint32(1)).astype(bool)
 
 
 def squares_of(kernel, columns):
@@ -140,6 +143,4 @@ def columns_of(array, which):
     if array.ndim == 1:
         return array[which]
     rows, length = array.shape
-    return array.reshape(-1)[jnp.arange(rows, dtype=which.dtype)[:, None] * length + which]
-
-
+    return array.reshape(-1)[jnp.arange(rows, dtype=which.dtype)[:, None] * length + which[None, :]]

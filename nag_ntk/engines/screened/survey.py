@@ -15,7 +15,7 @@ import numpy as np
 
 from nag_ntk.network import BLOCK, Network, checksum, draw_block, seed_key
 from nag_ntk.pattern import OverlapRange
-from nag_ntk.precision import HIGHEST
+from nag_ntk.precision import HIGHEST, whole_dtype
 from nag_ntk.problem import Problem, Shape
 
 _SPAN_BYTES = 2**26
@@ -48,7 +48,9 @@ def _pack(active: jax.Array) -> jax.Array:
     """(n, L) bool -> (words, L) uint32, sample i at bit i % 32 of word i // 32."""
     n = active.shape[0]
     padded = jnp.pad(active, ((0, -n % 32), (0, 0))).reshape(-1, 32, active.shape[1])
-    return jnp.sum(padded.astype(jnp.uint32) << jnp.arange(32, dtype=jnp.uint32)[:, None], axis=1, dtype=jnp.uint32)
+    return jnp.sum(
+        padded.astype(jnp.uint32) << jnp.arange(32, dtype=jnp.uint32)[None, :, None], axis=1, dtype=jnp.uint32
+    )
 
 
 def _count(first: jax.Array, second: jax.Array) -> jax.Array:
@@ -65,13 +67,13 @@ def _look(problem: Problem, thresholds, width: int, first, network: Network):
     weights = jnp.where(present[:, None], weights, 0)
     signs = jnp.where(present, signs, 0)
     z = jnp.dot(problem.coordinates, weights.T, precision=HIGHEST)
-    size, active = jnp.abs(z), (z >= 0) & present
+    size, active = jnp.abs(z), (z >= 0) & present[None, :]
 
     def near(radius):
-        return jnp.sum((size <= radius) & present, axis=1, dtype=jnp.int32)
+        return jnp.sum((size <= radius) & present[None, :], axis=1, dtype=jnp.int32)
 
     def overlaps(radius):
-        close = (size <= radius) & present
+        close = (size <= radius) & present[None, :]
         kept, possible = active & ~close, active | close
         return jnp.stack([_count(kept, kept), _count(possible, possible), _count(active, close)])
 
@@ -100,8 +102,7 @@ def _gather(blocks):
 
     wide = {"near", "overlaps", "counts"}
     total = {
-        name: jnp.sum(part, axis=0, dtype=jnp.int64 if name in wide and jax.config.jax_enable_x64 else part.dtype)
-        for name, part in sums.items()
+        name: jnp.sum(part, axis=0, dtype=whole_dtype() if name in wide else part.dtype) for name, part in sums.items()
     }
     return total, jnp.max(longest), jax.tree.map(joined, neurons)
 
@@ -148,7 +149,7 @@ def _spans(shape: Shape, problem: Problem, thresholds, seed, network: Network | 
     limits = jnp.asarray(thresholds, shape.dtype)
 
     def call(index):
-        first = jnp.asarray(index * blocks, jnp.int64 if jax.config.jax_enable_x64 else jnp.int32)
+        first = jnp.asarray(index * blocks, whole_dtype())
         if network is None:
             found = _drawn(shape, blocks, problem, limits, jnp.asarray(seed, jnp.uint32), first)
         else:
@@ -181,7 +182,8 @@ def survey(shape: Shape, problem: Problem, thresholds: np.ndarray, seed: int, ne
     """Draw one network (or walk through a given one) and sum it up.
 
     Args:
-        shape, problem: as for every engine.
+        shape: as for every engine.
+        problem: likewise.
         thresholds: (n,), a neuron is at risk when |z_rj| <= threshold_j for some j.
         seed: the seed number.
         network: weights (m, p) in the coordinates' span and signs (m,), or None to draw.

@@ -58,7 +58,8 @@ def predicted(shape: Shape, steps: int, problem: Problem, grams: np.ndarray, res
     """Thresholds for |z_rj|: 1.5 times the largest spread_j(S(t)) / sqrt m of the linear model, and room for rounding.
 
     Args:
-        shape, problem: as for every engine.
+        shape: as for every engine.
+        problem: likewise.
         steps: T.
         grams: H of the linear model, (q, n, n) or (n, n).
         residuals: xi(0), (q, n).
@@ -81,7 +82,7 @@ def predicted(shape: Shape, steps: int, problem: Problem, grams: np.ndarray, res
 
 
 def guess(shape: Shape, steps: int, problem: Problem, residual: np.ndarray | None = None) -> np.ndarray:
-    """Thresholds (n,) before any neuron is drawn: at H_inf, for sixteen residuals of the law at step 0, or a given one."""
+    """Thresholds (n,) before any neuron is drawn: at H_inf, for sixteen residuals of the law, or for a given one."""
     inputs = np.asarray(problem.coordinates)
     known = typical_residuals(inputs, np.asarray(problem.targets)) if residual is None else residual[None]
     return predicted(shape, steps, problem, np.asarray(gram_limit(inputs)), known).max(axis=0)
