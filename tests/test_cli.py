@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofs_check import cli, runner, store
+from proofs_check import cli, runner, session, store
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemmas import CATALOGUE
 
@@ -46,7 +46,7 @@ def shell(folder, *arguments):
 def call(tmp_path, monkeypatch, capsys):
     """The program in this process, whose JAX it must not set up anew."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)
     monkeypatch.setattr(cli, "_leave", lambda code: None)
     (tmp_path / "tiny.yaml").write_text(STUDY)
 
@@ -283,12 +283,12 @@ def test_a_reader_that_goes_away(tmp_path, arguments):
 
 def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NAG_NTK_CACHE", str(tmp_path / "a"))
-    assert cli._cache_folder() == tmp_path / "a"
+    assert session.cache_folder() == tmp_path / "a"
     (tmp_path / "file").write_text("")
     for unusable in ("", str(tmp_path / "file"), str(tmp_path / "file" / "b")):
         monkeypatch.setenv("NAG_NTK_CACHE", unusable)
-        assert cli._cache_folder() is None
+        assert session.cache_folder() is None
     monkeypatch.delenv("NAG_NTK_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     if sys.platform == "linux":
-        assert cli._cache_folder() == tmp_path / "xdg" / "nag-ntk"
+        assert session.cache_folder() == tmp_path / "xdg" / "nag-ntk"
