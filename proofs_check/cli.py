@@ -1,13 +1,12 @@
 """The command line. It decides nothing: it reads arguments, calls the runner and the store, and sets exit codes.
 
 Exit codes: 0 nothing refuted; 1 something REFUTED; 2 wrong usage, configuration or folder; 3 a check ended in
-ERROR, or the program did; 4 with --strict, something INCONCLUSIVE or VACUOUS; 130 interrupted.
+ERROR, or the program did; 4 with --strict, something INCONCLUSIVE or VACUOUS; 130 interrupted; 143 terminated.
 """
 
 import io
 import os
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from . import console, session
-from .console import say
+from . import session
+from .console import Failure, say
 from .session import PROGRAM
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
@@ -27,14 +26,6 @@ _PROVENANCE = {
     "form of": "the form of the cited theorem, with constants of this project; source not re-read",
     "recalled": "source not re-read",
 }
-
-
-class Failure(Exception):
-    """Ends the program with a sentence and an exit code."""
-
-    def __init__(self, message: str, code: int = 2):
-        super().__init__(message)
-        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -58,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             traceback.print_exc()
         click.echo(f"{PROGRAM}: {_describe(error)}", err=True)
         code = 3
-    if code == 130:
+    if code in (130, 143):
         _leave(code)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -105,52 +96,20 @@ def cli(context: click.Context) -> int | None:
 @click.option(
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
 )
+@click.option("--resume", is_flag=True, help="Go on with the study under way in the folder of the results.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if anything is INCONCLUSIVE or VACUOUS.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
 @click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
-    quiet: bool, slack: bool,
+    quiet: bool, slack: bool, resume: bool,
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
-    begun = time.perf_counter()
     session.silence()
-    try:
-        from nag_ntk import InputError
-        from proofs_check import runner, store
-        from proofs_check.config import ConfigError, load_study
-        from proofs_check.finding import exit_code
-        from proofs_check.lemmas import CATALOGUE
+    from .study_command import run_study
 
-        try:
-            study = load_study(config, known_lemmas=[lemma.id for lemma in CATALOGUE])
-            chosen = [_find(name).id for name in select]
-            folder = out or Path(study.out or Path(f"{PROGRAM}-results") / study.name)
-            store.check_writable(folder)
-            session.prepare_jax()
-            with console.progress([run.name for run in study.runs], quiet) as progress:
-                if max_seeds is None:
-                    result = runner.verify(study, select=chosen, seeds=seeds, progress=progress)
-                else:
-                    started = study if seeds is None else runner.with_seeds(study, seeds)
-                    result = runner.verify_until_decided(started, max_seeds, select=chosen, progress=progress)
-        except ConfigError as error:
-            raise Failure(_all_problems(error)) from None
-        except (InputError, store.StoreError) as error:
-            raise Failure(str(error)) from None
-        spent = time.perf_counter() - begun
-        unsaved = None
-        try:
-            store.write(result, folder, wall_time=spent)
-        except store.StoreError as error:
-            unsaved = error  # the verdicts are known: show them all the same
-    except KeyboardInterrupt:
-        raise Failure("interrupted; of this run nothing was kept, earlier results are untouched", 130) from None
-    console.show(result, quiet, slack)
-    if unsaved is not None:
-        raise Failure(str(unsaved))
-    say(f"Results in {folder}: {store.MANIFEST}, {store.RESULTS}, {store.TRAJECTORIES}; {spent:.0f} s.")
-    return exit_code(result.findings, strict)
+    chosen = [_find(name).id for name in select] if select else []
+    return run_study(config, out, chosen, seeds, max_seeds, resume=resume, strict=strict, quiet=quiet, links=slack)
 
 
 @cli.command()
@@ -256,11 +215,6 @@ def _as_dict(lemma: "Lemma") -> dict[str, Any]:
     names = "id title statement hypotheses kind constants source provenance decision method".split()
     controls = [{"id": control.id, "statement": control.statement} for control in lemma.controls]
     return {**{name: getattr(lemma, name) for name in names}, "controls": controls}
-
-
-def _all_problems(error: Any) -> str:
-    lines = str(error).split("\n")
-    return lines[0] if len(lines) == 1 else f"{len(lines)} problems in {error.file}:\n  " + "\n  ".join(lines)
 
 
 def _describe(error: Exception) -> str:

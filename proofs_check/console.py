@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from .store import StoredResult
 
 
+class Failure(Exception):
+    """Ends the program with a sentence and an exit code."""
+
+    def __init__(self, message: str, code: int = 2):
+        super().__init__(message)
+        self.code = code
+
+
 def show(result: "StudyResult | StoredResult", quiet: bool, links: bool) -> None:
     """The findings of a study, just made or read from a folder: a table, or with `quiet` the headline alone."""
     from rich.console import Console

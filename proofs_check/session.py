@@ -2,10 +2,45 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAM = "nag-ntk"
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
+
+
+@contextmanager
+def terminable() -> Iterator[Callable[[], None]]:
+    """SIGTERM ends the block as Ctrl-C does, with an exception, so that nothing is left half-written.
+
+    Yields a function that raises again if the exception was lost: code called from C, such as a callback of the garbage
+    collector, drops exceptions. A SIGTERM that is ignored stays ignored.
+    """
+    asked = False
+
+    def handle(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        raise Terminated
+
+    def check() -> None:
+        if asked:
+            raise Terminated
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
+    before = signal.signal(signal.SIGTERM, handle) if ours else None
+    try:
+        yield check
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, before)
 
 
 def silence() -> None:

@@ -183,16 +183,24 @@ def test_a_full_disk_still_shows_the_verdicts(call, monkeypatch):
     assert "Results in" not in end.out
 
 
-@pytest.mark.parametrize("place", [(runner, "verify"), (store, "write")])
-def test_interrupt(call, monkeypatch, place):
+@pytest.mark.parametrize(("place", "kept"), [((runner, "verify"), 0), ((store, "write"), 1)])
+def test_interrupt(call, monkeypatch, place, kept):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(*place, interrupt)
-    end = call("verify", "tiny.yaml", "--select", "distance")
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, interrupt)
+        end = call("verify", "tiny.yaml", "--select", "distance")
     assert end.code == 130
-    assert end.err.strip().split("\n")[-1].startswith("nag-ntk: interrupted")
-    assert not Path("nag-ntk-results").exists()
+    last = end.err.strip().split("\n")[-1]
+    assert last.startswith("nag-ntk: interrupted")
+    assert len(list(Path().rglob("*.npz"))) == kept
+    if kept:
+        assert "finished runs kept in nag-ntk-results/tiny/cells: 1; the same call with --resume" in last
+        assert call("verify", "tiny.yaml", "--select", "distance", "--resume").code == 0
+        assert not list(Path().rglob("*.npz"))
+    else:
+        assert not Path("nag-ntk-results").exists()
 
 
 def test_interrupt_of_a_process(tmp_path):

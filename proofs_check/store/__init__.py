@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import AXES, NUMBERS, VARIABLES, write_trajectories
+from .cells import Cells, already_done, under_way
 from .files import (
+    CELLS,
     MANIFEST,
     RESULTS,
     TRAJECTORIES,
@@ -23,6 +25,7 @@ from .files import (
     stage,
     write_json,
 )
+from .identity import request
 from .manifest import SCHEMA, describe
 
 if TYPE_CHECKING:
@@ -30,16 +33,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AXES",
+    "CELLS",
     "MANIFEST",
     "NUMBERS",
     "RESULTS",
     "SCHEMA",
     "TRAJECTORIES",
     "VARIABLES",
+    "Cells",
     "StoreError",
     "StoredResult",
+    "already_done",
     "check_writable",
     "read",
+    "request",
+    "under_way",
     "write",
 ]
 
@@ -80,13 +88,14 @@ def check_writable(out: Path) -> None:
         refuse_foreign(out)
 
 
-def write(result: "StudyResult", out: Path, *, wall_time: float) -> None:
+def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None) -> None:
     """Write a finished study; on any failure the folder is as it was before.
 
     Args:
         result: from ``runner.verify``.
         out: the folder, made if absent.
         wall_time: seconds that the run took.
+        request: what the numbers depend on (identity.py), kept so that a later call can tell whether it is done.
 
     Raises:
         StoreError: if the folder is not usable or the disk is full.
@@ -97,7 +106,7 @@ def write(result: "StudyResult", out: Path, *, wall_time: float) -> None:
         write_json(staging / RESULTS, _results(result))
         write_trajectories(staging / TRAJECTORIES, result.runs)
         digests = {name: digest(staging / name) for name in (RESULTS, TRAJECTORIES)}
-        write_json(staging / MANIFEST, describe(result, digests, wall_time))
+        write_json(staging / MANIFEST, describe(result, digests, wall_time, request))
         commit(staging, out)
 
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PACKAGE = "nag-ntk"
 MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories.nc"
+CELLS, STUDY = "cells", "study.json"
+"""Folder of the finished runs of a study under way, and the file in it that says which study."""
 _STAGING = ".nag-ntk-"
 _STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is what a killed process left
 
@@ -38,6 +40,43 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
+def usable(path: Path, cure: str = "name another --out") -> Iterator[None]:
+    """What the system refuses becomes a StoreError that names the path and the cure."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = f"make room or {cure}" if full else cure
+        raise StoreError(f"cannot write results to {path}: {error.strerror or error}; {cure}") from error
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the name `path` when it is whole and on the disk, or leaves nothing."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold the names in a folder; not every system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
 def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
     """A temporary folder inside `out`, hence in its filesystem; whatever happens, it is gone afterwards.
 
@@ -47,16 +86,11 @@ def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
     staging: Path | None = None
     done = False
     try:
-        if out.exists() and not out.is_dir():
-            raise StoreError(f"cannot write results to {out}: it is a file, not a folder; name another --out")
-        out.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
-        yield staging
+        with usable(out):
+            make_folder(out)
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
+            yield staging
         done = True
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        cure = "make room or name another --out" if full else "name another --out"
-        raise StoreError(f"cannot write results to {out}: {error.strerror or error}; {cure}") from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -66,12 +100,30 @@ def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
                     folder.rmdir()
 
 
+def make_folder(out: Path) -> None:
+    """Make a folder unless it is there; StoreError if a file is."""
+    if out.exists() and not out.is_dir():
+        raise StoreError(f"cannot write results to {out}: it is a file, not a folder; name another --out")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder inside a folder of results: first it loses its name, so that it is never half there."""
+    doomed = folder.with_name(f"{_STAGING}removed")
+    shutil.rmtree(doomed, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.rename(folder, doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
 def refuse_foreign(out: Path) -> None:
-    """A folder may be empty or hold earlier results; anything else could be somebody's work."""
+    """A folder may be empty or hold results, earlier or under way; anything else could be somebody's work."""
     others = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
+    if CELLS in others and not (out / CELLS / STUDY).exists():
+        raise StoreError(f"{out / CELLS} was not written by {PACKAGE}; name another --out")
     if MANIFEST in others:
         own_manifest(out)
-    elif others:
+    elif others and CELLS not in others:
         raise StoreError(f"{out} is not empty and has no {MANIFEST} (it holds {others[0]}); name another --out")
     for name in (MANIFEST, RESULTS, TRAJECTORIES):
         if (out / name).is_dir():
@@ -128,9 +180,4 @@ def commit(staging: Path, out: Path) -> None:
             elif not (staging / name).exists():
                 (out / name).unlink(missing_ok=True)
         raise
-    with suppress(OSError):  # not every system can sync a folder
-        handle = os.open(out, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync_folder(out)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def describe(result: "StudyResult", digests: Mapping[str, str], wall_time: float) -> dict[str, Any]:
+def describe(
+    result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Everything that a reader needs to run the study again, and the digests of the files beside the manifest."""
     import jax
 
@@ -38,7 +40,7 @@ def describe(result: "StudyResult", digests: Mapping[str, str], wall_time: float
         "versions": {
             PACKAGE: nag_ntk.__version__,
             "python": platform.python_version(),
-            **{name: _version(name) for name in packages},
+            **{name: version(name) for name in packages},
         },
         "platform": {
             "system": platform.platform(),
@@ -56,6 +58,7 @@ def describe(result: "StudyResult", digests: Mapping[str, str], wall_time: float
         "runs": runs,
         "skipped": list(result.skipped),
         "files": dict(digests),
+        "request": request,
         "wall_time": {
             "started": (finished - timedelta(seconds=wall_time)).isoformat(timespec="seconds"),
             "finished": finished.isoformat(timespec="seconds"),
@@ -64,7 +67,8 @@ def describe(result: "StudyResult", digests: Mapping[str, str], wall_time: float
     }
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """The installed version of a package, None if it is absent."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
