@@ -81,7 +81,9 @@ def _run(
     console.show(result, quiet, links)
     if unsaved is not None:
         raise Failure(f"{unsaved}{_left(held)}")
-    say(f"Results in {folder}: {store.MANIFEST}, {store.RESULTS}, {store.TRAJECTORIES}; {spent:.0f} s.")
+    names = (store.MANIFEST, store.RESULTS, store.TRAJECTORIES, store.SWEEP)
+    written = [name for name in names if (folder / name).exists()]
+    say(f"Results in {folder}: {', '.join(written)}; {spent:.0f} s.")
     return exit_code(result.findings, strict)
 
 

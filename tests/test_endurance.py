@@ -104,7 +104,7 @@ def check_resumes(server, folder, reference):
     """Goes on after a kill; the outcome is that of the uninterrupted study, and nothing is left over."""
     assert start(server, folder, "--out", "out", "--resume").wait() == 0, (folder / "log").read_text()
     assert outcome(folder / "out") == outcome(reference / "out")
-    assert sorted(path.name for path in (folder / "out").iterdir() if not path.name.startswith(".nag-ntk-")) == [
+    assert sorted(path.name for path in (folder / "out").iterdir() if not path.name.startswith(".nag-ntk")) == [
         "manifest.json", "results.json", "trajectories.nc",
     ]  # fmt: skip
 

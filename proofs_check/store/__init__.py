@@ -1,7 +1,7 @@
-"""What a run leaves behind: manifest.json, results.json and trajectories.nc, each whole or not at all.
+"""What a run leaves behind: manifest.json, results.json, trajectories.nc, sweep.nc, each whole or not at all.
 
 The last step of the way of the data before a report. The manifest is written last and holds the digests of the
-other two, so a folder whose manifest agrees with its files is the outcome of one run.
+others, so a folder whose manifest agrees with its files is the outcome of one run.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from .files import (
     CELLS,
     MANIFEST,
     RESULTS,
+    SWEEP,
     TRAJECTORIES,
     StoreError,
     commit,
@@ -25,6 +26,7 @@ from .files import (
     stage,
     write_json,
 )
+from .grid import read_sweep, side_by_side, write_grid
 from .identity import request
 from .manifest import SCHEMA, describe
 
@@ -38,6 +40,7 @@ __all__ = [
     "NUMBERS",
     "RESULTS",
     "SCHEMA",
+    "SWEEP",
     "TRAJECTORIES",
     "VARIABLES",
     "Cells",
@@ -46,7 +49,9 @@ __all__ = [
     "already_done",
     "check_writable",
     "read",
+    "read_sweep",
     "request",
+    "side_by_side",
     "under_way",
     "write",
 ]
@@ -105,7 +110,10 @@ def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mappin
         refuse_foreign(out)
         write_json(staging / RESULTS, _results(result))
         write_trajectories(staging / TRAJECTORIES, result.runs)
-        digests = {name: digest(staging / name) for name in (RESULTS, TRAJECTORIES)}
+        grid = side_by_side(result.study.runs, result.runs)
+        if grid is not None:
+            write_grid(staging / SWEEP, grid)
+        digests = {path.name: digest(path) for path in staging.iterdir()}
         write_json(staging / MANIFEST, describe(result, digests, wall_time, request))
         commit(staging, out)
 
@@ -128,7 +136,7 @@ def read(out: Path) -> StoredResult:
     digests = manifest.get("files")
     if not isinstance(digests, dict) or not {RESULTS, TRAJECTORIES} <= digests.keys():
         raise StoreError(f"{out / MANIFEST} names no digests of the files beside it; verify again")
-    for name in (RESULTS, TRAJECTORIES):
+    for name in (RESULTS, TRAJECTORIES, *({SWEEP} & digests.keys())):
         try:
             same = digest(out / name) == digests[name]
         except OSError as error:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 PACKAGE = "nag-ntk"
 MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories.nc"
+SWEEP = "sweep.nc"  # of a study that sweeps over something
 CELLS, STUDY = "cells", "study.json"
 """Folder of the finished runs of a study under way, and the file in it that says which study."""
 _STAGING = ".nag-ntk-"
@@ -125,7 +126,7 @@ def refuse_foreign(out: Path) -> None:
         own_manifest(out)
     elif others and CELLS not in others:
         raise StoreError(f"{out} is not empty and has no {MANIFEST} (it holds {others[0]}); name another --out")
-    for name in (MANIFEST, RESULTS, TRAJECTORIES):
+    for name in (MANIFEST, RESULTS, TRAJECTORIES, SWEEP):
         if (out / name).is_dir():
             raise StoreError(f"{out / name} is a folder; name another --out")
     for entry in out.glob(f"{_STAGING}*"):
@@ -167,12 +168,15 @@ def commit(staging: Path, out: Path) -> None:
     kept.mkdir()
     moved: list[str] = []
     try:
-        for name in (RESULTS, TRAJECTORIES, MANIFEST):
+        for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
             if (out / name).exists():
                 shutil.copy2(out / name, kept / name)
-        for name in (RESULTS, TRAJECTORIES, MANIFEST):
+        for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
             moved.append(name)
-            os.replace(staging / name, out / name)
+            if (staging / name).exists():
+                os.replace(staging / name, out / name)
+            else:
+                (out / name).unlink(missing_ok=True)
     except BaseException:  # an interrupt too must not leave a mixture
         for name in moved:
             if (kept / name).exists():
