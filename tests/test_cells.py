@@ -1,6 +1,7 @@
 """The runs kept of a study under way: the same bits again, and what is damaged, foreign or of another study is told."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -17,8 +18,9 @@ from proofs_check import runner, store
 from proofs_check.config import parse_study
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.store import cells as module
+from proofs_check.store.files import replaced
 from proofs_check.store.identity import code_digest, difference
-from proofs_check.store.lock import lock
+from proofs_check.store.lock import LOCK, lock
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = """
@@ -317,6 +319,27 @@ def test_a_damaged_description_of_the_study_is_told(half, content):
     assert (half / "cells" / "first.4.npz").exists()
 
 
+def test_a_file_has_its_name_when_it_is_whole_and_not_before(tmp_path):
+    path = tmp_path / "a"
+    for content in (b"first", b"second"):
+        before = path.read_bytes() if path.exists() else None
+        with replaced(path) as file:
+            file.write(content)
+            file.flush()
+            assert (path.read_bytes() if path.exists() else None) == before
+        assert path.read_bytes() == content
+
+    def interrupted():
+        with replaced(path) as file:
+            file.write(b"third")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_bytes() == b"second"
+    assert names(tmp_path) == ["a"]
+
+
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -396,6 +419,21 @@ def test_a_lock_has_one_holder_at_a_time(tmp_path):
     assert held
     assert refused
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_its_holder_removed_is_no_lock(tmp_path, monkeypatch):
+    """Between opening and locking the file, its holder removes it and lets go."""
+    out, flock = tmp_path / "out", fcntl.flock
+
+    def late(*arguments):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        (out / LOCK).unlink()
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with lock(out), pytest.raises(store.StoreError, match="being written to"), lock(out):
+        pass
+    assert not out.exists()
 
 
 LOOKS = """

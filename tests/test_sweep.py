@@ -304,3 +304,28 @@ def test_a_sweep_that_was_interrupted_ends_as_if_it_had_not_been(swept, folder, 
 
 def test_the_bundled_sweep_is_a_grid_of_two_by_two_by_two():
     assert [len(dict(run.at)) for run in load_study("sweep").runs] == [3] * 8
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.S | re.M)
+
+
+def test_the_example_of_the_page_prints_what_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    study = parse_study(blocks("sweeps.md", "yaml")[0], name="angles.yaml", base=tmp_path)
+    store.write(runner.verify(study), Path("angles"), wall_time=0)
+    assert [study.runs[0].name, study.runs[-1].name] == ["angle-1_width-256", "angle-0p25_width-1024"]
+    exec(blocks("sweeps.md", "python")[0], {})
+    assert capsys.readouterr().out == blocks("sweeps.md", "text")[0]
+
+
+def test_the_grid_by_hand_of_the_page_is_a_study():
+    runs = parse(BASE + blocks("sweeps.md", "yaml")[1]).runs
+    assert [dict(run.at) for run in runs] == [{"angle": 1}, {"angle": 0.1}]
+
+
+def test_the_program_of_the_page_on_long_studies_runs(tmp_path):
+    scope = {"study": parse(BASE), "folder": tmp_path / "out"}
+    exec(blocks("resume.md", "python")[0], scope)
+    assert store.already_done(tmp_path / "out", store.request(scope["study"])) is not None
