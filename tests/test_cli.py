@@ -203,6 +203,40 @@ def test_interrupt(call, monkeypatch, place, kept):
         assert not Path("nag-ntk-results").exists()
 
 
+def test_resume_of_a_finished_study_shows_it_and_runs_nothing(call, monkeypatch):
+    arguments = ("verify", "tiny.yaml", "--select", "distance", "--strict")
+    first = call(*arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "simulate", None)
+        end = call(*arguments, "--resume")
+    assert (first.code, end.code) == (4, 4)  # four seeds decide nothing
+    last = "Results in nag-ntk-results/tiny are of this study already; nothing was run."
+    assert end.out.strip().split("\n")[-1] == last
+    assert end.out.split("\n")[:5] == first.out.split("\n")[:5]
+    other = call("verify", "tiny.yaml", "--resume")
+    assert other.code == 2
+    assert "holds the results of another study: study.lemmas" in other.err
+
+
+def test_resume_says_what_it_reads_and_what_is_damaged(call, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", interrupt)
+        call("verify", "tiny.yaml", "--select", "distance")
+    folder = Path("nag-ntk-results/tiny/cells")
+    (folder / "tiny.4.npz").write_bytes(b"")
+    refused = call("verify", "tiny.yaml", "--select", "distance")
+    assert refused.code == 2
+    assert "holds a study under way (finished runs: 1); --resume goes on with it" in refused.err
+    end = call("verify", "tiny.yaml", "--select", "distance", "--resume")
+    assert end.code == 0
+    lines = [line for line in end.err.split("\n") if line.startswith("nag-ntk: ")]
+    assert lines[0] == f"nag-ntk: going on: finished runs in {folder}: 1"
+    assert lines[1].startswith(f"nag-ntk: {folder}/tiny.4.npz is damaged (")
+
+
 def test_interrupt_of_a_process(tmp_path):
     (tmp_path / "long.yaml").write_text(STUDY.replace("steps: 5", "steps: 2000000\nchunk: 100"))
     process = subprocess.Popen(
