@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from .config_check import StudyCheck, did_you_mean
 from .config_models import MethodSpec, RunFields, RunSpec, Study, StudyFields
+from .config_sweep import swept_keys
 from .yaml_source import ConfigError, Problem, preview, read_yaml
 
 __all__ = [
@@ -117,7 +118,7 @@ def bundled_configs() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_configs())
-        ['acceleration', 'digits', 'quick', 'width']
+        ['acceleration', 'digits', 'quick', 'sweep', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())
@@ -157,13 +158,22 @@ def study_schema() -> dict[str, Any]:
     override["description"] = "What this run changes of the fields above."
     runs = {"type": "object", "minProperties": 1, "additionalProperties": override}
     runs["propertyNames"] = {"pattern": head["properties"]["name"]["pattern"]}
+    item = {"type": ["number", "string", "boolean"]}
+    sweep = {
+        "type": "object",
+        "description": "Lists of values for fields; the runs are their product.",
+        "minProperties": 1,
+        "propertyNames": {"enum": list(swept_keys())},
+        "additionalProperties": {"type": "array", "minItems": 1, "uniqueItems": True, "items": item},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Study",
         "type": "object",
-        "properties": {**head["properties"], **run["properties"], "runs": runs},
+        "properties": {**head["properties"], **run["properties"], "runs": runs, "sweep": sweep},
         "additionalProperties": False,
-        "anyOf": [{"required": ["runs"]}, {"required": required}],
+        "anyOf": [{"required": ["runs"]}, {"required": required}, {"required": ["sweep"]}],
+        "not": {"required": ["runs", "sweep"]},
         "$defs": definitions,
     }
 

@@ -7,14 +7,13 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
-from .config_models import EXPECTED, DataSpec, MethodSpec, RunFields, RunSpec, Study, StudyFields, field_names
+from .config_models import DATA_MODELS, EXPECTED, MethodSpec, RunFields, RunSpec, Study, StudyFields, field_names
+from .config_sweep import cells, run_problem, swept_keys, value_problems
 from .yaml_source import KeyPath, Problem, Source, one_line, path_text, preview
-
-_DATA_MODELS = {get_args(m.model_fields["source"].annotation)[0]: m for m in get_args(get_args(DataSpec)[0])}
 
 
 class StudyCheck:
@@ -36,16 +35,19 @@ class StudyCheck:
             return None
         head = {key: data[key] for key in field_names(StudyFields) if key in data}
         shared = {key: data[key] for key in field_names(RunFields) if key in data}
-        self._unknown_keys(data, (), (*field_names(StudyFields), *field_names(RunFields), "runs"))
-        fields = self._record(StudyFields, {"name": default_name, **head}, lambda first: ())
+        self._unknown_keys(data, (), (*field_names(StudyFields), *field_names(RunFields), "runs", "sweep"))
+        fields = self._record(StudyFields, {"name": default_name, **head}, _itself)
         self._lemmas(head.get("lemmas"), known_lemmas)
-        if "runs" not in data:
+        if "sweep" in data:
+            runs = self._swept(data["sweep"], shared, beside_runs="runs" in data)
+        elif "runs" not in data:
             name = default_name if fields is None else fields.name
-            runs = [self._record(RunSpec, {**shared, "name": name}, lambda first: ())]
+            runs = [self._record(RunSpec, {**shared, "name": name}, _itself)]
         else:
-            self._record(RunFields, shared, lambda first: (), partial=True)  # also what every run overrides
+            self._record(RunFields, shared, _itself, partial=True)  # also what every run overrides
             runs = [self._run(name, overrides, shared) for name, overrides in self._overrides(data["runs"])]
         resolved = tuple(run for run in runs if run is not None)
+        self._places(resolved)
         if fields is None or self.found or self.source.problems:
             return None
         return Study(**dict(fields), runs=resolved)
@@ -67,7 +69,44 @@ class StudyCheck:
         own = {key: overrides[key] for key in field_names(RunFields) if key in overrides}
         inherited = shared.keys() - own.keys()
         merged = {**shared, **own, "name": name}
-        return self._record(RunSpec, merged, lambda first: () if first in inherited else ("runs", name))
+        own_name = ("name",)  # a run's own name is its key under ``runs``, not a key within it
+
+        def place(path: KeyPath) -> KeyPath:
+            return path if path[0] in inherited else ("runs", name, *(() if path == own_name else path))
+
+        return self._record(RunSpec, merged, place)
+
+    def _swept(self, sweep: Any, shared: dict[str, Any], *, beside_runs: bool) -> list[RunSpec | None]:
+        """The runs of a sweep; none if the sweep itself has problems."""
+        before = len(self.found)
+        if beside_runs:
+            self._add(("sweep",), "a study has runs or a sweep, not both; remove one of them")
+        if not isinstance(sweep, dict) or not sweep:
+            got = "an empty mapping" if sweep == {} else preview(sweep)
+            self._add(("sweep",), f"expected a mapping from fields to lists of values, got {got}")
+            return []
+        dataset = shared.get("dataset")
+        known = swept_keys(dataset.get("source") if isinstance(dataset, dict) else None)
+        for key, values in sweep.items():
+            if key not in known:
+                self._add(("sweep", key), _unknown(key, known))
+            for path, message in value_problems(values):
+                self._add(("sweep", key, *path), message)
+        if len(self.found) == before and (whole := run_problem(sweep)):
+            self._add(("sweep",), whole)
+        if len(self.found) > before:
+            self._record(RunFields, shared, _itself, partial=True)
+            return []
+        return [self._record(RunSpec, {**cell.values, "name": cell.name}, cell.place) for cell in cells(sweep, shared)]
+
+    def _places(self, runs: Sequence[RunSpec]) -> None:
+        """No two runs may stand at one place of a grid with a method of one name."""
+        taken: dict[Any, str] = {}
+        for run in runs:
+            for method in {method.name for method in run.methods} if run.at else ():
+                other = taken.setdefault((run.at, method), run.name)
+                if other != run.name:
+                    self._add(("runs", run.name, "at"), f"the run {other} is there already, with {method} too")
 
     def _unknown_keys(self, data: Mapping[str, Any], at: KeyPath, known: Sequence[str]) -> None:
         for key in data:
@@ -88,13 +127,13 @@ class StudyCheck:
         self,
         model: Any,
         values: dict[str, Any],
-        prefix: Callable[[str | int], KeyPath],
+        place: Callable[[KeyPath], KeyPath],
         *,
         partial: bool = False,
     ) -> Any:
         """Validates values as a record; None if that fails.
 
-        ``prefix`` says under which path a field of the record stands; ``partial`` forgives missing fields.
+        ``place`` says where in the file a path within the record stands; ``partial`` forgives missing fields.
         """
         try:
             return model.model_validate(values, context={"base": self.base})
@@ -102,9 +141,7 @@ class StudyCheck:
             for item in error.errors(include_url=False, include_context=True):
                 if not (partial and item["type"] == "missing" and len(item["loc"]) == 1):
                     path, message = _explain(item, values)
-                    at = prefix(path[0])
-                    # A run's own name is its key under ``runs``, not a key within it.
-                    self._add(at if at and path == ("name",) else (*at, *path), message)
+                    self._add(place(path), message)
             return None
 
     def _add(self, path: KeyPath, message: str) -> None:
@@ -117,6 +154,10 @@ class StudyCheck:
         problems = [Problem(self.source.line(path), path_text(path), message) for path, message in kept]
         everything = [*self.source.problems, *problems]
         return tuple(sorted(everything, key=lambda p: (p.line is None, p.line or 0)))
+
+
+def _itself(path: KeyPath) -> KeyPath:
+    return path
 
 
 def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
@@ -136,8 +177,8 @@ def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
         return path, _one_of(value, re.findall(r"'([^']*)'", context["expected"]))
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         if not isinstance(value, dict) or "source" not in value:
-            return (*path, "source"), f"required, but missing; choose one of {', '.join(_DATA_MODELS)}"
-        return (*path, "source"), _one_of(value["source"], list(_DATA_MODELS))
+            return (*path, "source"), f"required, but missing; choose one of {', '.join(DATA_MODELS)}"
+        return (*path, "source"), _one_of(value["source"], list(DATA_MODELS))
     if kind == "tuple_type":
         hint = f'; write ["{one_line(value)}"]' if isinstance(value, str) else ""
         return path, f"expected a list, got {preview(value)}{hint}"
@@ -151,7 +192,7 @@ def _file_path(location: KeyPath, values: dict[str, Any]) -> tuple[KeyPath, Sequ
     """Undoes what validation adds to a path (tags of unions); also the keys known at the place."""
     first, rest = location[0], location[1:]
     if first == "dataset" and rest:
-        return (first, *rest[1:]), field_names(_DATA_MODELS[str(rest[0])])
+        return (first, *rest[1:]), field_names(DATA_MODELS[str(rest[0])])
     if first == "lemmas":
         return (first, *rest[1:]), ()
     if first == "methods" and rest and isinstance(values["methods"][rest[0]], str):

@@ -6,6 +6,7 @@ messages for it. The JSON schema comes from the same types.
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -16,9 +17,11 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     Tag,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
@@ -116,10 +119,11 @@ class NpzData(Record):
     """Whether to scale the inputs to length 1; otherwise other lengths are refused."""
 
 
+DATA_MODELS: dict[str, type[Record]] = {"digits": DigitsData, "sphere": SphereData, "pairs": PairsData, "npz": NpzData}
 DataSpec = Annotated[DigitsData | SphereData | PairsData | NpzData, Field(discriminator="source")]
 
 MethodName = Literal["gradient_descent", "heavy_ball", "nesterov", "nesterov_increasing"]
-_WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
+WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
 
 
 class MethodSpec(Record):
@@ -148,11 +152,11 @@ class MethodSpec(Record):
     @model_validator(mode="after")
     def _numbers_belong_together(self) -> "MethodSpec":
         wrong = []
-        if self.name in _WITHOUT_MOMENTUM and self.beta is not None:
+        if self.name in WITHOUT_MOMENTUM and self.beta is not None:
             wrong.append(f"{self.name} has no momentum to choose; remove beta")
         elif self.eta is None and self.beta is not None:
             wrong.append("beta needs eta beside it; without eta the theorem chooses both")
-        elif self.eta is not None and self.beta is None and self.name not in _WITHOUT_MOMENTUM:
+        elif self.eta is not None and self.beta is None and self.name not in WITHOUT_MOMENTUM:
             wrong.append(f"{self.name} with eta needs beta too")
         if self.eta is not None and self.scale is not None:
             wrong.append("scale multiplies the theorem's step size, so it excludes eta; keep one of them")
@@ -186,6 +190,33 @@ Lemmas = Annotated[
 ]
 
 
+def _not_reserved(name: str) -> str:
+    if re.fullmatch(RESERVED_AXES, name):
+        raise ValueError
+    return name
+
+
+Coordinate = (
+    Annotated[bool, Field(strict=True)]
+    | Annotated[int, Field(strict=True)]
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    | Annotated[str, Field(strict=True)]
+)
+# what an axis may not be called: dimensions and variables of the netCDF file that holds a sweep
+RESERVED_AXES = "algorithm|seed|run|step_size|momentum|lambda_0|kappa|rate|distance|flip_fraction|\\w+_residual_norm"
+AxisName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=100), AfterValidator(_not_reserved)]
+# pairs, not a mapping: a run is frozen and can be hashed
+Point = Annotated[
+    tuple[tuple[AxisName, Coordinate], ...],
+    BeforeValidator(lambda given: tuple(given.items()) if isinstance(given, dict) else given),
+    PlainSerializer(dict),
+    WithJsonSchema(
+        {"type": "object", "additionalProperties": {"type": ["number", "string", "boolean"]}, "default": {}}
+    ),
+    _expected("a mapping from names of axes (small letters, digits, _; not of results) to numbers or texts"),
+]
+
+
 class RunFields(Record):
     """What a run needs; at the top level of the file these are shared by all its runs."""
 
@@ -209,6 +240,8 @@ class RunFields(Record):
     """Base number that all seeds are derived from."""
     chunk: Count | None = None
     """Steps between two reports of progress."""
+    at: Point = ()
+    """Where the run stands in a grid, by names of axes; a sweep fills it in."""
 
 
 class RunSpec(RunFields):

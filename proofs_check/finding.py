@@ -1,7 +1,7 @@
 """Verdict and Finding: what a study says of one lemma on one run, and the exit code that follows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -99,12 +99,16 @@ def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
         >>> exit_code([Finding("gram", "a", Verdict.ERROR, ""), Finding("gram", "b", Verdict.REFUTED, "")])
         1
     """
-    verdicts = {finding.verdict for finding in findings}
+    return code_of({finding.verdict for finding in findings}, strict)
+
+
+def code_of(verdicts: Collection[str], strict: bool = False) -> int:
+    """The same from the verdicts alone, as results.json has them."""
     if Verdict.REFUTED in verdicts:
         return 1
     if Verdict.ERROR in verdicts:
         return 3
-    return 4 if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.VACUOUS} else 0
+    return 4 if strict and (Verdict.INCONCLUSIVE in verdicts or Verdict.VACUOUS in verdicts) else 0
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,12 @@
 """Run a study: simulate each configuration once, feed every lemma from it, decide all verdicts together."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from nag_ntk import (
     Dataset,
@@ -24,6 +27,7 @@ from proofs_check.lemma import Evidence, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
+from proofs_check.store.cells import Cells
 from proofs_check.verdict import Check, decide
 
 Progress = Callable[[str, int, int], None]
@@ -61,23 +65,42 @@ def build_method(spec: Any, data: Dataset) -> Method:
 
 def execute(
     spec: RunSpec, lemmas: Sequence[Lemma], delta: float, *, progress: Progress | None = None,
-    memory_limit_gib: float | None = None,
+    memory_limit_gib: float | None = None, cells: Cells | None = None,
 ) -> Run:  # fmt: skip
-    """Simulate one configuration, recording what the lemmas need."""
+    """Simulate one configuration, recording what the lemmas need; or read it from the cells of a study under way."""
     data = build_dataset(spec.dataset)
     methods = tuple(build_method(m, data) for m in spec.methods)
     asking = [lemma for lemma in lemmas if spec.steps > 0 or not lemma.trains]
-    radii = sorted({r for lemma in asking for r in lemma.radii(data.size, spec.width, delta)})
-    overlap_radii = sorted({r for lemma in asking for r in lemma.overlap_radii(data.size, spec.width, delta)})
-    trajectory = simulate(
-        data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
-        key=spec.key, chunk=spec.chunk, radii=radii, overlap_radii=overlap_radii,
-        recursion=any(lemma.records_recursion for lemma in asking),
-        gram_path=any(lemma.records_gram_path for lemma in asking),
-        memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
-        progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
-    )  # fmt: skip
+    recorded = {
+        "radii": sorted({r for lemma in asking for r in lemma.radii(data.size, spec.width, delta)}),
+        "overlap_radii": sorted({r for lemma in asking for r in lemma.overlap_radii(data.size, spec.width, delta)}),
+        "recursion": any(lemma.records_recursion for lemma in asking),
+        "gram_path": any(lemma.records_gram_path for lemma in asking),
+    }
+    question = {
+        "run": spec.model_dump(mode="json"),
+        "data": _digest(data.inputs, data.targets),  # a file of the user's own may have changed
+        "methods": [list(method) for method in methods],
+        "recorded": recorded,
+    }
+    trajectory = None if cells is None else cells.read(spec.name, spec.seeds, question)
+    if trajectory is None:
+        # to go on within a run, from its last chunk: simulate would take a file beside the cell's for its state
+        trajectory = simulate(
+            data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
+            key=spec.key, chunk=spec.chunk, **recorded,
+            memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
+            progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
+        )  # fmt: skip
+        if cells is not None:
+            trajectory = cells.keep(spec.name, spec.seeds, question, trajectory)
+    elif progress is not None:
+        progress(spec.name, 1, 1)
     return Run(spec.name, data, methods, trajectory, delta)
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
 
 
 def applies(lemma: Lemma, run: Run) -> bool:
@@ -104,9 +127,16 @@ def with_seeds(study: Study, seeds: int) -> Study:
     return study.model_copy(update={"runs": tuple(spec.model_copy(update={"seeds": seeds}) for spec in study.runs)})
 
 
+def narrowed(study: Study, select: Sequence[str] = (), seeds: int | None = None) -> Study:
+    """The study with these lemmas only and this number of seeds: what is stored states what was run."""
+    if seeds is not None:
+        study = with_seeds(study, seeds)
+    return study.model_copy(update={"lemmas": tuple(dict.fromkeys(select))}) if select else study
+
+
 def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
-    lemmas: Sequence[Lemma] = CATALOGUE,
+    lemmas: Sequence[Lemma] = CATALOGUE, cells: Cells | None = None,
 ) -> StudyResult:  # fmt: skip
     """Check the lemmas of a study.
 
@@ -116,6 +146,7 @@ def verify(
         seeds: replaces the study's number of seeds.
         progress: called with (run name, done, total) between chunks of steps.
         lemmas: those to choose from; (*CATALOGUE, MINE) adds one of your own (docs/own-lemma.md).
+        cells: from store.under_way: finished runs are read from it and kept in it.
 
     Returns:
         A StudyResult; verdicts hold at the family-wise level of the whole study.
@@ -124,11 +155,7 @@ def verify(
         InputError: for unknown lemma ids or a configuration that cannot run.
     """
     known = {lemma.id: lemma for lemma in lemmas}
-    # in the study itself, so that what is stored states what was run
-    changes: dict[str, Any] = {"lemmas": tuple(dict.fromkeys(select))} if select else {}
-    if seeds is not None:
-        study = with_seeds(study, seeds)
-    study = study.model_copy(update=changes)
+    study = narrowed(study, select, seeds)
     wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -139,7 +166,8 @@ def verify(
     skipped: list[str] = []
     slack: list[SlackRow] = []
     for spec in study.runs:
-        run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=study.memory_limit_gib)
+        limit = study.memory_limit_gib
+        run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=limit, cells=cells)
         for lemma in lemmas:
             if lemma.scope == "study" or (lemma.scope == "once" and runs):
                 continue

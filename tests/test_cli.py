@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofs_check import cli, runner, store
+from proofs_check import cli, runner, session, store
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemmas import CATALOGUE
 
@@ -46,7 +46,7 @@ def shell(folder, *arguments):
 def call(tmp_path, monkeypatch, capsys):
     """The program in this process, whose JAX it must not set up anew."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)
     monkeypatch.setattr(cli, "_leave", lambda code: None)
     (tmp_path / "tiny.yaml").write_text(STUDY)
 
@@ -183,16 +183,58 @@ def test_a_full_disk_still_shows_the_verdicts(call, monkeypatch):
     assert "Results in" not in end.out
 
 
-@pytest.mark.parametrize("place", [(runner, "verify"), (store, "write")])
-def test_interrupt(call, monkeypatch, place):
+@pytest.mark.parametrize(("place", "kept"), [((runner, "verify"), 0), ((store, "write"), 1)])
+def test_interrupt(call, monkeypatch, place, kept):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(*place, interrupt)
-    end = call("verify", "tiny.yaml", "--select", "distance")
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, interrupt)
+        end = call("verify", "tiny.yaml", "--select", "distance")
     assert end.code == 130
-    assert end.err.strip().split("\n")[-1].startswith("nag-ntk: interrupted")
-    assert not Path("nag-ntk-results").exists()
+    last = end.err.strip().split("\n")[-1]
+    assert last.startswith("nag-ntk: interrupted")
+    assert len(list(Path().rglob("*.npz"))) == kept
+    if kept:
+        assert "finished runs kept in nag-ntk-results/tiny/cells: 1; the same call with --resume" in last
+        assert call("verify", "tiny.yaml", "--select", "distance", "--resume").code == 0
+        assert not list(Path().rglob("*.npz"))
+    else:
+        assert not Path("nag-ntk-results").exists()
+
+
+def test_resume_of_a_finished_study_shows_it_and_runs_nothing(call, monkeypatch):
+    arguments = ("verify", "tiny.yaml", "--select", "distance", "--strict")
+    first = call(*arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "simulate", None)
+        end = call(*arguments, "--resume")
+    assert (first.code, end.code) == (4, 4)  # four seeds decide nothing
+    last = "Results in nag-ntk-results/tiny are of this study already; nothing was run."
+    assert end.out.strip().split("\n")[-1] == last
+    assert end.out.split("\n")[:5] == first.out.split("\n")[:5]
+    other = call("verify", "tiny.yaml", "--resume")
+    assert other.code == 2
+    assert "holds the results of another study: study.lemmas" in other.err
+
+
+def test_resume_says_what_it_reads_and_what_is_damaged(call, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", interrupt)
+        call("verify", "tiny.yaml", "--select", "distance")
+    folder = Path("nag-ntk-results/tiny/cells")
+    (folder / "tiny.4.npz").write_bytes(b"")
+    refused = call("verify", "tiny.yaml", "--select", "distance")
+    assert refused.code == 2
+    assert "holds a study under way (finished runs: 1); --resume goes on with it" in refused.err
+    end = call("verify", "tiny.yaml", "--select", "distance", "--resume")
+    assert end.code == 0
+    lines = [line for line in end.err.split("\n") if line.startswith("nag-ntk: ")]
+    assert lines[0] == f"nag-ntk: going on: finished runs in {folder}: 1"
+    assert lines[1].startswith(f"nag-ntk: {folder}/tiny.4.npz is damaged (")
 
 
 def test_interrupt_of_a_process(tmp_path):
@@ -283,12 +325,12 @@ def test_a_reader_that_goes_away(tmp_path, arguments):
 
 def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NAG_NTK_CACHE", str(tmp_path / "a"))
-    assert cli._cache_folder() == tmp_path / "a"
+    assert session.cache_folder() == tmp_path / "a"
     (tmp_path / "file").write_text("")
     for unusable in ("", str(tmp_path / "file"), str(tmp_path / "file" / "b")):
         monkeypatch.setenv("NAG_NTK_CACHE", unusable)
-        assert cli._cache_folder() is None
+        assert session.cache_folder() is None
     monkeypatch.delenv("NAG_NTK_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     if sys.platform == "linux":
-        assert cli._cache_folder() == tmp_path / "xdg" / "nag-ntk"
+        assert session.cache_folder() == tmp_path / "xdg" / "nag-ntk"

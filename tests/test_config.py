@@ -313,8 +313,8 @@ def refused(source) -> str:
 
 
 def test_a_missing_file_is_named_with_the_bundled_ones():
-    assert refused("no/where.yaml") == (
-        "no/where.yaml: no such file, and no study of that name is bundled (acceleration, digits, quick, width)"
+    assert refused("no/thing.yaml") == (
+        "no/thing.yaml: no such file, and no study of that name is bundled (acceleration, digits, quick, sweep, width)"
     )
     assert refused("quik.yaml").endswith('; did you mean "quick"?')
 
@@ -357,7 +357,7 @@ def test_bundled_studies_are_found_from_any_folder_without_importing_jax(tmp_pat
 @pytest.mark.parametrize("name", sorted(bundled_configs()))
 def test_bundled_studies_are_valid_and_run_the_three_methods(name):
     study = load_study(name)
-    assert {method.label for run in study.runs for method in run.methods} >= {
+    assert {method.name for run in study.runs for method in run.methods} >= {
         "gradient_descent",
         "heavy_ball",
         "nesterov",
@@ -386,7 +386,7 @@ def test_the_canonical_form_does_not_depend_on_how_the_file_is_written():
 def test_the_schema_names_every_key_and_its_range():
     schema = study_schema()
     properties = schema["properties"]
-    assert set(properties) == {*field_names(StudyFields), *field_names(RunFields), "runs"}
+    assert set(properties) == {*field_names(StudyFields), *field_names(RunFields), "runs", "sweep"}
     assert set(schema["anyOf"][1]["required"]) == {"dataset", "methods", "width", "seeds", "steps"}
     assert properties["level"] == {
         **{"description": properties["level"]["description"], "title": "Level", "type": "number"},
@@ -440,6 +440,7 @@ def test_any_yaml_is_read_or_refused(text):
 
 KEYS = [*field_names(StudyFields), *field_names(RunFields), "runs", "source", "samples", "eta", "beta", "x"]
 KEYS += ["scale", "angle", "pairs", "path", "dimension", "labels", "digits", "all", "list"]
+KEYS += ["sweep", "dataset.samples", "dataset.key", "methods.scale", "methods.beta"]
 WORDS = ["", "all", "auto", "nesterov", "heavy_ball", "digits", "npz", "pairs", "x"]
 LEAVES = st.sampled_from([None, True, 0, 1, -1, 10**40, 0.5, 1e300, *WORDS])
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs_check import cli
+from proofs_check import cli, session
 from proofs_check.lemma import Control, Inequality, Trials
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.lemmas.distance import DISTANCE
@@ -136,7 +136,7 @@ def test_a_lemma_without_free_data_is_refused(lemma):
 def call(tmp_path, monkeypatch, capsys):
     """The program in this process, whose JAX it must not set up anew."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)
     monkeypatch.setattr(cli, "_leave", lambda code: None)
 
     def run(*arguments):

@@ -1,0 +1,79 @@
+"""What the commands print, and the bars that show how far a study is."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from .runner import StudyResult
+    from .store import StoredResult
+
+
+class Failure(Exception):
+    """Ends the program with a sentence and an exit code."""
+
+    def __init__(self, message: str, code: int = 2):
+        super().__init__(message)
+        self.code = code
+
+
+def show(result: "StudyResult | StoredResult", quiet: bool, links: bool) -> None:
+    """The findings of a study, just made or read from a folder: a table, or with `quiet` the headline alone."""
+    from rich.console import Console
+
+    from .report import terminal
+    from .store import StoredResult
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:  # rich would exit with 1, which means REFUTED
+            raise BrokenPipeError
+
+    if isinstance(result, StoredResult):
+        name, level, rows, slack = result.study, result.level, result.rows, result.slack
+    else:
+        name, level = result.study.name, result.study.level
+        rows, slack = ([row.to_row() for row in part] for part in (result.findings, result.slack))
+    headed = {"console": Output(), "study": name, "level": level}
+    with pipe_may_close():
+        if quiet:
+            terminal.render_headline(rows, **headed)
+        else:
+            terminal.render(rows, **headed, slack=slack, links=links)
+
+
+def say(text: str) -> None:
+    """Print to standard output."""
+    with pipe_may_close():
+        click.echo(text)
+
+
+@contextmanager
+def pipe_may_close() -> Iterator[None]:
+    """A reader such as head may go away early; that is no failure and changes no exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def progress(runs: Sequence[str], quiet: bool) -> Iterator[Any]:
+    """A callback (run, done, total) that drives one bar per run on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
+        # without a total a bar pulses: compiling takes a while before the first chunk is done
+        tasks = {run: bars.add_task(run, total=None, start=run == runs[0]) for run in runs}
+
+        def advance(run: str, done: int, total: int) -> None:
+            bars.start_task(tasks[run])
+            bars.update(tasks[run], completed=done, total=total)
+
+        yield advance

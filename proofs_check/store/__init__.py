@@ -1,0 +1,158 @@
+"""What a run leaves behind: manifest.json, results.json, trajectories.nc, sweep.nc, each whole or not at all.
+
+The last step of the way of the data before a report. The manifest is written last and holds the digests of the
+others, so a folder whose manifest agrees with its files is the outcome of one run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arrays import AXES, NUMBERS, VARIABLES, write_trajectories
+from .cells import Cells, already_done, under_way
+from .files import (
+    CELLS,
+    MANIFEST,
+    RESULTS,
+    SWEEP,
+    TRAJECTORIES,
+    StoreError,
+    commit,
+    digest,
+    own_manifest,
+    read_json,
+    refuse_foreign,
+    stage,
+    write_json,
+)
+from .grid import read_sweep, side_by_side, write_grid
+from .identity import request
+from .manifest import SCHEMA, describe
+
+if TYPE_CHECKING:
+    from ..runner import StudyResult
+
+__all__ = [
+    "AXES",
+    "CELLS",
+    "MANIFEST",
+    "NUMBERS",
+    "RESULTS",
+    "SCHEMA",
+    "SWEEP",
+    "TRAJECTORIES",
+    "VARIABLES",
+    "Cells",
+    "StoreError",
+    "StoredResult",
+    "already_done",
+    "check_writable",
+    "read",
+    "read_sweep",
+    "request",
+    "side_by_side",
+    "under_way",
+    "write",
+]
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """What a folder holds.
+
+    Attributes:
+        rows: one mapping per finding, as ``Finding.to_row`` made it.
+        slack: one mapping per link of the proof, as ``SlackRow.to_row`` made it.
+        manifest: where the rows come from.
+        study: name of the study.
+        level: family-wise error level of the verdicts.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    manifest: Mapping[str, Any]
+    study: str
+    level: float
+    slack: tuple[Mapping[str, Any], ...] = ()
+
+
+def check_writable(out: Path) -> None:
+    """Refuse, before a long run, a folder that its results could not be written to.
+
+    Tries it out and leaves no trace: folders made for the trial are removed again.
+
+    Args:
+        out: folder for the results; it may be absent, empty, or hold earlier results.
+
+    Raises:
+        StoreError: if it is a file, cannot be made or written, or holds anything but results of this program
+            (hidden files do not count).
+    """
+    out = Path(out)
+    with stage(out, keep=False):
+        refuse_foreign(out)
+
+
+def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None) -> None:
+    """Write a finished study; on any failure the folder is as it was before.
+
+    Args:
+        result: from ``runner.verify``.
+        out: the folder, made if absent.
+        wall_time: seconds that the run took.
+        request: what the numbers depend on (identity.py), kept so that a later call can tell whether it is done.
+
+    Raises:
+        StoreError: if the folder is not usable or the disk is full.
+    """
+    out = Path(out)
+    with stage(out) as staging:
+        refuse_foreign(out)
+        write_json(staging / RESULTS, _results(result))
+        write_trajectories(staging / TRAJECTORIES, result.runs)
+        grid = side_by_side(result.study.runs, result.runs)
+        if grid is not None:
+            write_grid(staging / SWEEP, grid)
+        digests = {path.name: digest(path) for path in staging.iterdir()}
+        write_json(staging / MANIFEST, describe(result, digests, wall_time, request))
+        commit(staging, out)
+
+
+def read(out: Path) -> StoredResult:
+    """Read the results of a run and check that they are whole.
+
+    Args:
+        out: a folder that ``write`` has written to.
+
+    Raises:
+        StoreError: if a file is missing, truncated, changed, or not of this program.
+    """
+    out = Path(out)
+    if not (out / MANIFEST).exists():
+        raise StoreError(f"{out} holds no results: it has no {MANIFEST}; run nag-ntk verify first")
+    manifest = own_manifest(out)
+    if manifest.get("schema") != SCHEMA:
+        raise StoreError(f"{out / MANIFEST} has schema {manifest.get('schema')!r}, this version reads {SCHEMA}")
+    digests = manifest.get("files")
+    if not isinstance(digests, dict) or not {RESULTS, TRAJECTORIES} <= digests.keys():
+        raise StoreError(f"{out / MANIFEST} names no digests of the files beside it; verify again")
+    for name in (RESULTS, TRAJECTORIES, *({SWEEP} & digests.keys())):
+        try:
+            same = digest(out / name) == digests[name]
+        except OSError as error:
+            raise StoreError(f"{out / name} cannot be read: {error.strerror or error}; verify again") from None
+        if not same:
+            raise StoreError(f"{out / name} is not what {MANIFEST} says was written; verify again")
+    results = read_json(out / RESULTS)
+    try:
+        slack = tuple(results.get("slack", ()))
+        return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), slack)
+    except (KeyError, TypeError, ValueError):
+        raise StoreError(f"{out / RESULTS} lacks study, level or findings; verify again") from None
+
+
+def _results(result: "StudyResult") -> dict[str, Any]:
+    """What must come out again from the same study, but for the fields called wall_time."""
+    rows = [finding.to_row() for finding in result.findings]
+    slack = [row.to_row() for row in result.slack]
+    return {"schema": SCHEMA, "study": result.study.name, "level": result.study.level, "findings": rows, "slack": slack}

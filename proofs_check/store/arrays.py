@@ -1,0 +1,74 @@
+"""The arrays of finished runs as netCDF, a group per run."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .files import sync
+
+if TYPE_CHECKING:  # JAX and HDF5 are imported where they are needed, so that readers start fast
+    from ..lemma import Run
+
+AXES = ("seed", "algorithm", "step", "sample")
+NUMBERS = {
+    "eta": "step size",
+    "beta": "momentum",
+    "gamma": "weight of the change of the gradient",
+    "delay": "steps by which growing momentum lags (0: constant)",
+}
+# name: (unit, long name) of the recorded arrays; all have the first three axes, the residual has the samples too
+VARIABLES = {
+    "residual": ("1", "residual xi = f(X) - y"),
+    "residual_norm": ("1", "Euclidean norm of the residual"),
+    "flip_fraction": ("1", "share of (neuron, sample) pairs whose activation differs from step 0"),
+    "distance": ("1", "largest distance of a neuron's weights from their start"),
+    "undecided": ("1", "number of pre-activations within their rounding bound of 0"),
+}
+
+
+def write_trajectories(path: Path, runs: Any) -> None:
+    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full."""
+    import h5netcdf
+
+    image = io.BytesIO()
+    with h5netcdf.File(image, "w") as file:
+        for run in runs:
+            record(file.create_group(run.name), run)
+    path.write_bytes(image.getbuffer())
+    sync(path)
+
+
+def record(group: Any, run: "Run") -> None:
+    """What one run recorded, as a netCDF group with the dimensions seed, algorithm, step and sample.
+
+    The axis of the methods is called algorithm, since ``.sel(method=...)`` means something else in xarray.
+    """
+    import h5py
+    import numpy as np
+
+    t = run.trajectory
+    facts = {name: getattr(t, name) for name in ("width", "start", "engine", "dtype", "weights_digest")}
+    group.attrs.update({**facts, "delta": run.delta})
+    group.dimensions = dict(zip(AXES, t.residual.shape, strict=True))
+
+    def add(name: str, axes: Sequence[str], values: Any, long_name: str, units: str | None = None) -> None:
+        variable = group.create_variable(name, axes, data=values)
+        variable.attrs.update({"long_name": long_name} | ({"units": units} if units else {}))
+
+    add("algorithm", ("algorithm",), np.array(labels(t.methods), dtype=h5py.string_dtype()), "method")
+    add("seed", ("seed",), np.asarray(t.seeds, np.int64), "seed number")
+    add("step", ("step",), np.arange(t.residual.shape[2]), "training step")
+    add("sample", ("sample",), np.arange(t.residual.shape[3]), "row of the dataset")
+    for name, long_name in NUMBERS.items():
+        add(name, ("algorithm",), np.array([getattr(m, name) for m in t.methods], float), long_name, "1")
+    for name, (units, long_name) in VARIABLES.items():
+        values = getattr(t, name)
+        add(name, AXES[: values.ndim], values, long_name, units)
+        group.variables[name].attrs["coordinates"] = " ".join(NUMBERS)
+
+
+def labels(methods: Any) -> list[str]:
+    """Names of the methods; with their numbers where a name occurs twice."""
+    names = [m.name for m in methods]
+    return [m.name if names.count(m.name) == 1 else f"{m.name}(eta={m.eta!r}, beta={m.beta!r})" for m in methods]

@@ -1,0 +1,244 @@
+"""A study under way: every finished run ("cell") is kept in the folder of the results until the study is done.
+
+`OUT/cells/study.json` says what is under way (identity.py), `OUT/cells/RUN.SEEDS.npz` holds what the simulation of one
+run recorded, with its digest. Each file gets its name when it is whole. Checks are not kept: they are computed again
+from the record, so a lemma may return whatever it likes.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .files import (
+    CELLS,
+    MANIFEST,
+    PACKAGE,
+    STUDY,
+    StoreError,
+    read_json,
+    refuse_foreign,
+    remove,
+    replaced,
+    stage,
+    usable,
+    write_json,
+)
+from .identity import difference
+from .lock import lock
+from .manifest import SCHEMA
+
+if TYPE_CHECKING:
+    from nag_ntk import Trajectory
+
+    from . import StoredResult
+
+
+class Cells:
+    """The finished runs of a study under way.
+
+    Args:
+        folder: where their files are.
+        note: called with a sentence about a file that cannot be used.
+    """
+
+    def __init__(self, folder: Path, note: Callable[[str], None] = lambda text: None):
+        self.folder, self.note = folder, note
+
+    def finished(self) -> int:
+        """How many runs are kept."""
+        return len(list(self.folder.glob("[!.]*.npz")))
+
+    def read(self, name: str, seeds: int, question: Mapping[str, Any]) -> "Trajectory | None":
+        """What a run recorded, bit for bit; None if it is not kept, or its file is damaged (which is noted).
+
+        Args:
+            name: of the run.
+            seeds: how many; a study that adds seeds keeps a file per look.
+            question: what the record depends on, as JSON values.
+
+        Raises:
+            StoreError: if the file answers another question.
+        """
+        path = self._path(name, seeds)
+        if not path.exists():
+            return None
+        try:
+            header, trajectory = _load(path)
+            before = header["question"]
+        except Exception as error:  # the reader raises anything from zlib.error to NotImplementedError on damage
+            self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run is simulated again")
+            return None
+        changed = difference(before, json.loads(json.dumps(question)))
+        if changed:
+            raise StoreError(f"{path} is another run: {changed}; undo that, or remove the file")
+        return trajectory
+
+    def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: "Trajectory") -> "Trajectory":
+        """Keep what a run recorded, whole or not at all; returns it as `read` would.
+
+        Raises:
+            StoreError: if it cannot be written, for example on a full disk; what was kept before stays.
+        """
+        path = self._path(name, seeds)
+        arrays: dict[str, Any] = {}
+        header = {"question": question, "trajectory": _encode(trajectory, "", arrays)}
+        with usable(path), replaced(path) as file:
+            _save(file, header, arrays)
+        return _decode(header["trajectory"], arrays)
+
+    def discard(self) -> None:
+        """Remove what is kept, after the results were written."""
+        remove(self.folder)
+
+    def _path(self, name: str, seeds: int) -> Path:
+        return self.folder / f"{name}.{seeds}.npz"
+
+
+@contextmanager
+def under_way(
+    out: Path, wanted: Mapping[str, Any], *, resume: bool = False, note: Callable[[str], None] = lambda text: None
+) -> Iterator[Cells]:
+    """Hold a folder for one study and keep its finished runs there until ``Cells.discard`` or for a later `resume`.
+
+    Args:
+        out: folder of the results, made if absent.
+        wanted: from ``identity.request``.
+        resume: go on with what is in the folder; otherwise a study under way there is refused.
+        note: called with a sentence where something had to be begun anew.
+
+    Raises:
+        StoreError: if another process writes to the folder, it holds somebody's files, it holds another study under
+            way, or this one and `resume` is not set.
+    """
+    out = Path(out)
+    with lock(out):
+        refuse_foreign(out)
+        cells = Cells(out / CELLS, note)
+        begun = _begun(cells.folder)
+        over = f"remove {cells.folder} to start over, or name another --out"
+        changed = "" if begun is None else difference(begun, wanted)
+        if resume and changed:
+            raise StoreError(f"{out} holds another study under way: {changed}; {over}")
+        if cells.finished() and not resume:
+            told = f"{out} holds a study under way (finished runs: {cells.finished()})"
+            raise StoreError(f"{told}; --resume goes on with it; {over}")
+        if resume and begun is None:
+            note(f"{out} holds no study under way; it starts from the beginning")
+        if begun is None or changed:
+            with stage(out) as staging:
+                (staging / CELLS).mkdir()
+                told = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
+                write_json(staging / CELLS / STUDY, told)
+                cells.discard()
+                os.rename(staging / CELLS, cells.folder)
+        try:
+            yield cells
+        finally:
+            if not cells.finished():
+                cells.discard()
+
+
+def already_done(out: Path, wanted: Mapping[str, Any]) -> "StoredResult | None":
+    """The results in a folder if they answer this request; None if there are none, or a study is under way.
+
+    Raises:
+        StoreError: if they are of another request, or damaged.
+    """
+    from . import read
+
+    if not (Path(out) / MANIFEST).exists() or _begun(Path(out) / CELLS) is not None:
+        return None
+    stored = read(out)
+    changed = difference(stored.manifest.get("request") or {}, wanted)
+    if changed:
+        cure = "leave --resume out, or name another --out"
+        raise StoreError(f"{out} holds the results of another study: {changed}; {cure}")
+    return stored
+
+
+def _begun(folder: Path) -> Mapping[str, Any] | None:
+    """The request of the study under way; None where there is none."""
+    if not (folder / STUDY).exists():
+        return None
+    told = read_json(folder / STUDY)
+    if told.get("package") != PACKAGE or not isinstance(told.get("request"), dict):
+        raise StoreError(f"{folder / STUDY} is damaged; remove {folder} to start over")
+    return told["request"]
+
+
+def _save(file: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    import numpy as np
+
+    text = json.dumps(header).encode()
+    np.savez(
+        file,
+        header=np.frombuffer(text, np.uint8),
+        digest=np.frombuffer(_digest(text, arrays), np.uint8),
+        **arrays,
+    )
+
+
+def _load(path: Path) -> tuple[Mapping[str, Any], "Trajectory"]:
+    import numpy as np
+
+    # a file of our own: NumPy leaves its own open when the archive is broken
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    text, digest = arrays.pop("header").tobytes(), arrays.pop("digest").tobytes()
+    if _digest(text, arrays) != digest:
+        raise ValueError("its digest does not agree")
+    header = json.loads(text)
+    return header, _decode(header["trajectory"], arrays)
+
+
+def _digest(text: bytes, arrays: Mapping[str, Any]) -> bytes:
+    """SHA-256 over the header and, in the order of their names, names, types, shapes and bytes of the arrays."""
+    state = hashlib.sha256(text)
+    for name, array in sorted(arrays.items()):
+        state.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        state.update(array.reshape(-1).view("u1"))
+    return state.digest()
+
+
+def _types() -> dict[str, Any]:
+    from nag_ntk import Method, Trajectory
+    from nag_ntk.pattern import OverlapRange
+    from nag_ntk.trajectory import GramPath, Recursion
+
+    return {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, OverlapRange, Method)}
+
+
+def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """Records and tuples as JSON values, arrays beside them under the path of their fields, in C order."""
+    import numpy as np
+
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"a cell cannot keep objects (at {name})")
+        arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
+        return {"array": name}
+    kind = type(value).__name__
+    if kind in _types() and (is_dataclass(value) or hasattr(value, "_fields")):
+        names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
+        parts = {part: _encode(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
+        return {"type": kind, "fields": parts}
+    if isinstance(value, tuple):
+        return [_encode(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
+    raise TypeError(f"a cell cannot keep a {kind} (at {name})")
+
+
+def _decode(value: Any, arrays: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(item, arrays) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    return _types()[value["type"]](**{part: _decode(item, arrays) for part, item in value["fields"].items()})

@@ -1,0 +1,187 @@
+"""How files come to be whole or absent: a staging folder, synced writes, renames, digests."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+PACKAGE = "nag-ntk"
+MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories.nc"
+SWEEP = "sweep.nc"  # of a study that sweeps over something
+CELLS, STUDY = "cells", "study.json"
+"""Folder of the finished runs of a study under way, and the file in it that says which study."""
+_STAGING = ".nag-ntk-"
+_STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is what a killed process left
+
+
+class StoreError(ValueError):
+    """A folder of results that cannot be written or read; the message says why and what to do."""
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values and have the disk hold them."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    sync(path)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold it, so that a file that got its final name is whole even after a power cut."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def usable(path: Path, cure: str = "name another --out") -> Iterator[None]:
+    """What the system refuses becomes a StoreError that names the path and the cure."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = f"make room or {cure}" if full else cure
+        raise StoreError(f"cannot write results to {path}: {error.strerror or error}; {cure}") from error
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the name `path` when it is whole and on the disk, or leaves nothing."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold the names in a folder; not every system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
+    """A temporary folder inside `out`, hence in its filesystem; whatever happens, it is gone afterwards.
+
+    Folders made on the way are removed too, unless the block succeeds and `keep` is set.
+    """
+    made = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
+    staging: Path | None = None
+    done = False
+    try:
+        with usable(out):
+            make_folder(out)
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
+            yield staging
+        done = True
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        if not (done and keep):
+            with suppress(OSError):
+                for folder in made:
+                    folder.rmdir()
+
+
+def make_folder(out: Path) -> None:
+    """Make a folder unless it is there; StoreError if a file is."""
+    if out.exists() and not out.is_dir():
+        raise StoreError(f"cannot write results to {out}: it is a file, not a folder; name another --out")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder inside a folder of results: first it loses its name, so that it is never half there."""
+    doomed = folder.with_name(f"{_STAGING}removed")
+    shutil.rmtree(doomed, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.rename(folder, doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def refuse_foreign(out: Path) -> None:
+    """A folder may be empty or hold results, earlier or under way; anything else could be somebody's work."""
+    others = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
+    if CELLS in others and not (out / CELLS / STUDY).exists():
+        raise StoreError(f"{out / CELLS} was not written by {PACKAGE}; name another --out")
+    if MANIFEST in others:
+        own_manifest(out)
+    elif others and CELLS not in others:
+        raise StoreError(f"{out} is not empty and has no {MANIFEST} (it holds {others[0]}); name another --out")
+    for name in (MANIFEST, RESULTS, TRAJECTORIES, SWEEP):
+        if (out / name).is_dir():
+            raise StoreError(f"{out / name} is a folder; name another --out")
+    for entry in out.glob(f"{_STAGING}*"):
+        with suppress(OSError):
+            if time.time() - entry.stat().st_mtime > _STALE_AFTER:
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def own_manifest(out: Path) -> dict[str, Any]:
+    """The manifest in a folder; StoreError unless this program wrote it."""
+    manifest = read_json(out / MANIFEST)
+    if manifest.get("package") != PACKAGE:
+        raise StoreError(f"{out / MANIFEST} was not written by {PACKAGE}; name another folder")
+    return manifest
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a file holds; StoreError where there is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise StoreError(f"{path} is damaged or truncated: it is not JSON; remove it and verify again") from None
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} was not written by {PACKAGE}: it holds no JSON object; name another folder")
+    return value
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def commit(staging: Path, out: Path) -> None:
+    """Give the staged files their names, the manifest last; if that fails, the earlier files come back."""
+    kept = staging / "earlier"
+    kept.mkdir()
+    moved: list[str] = []
+    try:
+        for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
+            if (out / name).exists():
+                shutil.copy2(out / name, kept / name)
+        for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
+            moved.append(name)
+            if (staging / name).exists():
+                os.replace(staging / name, out / name)
+            else:
+                (out / name).unlink(missing_ok=True)
+    except BaseException:  # an interrupt too must not leave a mixture
+        for name in moved:
+            if (kept / name).exists():
+                os.replace(kept / name, out / name)
+            elif not (staging / name).exists():
+                (out / name).unlink(missing_ok=True)
+        raise
+    sync_folder(out)

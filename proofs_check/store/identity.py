@@ -1,0 +1,100 @@
+"""What a study under way must agree with to be continued: its configuration, the code, and what fixes the numbers."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .manifest import version
+
+if TYPE_CHECKING:
+    from ..config import Study
+
+_SHOWN = 3  # differences named in a message
+_CURES = {
+    "devices": "JAX_NUM_CPU_DEVICES={0} in the environment brings the earlier number back",
+    "code": "install the code that the study was started with",
+}
+
+
+def request(study: "Study", max_seeds: int | None = None) -> dict[str, Any]:
+    """Everything that the numbers of a study depend on, as plain values; it may start JAX's devices.
+
+    Args:
+        study: as it will be run.
+        max_seeds: the limit of ``runner.verify_until_decided``, or None.
+
+    Cost: a hundred small files are read.
+    """
+    import jax
+
+    from nag_ntk.network import KEY_IMPLEMENTATION
+
+    from ..config import study_as_dict
+
+    configured = study_as_dict(study)
+    configured.pop("out")  # a folder may be moved
+    told = {
+        "study": configured,
+        "max_seeds": max_seeds,
+        "versions": {name: version(name) for name in ("jax", "jaxlib", "numpy", "scipy")},
+        "code": code_digest(),
+        "key_implementation": KEY_IMPLEMENTATION,
+        "x64": bool(jax.config.jax_enable_x64),  # pyright: ignore[reportAttributeAccessIssue]
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "machine": platform.machine(),
+        "device_kind": jax.devices()[0].device_kind,
+        "devices": len(jax.devices()),
+    }
+    return json.loads(json.dumps(told))  # as it will be read: lists for tuples
+
+
+def code_digest() -> str:
+    """The version and the SHA-256 of all sources of both packages, as installed.
+
+    Example:
+        >>> code_digest() == code_digest()
+        True
+    """
+    import nag_ntk
+
+    state = hashlib.sha256()
+    for package in (Path(nag_ntk.__file__).parent, Path(__file__).parents[1]):
+        for path in sorted(package.rglob("*.py")):
+            content = path.read_bytes()
+            state.update(f"{path.relative_to(package.parent).as_posix()} {len(content)}\n".encode() + content)
+    return f"{nag_ntk.__version__} {state.hexdigest()}"
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two requests, in words, with a cure where one is known; empty if nothing does.
+
+    Example:
+        >>> difference({"devices": 8, "x64": True}, {"devices": 2, "x64": True})
+        'devices was 8 and is 2 (JAX_NUM_CPU_DEVICES=8 in the environment brings the earlier number back)'
+    """
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    changed = [key for key in dict.fromkeys((*old, *new)) if old.get(key, _ABSENT) != new.get(key, _ABSENT)]
+    told = []
+    for key in changed[:_SHOWN]:
+        then, today = (str(side.get(key, _ABSENT))[:80] for side in (old, new))
+        cure = _CURES.get(key)
+        told.append(f"{key} was {then} and is {today}" + (f" ({cure.format(then)})" if cure else ""))
+    more = len(changed) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+_ABSENT = "absent"
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else None
+    if items is None:
+        yield path, value
+        return
+    for key, item in items:
+        inner = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else key
+        yield from _leaves(item, inner)

@@ -1,0 +1,75 @@
+"""The manifest of a finished study: what ran, with what, where."""
+
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from .files import PACKAGE
+
+if TYPE_CHECKING:
+    from ..runner import StudyResult
+
+SCHEMA = 1
+
+
+def describe(
+    result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Everything that a reader needs to run the study again, and the digests of the files beside the manifest."""
+    import jax
+
+    import nag_ntk
+    from nag_ntk.network import KEY_IMPLEMENTATION
+
+    from ..config import study_as_dict
+
+    finished = datetime.now(UTC)
+    packages = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn", "python-flint")
+    runs = {}
+    for run in result.runs:
+        t = run.trajectory
+        runs[run.name] = {
+            "weights_digest": t.weights_digest, "engine": t.engine, "dtype": t.dtype, "seeds": len(t.seeds),
+        }  # fmt: skip
+    return {
+        "schema": SCHEMA,
+        "package": PACKAGE,
+        "versions": {
+            PACKAGE: nag_ntk.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+        },
+        "platform": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "backend": jax.default_backend(),
+            "device_kind": jax.devices()[0].device_kind,
+            "devices": len(jax.devices()),
+        },
+        "flags": {
+            "x64": bool(jax.config.jax_enable_x64),  # pyright: ignore[reportAttributeAccessIssue]
+            "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        },
+        "key_implementation": KEY_IMPLEMENTATION,
+        "study": study_as_dict(result.study),
+        "runs": runs,
+        "skipped": list(result.skipped),
+        "files": dict(digests),
+        "request": request,
+        "wall_time": {
+            "started": (finished - timedelta(seconds=wall_time)).isoformat(timespec="seconds"),
+            "finished": finished.isoformat(timespec="seconds"),
+            "seconds": round(wall_time, 3),
+        },
+    }
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package, None if it is absent."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
