@@ -208,9 +208,9 @@ def _digest(text: bytes, arrays: Mapping[str, Any]) -> bytes:
 def _types() -> dict[str, Any]:
     from nag_ntk import Method, Trajectory
     from nag_ntk.pattern import OverlapRange
-    from nag_ntk.trajectory import GramPath, Recursion
+    from nag_ntk.trajectory import GramPath, Recursion, Screening
 
-    return {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, OverlapRange, Method)}
+    return {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, OverlapRange, Screening, Method)}
 
 
 def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
