@@ -4,8 +4,9 @@
     python benchmarks/screened.py --widths 1e4 1e5 1e6 --skip-dense
 
 Every cell runs in a process of its own (peak memory is that of the process): once to compile, then three times; the
-fastest counts. Ratios are of cells measured one after the other in this one call. Writes docs/performance-screened.json,
-the table between the markers in docs/performance.md, and docs/figures/screened-widths.png.
+fastest counts. Ratios are of cells measured one after the other in this one call. Writes
+docs/performance-screened.json, the table between the markers in docs/performance.md, and
+docs/figures/screened-widths.png.
 """
 
 import argparse
@@ -93,7 +94,11 @@ def table(found: dict) -> str:
             f"{1e3 * c['seconds_per_step']:.3g} | {c['at_risk'] or ''} | {c['peak_bytes'] / 2**30:.2f} | "
             f"{f'{ratio:.1f}' if ratio else ''} |"
         )
-    lines += ["", f"Time per step grows like the width to the power {found['slope']:.2f} (screened, all widths above).", ""]
+    lines += [
+        "",
+        f"Time per step grows like the width to the power {found['slope']:.2f} (screened, all widths above).",
+        "",
+    ]
     return "\n".join(lines)
 
 
