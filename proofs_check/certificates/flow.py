@@ -12,15 +12,17 @@ true vector, S and Q as balls with one bound each, so that nothing is lost to wr
 
 import heapq
 import math
-from collections.abc import Iterable
-from fractions import Fraction
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import compress
 
 from flint import arb, arb_mat, ctx
 
 from proofs_check.certificates.contraction import Contraction, contraction, extreme_eigenvalues, growth
-from proofs_check.certificates.problem import Number, Problem, ball, matrix
+from proofs_check.certificates.problem import Problem, ball, matrix
+
+Pair = tuple[int, int]
 
 LOW = 64
 """Bits for looking at signs; only a sign that these leave open is looked at in full precision."""
@@ -87,24 +89,25 @@ class Flow:
         self.norms = [sum((x * x for x in row), zero).sqrt().upper() for row in rows]
         self._parts = arb_mat([[x.max(zero) for x in row] + [(-x).max(zero) for x in row] for row in rows])
         self._swapped = arb_mat([[(-x).max(zero) for x in row] + [x.max(zero) for x in row] for row in rows])
-        self._sizes = arb_mat([[abs(x) for x in row] for row in rows])
+        self._similar = all(x >= 0 for row in rows for x in row)
         # before[i][r] = z_ri(0), samples first; active[r] = its pattern as n bytes
         self.before = (inputs * matrix(problem.weights).transpose()).tolist()
         self.active = self._pattern(self.before)
         self.bits = [sum(bit[i] << r for r, bit in enumerate(self.active)) for i in range(n)]
         self.gram = arb_mat(n, n, [self._gram_entry(i, j) for i in range(n) for j in range(n)])
+        self._kept: dict[tuple[int, int, str], list[arb]] = {}
         self.extras: dict[int, dict[int, tuple[arb, arb, int]]] = {}
         self.flips: list[tuple[int, int, int]] = []
         self.drift: list[list[arb]] | None = None
         self._powers = [arb(1)]
         self._start(inputs)
+        # D_i, and for every pair the D_i up to which its sign is known; the queues hold (limit, neuron)
         self.moved = [0.0] * n
-        self._age = [0] * m
-        self._queue: list[list[tuple[float, int, int]]] = [[] for _ in range(n)]
         with ctx.workprec(LOW):
-            for i in range(n):
-                self._queue[i] = [(self._limit(r, i, self._value(r, i)), r, 0) for r in range(m)]
-                heapq.heapify(self._queue[i])
+            self.limits = [[self._limit(r, i, self.root * self.before[i][r]) for r in range(m)] for i in range(n)]
+        self._queue = [[(limit, r) for r, limit in enumerate(row)] for row in self.limits]
+        for queue in self._queue:
+            heapq.heapify(queue)
 
     def _pattern(self, values: list[list[arb]]) -> list[bytearray]:
         active = [bytearray(self.size) for _ in range(self.width)]
@@ -120,8 +123,8 @@ class Flow:
             return False
         raise Undecided(f"neuron {r} on sample {i} at step {self.step}")
 
-    def _gram_entry(self, i: int, j: int) -> arb:
-        return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j]).bit_count() / self.width
+    def _gram_entry(self, i: int, j: int, kept: int = -1) -> arb:
+        return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j] & kept).bit_count() / self.width
 
     def _outputs(self, values: list[list[arb]]) -> list[arb]:
         """f_i = m^(-1/2) sum_r a_r relu(z_ri); the signs of the values are decided."""
@@ -180,17 +183,6 @@ class Flow:
     def _sum(self, k: int) -> arb:
         return (1 - self._decay(k)) / (1 - self.beta)
 
-    def _values_of(self, r: int, j: int) -> tuple[arb, arb]:
-        """(c_rj, q_rj) as balls."""
-        on = self.active[r][j]
-        c = arb(self.common[j, 0].mid(), self.common[j, 0].rad() + self.common_error) if on else arb(0)
-        q = arb(self.speed[j, 0].mid(), self.speed[j, 0].rad() + self.speed_error) if on else arb(0)
-        own = self.extras.get(r, {}).get(j)
-        if own is not None:
-            c0, q0, since = own
-            c, q = c + c0 + self._sum(self.step - since) * q0, q + self._decay(self.step - since) * q0
-        return c, q
-
     def _value(self, r: int, i: int) -> arb:
         """zeta_ri now, at the precision in force."""
         row = self._products(i)
@@ -202,14 +194,13 @@ class Flow:
             value += self._sum(self.step) * self.drift[i][r]
         return value - moved if self.problem.signs[r] > 0 else value + moved
 
-    def _products(self, i: int) -> list[arb]:
-        """K_ij S_j for all j, kept for the step and the precision."""
-        key = (self.step, ctx.prec)
-        if getattr(self, "_kept", None) != key:
-            self._kept, self._kept_rows = key, {}
-        if i not in self._kept_rows:
-            self._kept_rows[i] = [k * s for k, s in zip(self.kernel_rows[i], self.common.entries(), strict=True)]
-        return self._kept_rows[i]
+    def _products(self, i: int, vector: str = "common") -> list[arb]:
+        """K_ij S_j, or K_ij Q_j, for all j, kept for the step and the precision."""
+        key = (i, ctx.prec, vector)
+        if key not in self._kept:
+            column = getattr(self, vector).entries()
+            self._kept[key] = [k * x for k, x in zip(self.kernel_rows[i], column, strict=True)]
+        return self._kept[key]
 
     def _own_speed(self, r: int, i: int) -> arb:
         """What neuron r moves per step on its own account, driven by nothing any more."""
@@ -244,6 +235,7 @@ class Flow:
         self.speed_error = (self.beta * self.speed_error + abs(self.lift) * self.error).upper()
         error = self.error * self._growth
         self.step += 1
+        self._kept.clear()
         with ctx.workprec(LOW):
             self._widen(movement, slack)
             found, seen = self._look()
@@ -251,13 +243,13 @@ class Flow:
             self._flip(found, residual, momentum)
         self._settle(residual, momentum, error)
         with ctx.workprec(LOW):
-            again = set(seen)
-            for r in {r for r, _ in found}:
-                self._age[r] += 1
-                again |= {(r, i) for i in range(self.size)}
-            for r, i in again:
-                heapq.heappush(self._queue[i], (self._limit(r, i, self._value(r, i)), r, self._age[r]))
+            for (r, i), value in seen.items():
+                self._set_limit(r, i, self._limit(r, i, value))
         return len(found)
+
+    def _set_limit(self, r: int, i: int, limit: float) -> None:
+        self.limits[i][r] = limit
+        heapq.heappush(self._queue[i], (limit, r))
 
     def _widen(self, movement: arb_mat, slack: arb) -> None:
         """Add to D_i the most that any pattern can make of a movement of S."""
@@ -268,113 +260,144 @@ class Flow:
         for i, (a, b) in enumerate(zip((self._parts * parts).entries(), (self._swapped * parts).entries(), strict=True)):
             self.moved[i] = math.nextafter(self.moved[i] + max(float_up(a), float_up(b)), math.inf)
 
-    def _look(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """The pairs whose sign changed in this step, and the pairs looked at."""
-        found, seen = [], []
+    def _look(self) -> tuple[list[tuple[int, int]], dict[tuple[int, int], arb]]:
+        """The pairs whose sign changed in this step, and all that were looked at, with their values."""
+        found, seen = [], {}
         for i, queue in enumerate(self._queue):
+            limits = self.limits[i]
             while queue and not queue[0][0] > self.moved[i]:
-                _, r, age = heapq.heappop(queue)
-                if age == self._age[r]:
-                    seen.append((r, i))
-                    if self._decided(r, i) != self.active[r][i]:
+                limit, r = heapq.heappop(queue)
+                if limit == limits[r]:
+                    limits[r] = math.nan  # no entry but this one
+                    seen[r, i], positive = self._decided(r, i)
+                    if positive != self.active[r][i]:
                         found.append((r, i))
         return found, seen
 
-    def _decided(self, r: int, i: int) -> bool:
+    def _decided(self, r: int, i: int) -> tuple[arb, bool]:
         try:
-            return self._sign(self._value(r, i), r, i)
+            value = self._value(r, i)
+            return value, self._sign(value, r, i)
         except Undecided:
             with ctx.workprec(self.precision):
-                return self._sign(self._value(r, i), r, i)
+                value = self._value(r, i)
+                return value, self._sign(value, r, i)
 
     def _flip(self, found: list[tuple[int, int]], residual: arb_mat, momentum: arb_mat) -> None:
-        """Change the pattern: what it adds to (xi, h), how the neuron goes on, and H."""
-        states = {}
+        """Change the pattern: what it adds to (xi, h), how the neurons go on, and H."""
         for r, i in found:
-            if r not in states:
-                states[r] = [self._values_of(r, j)[1] for j in range(self.size)]
-            speed = -sum((k * q for k, q in zip(self.kernel_rows[i], states[r], strict=True)), arb(0))
-            if self.problem.signs[r] < 0:
-                speed = -speed
-            if self.drift is not None:
-                speed += self._decay(self.step) * self.drift[i][r]
             gain = self.problem.signs[r] * (-1 if self.active[r][i] else 1)
             residual[i, 0] += gain * self._value(r, i) / self.width
-            momentum[i, 0] += gain * speed / self.width
-        for r, i in found:
-            c, q = self._values_of(r, i)
-            self.active[r][i] ^= 1
-            self.bits[i] ^= 1 << r
-            self.extras.setdefault(r, {}).pop(i, None)
-            c_new, q_new = self._values_of(r, i)
-            self.extras[r][i] = (c - c_new, q - q_new, self.step)
-            self.flips.append((self.step, r, i))
+            if not self.memoryless:
+                momentum[i, 0] += gain * self._speed_of(r, i) / self.width
+        for r, j in found:
+            self._carry_on(r, j)
+            self.active[r][j] ^= 1
+            self.bits[j] ^= 1 << r
+            self.flips.append((self.step, r, j))
         for i in {i for _, i in found}:
             for j in range(self.size):
                 self.gram[i, j] = self.gram[j, i] = self._gram_entry(i, j)
-        for name in ("_growth", "contraction"):
+        for name in ("_growth", "_plain"):
             self.__dict__.pop(name, None)
+
+    def _speed_of(self, r: int, i: int) -> arb:
+        """What zeta_ri moves in the next step apart from the gradient of this one: drift beta^t - a_r (K q_r)_i."""
+        driven = sum(compress(self._products(i, "speed"), self.active[r]), arb(0, self.reach[i] * self.speed_error))
+        return self._own_speed(r, i) - self.problem.signs[r] * driven
+
+    def _carry_on(self, r: int, j: int) -> None:
+        """The coefficient of (r, j), about to flip, less its new driven part; the limits pay for the change of speed."""
+        wide = [
+            arb(x.mid(), x.rad() + slack)
+            for x, slack in ((self.common[j, 0], self.common_error), (self.speed[j, 0], self.speed_error))
+        ]
+        c, q = wide if self.active[r][j] else [-x for x in wide]
+        extras = self.extras.setdefault(r, {})
+        if j in extras:
+            c0, q0, since = extras[j]
+            c, q = c + c0 + self._sum(self.step - since) * q0, q + self._decay(self.step - since) * q0
+        extras[j] = (c, q, self.step)
+        if not self.memoryless:
+            for i, cost in enumerate(self._costs(j)):
+                limit = self.limits[i][r]
+                if limit == limit:  # not one that is being looked at
+                    self._set_limit(r, i, math.nextafter(limit - cost, -math.inf))
+
+    def _costs(self, j: int) -> list[float]:
+        """What a neuron that flips on sample j now may move each sample on its own account, at most."""
+        with ctx.workprec(LOW):
+            size = (abs(self.speed[j, 0]) + self.speed_error) / (1 - self.beta)
+            return [float_up(row[j] * size) for row in self.kernel_rows]
 
     @cached_property
     def _growth(self) -> arb:
         with ctx.workprec(LOW):
-            sizes = arb_mat(self.size, self.size, [abs(x) for x in self.gram.entries()])
+            sizes = self.gram if self._similar else arb_mat(self.size, self.size, [abs(x) for x in self.gram.entries()])
             rows = (sizes * _column([arb(1)] * self.size)).entries()
             top = max((x.upper() for x in rows), key=float)
             return growth(self.problem.eta, self.problem.beta, self.problem.gamma, top)
 
     @cached_property
-    def eigenvalues(self) -> tuple[float, float] | None:
-        """Bounds on the extreme eigenvalues of H now."""
+    def _plain(self) -> Contraction | None:
+        """The rate of the linear dynamics of the pattern of this step, or None."""
+        found = self.spectrum()
+        return None if found is None else contraction(self.problem.eta, self.problem.beta, self.problem.gamma, *found)
+
+    def spectrum(self) -> tuple[float, float] | None:
+        """Bounds on the least and the largest eigenvalue of H now, or None."""
         return extreme_eigenvalues(self.gram)
 
-    @cached_property
-    def contraction(self) -> Contraction | None:
-        """The rate of the linear dynamics of the pattern of this step, or None."""
-        self.__dict__.pop("eigenvalues", None)
-        found = self.eigenvalues
-        return None if found is None else contraction(self.problem.eta, self.problem.beta, self.problem.gamma, *found)
+    def contraction(self, sliding: Collection[Pair] = ()) -> Contraction | None:
+        """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
+
+        With sliding pairs, which gradient descent alone may have: H(t) is at least the share of the neurons without
+        any, and at most that plus K for each of the others; and a pair that changes sign from t to t + 1 has moved by at
+        most eta |K_i| |xi(t)|, all of them together adding at most eta |(|U_i|/m) |K_i||_2 |xi(t)| to xi(t + 1).
+        """
+        if not sliding:
+            return self._plain
+        loose = {r for r, _ in sliding}
+        if not self.memoryless or len(loose) == self.width:
+            return None
+        kept = ~sum(1 << r for r in loose)
+        n = self.size
+        core = arb_mat(n, n, [self._gram_entry(i, j, kept) for i in range(n) for j in range(n)])
+        found = extreme_eigenvalues(core)
+        if found is None:
+            return None
+        with ctx.workprec(LOW):
+            low, high = found[0], float_up(found[1] + max(self.reach, key=float) * len(loose) / self.width)
+            steady = contraction(self.problem.eta, self.problem.beta, self.problem.gamma, low, high)
+            if steady is None:
+                return None
+            counts = Counter(i for _, i in sliding)
+            jolt = sum(((k * self.norms[i] / self.width) ** 2 for i, k in counts.items()), arb(0)).sqrt()
+            rate = float_up(steady.rate + self.eta * jolt)
+            return steady._replace(rate=rate) if rate < 1 else None
 
     def energy(self) -> arb:
         """A bound on the Euclidean norm of (xi, h)."""
         entries = [*self.residual.entries(), *self.momentum.entries()]
         return (sum((x * x for x in entries), arb(0)).sqrt() + self.error).upper()
 
-    def remaining(self) -> list[arb] | None:
-        """Per sample, a bound on all movement still to come if no pattern changes any more; None without a rate."""
-        if self.contraction is None:
-            return None
+    def remaining(self, found: Contraction) -> list[float]:
+        """Per sample, a bound on all movement still to come while the residual shrinks at that rate."""
         with ctx.workprec(LOW):
             rest = 1 - self.beta
             pull = self.eta * (1 + self.gamma).max(1 / rest)
             carried = sum((x * x for x in self.speed.entries()), arb(0)).sqrt() + self.speed_error * self.size
-            total = (carried / rest + pull * self.energy() * self.contraction.total()).upper()
-            return [norm * total for norm in self.norms]
+            total = carried / rest + pull * self.energy() * found.total()
+            return [float_up(norm * total) for norm in self.norms]
 
-    def obstacle(self) -> tuple[int, int, float, float] | None:
-        """(neuron, sample, margin, movement to come) where a flip is least excluded; None if none can come.
-
-        Needs a contraction. The margin is that of the pair in the whole queue whose sign is least safe.
-        """
-        remaining = self.remaining()
-        assert remaining is not None
-        worst = None
-        for i, queue in enumerate(self._queue):
-            while queue and queue[0][2] != self._age[queue[0][1]]:
-                heapq.heappop(queue)
-            limit, r, _ = queue[0]
-            margin, ahead = limit - self.moved[i], float_up(remaining[i])
-            if not limit > math.nextafter(self.moved[i] + ahead, math.inf) and (
-                worst is None or margin / ahead < worst[2] / worst[3]
-            ):
-                worst = (r, i, max(margin, 0.0), ahead)
-        return worst
+    def exposed(self, found: Contraction) -> Iterator[tuple[int, int, float, float]]:
+        """(neuron, sample, margin, movement to come) of every pair whose sign that movement might change."""
+        for i, (limits, ahead) in enumerate(zip(self.limits, self.remaining(found), strict=True)):
+            edge = math.nextafter(self.moved[i] + ahead, math.inf)
+            if not min(limits) > edge:
+                yield from ((r, i, x - self.moved[i], ahead) for r, x in enumerate(limits) if not x > edge)
 
     def enclosure(self) -> list[tuple[arb, arb]]:
         """(lower, upper) for each component of the exact residual."""
         return [((x - self.error).lower(), (x + self.error).upper()) for x in self.residual.entries()]
 
-
-def exact(value: Number) -> Fraction:
-    """The number as a fraction."""
-    return Fraction(value)

@@ -1,0 +1,187 @@
+"""Follow a run until nothing can change any more, and say why not where that fails."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from flint import ctx
+
+from proofs_check.certificates.contraction import Contraction, block
+from proofs_check.certificates.flow import Flow, Pair, Undecided
+from proofs_check.certificates.problem import Problem, check
+from proofs_check.enclosure.pencil import float_above, float_below
+
+_ROUNDS = 8
+_BLOWN_UP = 1e6
+
+
+class NotProved(Exception):
+    """No proof was found; the message says what stands in the way and what would help."""
+
+
+class Proof(NamedTuple):
+    """Training converges to zero loss, proved.
+
+    For all k >= 0, |xi(applied + k)| <= (rate^k + shear k rate^(k-1)) energy, and from step `lock_in` on no pattern changes
+    but, where there are any, those of the `sliding` pairs (neuron, sample).
+
+    Attributes:
+        problem: what it is about.
+        precision: bits that decided everything.
+        lock_in: the first step from which on the pattern is constant, `sliding` pairs excepted; that of the last
+            change of another pair.
+        applied: the step at which the argument about all later steps was made.
+        flips: the number of changes of a sign up to `applied`.
+        sliding: pairs that may go on changing, each in both directions; under gradient descent only.
+        contraction: eigenvalue bounds, rate and shear.
+        energy: bound on |(xi, h)(applied)|.
+        enclosures: step -> [(lower, upper)] of the exact residual.
+    """
+
+    problem: Problem
+    precision: int
+    lock_in: int
+    applied: int
+    flips: int
+    sliding: tuple[Pair, ...]
+    contraction: Contraction
+    energy: float
+    enclosures: dict[int, list[tuple[float, float]]]
+
+
+class _Blocked(NamedTuple):
+    reason: str
+
+
+def prove(
+    problem: Problem,
+    max_steps: int = 20000,
+    *,
+    record: Sequence[int] = (0,),
+    precision: int = 0,
+    max_precision: int = 1 << 15,
+    observe: Callable[[Flow], None] | None = None,
+) -> Proof:
+    """Prove that this run reaches zero loss, or raise with the reason.
+
+    Args:
+        problem: the run.
+        max_steps: how far to follow it.
+        record: steps at which the exact residual is enclosed; the last one is added.
+        precision: bits to start with; chosen if 0.
+        max_precision: bits at which to give up.
+        observe: called with the Flow at every step (again from 0 when the precision is raised).
+
+    Returns:
+        The Proof with the smallest precision of those tried.
+
+    Raises:
+        ProblemError: see `problem.check`.
+        NotProved: with the reason: a dead sample, a step size or momentum that does not contract, a sample, neuron and
+            margin, a diverging residual, or a sign that no precision decided.
+
+    Accuracy:
+        Rigorous, given Python and FLINT; see docs/certificates.md.
+
+    Cost:
+        See `Flow`; the precision doubles until it suffices. About one bit per step with momentum.
+
+    Source:
+        derived; docs/certificates.md.
+
+    Example:
+        >>> problem = Problem(((1.0, 0.0), (0.6, 0.8)), (0.5, -0.25), ((1.0, 0.5), (-0.5, 1.0)), (1, -1), 0.5, 0.5, 0.5)
+        >>> proof = prove(problem)
+        >>> proof.lock_in, proof.flips, proof.contraction.rate < 0.8
+        (0, 0, True)
+    """
+    check(problem)
+    plain = problem.beta == 0 and problem.gamma == 0
+    bits = precision or (192 if plain else 512)
+    while True:
+        try:
+            with ctx.workprec(bits):
+                return _follow(problem, bits, max_steps, set(record), observe)
+        except Undecided as error:
+            if 2 * bits > max_precision:
+                raise NotProved(f"undecided with {bits} bits: {error}; a higher max_precision might help") from None
+            bits *= 2
+
+
+def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], observe) -> Proof:
+    try:
+        flow = Flow(problem, bits)
+    except ValueError as error:
+        raise NotProved(f"{error}: take the weights of a later step") from None
+    enclosures: dict[int, list[tuple[float, float]]] = {}
+    first, attempt, verdict = flow.energy(), 0, _Blocked("no step was examined")
+    while True:
+        last = flow.step >= max_steps
+        if observe is not None:
+            observe(flow)
+        if flow.step in record:
+            enclosures[flow.step] = _outward(flow)
+        if flow.step >= attempt or last:
+            verdict = _closed(flow)
+            if not isinstance(verdict, _Blocked):
+                found, sliding = verdict
+                enclosures[flow.step] = _outward(flow)
+                kept = [t for t, r, i in flow.flips if (r, i) not in sliding]
+                return Proof(
+                    problem, bits, max(kept, default=0), flow.step, len(flow.flips), tuple(sorted(sliding)),
+                    found, float_above(flow.energy()), enclosures,
+                )  # fmt: skip
+            attempt = flow.step + max(10, flow.step // 20)
+            if not float(flow.energy()) < _BLOWN_UP * (1 + float(first)):
+                raise NotProved(f"the residual has grown to {float(flow.energy()):.3g} by step {flow.step}: {verdict.reason}")
+        if last:
+            raise NotProved(f"step {flow.step}: {verdict.reason}")
+        flow.advance()
+
+
+def _outward(flow: Flow) -> list[tuple[float, float]]:
+    return [(float_below(low), float_above(high)) for low, high in flow.enclosure()]
+
+
+def _closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | _Blocked:
+    """The rate and the sliding pairs (none but under gradient descent) with which nothing else can change any more."""
+    sliding: set[Pair] = set()
+    for _ in range(_ROUNDS):
+        found = flow.contraction(sliding)
+        if found is None:
+            return _Blocked(_no_rate(flow, len(sliding)))
+        exposed = {(r, i): (margin, ahead) for r, i, margin, ahead in flow.exposed(found) if (r, i) not in sliding}
+        if not exposed:
+            return found, frozenset(sliding)
+        (r, i), (margin, ahead) = min(exposed.items(), key=lambda item: item[1][0] / item[1][1])
+        reason = (
+            f"sample {i}, neuron {r}: its margin {max(margin, 0.0):.3g} is below the movement that may still come, "
+            f"{ahead:.3g} (both in units of 1/sqrt m); more steps would help"
+        )
+        sliding |= exposed.keys()
+        if not flow.memoryless or len(sliding) > flow.width // 2:
+            return _Blocked(reason)
+    return _Blocked(reason)
+
+
+def _no_rate(flow: Flow, sliding: int) -> str:
+    problem = flow.problem
+    for i, bits in enumerate(flow.bits):
+        if not bits:
+            return (
+                f"sample {i} is dead: no neuron is active on it, so lambda_min(H) = 0; no more steps help while it is "
+                "dead, another start or a wider network would"
+            )
+    found = flow.spectrum()
+    if found is None or not found[0] > 0:
+        return "lambda_min(H) is not shown to be positive; a wider network would help"
+    for value, side in zip(found, ("least", "largest"), strict=True):
+        a, c, _ = block(problem.eta, problem.beta, problem.gamma, value)
+        if not (abs(c) < 1 and abs(a) < 1 + c):
+            size = float(problem.eta) * value
+            return f"at the {side} eigenvalue of H, eta lambda = {size:.6g}, the iteration does not contract; " + (
+                "a smaller step size would help" if side == "largest" else "less momentum would help"
+            )
+    if sliding:
+        return f"{sliding} pairs slide along the kink, too many for the bound; more steps or a wider network would help"
+    return f"the rate is too close to 1 to be shown below it (eta lambda_min = {math.fabs(float(problem.eta) * found[0]):.3g})"
