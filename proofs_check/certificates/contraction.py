@@ -3,7 +3,7 @@
 With constant patterns the residual xi and its momentum part h obey, eta lambda = z on each eigenvector of H,
     (xi, h) <- N (xi, h),    N(z) = [[1 - (1+gamma) z, 1], [-(beta (1+gamma) - gamma) z, beta]],
 of trace a = 1 + beta - (1+gamma) z and determinant c = beta - gamma z. Both eigenvalues have modulus at most r exactly
-when |c| <= r^2 and |a| r <= r^2 + c (Schur, Cohn, Jury): affine in z, so the ends of an interval of z suffice. By Schur's
+when |c| <= r^2 and |a| r <= r^2 + c (Schur, Cohn, Jury): affine in z, so the ends of an interval suffice. By Schur's
 triangular form ||N^k|| <= r^k + s k r^(k-1) with s^2 = ||N||_F^2 - |l_1|^2 - |l_2|^2 <= ||N||_F^2 - 2c, convex in z.
 """
 
@@ -48,7 +48,11 @@ def extreme_eigenvalues(gram: arb_mat) -> tuple[float, float] | None:
             return None
         vectors = np.linalg.eigh((middle + middle.T) / 2)[1]
         bounds = bound_pencil(gram, arb_mat(n, n, [arb(x) for x in vectors.ravel().tolist()]))
-        return None if bounds is None else (float_below(bounds.min_low), float_above(bounds.max_high))
+        if bounds is None:
+            return None
+        low, high = bounds.min_low.lower(), bounds.max_high.upper()
+        # strictly outside, so that another program can show it by elimination
+        return float_below(low - _SHARPNESS * abs(low)), float_above(high + _SHARPNESS * abs(high))
 
 
 def block(eta: Number, beta: Number, gamma: Number, value: float) -> tuple[arb, arb, arb]:

@@ -2,7 +2,7 @@
 
 With zeta = sqrt(m) z the pre-activations and all else as in docs/certificates.md,
     zeta_ri(t) = zeta_ri(0) + g(t) drift_ri - a_r sum_j K_ij c_rj(t),    g(k) = (1 - beta^k) / (1 - beta),
-and while neuron r does not change sign on sample j, c_rj follows one sequence S_j common to all neurons. So a step costs
+and while neuron r keeps its sign on sample j, c_rj follows one sequence S_j common to all neurons. So a step costs
 n^2 operations whatever the width, and of the m n signs only those are looked at whose margin the movement may have
 reached: |zeta_ri(t) - zeta_ri(s)| is at most D_i(t) - D_i(s) plus what the neuron's own speed still adds.
 
@@ -257,7 +257,9 @@ class Flow:
         down = [(slack - x).upper() for x in movement.entries()]
         zero = arb(0)
         parts = _column([x.max(zero) for x in up] + [x.max(zero) for x in down])
-        for i, (a, b) in enumerate(zip((self._parts * parts).entries(), (self._swapped * parts).entries(), strict=True)):
+        for i, (a, b) in enumerate(
+            zip((self._parts * parts).entries(), (self._swapped * parts).entries(), strict=True)
+        ):
             self.moved[i] = math.nextafter(self.moved[i] + max(float_up(a), float_up(b)), math.inf)
 
     def _look(self) -> tuple[list[tuple[int, int]], dict[tuple[int, int], arb]]:
@@ -307,7 +309,7 @@ class Flow:
         return self._own_speed(r, i) - self.problem.signs[r] * driven
 
     def _carry_on(self, r: int, j: int) -> None:
-        """The coefficient of (r, j), about to flip, less its new driven part; the limits pay for the change of speed."""
+        """The coefficient of (r, j), about to flip, less its new driven part; the limits pay for the speed."""
         wide = [
             arb(x.mid(), x.rad() + slack)
             for x, slack in ((self.common[j, 0], self.common_error), (self.speed[j, 0], self.speed_error))
@@ -352,7 +354,7 @@ class Flow:
         """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
 
         With sliding pairs, which gradient descent alone may have: H(t) is at least the share of the neurons without
-        any, and at most that plus K for each of the others; and a pair that changes sign from t to t + 1 has moved by at
+        any, and at most that plus K / m for each of the others; and a pair that changes sign from t to t + 1 moved by at
         most eta |K_i| |xi(t)|, all of them together adding at most eta |(|U_i|/m) |K_i||_2 |xi(t)| to xi(t + 1).
         """
         if not sliding:
@@ -400,4 +402,3 @@ class Flow:
     def enclosure(self) -> list[tuple[arb, arb]]:
         """(lower, upper) for each component of the exact residual."""
         return [((x - self.error).lower(), (x + self.error).upper()) for x in self.residual.entries()]
-

@@ -1,6 +1,6 @@
 """What a certificate speaks about: one data set, one network, one method, all as exact rational numbers.
 
-Place in the proof: nothing is rounded here. A float64 is the rational number that it is, and a row of the inputs has the
+Place in the proof: nothing is rounded here. A float64 is the rational number that it is, a row of the inputs has the
 norm that it has: no bound in this folder uses that it is 1.
 """
 

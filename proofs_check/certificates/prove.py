@@ -1,6 +1,5 @@
 """Follow a run until nothing can change any more, and say why not where that fails."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ class NotProved(Exception):
 class Proof(NamedTuple):
     """Training converges to zero loss, proved.
 
-    For all k >= 0, |xi(applied + k)| <= (rate^k + shear k rate^(k-1)) energy, and from step `lock_in` on no pattern changes
+    For k >= 0, |xi(applied + k)| <= (rate^k + shear k rate^(k-1)) energy, and from step `lock_in` on no pattern changes
     but, where there are any, those of the `sliding` pairs (neuron, sample).
 
     Attributes:
@@ -133,7 +132,9 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
                 )  # fmt: skip
             attempt = flow.step + max(10, flow.step // 20)
             if not float(flow.energy()) < _BLOWN_UP * (1 + float(first)):
-                raise NotProved(f"the residual has grown to {float(flow.energy()):.3g} by step {flow.step}: {verdict.reason}")
+                raise NotProved(
+                    f"the residual has grown to {float(flow.energy()):.3g} by step {flow.step}: {verdict.reason}"
+                )
         if last:
             raise NotProved(f"step {flow.step}: {verdict.reason}")
         flow.advance()
@@ -184,4 +185,4 @@ def _no_rate(flow: Flow, sliding: int) -> str:
             )
     if sliding:
         return f"{sliding} pairs slide along the kink, too many for the bound; more steps or a wider network would help"
-    return f"the rate is too close to 1 to be shown below it (eta lambda_min = {math.fabs(float(problem.eta) * found[0]):.3g})"
+    return f"the rate is too close to 1 to be shown below it (eta lambda_min = {float(problem.eta) * found[0]:.3g})"
