@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from proofs_check.certificates.command import certify, recheck
+
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from .lemma import Lemma
     from .runner import StudyResult
@@ -227,6 +229,10 @@ def search(
             raise Failure(str(error)) from None
     except KeyboardInterrupt:
         raise Failure("interrupted; nothing was written", 130) from None
+
+
+cli.add_command(certify)
+cli.add_command(recheck)
 
 
 @cli.command()

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import flint
+from flint import ctx
 
+from proofs_check.certificates.flow import Flow, float_up
 from proofs_check.certificates.problem import Number, Problem
 from proofs_check.certificates.prove import Proof
 
@@ -50,7 +52,11 @@ def digest(body: dict[str, Any]) -> str:
 def statement(proof: Proof) -> str:
     """What was proved, in words."""
     method = f"eta = {float(proof.problem.eta)!r}, beta = {float(proof.problem.beta)!r}, gamma = {float(proof.problem.gamma)!r}"
-    but = f", except those of {len(proof.sliding)} (neuron, sample) pairs that may slide along the kink," if proof.sliding else ""
+    but = (
+        f", except those of {len(proof.sliding)} (neuron, sample) pairs that may slide along the kink,"
+        if proof.sliding
+        else ""
+    )
     rate = proof.contraction
     return (
         f"Training this network of {len(proof.problem.weights)} neurons on these {len(proof.problem.inputs)} samples in exact "
@@ -60,7 +66,9 @@ def statement(proof: Proof) -> str:
     )
 
 
-def body_of(proof: Proof, name: str = "", simulated: Sequence[Sequence[float]] = (), distance: float = 0.0) -> dict[str, Any]:
+def body_of(
+    proof: Proof, name: str = "", simulated: Sequence[Sequence[float]] = (), distance: float = 0.0
+) -> dict[str, Any]:
     """The certificate as a dictionary ready for JSON.
 
     Args:
@@ -102,6 +110,34 @@ def body_of(proof: Proof, name: str = "", simulated: Sequence[Sequence[float]] =
         },
     }  # fmt: skip
     return {**body, "digest": digest(body)}
+
+
+def distance(problem: Problem, bits: int, rows: Sequence[Sequence[float]]) -> float:
+    """A proved bound on |row - exact residual|, in every component and at every step 0, 1, ... of the rows.
+
+    Args:
+        problem: the run.
+        bits: a precision that decides all its signs, `Proof.precision`.
+        rows: residuals of a float64 run.
+
+    Returns:
+        The bound, rounded upwards; infinite when a number in the rows is not finite.
+
+    Raises:
+        Undecided: too few bits.
+
+    Cost:
+        That of following the run once more.
+    """
+    worst = 0.0
+    with ctx.workprec(bits):
+        flow = Flow(problem, bits)
+        for t, row in enumerate(rows):
+            if t:
+                flow.advance()
+            for x, y in zip(flow.residual.entries(), row, strict=True):
+                worst = max(worst, float_up(abs(x - y) + flow.error) if math.isfinite(y) else math.inf)
+    return worst * (1 + 2.0**-40)
 
 
 def _wider(value: float, side: int) -> float:

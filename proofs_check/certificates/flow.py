@@ -354,7 +354,7 @@ class Flow:
         """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
 
         With sliding pairs, which gradient descent alone may have: H(t) is at least the share of the neurons without
-        any, and at most that plus K / m for each of the others; and a pair that changes sign from t to t + 1 moved by at
+        any, and at most that plus K / m for each of the others; a pair that changes sign from t to t + 1 moved by at
         most eta |K_i| |xi(t)|, all of them together adding at most eta |(|U_i|/m) |K_i||_2 |xi(t)| to xi(t + 1).
         """
         if not sliding:
