@@ -8,9 +8,7 @@ import json
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +49,15 @@ def digest(body: dict[str, Any]) -> str:
 
 def statement(proof: Proof) -> str:
     """What was proved, in words."""
-    method = f"eta = {float(proof.problem.eta)!r}, beta = {float(proof.problem.beta)!r}, gamma = {float(proof.problem.gamma)!r}"
-    but = (
-        f", except those of {len(proof.sliding)} (neuron, sample) pairs that may slide along the kink,"
-        if proof.sliding
-        else ""
-    )
-    rate = proof.contraction
+    problem, found = proof.problem, proof.contraction
+    method = ", ".join(f"{name} = {float(getattr(problem, name))!r}" for name in ("eta", "beta", "gamma"))
+    pairs = f"those of {len(proof.sliding)} (neuron, sample) pairs that may slide along the kink,"
+    but = f", except {pairs}" if proof.sliding else ""
     return (
-        f"Training this network of {len(proof.problem.weights)} neurons on these {len(proof.problem.inputs)} samples in exact "
-        f"arithmetic with {method} brings the loss to zero. After step {proof.lock_in} no activation pattern changes any "
+        f"Training this network of {len(problem.weights)} neurons on these {len(problem.inputs)} samples in exact "
+        f"arithmetic with {method} brings the loss to zero. After step {proof.lock_in} no pattern changes any "
         f"more{but} and for all k >= 0 the residual at step {proof.applied} + k is at most (r^k + s k r^(k-1)) E with "
-        f"r = {rate.rate!r}, s = {rate.shear!r}, E = {proof.energy!r}."
+        f"r = {found.rate!r}, s = {found.shear!r}, E = {proof.energy!r}."
     )
 
 
@@ -79,13 +74,21 @@ def body_of(
 
     Returns:
         The body, its digest included.
+
+    Example:
+        >>> from proofs_check.certificates.prove import prove
+        >>> body = body_of(prove(Problem(((1.0,),), (0.5,), ((1.0,),), (1,), 0.5, 0.0, 0.0)))
+        >>> body["claim"]["lock_in"], body["claim"]["flips"], body["problem"]["weights"]
+        (0, 0, ['0x1.0000000000000p+0'])
     """
     problem, found = proof.problem, proof.contraction
     body = {
         "format": FORMAT,
         "name": name,
         "statement": statement(proof),
-        "versions": {"python": platform.python_version(), "python-flint": flint.__version__, "flint": flint.__FLINT_VERSION__},
+        "versions": {
+            "python": platform.python_version(), "python-flint": flint.__version__, "flint": flint.__FLINT_VERSION__,
+        },
         "problem": {
             "inputs": [_line(row) for row in problem.inputs],
             "targets": _line(problem.targets),
@@ -150,11 +153,10 @@ def write(body: dict[str, Any], path: Path) -> None:
     Raises:
         OSError: the folder is missing or cannot be written to.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    temporary = path.with_name(path.name + ".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(body, stream, indent=1)
+        temporary.write_text(json.dumps(body, indent=1), encoding="utf-8")
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -25,7 +25,7 @@ def certify(
 ) -> int:
     """Prove that the networks of a study reach zero loss, each in a certificate of its own.
 
-    CONFIG is a YAML file or a bundled study. Exit codes: 0 all proved, 1 some not (each with its reason), 2 wrong usage.
+    CONFIG is a YAML file or a bundled study. Exit codes: 0 all proved; 1 some not, each with its reason; 2 wrong usage.
     """
     from proofs_check.cli import Failure, _prepare_jax, _silence
 
@@ -33,6 +33,7 @@ def certify(
     try:
         from proofs_check.certificates import networks
         from proofs_check.certificates.problem import ProblemError
+        from proofs_check.certificates.prove import NotProved
         from proofs_check.config import ConfigError, load_study
 
         try:
@@ -53,9 +54,7 @@ def certify(
             begun = time.perf_counter()
             try:
                 line = _one(one, begin, steps, folder)
-            except ProblemError as error:
-                failed, line = failed + 1, f"NOT PROVED, {error}"
-            except _NotProved as error:
+            except (ProblemError, NotProved) as error:
                 failed, line = failed + 1, f"NOT PROVED, {error}"
             click.echo(f"{one.name}: {line} ({time.perf_counter() - begun:.1f} s)")
         if not tried:
@@ -66,23 +65,16 @@ def certify(
         raise Failure("interrupted; certificates written so far are complete", 130) from None
 
 
-class _NotProved(Exception):
-    pass
-
-
 def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
     """Prove one network and write its file; a line about it."""
     from proofs_check.certificates import certificate, networks
-    from proofs_check.certificates.prove import NotProved, prove
+    from proofs_check.certificates.prove import prove
 
     problem, offset, seen = one.problem, 0, ""
     if begin == "late":
         problem, offset, last = networks.late(problem, steps)
         seen = f", last flip seen {last}"
-    try:
-        proof = prove(problem, steps)
-    except NotProved as error:
-        raise _NotProved(str(error)) from None
+    proof = prove(problem, steps)
     name = f"{one.name}{f', weights of step {offset}' if offset else ''}"
     if begin == "start":
         rows = networks.simulated(one, proof.applied)
@@ -105,7 +97,7 @@ def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
 def recheck(file: Path) -> int:
     """Verify a certificate from its file alone.
 
-    Exit codes: 0 proved; 1 a claim fails or stays undecided; 2 the file is no certificate, or altered.
+    Exit codes: 0 proved; 1 a claim fails, or stays undecided; 2 the file is no certificate, or altered.
     """
     from proofs_check.certificates import recheck as checker
 

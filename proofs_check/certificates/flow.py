@@ -12,14 +12,13 @@ true vector, S and Q as balls with one bound each, so that nothing is lost to wr
 
 import heapq
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import compress
 
 from flint import arb, arb_mat, ctx
 
-from proofs_check.certificates.contraction import Contraction, contraction, extreme_eigenvalues, growth
+from proofs_check.certificates.contraction import extreme_eigenvalues, growth
 from proofs_check.certificates.problem import Problem, ball, matrix
 
 Pair = tuple[int, int]
@@ -94,7 +93,7 @@ class Flow:
         self.before = (inputs * matrix(problem.weights).transpose()).tolist()
         self.active = self._pattern(self.before)
         self.bits = [sum(bit[i] << r for r, bit in enumerate(self.active)) for i in range(n)]
-        self.gram = arb_mat(n, n, [self._gram_entry(i, j) for i in range(n) for j in range(n)])
+        self.gram = arb_mat(n, n, [self.gram_entry(i, j) for i in range(n) for j in range(n)])
         self._kept: dict[tuple[int, int, str], list[arb]] = {}
         self.extras: dict[int, dict[int, tuple[arb, arb, int]]] = {}
         self.flips: list[tuple[int, int, int]] = []
@@ -123,7 +122,8 @@ class Flow:
             return False
         raise Undecided(f"neuron {r} on sample {i} at step {self.step}")
 
-    def _gram_entry(self, i: int, j: int, kept: int = -1) -> arb:
+    def gram_entry(self, i: int, j: int, kept: int = -1) -> arb:
+        """H_ij, of the neurons in the set `kept` alone."""
         return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j] & kept).bit_count() / self.width
 
     def _outputs(self, values: list[list[arb]]) -> list[arb]:
@@ -299,8 +299,8 @@ class Flow:
             self.flips.append((self.step, r, j))
         for i in {i for _, i in found}:
             for j in range(self.size):
-                self.gram[i, j] = self.gram[j, i] = self._gram_entry(i, j)
-        for name in ("_growth", "_plain"):
+                self.gram[i, j] = self.gram[j, i] = self.gram_entry(i, j)
+        for name in ("_growth", "spectrum"):
             self.__dict__.pop(name, None)
 
     def _speed_of(self, r: int, i: int) -> arb:
@@ -341,63 +341,14 @@ class Flow:
             return growth(self.problem.eta, self.problem.beta, self.problem.gamma, top)
 
     @cached_property
-    def _plain(self) -> Contraction | None:
-        """The rate of the linear dynamics of the pattern of this step, or None."""
-        found = self.spectrum()
-        return None if found is None else contraction(self.problem.eta, self.problem.beta, self.problem.gamma, *found)
-
     def spectrum(self) -> tuple[float, float] | None:
         """Bounds on the least and the largest eigenvalue of H now, or None."""
         return extreme_eigenvalues(self.gram)
-
-    def contraction(self, sliding: Collection[Pair] = ()) -> Contraction | None:
-        """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
-
-        With sliding pairs, which gradient descent alone may have: H(t) is at least the share of the neurons without
-        any, and at most that plus K / m for each of the others; a pair that changes sign from t to t + 1 moved by at
-        most eta |K_i| |xi(t)|, all of them together adding at most eta |(|U_i|/m) |K_i||_2 |xi(t)| to xi(t + 1).
-        """
-        if not sliding:
-            return self._plain
-        loose = {r for r, _ in sliding}
-        if not self.memoryless or len(loose) == self.width:
-            return None
-        kept = ~sum(1 << r for r in loose)
-        n = self.size
-        core = arb_mat(n, n, [self._gram_entry(i, j, kept) for i in range(n) for j in range(n)])
-        found = extreme_eigenvalues(core)
-        if found is None:
-            return None
-        with ctx.workprec(LOW):
-            low, high = found[0], float_up(found[1] + max(self.reach, key=float) * len(loose) / self.width)
-            steady = contraction(self.problem.eta, self.problem.beta, self.problem.gamma, low, high)
-            if steady is None:
-                return None
-            counts = Counter(i for _, i in sliding)
-            jolt = sum(((k * self.norms[i] / self.width) ** 2 for i, k in counts.items()), arb(0)).sqrt()
-            rate = float_up(steady.rate + self.eta * jolt)
-            return steady._replace(rate=rate) if rate < 1 else None
 
     def energy(self) -> arb:
         """A bound on the Euclidean norm of (xi, h)."""
         entries = [*self.residual.entries(), *self.momentum.entries()]
         return (sum((x * x for x in entries), arb(0)).sqrt() + self.error).upper()
-
-    def remaining(self, found: Contraction) -> list[float]:
-        """Per sample, a bound on all movement still to come while the residual shrinks at that rate."""
-        with ctx.workprec(LOW):
-            rest = 1 - self.beta
-            pull = self.eta * (1 + self.gamma).max(1 / rest)
-            carried = sum((x * x for x in self.speed.entries()), arb(0)).sqrt() + self.speed_error * self.size
-            total = carried / rest + pull * self.energy() * found.total()
-            return [float_up(norm * total) for norm in self.norms]
-
-    def exposed(self, found: Contraction) -> Iterator[tuple[int, int, float, float]]:
-        """(neuron, sample, margin, movement to come) of every pair whose sign that movement might change."""
-        for i, (limits, ahead) in enumerate(zip(self.limits, self.remaining(found), strict=True)):
-            edge = math.nextafter(self.moved[i] + ahead, math.inf)
-            if not min(limits) > edge:
-                yield from ((r, i, x - self.moved[i], ahead) for r, x in enumerate(limits) if not x > edge)
 
     def enclosure(self) -> list[tuple[arb, arb]]:
         """(lower, upper) for each component of the exact residual."""

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from flint import ctx
 
-from proofs_check.certificates.contraction import Contraction, block
+from proofs_check.certificates.closure import Blocked, closed
+from proofs_check.certificates.contraction import Contraction
 from proofs_check.certificates.flow import Flow, Pair, Undecided
 from proofs_check.certificates.problem import Problem, check
 from proofs_check.enclosure.pencil import float_above, float_below
 
-_ROUNDS = 8
 _BLOWN_UP = 1e6
 
 
@@ -46,10 +46,6 @@ class Proof(NamedTuple):
     contraction: Contraction
     energy: float
     enclosures: dict[int, list[tuple[float, float]]]
-
-
-class _Blocked(NamedTuple):
-    reason: str
 
 
 def prove(
@@ -113,7 +109,7 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
     except ValueError as error:
         raise NotProved(f"{error}: take the weights of a later step") from None
     enclosures: dict[int, list[tuple[float, float]]] = {}
-    first, attempt, verdict = flow.energy(), 0, _Blocked("no step was examined")
+    first, attempt, verdict = flow.energy(), 0, Blocked("no step was examined")
     while True:
         last = flow.step >= max_steps
         if observe is not None:
@@ -121,8 +117,8 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
         if flow.step in record:
             enclosures[flow.step] = _outward(flow)
         if flow.step >= attempt or last:
-            verdict = _closed(flow)
-            if not isinstance(verdict, _Blocked):
+            verdict = closed(flow)
+            if not isinstance(verdict, Blocked):
                 found, sliding = verdict
                 enclosures[flow.step] = _outward(flow)
                 kept = [t for t, r, i in flow.flips if (r, i) not in sliding]
@@ -142,47 +138,3 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
 
 def _outward(flow: Flow) -> list[tuple[float, float]]:
     return [(float_below(low), float_above(high)) for low, high in flow.enclosure()]
-
-
-def _closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | _Blocked:
-    """The rate and the sliding pairs (none but under gradient descent) with which nothing else can change any more."""
-    sliding: set[Pair] = set()
-    for _ in range(_ROUNDS):
-        found = flow.contraction(sliding)
-        if found is None:
-            return _Blocked(_no_rate(flow, len(sliding)))
-        exposed = {(r, i): (margin, ahead) for r, i, margin, ahead in flow.exposed(found) if (r, i) not in sliding}
-        if not exposed:
-            return found, frozenset(sliding)
-        (r, i), (margin, ahead) = min(exposed.items(), key=lambda item: item[1][0] / item[1][1])
-        reason = (
-            f"sample {i}, neuron {r}: its margin {max(margin, 0.0):.3g} is below the movement that may still come, "
-            f"{ahead:.3g} (both in units of 1/sqrt m); more steps would help"
-        )
-        sliding |= exposed.keys()
-        if not flow.memoryless or len(sliding) > flow.width // 2:
-            return _Blocked(reason)
-    return _Blocked(reason)
-
-
-def _no_rate(flow: Flow, sliding: int) -> str:
-    problem = flow.problem
-    for i, bits in enumerate(flow.bits):
-        if not bits:
-            return (
-                f"sample {i} is dead: no neuron is active on it, so lambda_min(H) = 0; no more steps help while it is "
-                "dead, another start or a wider network would"
-            )
-    found = flow.spectrum()
-    if found is None or not found[0] > 0:
-        return "lambda_min(H) is not shown to be positive; a wider network would help"
-    for value, side in zip(found, ("least", "largest"), strict=True):
-        a, c, _ = block(problem.eta, problem.beta, problem.gamma, value)
-        if not (abs(c) < 1 and abs(a) < 1 + c):
-            size = float(problem.eta) * value
-            return f"at the {side} eigenvalue of H, eta lambda = {size:.6g}, the iteration does not contract; " + (
-                "a smaller step size would help" if side == "largest" else "less momentum would help"
-            )
-    if sliding:
-        return f"{sliding} pairs slide along the kink, too many for the bound; more steps or a wider network would help"
-    return f"the rate is too close to 1 to be shown below it (eta lambda_min = {float(problem.eta) * found[0]:.3g})"
