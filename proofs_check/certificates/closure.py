@@ -90,8 +90,14 @@ def closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | Blocked:
             f"sample {i}, neuron {r}: its margin {max(margin, 0.0):.3g} is below the movement that may still come, "
             f"{ahead:.3g} (both in units of 1/sqrt m); more steps would help"
         )
+        going_on = _going_on(flow)
+        if not flow.memoryless and (r, i) in going_on:
+            reason = (
+                f"sample {i}, neuron {r} slides along the kink, changing sign again and again (last at step "
+                f"{max(t for t, *pair in flow.flips if pair == [r, i])}); with momentum no argument here covers that"
+            )
         sliding |= unsafe.keys()
-        if not flow.memoryless or not unsafe.keys() <= _going_on(flow):
+        if not flow.memoryless or not unsafe.keys() <= going_on:
             break
     return Blocked(reason)
 

@@ -99,6 +99,7 @@ class Late(NamedTuple):
     last_flip: int
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a run that blows up is refused
 def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: float = 1e-6) -> Late:
     """Train in float64 and return the earliest weights from which a lock-in certificate can be hoped for.
 

@@ -12,6 +12,7 @@ from proofs_check.certificates.problem import Problem, check
 from proofs_check.enclosure.pencil import float_above, float_below
 
 _BLOWN_UP = 1e6
+_HOPELESS = 1e-100
 
 
 class NotProved(Exception):
@@ -127,6 +128,8 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
                     found, float_above(flow.energy()), enclosures,
                 )  # fmt: skip
             attempt = flow.step + max(10, flow.step // 20)
+            if float(flow.energy()) < _HOPELESS * float(first):
+                raise NotProved(f"step {flow.step}: {verdict.reason}")  # what still changes will do so for ever
             if not float(flow.energy()) < _BLOWN_UP * (1 + float(first)):
                 raise NotProved(
                     f"the residual has grown to {float(flow.energy()):.3g} by step {flow.step}: {verdict.reason}"
