@@ -295,3 +295,19 @@ def test_the_bound_on_powers_holds_for_every_damping(method, low, spread, scale,
                 assert size <= (rate**power + shear * power * rate ** max(power - 1, 0)) * (1 + arb(2) ** -100)
             if power == 1:
                 assert size <= growth(eta * scale, beta, gamma, arb(high)) * (1 + arb(2) ** -60)
+
+
+@pytest.mark.parametrize("method", ["heavy ball", "nesterov"])
+def test_an_error_is_carried_on_with_the_growth_of_the_step(method):
+    with ctx.workprec(300):
+        true, off = Flow(network(16, method, 10), 300), Flow(network(16, method, 10), 300)
+        error = arb(2) ** -100
+        off.momentum[0, 0] += error
+        off.error += error
+        for _ in range(3):
+            true.advance()
+            off.advance()
+            pairs = [*zip(true.residual.entries(), off.residual.entries(), strict=True)]
+            pairs += zip(true.momentum.entries(), off.momentum.entries(), strict=True)
+            distance = sum(((a - b) ** 2 for a, b in pairs), arb(0)).sqrt()
+            assert distance <= off.error
