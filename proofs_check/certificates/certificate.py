@@ -26,6 +26,7 @@ def written(value: Number) -> str:
     """A number as a string that stands for exactly it.
 
     Example:
+        >>> from fractions import Fraction
         >>> written(0.75), written(Fraction(1, 3)), written(Fraction(2))
         ('0x1.8000000000000p-1', '1/3', '2/1')
     """

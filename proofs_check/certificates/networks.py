@@ -51,7 +51,7 @@ def case(
     Example:
         >>> one = case(Dataset([[1.0, 0.0]], [0.5]), Method("plain", 0.5, 0.0, 0.0), 4)
         >>> len(one.problem.weights), one.problem.inputs
-        (4, ((1.0, 0.0),))
+        (4, ((1.0,),))
     """
     if method.delay:
         raise ProblemError(f"{method.name}: momentum that grows with the step has no linear rate to certify")
