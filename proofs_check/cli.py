@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from .certificates.command import certify, recheck
 from . import session
 from .console import Failure, say
 from .session import PROGRAM
@@ -194,6 +195,10 @@ def search(
             raise Failure(str(error)) from None
     except KeyboardInterrupt:
         raise Failure("interrupted; nothing was written", 130) from None
+
+
+cli.add_command(certify)
+cli.add_command(recheck)
 
 
 @cli.command()
