@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .certificates.command import certify, recheck
 from . import session
+from .certificates.command import certify, recheck
 from .console import Failure, say
 from .session import PROGRAM
 

@@ -27,9 +27,10 @@ def certify(
 
     CONFIG is a YAML file or a bundled study. Exit codes: 0 all proved; 1 some not, each with its reason; 2 wrong usage.
     """
-    from proofs_check.cli import Failure, _prepare_jax, _silence
+    from proofs_check import session
+    from proofs_check.console import Failure
 
-    _silence()
+    session.silence()
     try:
         from proofs_check.certificates import networks
         from proofs_check.certificates.problem import ProblemError
@@ -40,7 +41,7 @@ def certify(
             study = load_study(config)
         except ConfigError as error:
             raise Failure(str(error)) from None
-        _prepare_jax()
+        session.prepare_jax()
         folder = out or Path("nag-ntk-certificates") / study.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
