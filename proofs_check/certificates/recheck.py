@@ -286,8 +286,8 @@ def main(arguments: list[str]) -> int:
         try:
             with ctx.workprec(bits):
                 Run(net).verify()
-            text = f"proved with {bits} bits: no pattern but of {len(net.sliding)} sliding pairs changes after step "
-            text, code = f"{text}{net.lock_in}, and the loss goes to 0, at the rate {float(net.numbers[2]):.6f}", 0
+            rate, slides = float(net.numbers[2]), f" but of {len(net.sliding)} pairs" if net.sliding else ""
+            text, code = f"proved, {bits} bits: no pattern{slides} changes after step {net.lock_in}; rate {rate:.6f}", 0
         except (Refuted, Undecided) as error:
             # a bound that fails may have been too coarse: once more, with twice the bits
             last = bits > net.bits if isinstance(error, Refuted) else 2 * bits > MAX_BITS
