@@ -199,7 +199,9 @@ def simulate(
                 if progress is not None:
                     progress(done, total)
         record = jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts)
-        if gram_path:
+        if gram_path:  # its last H belongs to the end of the last chunk, so up to there nothing may have been missed
+            if "held" in record:
+                record["held"] = np.concatenate([part["held"] for part in parts], axis=2)
             path.append(_fetched(backend.gram_now(shape, problem, state), size))
             record["gram_path"] = np.stack(path, axis=2)
         return record
@@ -207,8 +209,9 @@ def simulate(
     outcomes = []
     for group in layout.groups(numbers):
         if chosen.engine == screened.NAME:
+            last = layout.chunk * layout.chunks - 1 if gram_path else steps
             outcomes.append(
-                screened.train(shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed)
+                screened.train(shape, problem, group, layout.group, last, chosen.thresholds, given, through, allowed)
             )
             continue
         padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
