@@ -26,7 +26,7 @@ def _costs(state: State, n: int) -> tuple[float, float, float, float]:
     length, many = state.risk.signs.shape[0] // blocks, state.safe.shape[2]
     one = 2 * n * n + 30 * n
     sorting = blocks * length * (4 * one + 2 * _SORTING) + patterns * many * (one + _SORTING)
-    return tuple(map(float, (length * one + _CALL, 2 * length * one + _CALL, many * one + _CALL, sorting)))
+    return float(length * one + _CALL), float(2 * length * one + _CALL), float(many * one + _CALL), float(sorting)
 
 
 def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: int) -> State:
