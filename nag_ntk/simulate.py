@@ -217,15 +217,18 @@ def simulate(
         record = jax.tree.map(
             lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *(part["record"] for part in parts)
         )
-        if gram_path:
+        if gram_path:  # its last H belongs to the end of the last chunk, so up to there nothing may have been missed
+            if "held" in record:
+                record["held"] = np.concatenate([part["record"]["held"] for part in parts], axis=2)
             record["gram_path"] = np.stack([*(part["before"] for part in parts), parts[-1]["after"]], axis=2)
         return record
 
     outcomes = []
     for group in layout.groups(numbers):
         if chosen.engine == screened.NAME:
+            last = layout.chunk * layout.chunks - 1 if gram_path else steps
             outcomes.append(
-                screened.train(shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed)
+                screened.train(shape, problem, group, layout.group, last, chosen.thresholds, given, through, allowed)
             )
             continue
         padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)

@@ -9,14 +9,14 @@ import numpy as np
 import oracles
 import pytest
 import tolerances
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nag_ntk
 from nag_ntk import CapacityError, Dataset, Network, draw, near_parallel_pairs, nesterov, seed_key, simulate, sphere
 from nag_ntk.engines import choice, screened
-from nag_ntk.engines.screened import attempts, run, survey, thresholds
-from nag_ntk.engines.screened.state import spread, stretch, unpack
+from nag_ntk.engines.screened import attempts, order, recursion, run, survey, thresholds
+from nag_ntk.engines.screened.state import Common, Fixed, Risk, State, brought, columns_of, spread, stretch, unpack
 from nag_ntk.problem import Problem, Shape
 
 METHODS = ("gradient_descent", "heavy_ball", "nesterov")
@@ -71,18 +71,22 @@ def both(data, methods, *arguments, **options):
     return [simulate(data, methods, *arguments, engine=engine, **options) for engine in ("screened", "preactivations")]
 
 
-# n, d, width: one compilation each
-SIZES = {2: (2, 3, 4_000), 8: (8, 8, 20_000), 20: (20, 24, 3_000)}
+@pytest.fixture
+def few_shapes(monkeypatch):
+    """Room for all neurons at risk of these tests from the beginning: one compilation whatever the thresholds."""
+    usual = run._rounded
+    monkeypatch.setattr(run, "_rounded", lambda blocks: max(16, usual(blocks)))
 
 
-@settings(max_examples=6)
-@given(
-    size=st.sampled_from(list(SIZES)), angle=st.sampled_from((None, 1.0, 0.1, 0.02)),
-    start=st.sampled_from(("gradient", "extrapolated")), key=st.integers(0, 99),
-)  # fmt: skip
-def test_it_is_the_dense_engine(size, angle, start, key):
+# n, d, width, start: one compilation each
+CASES = [(2, 3, 4_000, "extrapolated"), (8, 8, 20_000, "gradient"), (20, 24, 3_000, "gradient")]
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=st.sampled_from(CASES), angle=st.sampled_from((None, 1.0, 0.1, 0.02)), key=st.integers(0, 99))
+def test_it_is_the_dense_engine(few_shapes, case, angle, key):
     """Data on the sphere and in near-parallel pairs: kappa from 2 to beyond 10^3."""
-    n, d, width = SIZES[size]
+    n, d, width, start = case
     data = sphere(n, d, key) if angle is None else near_parallel_pairs(n // 2, angle, d, key)
     found, dense = both(data, tuned(data), width, 2, 60, start=start, key=key)
     assert_agrees(found, dense)
@@ -123,7 +127,7 @@ def test_all_that_is_recorded_agrees_with_many_blocks_and_many_flips(short_block
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_thresholds_too_tight_are_caught_and_repaired(name, monkeypatch):
+def test_thresholds_too_tight_are_caught_and_repaired(few_shapes, name, monkeypatch):
     """A twentieth of the linear model's prediction: without the check the result is another, with it the same."""
     data = sphere(8, 8, 0)
     methods = tuned(data, (name,))
@@ -144,14 +148,14 @@ def test_thresholds_too_tight_are_caught_and_repaired(name, monkeypatch):
     assert np.abs(wrong.residual - dense.residual).max() > tolerances.DIFFERENT
 
 
-def test_only_the_seeds_that_exceed_are_run_again(monkeypatch):
+def test_only_the_seeds_that_exceed_are_run_again(few_shapes, monkeypatch):
     data = sphere(8, 8, 0)
     methods = tuned(data)
-    usual = simulate(data, methods, 20_000, 4, 40, engine="screened")
-    cut = np.sort(usual.screening.held.max(axis=1))[1:3].mean() * thresholds.MARGIN
+    usual = simulate(data, methods, 20_000, 2, 60, engine="screened")
+    cut = usual.screening.held.max(axis=1).mean() * thresholds.MARGIN
     monkeypatch.setattr(thresholds, "MARGIN", cut)
-    again = simulate(data, methods, 20_000, 4, 40, engine="screened")
-    assert sorted(again.screening.repeats.tolist()) == [0, 0, 1, 1]
+    again = simulate(data, methods, 20_000, 2, 60, engine="screened")
+    assert sorted(again.screening.repeats.tolist()) == [0, 1]
     np.testing.assert_allclose(again.residual, usual.residual, rtol=0, atol=tolerances.SAME_RUN)
     np.testing.assert_array_equal(again.flips, usual.flips)
 
@@ -181,16 +185,29 @@ def test_given_networks_of_any_scale(short_blocks):
         assert_agrees(found, dense)
 
 
-def test_zero_steps_no_target_and_one_neuron():
+@pytest.mark.parametrize("margin", [1.5, 0.01])
+def test_zero_steps_and_the_gram_matrix_after_them(margin, monkeypatch):
+    """The last H of the path lies beyond the last step: what may flip on the way there counts as well."""
+    monkeypatch.setattr(thresholds, "MARGIN", margin)
     data = sphere(3, 3, 0)
-    assert_agrees(*both(data, tuned(data), 2_000, 2, 0))
+    found, dense = both(data, nesterov(0.5, 0.9), 2_000, 2, 0, gram_path=True)
+    assert_agrees(found, dense)
+    assert (dense.gram_path.drift[..., 1] > tolerances.DIFFERENT).all()
+    np.testing.assert_allclose(found.gram_path.drift, dense.gram_path.drift, rtol=0, atol=tolerances.SAME_RUN)
+    assert (found.screening.repeats > 0).all() == (margin < 1)
+
+
+def test_no_target_one_neuron_and_a_dead_sample():
+    data = sphere(3, 3, 0)
     assert_agrees(*both(Dataset(data.inputs, np.zeros(3)), nesterov(0.1, 0.5), 1, 2, 8))
     # a dead sample: no neuron sees the first input
     weights = -np.abs(np.random.default_rng(1).standard_normal((40, 2)))
-    found, dense = both(
-        Dataset(np.eye(2), [1.0, -1.0]), nesterov(0.1, 0.5), steps=10, initial=Network(weights, np.ones(40))
-    )
-    assert_agrees(found, dense)
+    dead = partial(both, Dataset(np.eye(2), [1.0, -1.0]), nesterov(0.1, 0.5), steps=10)
+    assert_agrees(*dead(initial=Network(weights, np.ones(40))))
+    # a sign that rounding decides at step 0 is counted, though nothing has moved
+    weights[7, 0] = 1e-20
+    found, dense = dead(initial=Network(weights, np.ones(40)))
+    assert found.undecided[0, 0, 0] == dense.undecided[0, 0, 0] == 1
 
 
 def test_more_samples_than_two_words_of_pattern_and_float32():
@@ -236,6 +253,65 @@ def test_spread_and_stretch_bound_what_any_pattern_can_do(seed):
     assert longest <= stretch(kernel, change) * (1 + tolerances.KERNEL) + tolerances.KERNEL
 
 
+@partial(jax.jit, static_argnums=(0, 2))
+def _asked_later(known, problem, blocks, risk, safe, then, now):
+    """Sorted at one step and asked at another: neurons, patterns, the prefix, the largest |u|^2, blocks looked at."""
+    kernel, none = problem.coordinates @ problem.coordinates.T, jnp.zeros((), jnp.int32)
+    fixed = Fixed(jnp.array([0.5, 1.0, 2.0]), jnp.zeros(()))
+    risk, safe, found, _ = order.sort(kernel, fixed.thresholds, risk, safe, then, blocks)
+    state = State(**dict.fromkeys(State._fields))._replace(
+        risk=risk, safe=safe, sorted=found, now=now, prefix=none, step=none, majorant=jnp.zeros(3)
+    )
+    prefix, _ = recursion.reached(known, problem, kernel, fixed, state)
+    # the prefix is at this step, the others are at the sorting
+    inside = jnp.arange(risk.signs.size) < prefix * (risk.signs.size // blocks)
+    movement, speed = brought(risk.active, risk.movement, risk.speed, then, now, now.grown, now.left)
+    squares = jnp.sum(movement * (kernel @ movement), axis=0)
+    at_step = risk._replace(
+        movement=jnp.where(inside, movement, risk.movement), speed=jnp.where(inside, speed, risk.speed)
+    )
+    begin = jnp.max(jnp.where(inside, squares, 0))
+    return risk, safe, prefix, order.largest(kernel, state, at_step, prefix, begin)
+
+
+def test_nothing_flips_and_nothing_is_larger_beyond_what_is_looked_at():
+    """Neurons with memory of any size, the step asked about near the sorting or far; every neuron tried."""
+    data, blocks, many, saved = sphere(3, 3, 0), 8, 32, 0
+    kernel, width = data.coordinates @ data.coordinates.T, 50
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        sizes = 10 ** rng.uniform(-3, 1, 4)
+        then = Common(rng.standard_normal(3), rng.standard_normal(3) * sizes[0], np.zeros(()), np.ones(()))
+        grown = rng.uniform(0, 3)
+        drift = rng.standard_normal(3) * sizes[1]
+        now = Common(then.movement * rng.choice([0, 0.5, 1, 2]) + drift, drift, np.array(grown), np.array(0.5))
+        # those that are not looked at, for a pattern of the others covers them, stay at rest: nowhere active
+        shared, flipped = rng.random((2, many)) < 0.5
+        awake = flipped | ~shared
+        active, signs = awake & (rng.random((3, many)) < 0.5), rng.choice([-1.0, 1.0], many) / np.sqrt(width)
+        memory = awake * (rng.random(many) < 0.5) * sizes[2] * rng.standard_normal((3, many))
+        pull = awake * (rng.random(many) < 0.2) * sizes[3] * rng.standard_normal((3, many))
+        movement, speed = active * then.movement[:, None] + memory, active * then.speed[:, None] + pull
+        z = (2.0 * active - 1) * np.abs(rng.standard_normal((3, many))) * rng.choice([1, 1e4])
+        risk = Risk(z + signs * (kernel @ movement), signs, shared, active, movement, speed, flipped)
+        safe = rng.integers(0, 8, (2, 1, 4)).astype(np.uint32)
+        known, problem = shape(width=width), problem_of(data)
+        sorted_risk, patterns, prefix, (square, *looked) = jax.tree.map(
+            np.asarray, _asked_later(known, problem, blocks, *jax.tree.map(jnp.asarray, (risk, safe, then, now)))
+        )
+        memory_speed = sorted_risk.speed - sorted_risk.active * then.speed[:, None]
+        later = (
+            sorted_risk.movement + sorted_risk.active * (now.movement - then.movement)[:, None] + grown * memory_speed
+        )
+        flips = ((sorted_risk.origin - sorted_risk.signs * (kernel @ later)) >= 0) != sorted_risk.active
+        assert not flips[:, prefix * (many // blocks) :].any(), seed
+        alike = np.asarray(unpack(np.moveaxis(patterns, 1, 0).reshape(1, -1), 3)) * now.movement[:, None]
+        every = np.concatenate([later, alike], axis=1)
+        np.testing.assert_allclose(square, (every * (kernel @ every)).sum(axis=0).max(), rtol=1e-9, err_msg=str(seed))
+        saved += (blocks - prefix) + (blocks + 2 - sum(looked))
+    assert saved > 300, "everything was looked at"
+
+
 def test_the_law_of_the_outputs_at_initialisation():
     data = sphere(3, 4, 0)
     outputs = simulate(data, nesterov(0.1, 0.1), 400, 2_000, 0).residual[:, 0, 0] + data.targets
@@ -251,6 +327,29 @@ def test_neurons_at_risk_beyond_the_memory_are_refused(monkeypatch):
     monkeypatch.setattr(thresholds, "MARGIN", 0.001)
     with pytest.raises(CapacityError, match=r"neurons at risk .* may be used"):
         simulate(data, tuned(data), 10**6, 1, 20, engine="screened", memory_limit=2**24)
+
+
+def test_patterns_count_as_memory():
+    data = sphere(8, 8, 0)
+    check = partial(attempts._check_memory, problem_of(data, tuned(data)), shape(width=10**9), 100)
+    check(256, 2, 2**30)
+    with pytest.raises(CapacityError, match=r"100000000 patterns"):
+        check(10**8, 2, 2**30)
+
+
+def test_counts_beyond_32_bits(monkeypatch):
+    """Costs, indices into one flat array, and neurons."""
+    nothing = State(**dict.fromkeys(State._fields))
+    risk = Risk(*[None] * 7)._replace(signs=np.zeros(2**20))
+    state = nothing._replace(risk=risk, safe=np.zeros((4, 2, 512)), sorted=order.Sorted(*[None] * 8))
+    state = state._replace(sorted=state.sorted._replace(margin=np.zeros(2**13)))
+    for cost in recursion._costs(state, 50):
+        assert float(cost * jnp.asarray(2**20, jnp.int32)) == float(cost) * 2**20
+    array, which = jax.ShapeDtypeStruct((2, 2**30), bool), jax.ShapeDtypeStruct((3,), np.int32)
+    assert "i64[2,3]" in str(jax.make_jaxpr(columns_of)(array, which))
+    monkeypatch.setattr(attempts, "whole_dtype", lambda: np.dtype(np.int32))
+    with pytest.raises(CapacityError, match="enable_float64"):
+        simulate(sphere(2, 2, 0), nesterov(0.1, 0.5), 2**31, engine="screened", steps=1)
 
 
 def test_auto_takes_the_screened_engine_for_long_runs_of_wide_networks_only():

@@ -16,6 +16,7 @@ from nag_ntk.engines.screened import run, thresholds
 from nag_ntk.engines.screened.survey import Survey, distinct, survey
 from nag_ntk.errors import CapacityError
 from nag_ntk.network import Network
+from nag_ntk.precision import whole_dtype
 from nag_ntk.problem import Problem, Shape
 from nag_ntk.trajectory import Screening
 
@@ -31,17 +32,18 @@ def _narrowed(found: Survey, limits: np.ndarray) -> Survey:
     )  # fmt: skip
 
 
-def _check_memory(problem: Problem, shape: Shape, neurons: int, seeds: int, limit: int | float) -> None:
-    """Refuse neurons at risk that do not fit."""
+def _check_memory(problem: Problem, shape: Shape, neurons: int, patterns: int, seeds: int, limit: int | float) -> None:
+    """Refuse neurons at risk, and distinct patterns of the others, that do not fit."""
     n, methods = len(problem.targets), len(problem.coefficients)
     item = np.dtype(shape.dtype).itemsize
-    held = run.columns(n, neurons) * (item * (3 * n + 1) + n + 2)
-    needed = held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, neurons)
+    held = run.columns(n, neurons) * (item * (3 * n + 1) + n + 2) + patterns * 4 * -(-n // 32)
+    needed = held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, neurons) + 4 * item * patterns
     if needed > limit:
         raise CapacityError(
             f"the screened engine has {neurons} of {shape.width} neurons at risk and needs about "
-            f"{plan.readable(needed)} for them, but {plan.readable(limit)} may be used: take a wider network, fewer "
-            "steps or a smaller step size (neurons at risk are as many as pre-activations that may change sign)"
+            f"{plan.readable(needed)} for them and {patterns} patterns of the others, but {plan.readable(limit)} may "
+            "be used: take fewer steps, a smaller step size, fewer methods or a narrower network (neurons at risk are "
+            "as many as pre-activations that may change sign)"
         )
 
 
@@ -54,7 +56,7 @@ def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> 
     """A survey per seed, its thresholds narrowed to what the linear model foretells for this very network."""
     found = []
     for seed in seeds:
-        _check_memory(problem, shape, thresholds.expected_at_risk(shape.width, limits[seed]), 1, limit)
+        _check_memory(problem, shape, thresholds.expected_at_risk(shape.width, limits[seed]), 0, 1, limit)
         found.append(survey(shape, problem, limits[seed], seed, network))
     targets = np.asarray(problem.targets)
     residuals = np.stack([s.outputs - targets for s in found])
@@ -93,15 +95,21 @@ def train(
         The record, what was recorded at step 0, and the Screening; axis 0 counts the seeds.
 
     Raises:
-        CapacityError: when the neurons at risk do not fit.
+        CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
     """
+    if shape.width > np.iinfo(whole_dtype()).max:
+        raise CapacityError(
+            f"{shape.width} neurons are counted in 64-bit integers: call nag_ntk.enable_float64() first; the run "
+            'itself may stay in dtype="float32"'
+        )
     limits = dict.fromkeys(seeds, guessed)
     repeats = dict.fromkeys(seeds, 0)
     done: dict[int, tuple] = {}
     pending = list(seeds)
     while pending:
         found, narrow = _surveyed(shape, problem, steps, pending, limits, repeats, network, limit)
-        _check_memory(problem, shape, max(len(s.signs) for s in found), group, limit)
+        most = max(len(s.signs) for s in found), max(len(s.patterns) for s in found)
+        _check_memory(problem, shape, *most, group, limit)
         filling = [len(pending) - 1] * (group - len(pending))
         drawn = run.together(shape, found + [found[i] for i in filling], narrow + [narrow[i] for i in filling])
         begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn), run.block_length(len(guessed)))

@@ -1,5 +1,7 @@
 """The recursion in screened space: observe one step, then move."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -15,13 +17,16 @@ _CALL = 20_000
 """Operations that starting a block costs."""
 
 
-def _costs(state: State, n: int) -> tuple[int, int, int, int]:
-    """Operations to evaluate a block, to look at the movement of one, of one block of patterns, and to sort anew."""
+def _costs(state: State, n: int) -> tuple[float, float, float, float]:
+    """Operations to evaluate a block, to look at the movement of one, of one block of patterns, and to sort anew.
+
+    As floats: times a number of blocks they leave 32-bit integers.
+    """
     blocks, patterns = state.sorted.margin.shape[0], state.safe.shape[0]
     length, many = state.risk.signs.shape[0] // blocks, state.safe.shape[2]
     one = 2 * n * n + 30 * n
     sorting = blocks * length * (4 * one + 2 * _SORTING) + patterns * many * (one + _SORTING)
-    return length * one + _CALL, 2 * length * one + _CALL, many * one + _CALL, sorting
+    return float(length * one + _CALL), float(2 * length * one + _CALL), float(many * one + _CALL), float(sorting)
 
 
 def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: int) -> State:
@@ -43,22 +48,33 @@ def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: in
     )  # fmt: skip
 
 
-def reached(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
-    """How many blocks may hold a flip; what rounding may hide; the largest share of a threshold that was used."""
-    dtype = kernel.dtype
+def _doubt(shape: Shape, problem: Problem, fixed: Fixed, state: State):
+    """What rounding may hide of a pre-activation; it never shrinks from step to step."""
     n, rank = problem.coordinates.shape
-    root = jnp.sqrt(jnp.asarray(shape.width, dtype))
+    dtype = problem.coordinates.dtype
     unit = gamma(1, dtype)
     # as in the dense engines, but 8 roundings a step: movement is put together from sums over several steps
     growth = (n + rank + 8 + 8 * (state.step + 1)).astype(dtype) * unit
-    doubt = (rank + 2) * unit * fixed.size + growth * jnp.sum(state.majorant) / root
-    known, now = state.sorted, state.now
-    moved = spread(kernel, now.movement - known.common.movement) + now.grown * known.pull
+    return (rank + 2) * unit * fixed.size + growth * jnp.sum(state.majorant) / math.sqrt(shape.width)
+
+
+def _share(shape: Shape, fixed: Fixed, moved, doubt):
+    """The largest share of a threshold that is used when sqrt(m) z_rj moves by at most moved_j, (n,)."""
     # twice the doubt: of the margin when it was taken, and now
-    share = jnp.max((moved / root + 2 * doubt) / fixed.thresholds)
-    due = jnp.sum(known.margin <= share, dtype=jnp.int32)
-    held = jnp.max((spread(kernel, now.movement) / root + 2 * doubt) / fixed.thresholds)
-    return jnp.maximum(state.prefix, due), doubt, held
+    return jnp.max((moved / math.sqrt(shape.width) + 2 * doubt) / fixed.thresholds)
+
+
+def reached(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
+    """How many blocks may hold a flip, and what rounding may hide."""
+    known, now, doubt = state.sorted, state.now, _doubt(shape, problem, fixed, state)
+    moved = spread(kernel, now.movement - known.common.movement) + now.grown * known.pull
+    due = jnp.sum(known.margin <= _share(shape, fixed, moved, doubt), dtype=jnp.int32)
+    return jnp.maximum(state.prefix, due), doubt
+
+
+def held(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
+    """The share of a threshold that a neuron which was left out has used; beyond 1 it may have flipped."""
+    return _share(shape, fixed, spread(kernel, state.now.movement), _doubt(shape, problem, fixed, state))
 
 
 def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: State):
@@ -66,7 +82,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
     kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
     dtype, n, blocks = kernel.dtype, kernel.shape[0], state.sorted.margin.shape[0]
     root = jnp.sqrt(jnp.asarray(shape.width, dtype))
-    prefix, doubt, held = reached(shape, problem, kernel, fixed, state)
+    prefix, doubt = reached(shape, problem, kernel, fixed, state)
     per_block, per_look, per_pattern, sorting = _costs(state, n)
     anew = state.work > sorting
     prefix = jnp.where(anew, blocks, prefix)
@@ -83,7 +99,6 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
         "undecided": tally.undecided,
         "distance": jnp.sqrt(square) / root,
         "flip_reach": jnp.max(tally.reach),
-        "held": held,
     }
     if shape.recursion:
         cross = kernel * ((sums.counts + tally.cross).astype(dtype) / shape.width)
@@ -107,7 +122,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
     risk, safe, known, reach, now, prefix, work = carried
 
     push, decay, lift = pace(coefficients, state.step)
-    return State(
+    following = State(
         risk=risk, safe=safe,
         sums=sums._replace(memory=sums.memory + sums.memory_speed, memory_speed=decay * sums.memory_speed),
         now=Common(
@@ -118,12 +133,14 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
         majorant=state.majorant + state.majorant_speed + push * jnp.abs(residual),
         majorant_speed=decay * state.majorant_speed + jnp.abs(lift) * jnp.abs(residual),
         residual=residual, step=state.step + 1,
-    ), recorded  # fmt: skip
+    )  # fmt: skip
+    # of the step to come, whose H may be asked for after the last one; at step 0 nothing has moved
+    return following, {**recorded, "held": held(shape, problem, kernel, fixed, following)}
 
 
 def gram(shape: Shape, problem: Problem, fixed: Fixed, state: State):
     """H at the step that the state is about to be observed at, (n, n)."""
     kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
-    prefix, doubt, _ = reached(shape, problem, kernel, fixed, state)
+    prefix, doubt = reached(shape, problem, kernel, fixed, state)
     _, tally = evaluate(kernel, state, prefix, doubt, shape.width)
     return kernel * ((state.sums.counts + tally.sums.counts).astype(kernel.dtype) / shape.width)

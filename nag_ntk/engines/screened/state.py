@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from nag_ntk.arrays import Array
-from nag_ntk.precision import HIGHEST
+from nag_ntk.precision import HIGHEST, whole_dtype
 
 
 class Risk(NamedTuple):
@@ -143,4 +143,5 @@ def columns_of(array, which):
     if array.ndim == 1:
         return array[which]
     rows, length = array.shape
-    return array.reshape(-1)[jnp.arange(rows, dtype=which.dtype)[:, None] * length + which[None, :]]
+    index = whole_dtype() if array.size >= 2**31 else which.dtype
+    return array.reshape(-1)[jnp.arange(rows, dtype=index)[:, None] * length + which[None, :].astype(index)]

@@ -205,7 +205,7 @@ def survey(shape: Shape, problem: Problem, thresholds: np.ndarray, seed: int, ne
         "initial_gram": (kernel * (total["counts"] / width)).astype(dtype),
         "mean_size": (total["size"] / width).astype(dtype),
         "mean_square": (total["square"] / width).astype(dtype),
-        "near_boundary": total["near"].astype(np.int32),
+        "near_boundary": total["near"].astype(np.int32 if width < 2**31 else np.int64),
         "overlap_range": OverlapRange(*(part.astype(dtype) for part in (least, most, at_risk))),
         "checksum": total["checksum"].astype(np.uint32),
     }
