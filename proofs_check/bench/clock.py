@@ -34,7 +34,7 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     repeats: dict[str, int] = {}
     for turn in range(rounds):
-        names = list(runs) if turn % 2 == 0 else list(reversed(runs))
+        names = list(runs)[:: 1 if turn % 2 == 0 else -1]
         for name in names:
             if name not in repeats:
                 began = clock()

@@ -19,7 +19,7 @@ from .clock import interleaved
 from .optax_program import Recorded
 from .record import Cell, Timing
 
-OURS, DENSE, OPTAX, OPTAX_MAP, TORCH = "ours", "ours, dense", "optax", "optax, seed by seed", "PyTorch"
+OURS, DENSE, OPTAX, OPTAX_MAP, TORCH = "ours", "ours-dense", "optax", "optax-map", "torch"
 
 
 class Prepared(NamedTuple):
@@ -30,32 +30,32 @@ class Prepared(NamedTuple):
     engine: Callable[[], str | None]
 
 
-def ours(cell: Cell, engine: str = "auto") -> Prepared:
+def ours(cell: Cell, engine: str = "auto", chunk: int | None = None) -> Prepared:
     """nag_ntk.simulate. The Dataset is made anew in every call, so that finding the inputs' span is in the time."""
     data, method = problem(cell)
     used: list[str] = []
 
     def run() -> Recorded:
         fresh = Dataset(data.inputs, data.targets)
-        done = simulate(fresh, method, cell.m, cell.seeds, cell.steps, engine=engine, start="extrapolated")
+        done = simulate(fresh, method, cell.m, cell.seeds, cell.steps, engine=engine, start="extrapolated", chunk=chunk)
         used[:] = [done.engine]
         return Recorded(done.residual[:, 0], done.flips[:, 0])
 
     return Prepared(run, None, lambda: used[0] if used else None)
 
 
-def dense(cell: Cell) -> Prepared:
+def dense(cell: Cell, chunk: int | None = None) -> Prepared:
     """nag_ntk.simulate with the dense engine of coefficients."""
-    return ours(cell, "preactivations")
+    return ours(cell, "preactivations", chunk)
 
 
 def optax(cell: Cell, together: bool = True) -> Prepared:
     """The optax program, all seeds at once or one after the other; compiled ahead."""
     data, method = problem(cell)
-    program = optax_program.program(data.inputs, data.targets, method, cell.m, cell.steps, together=together)
+    program = jax.jit(optax_program.program(data.inputs, data.targets, method, cell.m, cell.steps, together=together))
     keys = jax.random.split(jax.random.key(0), cell.seeds)
     began = time.perf_counter()
-    compiled = jax.jit(program).lower(keys).compile()
+    compiled = program.lower(keys).compile()
     spent = time.perf_counter() - began
     return Prepared(lambda: jax.tree.map(np.asarray, compiled(keys)), spent, lambda: None)
 

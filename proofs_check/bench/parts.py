@@ -8,11 +8,9 @@ from . import ceiling, peak
 from .cells import BASE, Effort, random_cells
 from .clock import exponent, interleaved
 from .contestants import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, dense, present, timed
-from .record import Cell, Ceiling, Comparison, Dense, Growth, Peak, Timing
+from .record import Ceiling, Cell, Comparison, Dense, Growth, Peak, Timing
 
 Note = Callable[[str], None]
-TARGET_STEPS = 100
-"""The targets speak of runs of this length."""
 
 
 def words(cell: Cell) -> str:
@@ -56,17 +54,17 @@ def dense_engine(effort: Effort, note: Note) -> Dense:
 
     One length of chunk makes both runs use one compiled program; the cell's seeds and half of them another.
     """
-    cell = effort.dense
+    devices = len(jax.local_devices())
+    cell = effort.dense.replaced(seeds=2 * devices)
     note(f"dense engine and product: {words(cell)}")
     jax.clear_caches()
-    fewer = cell.seeds // 2
-    short_steps = cell.steps // 5
+    short_steps = (cell.steps + 1) // 5 - 1
     cells = {
         "short": cell.replaced(steps=short_steps),
         "long": cell,
-        "half": cell.replaced(seeds=fewer),
+        "half": cell.replaced(seeds=devices),
     }
-    prepared = {name: dense(one) for name, one in cells.items()}
+    prepared = {name: dense(one, chunk=short_steps + 1) for name, one in cells.items()}
     for one in prepared.values():
         one.run()
     runs = {name: one.run for name, one in prepared.items()}
@@ -77,7 +75,7 @@ def dense_engine(effort: Effort, note: Note) -> Dense:
     }
     rounds = zip(*(seconds[name] for name in runs if name.startswith("product")), strict=True)
     rates = [2.0 * effort.order**3 / min(each) for each in rounds]
-    return Dense(cell=cell, short_steps=short_steps, products=rates, **timings)
+    return Dense(cell=cell, short_steps=short_steps, half_seeds=devices, products=rates, **timings)
 
 
 def growth(effort: Effort, note: Note) -> list[Growth]:

@@ -31,8 +31,8 @@ def measure(contestant: str, cell: Cell, timeout: float = 600) -> Peak:
         RuntimeError: if it failed, with the last line that it wrote.
     """
     command = [sys.executable, "-m", __name__, contestant, cell.model_dump_json()]
-    # the parent's own import path, so that a checkout measures itself
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    # the import path of this process, so that a checkout measures itself; no programs from disk: all compile alike
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NAG_NTK_CACHE": ""}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
     )

@@ -1,4 +1,4 @@
-"""What a benchmark leaves: every time that was taken, on which machine, by which command. Figures shown derive from it."""
+"""What a benchmark leaves: every time that was taken, where, by which command. All figures shown derive from it."""
 
 from statistics import median
 from typing import Annotated, Any
@@ -91,7 +91,7 @@ class Dense(_Model):
     """The dense engine beside the product rate, in the same rounds.
 
     `short` and `long` are runs of `short_steps` and `cell.steps` steps; what they differ by is steps alone, without
-    drawing. `half` has half the seeds of `long`. `products` are the rates of a product in the same rounds.
+    drawing. `half` has `half_seeds`, half of those of `long`. `products` are the rates of a product in the same rounds.
     """
 
     cell: Cell
@@ -99,6 +99,7 @@ class Dense(_Model):
     short: Timing
     long: Timing
     half: Timing
+    half_seeds: Count
     products: Annotated[list[Positive], Field(min_length=1)]
 
     @property

@@ -31,9 +31,7 @@ def draw(seed: int, seeds: int, width: int, dimension: int) -> tuple[Any, Any]:
     return weights, 2.0 * torch.randint(0, 2, (seeds, width), generator=generator).to(torch.float64) - 1
 
 
-def train(
-    inputs: np.ndarray, targets: np.ndarray, method: Method, steps: int
-) -> Callable[[Any, Any], Recorded]:
+def train(inputs: np.ndarray, targets: np.ndarray, method: Method, steps: int) -> Callable[[Any, Any], Recorded]:
     """A function that trains networks of weights (s, m, d), which it changes, and signs (s, m); see optax_program."""
     import torch  # pyright: ignore[reportMissingImports]
 
