@@ -1,9 +1,9 @@
 """The program a user would write: optax.sgd on all weights, jax.grad inside lax.scan, one compilation for all seeds.
 
 It is written as well as we can: drawing, training and recording are one compiled program, so that weights and momentum
-are updated in place and only the record leaves it; one forward pass a step gives the loss, the residual and the pattern;
-after the last step there is a forward pass alone. Of the layouts and ways to write the products that were tried, weights
-(m, d) times inputs (d, n), giving (m, n), was the fastest on CPU at every shape, or even with the fastest.
+are updated in place and only the record leaves it; one forward pass a step gives loss, residual and pattern; after the
+last step there is a forward pass alone. Of the layouts and ways to write the products that were tried, weights (m, d)
+times inputs (d, n), giving (m, n), was the fastest on CPU at every shape, or even with the fastest.
 """
 
 from collections.abc import Callable
