@@ -17,9 +17,7 @@ from . import optax_program, torch_program
 from .cells import problem
 from .clock import interleaved
 from .optax_program import Recorded
-from .record import Cell, Timing
-
-OURS, DENSE, OPTAX, OPTAX_MAP, TORCH = "ours", "ours-dense", "optax", "optax-map", "torch"
+from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Cell, Timing
 
 
 class Prepared(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+OURS, DENSE, OPTAX, OPTAX_MAP, TORCH = CONTESTANTS = ("ours", "ours-dense", "optax", "optax-map", "torch")
 SCHEMA = 1
 """Changes whenever an older file could no longer be read."""
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from .contestants import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH
-from .record import Cell, Comparison, Machine, Ratio, Report
+from .record import CONTESTANTS, OPTAX, OPTAX_MAP, Cell, Comparison, Machine, Ratio, Report
 
 SHARE_GOAL, DOUBLING_GOAL = 0.45, 2.05
 RATIOS = "Ratios are to ours in the same round: median (least–greatest)."
@@ -126,7 +125,7 @@ def _growth(report: Report) -> Iterator[Table]:
 def _peaks(report: Report) -> Iterator[Table]:
     if not report.peaks:
         return
-    names = [name for name in (OURS, DENSE, OPTAX, OPTAX_MAP, TORCH) if any(p.contestant == name for p in report.peaks)]
+    names = [name for name in CONTESTANTS if any(p.contestant == name for p in report.peaks)]
     needed = {(one.cell, one.contestant): f"{one.needed / 2**20:,.0f}" for one in report.peaks}
     cells = dict.fromkeys(one.cell for one in report.peaks)
     rows = [(*_cell(cell), *(needed.get((cell, name), "–") for name in names)) for cell in cells]
