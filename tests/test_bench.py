@@ -23,7 +23,9 @@ TINY = cells.Effort(
     shapes=1,
     dense=Cell(n=8, d=6, m=64, seeds=2, steps=24),
     axes={"m": (32, 64, 128)},
+    growing=("ours", "ours-dense", "optax"),
     peaks=(),
+    held=(),
     rounds=2,
     order=32,
 )

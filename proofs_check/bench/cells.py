@@ -6,7 +6,7 @@ import numpy as np
 
 from nag_ntk import Dataset, Method, sphere, theorem_tuning
 
-from .record import Cell
+from .record import CONTESTANTS, DENSE, OPTAX, OURS, Cell
 
 
 class Goal(NamedTuple):
@@ -24,7 +24,9 @@ class Effort(NamedTuple):
         shapes: how many of the random shapes.
         dense: the cell of the dense engine; as many seeds as make two for every device replace its own.
         axes: values along each axis of `BASE`.
+        growing: the programs that are timed along the axes.
         peaks: cells whose memory is measured.
+        held: the programs whose memory it is.
         rounds: how often each contestant of a cell is timed.
         order: of the square matrices whose product is timed.
     """
@@ -33,7 +35,9 @@ class Effort(NamedTuple):
     shapes: int
     dense: Cell
     axes: dict[str, tuple[int, ...]]
+    growing: tuple[str, ...]
     peaks: tuple[Cell, ...]
+    held: tuple[str, ...]
     rounds: int
     order: int
 
@@ -46,13 +50,13 @@ GOALS = (
     Goal(Cell(n=10, d=784, m=8192, seeds=4, steps=100), 40.0),
     Goal(Cell(n=64, d=64, m=4096, seeds=4, steps=100), 1.5),
 )
-DENSE = Cell(n=256, d=784, m=16_384, seeds=4, steps=24)
+WIDE = Cell(n=256, d=784, m=16_384, seeds=4, steps=24)
 """Its run of 25 observations takes five times the chunk that a run of 4 steps does."""
 
 FULL = Effort(
     goals=GOALS,
     shapes=20,
-    dense=DENSE,
+    dense=WIDE,
     axes={
         "n": (32, 64, 128, 256),
         "d": (128, 256, 512, 1024),
@@ -60,7 +64,9 @@ FULL = Effort(
         "seeds": (2, 4, 8, 16),
         "steps": (25, 50, 100, 200),
     },
-    peaks=(*(goal.cell.replaced(steps=5) for goal in GOALS), DENSE.replaced(steps=5)),
+    growing=(OURS, DENSE, OPTAX),
+    peaks=(*(goal.cell.replaced(steps=5) for goal in GOALS), WIDE.replaced(steps=5)),
+    held=CONTESTANTS,
     rounds=3,
     order=2048,
 )
@@ -69,7 +75,9 @@ QUICK = Effort(
     shapes=2,
     dense=Cell(n=128, d=128, m=4096, seeds=4, steps=24),
     axes={"m": (1024, 2048, 4096)},
+    growing=(DENSE,),
     peaks=(GOALS[2].cell.replaced(steps=5),),
+    held=(OURS, OPTAX),
     rounds=2,
     order=1024,
 )

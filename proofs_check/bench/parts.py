@@ -7,8 +7,8 @@ import jax
 from . import ceiling, peak
 from .cells import BASE, Effort, random_cells
 from .clock import exponent, interleaved
-from .contestants import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, dense, present, timed
-from .record import Ceiling, Cell, Comparison, Dense, Growth, Peak, Timing
+from .contestants import dense, present, timed
+from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Ceiling, Cell, Comparison, Dense, Growth, Peak, Timing
 
 Note = Callable[[str], None]
 
@@ -79,14 +79,14 @@ def dense_engine(effort: Effort, note: Note) -> Dense:
 
 
 def growth(effort: Effort, note: Note) -> list[Growth]:
-    """Fitted exponents of ours, of the dense engine and of the optax program along every axis through BASE."""
+    """Fitted exponents along every axis through BASE."""
     found = []
     for axis, values in effort.axes.items():
         timings: dict[str, list[Timing]] = {}
         for value in values:
             cell = BASE.replaced(**{axis: value})
             note(f"growth with {axis}: {words(cell)}")
-            for timing in timed(cell, [OURS, DENSE, OPTAX], effort.rounds):
+            for timing in timed(cell, effort.growing, effort.rounds):
                 timings.setdefault(timing.contestant, []).append(timing)
         for contestant, row in timings.items():
             b, low, high = exponent(values, [timing.best for timing in row])
@@ -99,10 +99,10 @@ def growth(effort: Effort, note: Note) -> list[Growth]:
 
 
 def peaks(effort: Effort, note: Note) -> list[Peak]:
-    """Peak memory of every program, a process each."""
+    """Peak memory, a process each."""
     found = []
     for cell in effort.peaks:
-        for name in present(OURS, DENSE, OPTAX, OPTAX_MAP, TORCH):
+        for name in present(*effort.held):
             note(f"peak memory of {name}: {words(cell)}")
             found.append(peak.measure(name, cell))
     return found
