@@ -71,10 +71,10 @@ FULL = Effort(
     order=2048,
 )
 QUICK = Effort(
-    goals=tuple(Goal(goal.cell.replaced(m=goal.cell.m // 4, steps=10), goal.ratio) for goal in GOALS),
-    shapes=2,
+    goals=tuple(Goal(goal.cell.replaced(m=goal.cell.m // 4, steps=10), goal.ratio) for goal in GOALS[1:]),
+    shapes=1,
     dense=Cell(n=128, d=128, m=4096, seeds=4, steps=24),
-    axes={"m": (1024, 2048, 4096)},
+    axes={"m": (512, 1024, 2048)},
     growing=(DENSE,),
     peaks=(GOALS[2].cell.replaced(steps=5),),
     held=(OURS, OPTAX),

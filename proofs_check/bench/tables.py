@@ -54,7 +54,7 @@ def _goals(report: Report) -> Iterator[Table]:
             shape = _cell(one.cell) if mine else ("", "")
             rows.append((*shape, name, f"{timing.median:.3g}", ratio, target, compiling))
     columns = (*SHAPE, "program", "seconds", "times ours", "target", "compiling")
-    below = f"Seconds are medians of {report.rounds} rounds. {RATIOS} Drawing is included, compiling is not."
+    below = f"Seconds are medians over the rounds, {report.rounds}. {RATIOS} Drawing is included, compiling is not."
     if report.quick:
         below += " Quick: narrower and shorter than the cells with targets."
     yield Table("Against other programs", columns, rows, below)
