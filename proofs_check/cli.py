@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from . import session
+from .bench_command import bench
 from .certificates.command import certify, recheck
 from .console import Failure, say
 from .session import PROGRAM
@@ -87,6 +88,9 @@ def cli(context: click.Context) -> int | None:
         say(context.get_help())
         return 2
     return None
+
+
+cli.add_command(bench)
 
 
 @cli.command()

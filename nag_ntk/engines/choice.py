@@ -13,12 +13,14 @@ ENGINES = {engine.name: engine for engine in (WEIGHTS, PREACTIVATIONS)}
 """The dense engines, which hold every neuron."""
 NAMES = (*ENGINES, screened.NAME)
 
-_COMPILED = 10**10
-"""Operations' worth of compiling the screened engine: a few seconds."""
+_COMPILED = 5 * 10**10
+"""Operations' worth of compiling the screened engine: some seconds."""
 _STEP = 400_000
 """Operations' worth of a step of the screened engine, however few neurons are at risk."""
-_AWAKE = 0.3
-"""Share of the neurons at risk that is evaluated in a usual step."""
+_AWAKE, _WARMING = 0.05, 100
+"""Share of the neurons at risk that is evaluated late in a run, and the first steps, in which all are."""
+_DEARER = 2.5
+"""What evaluating one costs against a neuron of the dense engine, sorting included."""
 
 
 class Choice(NamedTuple):
@@ -41,7 +43,8 @@ def choose(shape: Shape, problem: Problem, steps: int, seeds: int, residual: np.
     """The engine of a run; shape.engine is a name or "auto".
 
     Counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened one a fixed
-    amount per step, the neurons at risk that are awake, looking at every neuron once, and its longer compilation.
+    amount per step, the neurons at risk that are awake (all in the first steps, few later), looking at every neuron
+    once, and its longer compilation.
     """
     n, rank = problem.coordinates.shape
     if shape.engine == screened.NAME:
@@ -54,4 +57,5 @@ def choose(shape: Shape, problem: Problem, steps: int, seeds: int, residual: np.
     if shape.engine != "auto" or cost <= least:
         return dense
     found = _screened(shape, problem, steps, residual)
-    return found if least + trained * _AWAKE * found.columns * (2 * n * n + 30 * n) < cost else dense
+    awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns
+    return found if least + trained * awake * _DEARER * (2 * n * n + 12 * n) < cost else dense

@@ -1,0 +1,114 @@
+"""What `nag-ntk bench` does: measure, keep, show."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from proofs_check.store.files import replaced
+
+from . import cells, machine, parts, tables
+from .record import Report
+
+BEGIN, END = "<!-- nag-ntk bench: begin -->", "<!-- nag-ntk bench: end -->"
+PARTS: dict[str, tuple[str, Callable]] = {
+    "programs": ("goals", parts.goals),
+    "shapes": ("shapes", parts.shapes),
+    "ceiling": ("ceiling", parts.ceilings),
+    "dense": ("dense", parts.dense_engine),
+    "growth": ("growth", parts.growth),
+    "memory": ("peaks", parts.peaks),
+}
+"""The parts by the names that the command line knows, with the field of the Report that each fills."""
+
+
+class BenchError(ValueError):
+    """A file that cannot be read or written; the message says what to do."""
+
+
+def measure(
+    chosen: Sequence[str] = (), *, quick: bool = False, rounds: int | None = None, command: str = "",
+    note: Callable[[str], None] = lambda line: None, effort: cells.Effort | None = None,
+) -> Report:  # fmt: skip
+    """Measure the chosen parts, all if none is chosen; compilations are not taken from disk meanwhile.
+
+    JAX must be set up, see session.prepare_jax. Switches its compilation cache off until done.
+    """
+    import jax
+
+    effort = effort or (cells.QUICK if quick else cells.FULL)
+    effort = effort if rounds is None else effort._replace(rounds=rounds)
+    began, clock = datetime.now(UTC), time.perf_counter()
+    where = machine.describe()
+    cached = jax.config.values["jax_enable_compilation_cache"]
+    jax.config.update("jax_enable_compilation_cache", False)
+    try:
+        found = {field: part(effort, note) for name, (field, part) in PARTS.items() if not chosen or name in chosen}
+    finally:
+        jax.config.update("jax_enable_compilation_cache", cached)
+    return Report(
+        command=command, began=began.strftime("%Y-%m-%d %H:%M UTC"), seconds=time.perf_counter() - clock, quick=quick,
+        rounds=effort.rounds, machine=where, **found,
+    )  # fmt: skip
+
+
+def read(path: Path) -> Report:
+    """The report that a file holds.
+
+    Raises:
+        BenchError: if there is none, or one of another version.
+    """
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BenchError(f"{path} holds no benchmark of this version ({where}: {first['msg']}); measure anew") from None
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Keep every time that was taken, in a file."""
+    _write(path, report.model_dump_json(indent=1) + "\n")
+
+
+def write_markdown(report: Report, path: Path) -> None:
+    """Put the tables between the markers of a page; the rest of the page stays as it is."""
+    before, after = split(path)
+    _write(path, f"{before}{BEGIN}\n\n{tables.markdown(report)}\n{END}{after}")
+
+
+def split(path: Path) -> tuple[str, str]:
+    """What stands before and after the tables in a page; a page that is not there is empty.
+
+    Raises:
+        BenchError: unless both markers stand in it once, in order.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"cannot read {path}: {error}") from None
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise BenchError(f'{path} needs one line "{BEGIN}" and below it one "{END}": the tables go between them')
+    return text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
+
+
+def writable(path: Path) -> None:
+    """Refuse a file that could not be written, before anything is measured."""
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise BenchError(
+            f"cannot write {path}: {'it is a folder' if path.is_dir() else f'no folder {folder} to write to'}"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with replaced(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}; name another file") from None

@@ -1,0 +1,52 @@
+"""Where something was measured, and with which versions."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import jax
+
+from . import torch_program
+from .ceiling import cores
+from .record import Machine
+
+PACKAGES = ("nag-ntk", "jax", "jaxlib", "numpy", "optax", "scipy")
+
+
+def processor() -> str:
+    """The processor's name; what platform says where the system has no /proc/cpuinfo."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def installed(package: str) -> str:
+    """The version of an installed package; nag-ntk also runs from a checkout that is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        from nag_ntk import __version__
+
+        return __version__ if package == "nag-ntk" else "unknown"
+
+
+def describe() -> Machine:
+    """This machine, now."""
+    devices = jax.local_devices()
+    found = torch_program.version()
+    versions = {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}}
+    return Machine(
+        processor=processor(),
+        cores=cores(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system=platform.platform(),
+        devices=f"{len(devices)} x {devices[0].device_kind}",
+        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        versions=versions if found is None else versions | {"torch": found},
+    )

@@ -1,0 +1,108 @@
+"""The parts of a benchmark, one function each; all times of a cell are taken in turns."""
+
+from collections.abc import Callable
+
+import jax
+
+from . import ceiling, peak
+from .cells import BASE, Effort, random_cells
+from .clock import exponent, interleaved
+from .contestants import dense, present, timed
+from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Ceiling, Cell, Comparison, Dense, Growth, Peak, Timing
+
+Note = Callable[[str], None]
+
+
+def words(cell: Cell) -> str:
+    """The cell on one line.
+
+    Example:
+        >>> words(Cell(n=10, d=784, m=8192, seeds=4, steps=100))
+        'n=10 d=784 m=8192, 4 seeds, 100 steps'
+    """
+    return f"n={cell.n} d={cell.d} m={cell.m}, {cell.seeds} seeds, {cell.steps} steps"
+
+
+def goals(effort: Effort, note: Note) -> list[Comparison]:
+    """Ours against every other program in the cells that have a target."""
+    found = []
+    for goal in effort.goals:
+        note(f"against other programs: {words(goal.cell)}")
+        timings = timed(goal.cell, present(OURS, OPTAX, OPTAX_MAP, TORCH), effort.rounds)
+        found.append(Comparison(cell=goal.cell, target=goal.ratio, timings=timings))
+    return found
+
+
+def shapes(effort: Effort, note: Note) -> list[Comparison]:
+    """Ours against both optax programs at random cells; the target is never to be slower."""
+    found = []
+    for cell in random_cells(effort.shapes):
+        note(f"random shapes: {words(cell)}")
+        timings = timed(cell, [OURS, OPTAX, OPTAX_MAP], effort.rounds)
+        found.append(Comparison(cell=cell, target=1.0, timings=timings))
+    return found
+
+
+def ceilings(effort: Effort, note: Note) -> Ceiling:
+    """Products and copies."""
+    note("matrix products and copies")
+    return ceiling.measure(effort.order, max(effort.rounds, 3))
+
+
+def dense_engine(effort: Effort, note: Note) -> Dense:
+    """The dense engine at short and long runs, at half the seeds, and a product, in turns.
+
+    One length of chunk makes both runs use one compiled program; the cell's seeds and half of them another.
+    """
+    devices = len(jax.local_devices())
+    cell = effort.dense.replaced(seeds=2 * devices)
+    note(f"dense engine and product: {words(cell)}")
+    jax.clear_caches()
+    short_steps = (cell.steps + 1) // 5 - 1
+    cells = {
+        "short": cell.replaced(steps=short_steps),
+        "long": cell,
+        "half": cell.replaced(seeds=devices),
+    }
+    prepared = {name: dense(one, chunk=short_steps + 1) for name, one in cells.items()}
+    for one in prepared.values():
+        one.run()
+    runs = {name: one.run for name, one in prepared.items()}
+    runs |= {f"product {name}": call for name, call in ceiling.products(effort.order).items()}
+    seconds = interleaved(runs, max(effort.rounds, 3))
+    timings = {
+        name: Timing(contestant=DENSE, engine=one.engine(), seconds=seconds[name]) for name, one in prepared.items()
+    }
+    rounds = zip(*(seconds[name] for name in runs if name.startswith("product")), strict=True)
+    rates = [2.0 * effort.order**3 / min(each) for each in rounds]
+    return Dense(cell=cell, short_steps=short_steps, half_seeds=devices, products=rates, **timings)
+
+
+def growth(effort: Effort, note: Note) -> list[Growth]:
+    """Fitted exponents along every axis through BASE."""
+    found = []
+    for axis, values in effort.axes.items():
+        timings: dict[str, list[Timing]] = {}
+        for value in values:
+            cell = BASE.replaced(**{axis: value})
+            note(f"growth with {axis}: {words(cell)}")
+            for timing in timed(cell, effort.growing, effort.rounds):
+                timings.setdefault(timing.contestant, []).append(timing)
+        for contestant, row in timings.items():
+            b, low, high = exponent(values, [timing.best for timing in row])
+            found.append(
+                Growth(
+                    contestant=contestant, axis=axis, values=list(values), timings=row, exponent=b, low=low, high=high
+                )
+            )
+    return found
+
+
+def peaks(effort: Effort, note: Note) -> list[Peak]:
+    """Peak memory, a process each."""
+    found = []
+    for cell in effort.peaks:
+        for name in present(*effort.held):
+            note(f"peak memory of {name}: {words(cell)}")
+            found.append(peak.measure(name, cell))
+    return found

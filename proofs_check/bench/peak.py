@@ -1,0 +1,61 @@
+"""Peak memory of one contestant in one cell, in a process of its own: python -m proofs_check.bench.peak NAME CELL."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from .record import Cell, Peak
+
+
+def highest() -> int:
+    """Bytes that this process has held at most.
+
+    From /proc where there is one: getrusage counts a child from what its parent held when it was started.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found if sys.platform == "darwin" else found * 1024
+
+
+def measure(contestant: str, cell: Cell, timeout: float = 600) -> Peak:
+    """Start the process and read what it needed.
+
+    Raises:
+        RuntimeError: if it failed, with the last line that it wrote.
+    """
+    command = [sys.executable, "-m", __name__, contestant, cell.model_dump_json()]
+    # the import path of this process, so that a checkout measures itself; no programs from disk: all compile alike
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NAG_NTK_CACHE": ""}
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise RuntimeError(f"measuring the memory of {contestant} at {cell} failed: {last[0]}")
+    return Peak(contestant=contestant, cell=cell, needed=int(done.stdout.split()[-1]))
+
+
+def main(contestant: str, cell: str) -> None:
+    """Prepare, note what is held, run once, print the difference."""
+    from proofs_check import session
+
+    session.silence()
+    session.prepare_jax()
+    from .contestants import CONTESTANTS
+
+    small = Cell(n=2, d=2, m=8, seeds=1, steps=1)
+    CONTESTANTS[contestant](small).run()  # what any program of this kind loads
+    before = highest()
+    CONTESTANTS[contestant](Cell.model_validate_json(cell)).run()
+    sys.stdout.write(f"{highest() - before}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
