@@ -181,7 +181,7 @@ def simulate(
         steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
         radii=len(balls) + 3 * data.size * len(overlap_balls),
     )  # fmt: skip
-    shape = shape._replace(engine=chosen.engine, steps=layout.chunk, devices=layout.devices)
+    shape = shape._replace(engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length)
     backend = screened if chosen.engine == screened.NAME else step
     done, total = 0, len(numbers) * (steps + 1)
 
