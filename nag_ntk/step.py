@@ -84,26 +84,26 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
         moved, faster = _moved(engine, operator, state, movement, speed, pattern)
         change, squared = engine.response(operator, moved)
         preactivation = origin - signs[None, :] * change
-        now = preactivation >= 0
         sums = totals["sums"]
-        sums = sums | {
-            "outputs": sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST),
-            "undecided": sums["undecided"] + _total(jnp.abs(preactivation) <= doubt),
-        }
+        outputs = sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
+        # how far inside its old sign a pre-activation is: beyond the doubt, nothing changed and nothing is undecided
+        margin = jnp.min(jnp.min(jnp.where(pattern, preactivation, -preactivation), axis=0))
 
         def look_again(carry):
-            _, (_, _, sums) = carry
+            _, (_, _, _, sums) = carry
+            now = preactivation >= 0
             flips, reach, added = _flipped(
                 shape, engine, operator, origin, signs, now, pattern, preactivation, movement
             )  # fmt: skip
-            return jnp.zeros((), bool), (flips, reach, sums | {name: sums[name] + term for name, term in added.items()})
+            added["undecided"] = _total(jnp.abs(preactivation) <= doubt)
+            return jnp.zeros((), bool), (now, flips, reach, sums | {k: sums[k] + term for k, term in added.items()})
 
         # a loop of no or one turn: what passes through a branch would be copied
-        changed = _total(now != pattern) > 0
-        _, (flips, reach, sums) = jax.lax.while_loop(
-            lambda carry: carry[0], look_again, (changed, (flips, reach, sums))
-        )
-        return moved, faster, now, flips, reach, {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
+        close = jnp.logical_not(margin > doubt)
+        carry = (pattern, flips, reach, sums | {"outputs": outputs})
+        _, (now, flips, reach, sums) = jax.lax.while_loop(lambda carry: carry[0], look_again, (close, carry))
+        totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
+        return moved, faster, now, flips, reach, totals
 
     held = (state.movement, state.speed, state.pattern, state.seen.flips, state.seen.reach)
     totals = _nothing(shape, n, start.preactivation.dtype)
