@@ -18,7 +18,8 @@ import numpy as np
 
 from nag_ntk import plan, step
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines import NAMES, choose, screened
+from nag_ntk.devices import fetched, mesh
+from nag_ntk.engines import ENGINES, NAMES, choose, screened
 from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.network import Network, checked, residual
@@ -69,11 +70,6 @@ def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.linalg.eigvalsh(grams)[..., 0], drift
 
 
-def _fetched(tree, size: int):
-    """The first `size` seeds of every array, on the host; the rest is padding."""
-    return jax.tree.map(lambda x: np.asarray(x)[:size], tree)
-
-
 def simulate(
     data: Dataset,
     methods: Method | Sequence[Method],
@@ -92,6 +88,7 @@ def simulate(
     gram_path: bool = False,
     chunk: int | None = None,
     memory_limit: int | float | None = None,
+    devices: Sequence[int] | str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectory:
     """Train networks of one width from many initialisations with several methods.
@@ -115,6 +112,8 @@ def simulate(
         gram_path: also record the spectrum of H(t) at the beginning of each chunk of steps and after the last.
         chunk: steps between calls of `progress`; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
+        devices: over how many devices the seeds are spread, and over how many the neurons of each network (dense engines
+            only); "auto": the seeds over all, in several processes a mesh of all. See docs/devices.md.
         progress: called with (done, total) in seed-steps between chunks.
 
     Returns:
@@ -174,14 +173,25 @@ def simulate(
         given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
     shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
     first = None if given is None else np.asarray(residual(given, problem.coordinates, problem.targets))
+    laid = mesh(devices, len(numbers))
+    if jax.process_count() > 1 or (laid is not None and laid[1] > 1):
+        if engine == screened.NAME:
+            raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
+        if engine == "auto":
+            fewest = min(ENGINES.values(), key=lambda e: e.cost(data.size, coordinates.shape[1]))
+            shape = shape._replace(engine=fewest.name)
     chosen = choose(shape, problem, steps, len(numbers), first)
     allowed = plan.free_memory() if memory_limit is None else memory_limit
     layout = plan.make(
         n=data.size, rank=coordinates.shape[1], width=chosen.columns, seeds=len(numbers), methods=len(listed),
         steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
-        radii=len(balls) + 3 * data.size * len(overlap_balls),
+        radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid,
     )  # fmt: skip
-    shape = shape._replace(engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length)
+    shape = shape._replace(
+        engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
+    )
+    if jax.process_count() > 1:  # what jit takes from hosts must be theirs, not on one of their devices
+        problem = jax.tree.map(np.asarray, problem)
     backend = screened if chosen.engine == screened.NAME else step
     done, total = 0, len(numbers) * (steps + 1)
 
@@ -191,16 +201,16 @@ def simulate(
         parts, path = [], []
         for index in range(layout.chunks):
             if gram_path:
-                path.append(_fetched(backend.gram_now(shape, problem, state), size))
+                path.append(fetched(backend.gram_now(shape, problem, state), size))
             state, recorded = backend.advance(shape, problem, state)
-            parts.append(_fetched(recorded, size))
+            parts.append(fetched(recorded, size))
             if counts:
                 done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
                 if progress is not None:
                     progress(done, total)
         record = jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts)
         if gram_path:
-            path.append(_fetched(backend.gram_now(shape, problem, state), size))
+            path.append(fetched(backend.gram_now(shape, problem, state), size))
             record["gram_path"] = np.stack(path, axis=2)
         return record
 
@@ -213,7 +223,7 @@ def simulate(
             continue
         padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
         state, begun = step.begin(shape, problem, padded, given)
-        outcomes.append((through(state, len(group)), _fetched(begun, len(group)), None))
+        outcomes.append((through(state, len(group)), fetched(begun, len(group)), None))
         del state
     record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *outcomes)
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()

@@ -119,8 +119,7 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
             (state.step >= 0, mine, totals),
         )
         held = tuple(
-            jax.lax.dynamic_update_index_in_dim(array, part, index, 0)
-            for array, part in zip(held, mine, strict=True)
+            jax.lax.dynamic_update_index_in_dim(array, part, index, 0) for array, part in zip(held, mine, strict=True)
         )
         return held, totals
 
@@ -165,7 +164,8 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
         }
         if shape.recursion:
             overlap, cross = (
-                kernel * (counts[0].astype(dtype) / shape.width) for counts in (state.seen.counts, known + sums["cross"])
+                kernel * (counts[0].astype(dtype) / shape.width)
+                for counts in (state.seen.counts, known + sums["cross"])
             )
             recorded["recursion"] = {
                 "gram_residual": jnp.dot(overlap, residual, precision=HIGHEST),
