@@ -18,8 +18,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     """Join the processes that run one program together; call it before any array is made or any device asked for.
 
     Args:
-        coordinator: "host:port" of process 0, the same in all; None where Slurm, a TPU pod or GKE started the processes,
-            which JAX then finds by itself.
+        coordinator: "host:port" of process 0, the same in all; None where Slurm, a TPU pod or GKE started the
+            processes, which JAX then finds by itself.
         processes: how many there are.
         process: which one this is, from 0.
 

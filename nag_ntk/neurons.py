@@ -1,8 +1,8 @@
 """How the neurons of one network are laid out: over devices, and in blocks that stay in a core's cache.
 
-A device holds the neurons k M, ..., k M + M - 1, where M is the width if there is one device, else a whole number of
-the blocks of 1,024 that are drawn with a key each: a draw does not depend on the devices. They are kept as (B, rows, L),
-B blocks of L, filled up with neurons that are nowhere active and that no output sees.
+Device k holds the neurons k M, ..., k M + M - 1, where M is the width if there is one device, else a whole number of
+the blocks of 1,024 that are drawn with a key each: a draw does not depend on the devices. They are kept as
+(B, rows, L), B blocks of L, filled up with neurons that are nowhere active and that no output sees.
 """
 
 import jax

@@ -15,8 +15,10 @@ _STEPS_BETWEEN_PROGRESS = 128
 
 
 class Plan(NamedTuple):
-    """`chunks` chunks of `chunk` observations; seeds in groups of `group`, spread over `devices`, the neurons of each over
-    `across` and walked by `length` (0: at once); bytes in all."""
+    """`chunks` chunks of `chunk` observations; seeds in groups of `group`, spread over `devices`; bytes in all.
+
+    The neurons of a network are spread over `across` devices and walked by `length` (0: all at once).
+    """
 
     chunk: int
     chunks: int
@@ -52,8 +54,8 @@ def make(
 ) -> Plan:  # fmt: skip
     """Plan a run and refuse one that cannot fit.
 
-    The estimate counts the state of a group of seeds, the temporaries of each device, and the record. `mesh` is how many
-    devices share the seeds, and how many the neurons of each; None: as many for the seeds as there are and as fit.
+    The estimate counts the state of a group of seeds, the temporaries of each device, and the record. `mesh` is how
+    many devices share the seeds, and how many the neurons of each; None: as many for the seeds as there are and fit.
 
     Raises:
         CapacityError: with the estimate, the limit, and what to make smaller.

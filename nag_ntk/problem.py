@@ -1,4 +1,4 @@
-"""What the compiled part of a run is told, whatever the engine; seeds and neurons over devices; the growing momentum."""
+"""What the compiled part of a run is told, whatever the engine; the mesh of devices; the growing momentum."""
 
 from typing import NamedTuple
 

@@ -10,6 +10,7 @@ Where the momentum grows, the first line has gamma(t), the second beta(t+1), gam
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import plan, step
+from nag_ntk.checkpoint import Checkpoint, leaves_of, state_like
 from nag_ntk.dataset import Dataset
 from nag_ntk.devices import fetched, mesh
 from nag_ntk.engines import ENGINES, NAMES, choose, screened
@@ -90,6 +92,7 @@ def simulate(
     memory_limit: int | float | None = None,
     devices: Sequence[int] | str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trajectory:
     """Train networks of one width from many initialisations with several methods.
 
@@ -112,9 +115,10 @@ def simulate(
         gram_path: also record the spectrum of H(t) at the beginning of each chunk of steps and after the last.
         chunk: steps between calls of `progress`; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
-        devices: over how many devices the seeds are spread, and over how many the neurons of each network (dense engines
-            only); "auto": the seeds over all, in several processes a mesh of all. See docs/devices.md.
+        devices: over how many devices the seeds are spread, and over how many the neurons of each network (dense
+            engines only); "auto": the seeds over all, in several processes a mesh of all. See docs/devices.md.
         progress: called with (done, total) in seed-steps between chunks.
+        checkpoint: keeper of the run between chunks, from which an interrupted run goes on; see checkpoint.py.
 
     Returns:
         A Trajectory.
@@ -190,28 +194,43 @@ def simulate(
     shape = shape._replace(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
     )
+    if jax.process_count() > 1 and checkpoint is not None:
+        raise InputError("a run in several processes cannot be kept between chunks: leave checkpoint out")
     if jax.process_count() > 1:  # what jit takes from hosts must be theirs, not on one of their devices
         problem = jax.tree.map(np.asarray, problem)
     backend = screened if chosen.engine == screened.NAME else step
-    done, total = 0, len(numbers) * (steps + 1)
+    done, total, call = 0, len(numbers) * (steps + 1), 0
 
-    def through(state, size: int, counts: bool = True):
-        """All chunks of a group; the records of its first `size` seeds, on the host."""
-        nonlocal done
-        parts, path = [], []
+    def through(state, group: Sequence[int], counts: bool = True):
+        """All chunks of a group; the records of its seeds, on the host."""
+        nonlocal done, call
+        size, number = len(group), call
+        call += 1
+        about = {"seeds": [int(seed) for seed in group], "shape": list(shape), "group": layout.group}
+        kept = None if checkpoint is None else checkpoint.restore(number, about)
+        parts = [] if kept is None else list(kept.parts)
+        if kept is not None and 0 < len(parts) < layout.chunks:
+            state = state_like(state, kept.leaves)
         for index in range(layout.chunks):
-            if gram_path:
-                path.append(fetched(backend.gram_now(shape, problem, state), size))
-            state, recorded = backend.advance(shape, problem, state)
-            parts.append(fetched(recorded, size))
+            last = index + 1 == layout.chunks
+            if index >= len(parts):
+                part = {"before": fetched(backend.gram_now(shape, problem, state), size)} if gram_path else {}
+                state, recorded = backend.advance(shape, problem, state)
+                part["record"] = fetched(recorded, size)
+                if gram_path and last:
+                    part["after"] = fetched(backend.gram_now(shape, problem, state), size)
+                parts.append(part)
+                if checkpoint is not None:
+                    checkpoint.keep(number, about, part, partial(leaves_of, state), last)
             if counts:
                 done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
                 if progress is not None:
                     progress(done, total)
-        record = jax.tree.map(lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *parts)
+        record = jax.tree.map(
+            lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *(part["record"] for part in parts)
+        )
         if gram_path:
-            path.append(fetched(backend.gram_now(shape, problem, state), size))
-            record["gram_path"] = np.stack(path, axis=2)
+            record["gram_path"] = np.stack([*(part["before"] for part in parts), parts[-1]["after"]], axis=2)
         return record
 
     outcomes = []
@@ -223,7 +242,7 @@ def simulate(
             continue
         padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
         state, begun = step.begin(shape, problem, padded, given)
-        outcomes.append((through(state, len(group)), fetched(begun, len(group)), None))
+        outcomes.append((through(state, group), fetched(begun, len(group)), None))
         del state
     record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *outcomes)
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()

@@ -172,6 +172,8 @@ class Trajectory:
         docs/theory/residual-recursion.md.
         """
         width, count = self.width, self.residual.shape[-1]
+        # in screened space a sum over the neurons is kept from step to step, and rounded when something flips
+        sums = width + 8 + (4 * (self.steps + 1) if self.screening is not None else 0)
         u = unit_roundoff(self.dtype)
         terms = count + self.rank + 8
         reach = self.reach[..., 1:]
@@ -182,7 +184,7 @@ class Trajectory:
             np.array([getattr(m, f) for m in self.methods])[None, :, None] for f in ("eta", "beta", "gamma")
         )
         bound = (
-            4 * (1 + beta) * self.rounding(width + 8) * scale
+            4 * (1 + beta) * self.rounding(sums) * scale
             + 2 * (2 * (1 + beta) * self.rounding(terms) + 16 * u) * reach
             + self.rounding(terms) * eta * (1 + 2 * gain) * (size[..., :-1] + before)
             + 16 * u * (size.max(-1, keepdims=True))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from . import session
+from .certificates.command import certify, recheck
 from .console import Failure, say
 from .session import PROGRAM
 
@@ -97,19 +98,26 @@ def cli(context: click.Context) -> int | None:
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
 )
 @click.option("--resume", is_flag=True, help="Go on with the study under way in the folder of the results.")
+@click.option(
+    "--save-every", type=click.FloatRange(min=0), metavar="SECONDS",
+    help="Between two savings of the run in progress, which --resume goes on from (30).",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 4 if anything is INCONCLUSIVE or VACUOUS.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
 @click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
-    quiet: bool, slack: bool, resume: bool,
+    quiet: bool, slack: bool, resume: bool, save_every: float | None,
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
     session.silence()
     from .study_command import run_study
 
     chosen = [_find(name).id for name in select] if select else []
-    return run_study(config, out, chosen, seeds, max_seeds, resume=resume, strict=strict, quiet=quiet, links=slack)
+    return run_study(
+        config, out, chosen, seeds, max_seeds, resume=resume, save_every=save_every, strict=strict, quiet=quiet,
+        links=slack,
+    )  # fmt: skip
 
 
 @cli.command()
@@ -187,6 +195,10 @@ def search(
             raise Failure(str(error)) from None
     except KeyboardInterrupt:
         raise Failure("interrupted; nothing was written", 130) from None
+
+
+cli.add_command(certify)
+cli.add_command(recheck)
 
 
 @cli.command()

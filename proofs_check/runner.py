@@ -85,12 +85,12 @@ def execute(
     }
     trajectory = None if cells is None else cells.read(spec.name, spec.seeds, question)
     if trajectory is None:
-        # to go on within a run, from its last chunk: simulate would take a file beside the cell's for its state
         trajectory = simulate(
             data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
             key=spec.key, chunk=spec.chunk, **recorded,
             memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
             progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
+            checkpoint=None if cells is None else cells.steps(spec.name, spec.seeds, question),
         )  # fmt: skip
         if cells is not None:
             trajectory = cells.keep(spec.name, spec.seeds, question, trajectory)

@@ -25,13 +25,13 @@ class _Outcome(NamedTuple):
 
 def run_study(
     config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, *,
-    resume: bool, strict: bool, quiet: bool, links: bool,
+    resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool,
 ) -> int:  # fmt: skip
     """The exit code of a study that was run, or of one that was found done; a Failure where it cannot be run."""
     held: list[Cells] = []
     try:
         with session.terminable() as check:
-            outcome = _run(config, out, select, seeds, max_seeds, resume, strict, quiet, check, held)
+            outcome = _run(config, out, select, seeds, max_seeds, resume, save_every, strict, quiet, check, held)
     except KeyboardInterrupt as stop:
         word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
         left = _left(held) or "; of this run nothing was kept, earlier results are untouched"
@@ -45,7 +45,7 @@ def run_study(
 
 def _run(
     config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, resume: bool,
-    strict: bool, quiet: bool, check: Callable[[], None], held: "list[Cells]",
+    save_every: float | None, strict: bool, quiet: bool, check: Callable[[], None], held: "list[Cells]",
 ) -> _Outcome:  # fmt: skip
     """Runs it; `held` gets the cells, so that who is interrupted can tell what is kept."""
     begun = time.perf_counter()
@@ -67,10 +67,11 @@ def _run(
         if done is not None:
             code = code_of({row["verdict"] for row in done.rows}, strict)
             return _Outcome(done, code, f"Results in {folder} are of this study already; nothing was run.")
-        with store.under_way(folder, wanted, resume=resume, note=_note) as cells:
+        every = store.EVERY if save_every is None else save_every
+        with store.under_way(folder, wanted, resume=resume, note=_note, every=every) as cells:
             held.append(cells)
-            if resume and not quiet and cells.finished():
-                _note(f"going on: finished runs in {cells.folder}: {cells.finished()}")
+            if resume and not quiet and (cells.finished() or cells.unfinished()):
+                _note(f"going on: {_kept(cells)}")
             with console.progress([run.name for run in study.runs], quiet) as bar:
 
                 def progress(run: str, done: int, total: int) -> None:
@@ -104,10 +105,14 @@ def _note(text: str) -> None:
 
 def _left(held: "list[Cells]") -> str:
     """What a study that stopped leaves, and how to go on; empty if it leaves nothing."""
-    count = held[0].finished() if held else 0
-    if not count:
+    if not held or not (held[0].finished() or held[0].unfinished()):
         return ""
-    return f"; finished runs kept in {held[0].folder}: {count}; the same call with --resume goes on from there"
+    return f"; {_kept(held[0])}; the same call with --resume goes on from there"
+
+
+def _kept(cells: "Cells") -> str:
+    partly = ", and one up to some step" if cells.unfinished() else ""
+    return f"finished runs kept in {cells.folder}: {cells.finished()}{partly}"
 
 
 def _all_problems(error: Any) -> str:

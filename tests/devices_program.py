@@ -1,4 +1,4 @@
-"""Run by test_devices.py in processes of its own: devices_program.py DEVICES MESHES OUT [COORDINATOR PROCESSES PROCESS].
+"""Run by test_devices.py in its own processes: devices_program.py DEVICES MESHES OUT [COORDINATOR PROCESSES PROCESS].
 
 Trains on a mesh of seeds x neurons (each of MESHES, "2x4,1x8") and saves what was recorded.
 """

@@ -18,6 +18,7 @@ from proofs_check import runner, store
 from proofs_check.config import parse_study
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.store import cells as module
+from proofs_check.store import sealed
 from proofs_check.store.files import replaced
 from proofs_check.store.identity import code_digest, difference
 from proofs_check.store.lock import LOCK, lock
@@ -176,7 +177,7 @@ def test_a_damaged_run_is_told_and_simulated_again(whole, half, damage):
 
 def test_no_flipped_bit_changes_what_is_read(half):
     path, good = half / "cells" / "first.4.npz", (half / "cells" / "first.4.npz").read_bytes()
-    question = module._load(path)[0]["question"]
+    question = sealed.load(path)[0]["question"]
     notes = []
     cells = store.Cells(path.parent, notes.append)
     made = cells.read("first", 4, question)

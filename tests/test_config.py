@@ -67,7 +67,7 @@ MISTAKES = {
     "name": ("name: My Study", 6, "name", "small letters, digits"),
     "enum": ("start: gradiant", 6, "start", 'extrapolated, got the text "gradiant"; did you mean'),
     "enum of nullable": ("dtype: float46", 6, "dtype", 'did you mean "float64"?'),
-    "engine": ("engine: [auto]", 6, "engine", "one of auto, weights, preactivations, got a list"),
+    "engine": ("engine: [auto]", 6, "engine", "one of auto, weights, preactivations, screened, got a list"),
     "dataset not a mapping": ("dataset: digits", 1, "dataset", "expected a mapping"),
     "dataset without source": ("dataset: {samples: 3}", 1, "dataset.source", "choose one of digits, sphere"),
     "dataset source": ("dataset: {source: digit}", 1, "dataset.source", 'did you mean "digits"?'),
@@ -314,7 +314,8 @@ def refused(source) -> str:
 
 def test_a_missing_file_is_named_with_the_bundled_ones():
     assert refused("no/thing.yaml") == (
-        "no/thing.yaml: no such file, and no study of that name is bundled (acceleration, digits, quick, sweep, width)"
+        "no/thing.yaml: no such file, and no study of that name is bundled "
+        "(acceleration, digits, quick, sweep, theorem_width, width)"
     )
     assert refused("quik.yaml").endswith('; did you mean "quick"?')
 

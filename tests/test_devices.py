@@ -137,7 +137,8 @@ def test_one_sum_of_an_n_vector_per_step_is_all_that_crosses_devices():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("all", "all"), ((1,), "devices over the seeds"), ((0, 1), "(0, 1)"), ((1, True), "True"), ((1, 10**6), "at most"),
+        ("all", "all"), ((1,), "devices over the seeds"), ((0, 1), "(0, 1)"), ((1, True), "True"),
+        ((1, 10**6), "at most"),
     ],
 )  # fmt: skip
 def test_meshes_that_cannot_be_are_named(asked, words):

@@ -15,7 +15,8 @@ methods: [gradient_descent, {name: nesterov, eta: 0.1, beta: 0.5}]
 lemmas: [residual-recursion, distance, lazy-exit, initial-residual]
 width: 32
 seeds: 5
-steps: 4
+steps: 8
+chunk: 3
 runs:
   first: {}
   second: {key: 1}
@@ -78,10 +79,10 @@ def reference(server, tmp_path_factory):
 class start:
     """A call of `nag-ntk verify` under way."""
 
-    def __init__(self, server, folder, *arguments, die_at=0):
+    def __init__(self, server, folder, *arguments, die_at=0, every="0"):
         folder.mkdir(exist_ok=True)
         (folder / "small.yaml").write_text(STUDY)
-        command = ["verify", "small.yaml", *arguments]
+        command = ["verify", "small.yaml", "--save-every", every, *arguments]
         self.process = server.Process(target=work, args=(folder, command, die_at))
         self.process.start()
 
@@ -166,7 +167,7 @@ def test_a_terminated_study_says_how_to_go_on_and_does(server, reference):
 
 def test_a_termination_before_the_first_run_is_done_leaves_nothing(server, reference):
     folder = reference[0].parent / "terminated-early"
-    running = start(server, folder, "--out", "out")
+    running = start(server, folder, "--out", "out", every="60")
     while not (folder / "out/cells/study.json").exists():
         time.sleep(0.001)
     running.process.terminate()

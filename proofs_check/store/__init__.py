@@ -29,6 +29,7 @@ from .files import (
 from .grid import read_sweep, side_by_side, write_grid
 from .identity import request
 from .manifest import SCHEMA, describe
+from .steps import EVERY
 
 if TYPE_CHECKING:
     from ..runner import StudyResult
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AXES",
     "CELLS",
+    "EVERY",
     "MANIFEST",
     "NUMBERS",
     "RESULTS",

@@ -1,11 +1,11 @@
 """A study under way: every finished run ("cell") is kept in the folder of the results until the study is done.
 
 `OUT/cells/study.json` says what is under way (identity.py), `OUT/cells/RUN.SEEDS.npz` holds what the simulation of one
-run recorded, with its digest. Each file gets its name when it is whole. Checks are not kept: they are computed again
-from the record, so a lemma may return whatever it likes.
+run recorded, with its digest, `OUT/cells/RUN.SEEDS.steps` the run in progress
+(steps.py). Each file gets its name when it is whole. Checks are not kept: they are computed again from the record, so a
+lemma may return whatever it likes.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import sealed
 from .files import (
     CELLS,
     MANIFEST,
@@ -31,6 +32,7 @@ from .files import (
 from .identity import difference
 from .lock import lock
 from .manifest import SCHEMA
+from .steps import EVERY, FOLDER, STATE, Steps
 
 if TYPE_CHECKING:
     from nag_ntk import Trajectory
@@ -44,14 +46,19 @@ class Cells:
     Args:
         folder: where their files are.
         note: called with a sentence about a file that cannot be used.
+        every: seconds between two savings of a run in progress.
     """
 
-    def __init__(self, folder: Path, note: Callable[[str], None] = lambda text: None):
-        self.folder, self.note = folder, note
+    def __init__(self, folder: Path, note: Callable[[str], None] = lambda text: None, every: float = EVERY):
+        self.folder, self.note, self.every = folder, note, every
 
     def finished(self) -> int:
         """How many runs are kept."""
         return len(list(self.folder.glob("[!.]*.npz")))
+
+    def unfinished(self) -> int:
+        """How many runs are kept up to some chunk of steps."""
+        return len(list(self.folder.glob(f"*{FOLDER}/{STATE}")))
 
     def read(self, name: str, seeds: int, question: Mapping[str, Any]) -> "Trajectory | None":
         """What a run recorded, bit for bit; None if it is not kept, or its file is damaged (which is noted).
@@ -68,8 +75,8 @@ class Cells:
         if not path.exists():
             return None
         try:
-            header, trajectory = _load(path)
-            before = header["question"]
+            header, arrays = sealed.load(path)
+            before, trajectory = header["question"], _decode(header["trajectory"], arrays)
         except Exception as error:  # the reader raises anything from zlib.error to NotImplementedError on damage
             self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run is simulated again")
             return None
@@ -88,8 +95,14 @@ class Cells:
         arrays: dict[str, Any] = {}
         header = {"question": question, "trajectory": _encode(trajectory, "", arrays)}
         with usable(path), replaced(path) as file:
-            _save(file, header, arrays)
+            sealed.save(file, header, arrays)
+        self.steps(name, seeds, question).discard()
         return _decode(header["trajectory"], arrays)
+
+    def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> Steps:
+        """The keeper of a run in progress, for simulate(checkpoint=...)."""
+        folder = self.folder / f"{name}.{seeds}{FOLDER}"
+        return Steps(folder, question, self.note, self.every)
 
     def discard(self) -> None:
         """Remove what is kept, after the results were written."""
@@ -101,7 +114,12 @@ class Cells:
 
 @contextmanager
 def under_way(
-    out: Path, wanted: Mapping[str, Any], *, resume: bool = False, note: Callable[[str], None] = lambda text: None
+    out: Path,
+    wanted: Mapping[str, Any],
+    *,
+    resume: bool = False,
+    note: Callable[[str], None] = lambda text: None,
+    every: float = EVERY,
 ) -> Iterator[Cells]:
     """Hold a folder for one study and keep its finished runs there until ``Cells.discard`` or for a later `resume`.
 
@@ -110,6 +128,7 @@ def under_way(
         wanted: from ``identity.request``.
         resume: go on with what is in the folder; otherwise a study under way there is refused.
         note: called with a sentence where something had to be begun anew.
+        every: seconds between two savings of the run in progress.
 
     Raises:
         StoreError: if another process writes to the folder, it holds somebody's files, it holds another study under
@@ -118,13 +137,13 @@ def under_way(
     out = Path(out)
     with lock(out):
         refuse_foreign(out)
-        cells = Cells(out / CELLS, note)
+        cells = Cells(out / CELLS, note, every)
         begun = _begun(cells.folder)
         over = f"remove {cells.folder} to start over, or name another --out"
         changed = "" if begun is None else difference(begun, wanted)
         if resume and changed:
             raise StoreError(f"{out} holds another study under way: {changed}; {over}")
-        if cells.finished() and not resume:
+        if (cells.finished() or cells.unfinished()) and not resume:
             told = f"{out} holds a study under way (finished runs: {cells.finished()})"
             raise StoreError(f"{told}; --resume goes on with it; {over}")
         if resume and begun is None:
@@ -139,7 +158,7 @@ def under_way(
         try:
             yield cells
         finally:
-            if not cells.finished():
+            if not cells.finished() and not cells.unfinished():
                 cells.discard()
 
 
@@ -169,40 +188,6 @@ def _begun(folder: Path) -> Mapping[str, Any] | None:
     if told.get("package") != PACKAGE or not isinstance(told.get("request"), dict):
         raise StoreError(f"{folder / STUDY} is damaged; remove {folder} to start over")
     return told["request"]
-
-
-def _save(file: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    import numpy as np
-
-    text = json.dumps(header).encode()
-    np.savez(
-        file,
-        header=np.frombuffer(text, np.uint8),
-        digest=np.frombuffer(_digest(text, arrays), np.uint8),
-        **arrays,
-    )
-
-
-def _load(path: Path) -> tuple[Mapping[str, Any], "Trajectory"]:
-    import numpy as np
-
-    # a file of our own: NumPy leaves its own open when the archive is broken
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    text, digest = arrays.pop("header").tobytes(), arrays.pop("digest").tobytes()
-    if _digest(text, arrays) != digest:
-        raise ValueError("its digest does not agree")
-    header = json.loads(text)
-    return header, _decode(header["trajectory"], arrays)
-
-
-def _digest(text: bytes, arrays: Mapping[str, Any]) -> bytes:
-    """SHA-256 over the header and, in the order of their names, names, types, shapes and bytes of the arrays."""
-    state = hashlib.sha256(text)
-    for name, array in sorted(arrays.items()):
-        state.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        state.update(array.reshape(-1).view("u1"))
-    return state.digest()
 
 
 def _types() -> dict[str, Any]:

@@ -12,7 +12,7 @@ steps |z_rj| moves by at most (spread_j(dS) + g |K p_r|_j) / sqrt m, where sprea
 the positive and of the negative K_ij x_i. The neurons at risk are kept sorted by their margin at the last sorting, so
 those that this bound has reached are a prefix; the others rest. When evaluating the growing prefix has cost as much as
 sorting, everything is sorted anew. The largest movement is found in the same way, among neurons and patterns sorted by
-it. Exact: nothing is left out that a bound does not exclude. Derived in docs/theory/screened-space.md.
+it. Exact: nothing is left out that a bound does not exclude. Derived in docs/screened-space.md.
 """
 
 from nag_ntk.engines.screened.attempts import train

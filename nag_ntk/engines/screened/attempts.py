@@ -74,7 +74,7 @@ def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> 
 
 def train(
     shape: Shape, problem: Problem, seeds: Sequence[int], group: int, steps: int, guessed: np.ndarray,
-    network: Network | None, through: Callable[[Any, int, bool], Any], limit: int | float,
+    network: Network | None, through: Callable[[Any, Sequence[int], bool], Any], limit: int | float,
 ) -> tuple[Any, Any, Screening]:  # fmt: skip
     """Run a group of seeds until every one is exact.
 
@@ -86,7 +86,7 @@ def train(
         steps: T.
         guessed: (n,) thresholds to begin with.
         network: weights (m, p) and signs, or None to draw.
-        through: (begun, size, first) -> the record of the first `size` seeds over all steps, "held" in it.
+        through: (begun, seeds, first) -> the record of the seeds over all steps, "held" in it.
         limit: bytes that may be used.
 
     Returns:
@@ -106,7 +106,7 @@ def train(
         drawn = run.together(shape, found + [found[i] for i in filling], narrow + [narrow[i] for i in filling])
         begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn), run.block_length(len(guessed)))
         del drawn
-        record = through(begun, len(pending), not done and not any(repeats.values()))
+        record = through(begun, pending, not done and not any(repeats.values()))
         shares = record["held"].max(axis=-1)
         exceeded = []
         for index, seed in enumerate(pending):

@@ -1,0 +1,106 @@
+"""The commands `certify` and `recheck` of nag-ntk; heavy imports inside."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("config")
+@click.option("--run", "run_name", help="Only this run of the study.")
+@click.option("--method", help="Only this method.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Only the first N seeds of every run.")
+@click.option(
+    "--from", "begin", type=click.Choice(["start", "late"]), default="start", show_default=True,
+    help="Prove from the first weights on, or from those late in a float64 run.",
+)  # fmt: skip
+@click.option("--steps", type=click.IntRange(min=1), default=20000, show_default=True, help="Steps to follow at most.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the certificates [nag-ntk-certificates/NAME].")
+def certify(
+    config: str, run_name: str | None, method: str | None, seeds: int | None, begin: str, steps: int, out: Path | None
+) -> int:
+    """Prove that the networks of a study reach zero loss, each in a certificate of its own.
+
+    CONFIG is a YAML file or a bundled study. Exit codes: 0 all proved; 1 some not, each with its reason; 2 wrong usage.
+    """
+    from proofs_check import session
+    from proofs_check.console import Failure
+
+    session.silence()
+    try:
+        from proofs_check.certificates import networks
+        from proofs_check.certificates.problem import ProblemError
+        from proofs_check.certificates.prove import NotProved
+        from proofs_check.config import ConfigError, load_study
+
+        try:
+            study = load_study(config)
+        except ConfigError as error:
+            raise Failure(str(error)) from None
+        session.prepare_jax()
+        folder = out or Path("nag-ntk-certificates") / study.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Failure(f"cannot write to {folder}: {error.strerror}") from None
+        tried = failed = 0
+        for one in networks.cases(study, seeds):
+            if (run_name and not one.name.startswith(f"{run_name} ")) or (method and one.method.name != method):
+                continue
+            tried += 1
+            begun = time.perf_counter()
+            try:
+                line = _one(one, begin, steps, folder)
+            except (ProblemError, NotProved) as error:
+                failed, line = failed + 1, f"NOT PROVED, {error}"
+            click.echo(f"{one.name}: {line} ({time.perf_counter() - begun:.1f} s)")
+        if not tried:
+            raise Failure("no training run with constant momentum fits; see --run and --method")
+        click.echo(f"{tried - failed} of {tried} proved. A proof is about one network, never about all of them.")
+        return 1 if failed else 0
+    except KeyboardInterrupt:
+        raise Failure("interrupted; certificates written so far are complete", 130) from None
+
+
+def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
+    """Prove one network and write its file; a line about it."""
+    from proofs_check.certificates import certificate, networks
+    from proofs_check.certificates.prove import prove
+
+    problem, offset, seen = one.problem, 0, ""
+    if begin == "late":
+        problem, offset, last = networks.late(problem, steps)
+        seen = f", last flip seen {last}"
+    proof = prove(problem, steps)
+    name = f"{one.name}{f', weights of step {offset}' if offset else ''}"
+    if begin == "start":
+        rows = networks.simulated(one, proof.applied)
+        far = certificate.distance(problem, proof.precision, rows)
+        body = certificate.body_of(proof, name, rows, far)
+        seen = f", float64 run within {far:.1e} of it"
+    else:
+        body = certificate.body_of(proof, name)
+    path = folder / (re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") + ".json")
+    certificate.write(body, path)
+    but = f" but for {len(proof.sliding)} sliding pairs" if proof.sliding else ""
+    return (
+        f"proved, locked in from step {offset + proof.lock_in} on{but}, rate {proof.contraction.rate:.6f}, "
+        f"{proof.flips} flips, {proof.precision} bits{seen}, {path.name}"
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def recheck(file: Path) -> int:
+    """Verify a certificate from its file alone.
+
+    Exit codes: 0 proved; 1 a claim fails, or stays undecided; 2 the file is no certificate, or altered.
+    """
+    from proofs_check.certificates import recheck as checker
+
+    main: Callable[[list[str]], int] = checker.main
+    return main([str(file)])

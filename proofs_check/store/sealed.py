@@ -1,0 +1,47 @@
+"""Files of arrays and plain values that carry a digest of themselves."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def save(file: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """Write a header of JSON values, named arrays, and a digest of both, to an open file."""
+    import numpy as np
+
+    text = json.dumps(header).encode()
+    np.savez(
+        file,
+        header=np.frombuffer(text, np.uint8),
+        digest=np.frombuffer(_digest(text, arrays), np.uint8),
+        **arrays,
+    )
+
+
+def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and arrays of such a file.
+
+    Raises:
+        Exception: of any kind, if the file is damaged: the reader raises anything from zlib.error to
+            NotImplementedError; ValueError if its digest does not agree.
+    """
+    import numpy as np
+
+    # a file of our own: NumPy leaves its own open when the archive is broken
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    text, digest = arrays.pop("header").tobytes(), arrays.pop("digest").tobytes()
+    if _digest(text, arrays) != digest:
+        raise ValueError("its digest does not agree")
+    return json.loads(text), arrays
+
+
+def _digest(text: bytes, arrays: Mapping[str, Any]) -> bytes:
+    """SHA-256 over the header and, in the order of their names, names, types, shapes and bytes of the arrays."""
+    state = hashlib.sha256(text)
+    for name, array in sorted(arrays.items()):
+        state.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        state.update(array.reshape(-1).view("u1"))
+    return state.digest()

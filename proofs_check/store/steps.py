@@ -1,0 +1,157 @@
+"""A run in progress, kept between chunks of steps: what every chunk recorded, and the state after the last one.
+
+A folder of its own: `part-CALL-CHUNK.npz` for what a chunk recorded, written once, and `state.npz`, replaced as a
+whole, which says how far everything beside it counts. Parts are on the disk before the state that speaks of them, so
+whatever stops the program, what is there continues to the same bits.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import sealed
+from .files import remove, replaced, usable
+from .identity import difference
+
+if TYPE_CHECKING:
+    from nag_ntk.checkpoint import Kept
+
+EVERY = 30.0
+"""Seconds between two savings: a kill costs at most this and the chunk in progress."""
+FOLDER, STATE = ".steps", "state.npz"
+
+
+class Steps:
+    """The keeper of one run, as simulate(checkpoint=...) wants it.
+
+    Args:
+        folder: where its files are; made when something is kept.
+        question: what the run depends on, as JSON values; what was kept under another one is not used.
+        note: called with a sentence when what was kept cannot be used.
+        every: seconds between two savings.
+    """
+
+    def __init__(self, folder: Path, question: Mapping[str, Any], note: Callable[[str], None], every: float = EVERY):
+        self.folder, self.note, self.every = folder, note, every
+        self.question = json.loads(json.dumps(question))
+        self.saved = time.monotonic()
+        self.waiting: list[tuple[int, int, Mapping[str, Any], Mapping[str, Any]]] = []
+        self.chunks = 0
+        self.call = -1
+        self.header, self.leaves = self._state()
+
+    def _state(self) -> tuple[dict[str, Any], list[Any]]:
+        """What state.npz says; nothing when it is absent, damaged, or of another question."""
+        path = self.folder / STATE
+        if not path.exists():
+            return {}, []
+        try:
+            header, arrays = sealed.load(path)
+            changed = difference(header["question"], self.question)
+            if not changed:
+                return header, [arrays[f"leaf-{index}"] for index in range(len(arrays))]
+            self.note(f"{self.folder} is another run: {changed}; it starts from the beginning")
+        except Exception as error:
+            self._damaged(path, error)
+        self.discard()
+        return {}, []
+
+    def _damaged(self, path: Path, error: object) -> None:
+        self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run starts from the beginning")
+
+    def restore(self, call: int, about: Mapping[str, Any]) -> "Kept | None":
+        """What was kept of a call; see nag_ntk.checkpoint.Checkpoint."""
+        from nag_ntk.checkpoint import Kept
+
+        reached = self.header.get("call", -1)
+        if call > reached:
+            return None
+        count = self.header["chunks"] if call == reached else self.header["lengths"][call]
+        parts = []
+        for chunk in range(count):
+            path = self._part(call, chunk)
+            try:
+                header, arrays = sealed.load(path)
+                changed = difference(header["about"], json.loads(json.dumps(about)))
+            except Exception as error:
+                self._damaged(path, error)
+                return self._give_up(call)
+            if changed:
+                self.note(f"{path} was planned otherwise: {changed}; it is begun anew")
+                return self._give_up(call)
+            parts.append(_nested(arrays))
+        self.call, self.chunks = call, count
+        return Kept(parts, self.leaves if call == reached else [])
+
+    def keep(
+        self, call: int, about: Mapping[str, Any], part: Mapping[str, Any], leaves: Callable[[], Sequence[Any]],
+        last: bool,
+    ) -> None:  # fmt: skip
+        """Take what the next chunk recorded, and save when it is time; see nag_ntk.checkpoint.Checkpoint.
+
+        Raises:
+            StoreError: if it cannot be written, for example on a full disk.
+        """
+        if call != self.call:
+            self.call, self.chunks = call, 0
+        self.waiting.append((call, self.chunks, about, part))
+        self.chunks += 1
+        if time.monotonic() - self.saved < self.every:
+            return
+        with usable(self.folder):
+            self.folder.mkdir(exist_ok=True)
+            lengths = list(self.header.get("lengths", []))
+            for number, chunk, told, found in self.waiting:
+                with replaced(self._part(number, chunk)) as file:
+                    sealed.save(file, {"about": told}, _flat(found))
+                lengths[number:] = [chunk + 1]
+            header = {"question": self.question, "call": call, "chunks": self.chunks, "lengths": lengths}
+            arrays = {} if last else {f"leaf-{index}": leaf for index, leaf in enumerate(leaves())}
+            with replaced(self.folder / STATE) as file:
+                sealed.save(file, header, arrays)
+        self.header, self.waiting, self.saved = header, [], time.monotonic()
+
+    def discard(self) -> None:
+        """Remove what is kept."""
+        remove(self.folder)
+
+    def _give_up(self, call: int) -> None:
+        """Go on from the end of the call before."""
+        lengths = self.header["lengths"][:call]
+        self.header = {**self.header, "call": call - 1, "chunks": lengths[-1], "lengths": lengths} if call else {}
+        self.leaves = []
+
+    def _part(self, call: int, chunk: int) -> Path:
+        return self.folder / f"part-{call}-{chunk}.npz"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Arrays of nested mappings under the path of their names."""
+    import numpy as np
+
+    flat = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = np.ascontiguousarray(value).reshape(np.shape(value))
+    return flat
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of _flat.
+
+    Example:
+        >>> _nested({"record.flips": 1, "before": 2})
+        {'record': {'flips': 1}, 'before': 2}
+    """
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, name = path.split(".")
+        at = tree
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[name] = value
+    return tree

@@ -1,0 +1,237 @@
+"""The rechecker: it confirms what is true, and a file that is wrong in any way ends with 1 or 2 and one sentence."""
+
+import ast
+import json
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from flint import ctx
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_certificates import GOOD, METHODS, SLIDING, attempt, network
+
+from proofs_check.certificates import recheck
+from proofs_check.certificates.certificate import body_of, digest, distance, write
+from proofs_check.certificates.flow import Flow
+from proofs_check.certificates.networks import late
+
+FILE = Path(recheck.__file__)
+
+
+def certified(problem, **extra):
+    proof = attempt(problem)
+    assert proof is not None
+    return body_of(proof, **extra)
+
+
+def first_certified(method, **extra):
+    return next(body_of(p, **extra) for p in (attempt(network(16, method, s)) for s in range(1, 9)) if p and p.flips)
+
+
+@pytest.fixture(scope="module")
+def body():
+    """A certificate of a run with flips, and of a float64 run that is far off."""
+    rows = [[0.0] * 3]
+    return certified(GOOD, simulated=rows, distance=distance(GOOD, 256, rows))
+
+
+def check(body, folder, *, signed=True):
+    """(exit code, what was said) for a body, with a digest that fits unless told otherwise."""
+    path = folder / "file.json"
+    write({**body, "digest": digest(body)} if signed else body, path)
+    done = subprocess.run([sys.executable, "-I", FILE, path], capture_output=True, text=True, timeout=300)
+    assert done.stderr == "", done.stderr
+    assert done.stdout.count("\n") == 1
+    return done.returncode, done.stdout
+
+
+def test_it_is_small_and_knows_nothing():
+    text = FILE.read_text()
+    assert len(text.splitlines()) <= 300
+    tree = ast.parse(text)
+    names = {a.name for x in ast.walk(tree) if isinstance(x, ast.Import) for a in x.names}
+    froms = {x.module or "." for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
+    assert {n.split(".")[0] for n in names | froms} <= {*sys.stdlib_module_names, "flint"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_was_proved_is_confirmed(method, tmp_path):
+    code, said = check(first_certified(method), tmp_path)
+    assert (code, said[:6]) == (0, "proved"), said
+
+
+def test_a_run_taken_up_late_is_confirmed(tmp_path):
+    found = late(GOOD, 400)
+    assert found.problem.start == "state"
+    assert found.step == found.last_flip + 1
+    body = certified(found.problem)
+    assert body["claim"]["flips"] == 0
+    assert check(body, tmp_path)[0] == 0
+    backwards = {**body["problem"], "before": body["problem"]["before"][::-1]}
+    assert check({**body, "problem": backwards}, tmp_path)[0] == 1
+
+
+def test_sliding_pairs_are_confirmed_and_cannot_be_left_out(tmp_path):
+    body = certified(SLIDING)
+    assert body["claim"]["sliding"]
+    assert check(body, tmp_path)[0] == 0
+    code, said = check(changed(body, sliding=[]), tmp_path)
+    assert code == 1
+    assert "never changes" in said or "number of flips" in said
+    code, said = check(
+        changed(body, rate=(1 - 2.0**-52).hex(), sliding=[[r, i] for r in range(16) for i in range(3)]), tmp_path
+    )
+    assert code == 1, said  # a sliding everything proves nothing
+
+
+def changed(body, **claims):
+    return {**body, "claim": {**body["claim"], **claims}}
+
+
+def hexed(text, factor):
+    return (float.fromhex(text) * factor).hex()
+
+
+WRONG = {
+    "faster rate": (lambda c: {"rate": hexed(c["rate"], 0.999)}, "the rate"),
+    "no shear": (lambda c: {"shear": hexed(c["shear"], 0.99)}, "the rate"),
+    "rate 1": (lambda c: {"rate": (1.0).hex()}, "rate below 1"),
+    "negative rate": (lambda c: {"rate": (-0.5).hex()}, "rate below 1"),
+    "larger lambda_min": (lambda c: {"lambda_min": hexed(c["lambda_min"], 1.001)}, "eigenvalues"),
+    "negative lambda_min": (lambda c: {"lambda_min": hexed(c["lambda_min"], -1)}, "rate below 1"),
+    "smaller lambda_max": (lambda c: {"lambda_max": hexed(c["lambda_max"], 0.999)}, "eigenvalues"),
+    "smaller energy": (lambda c: {"energy": hexed(c["energy"], 0.99)}, "energy"),
+    "energy too large to lock": (lambda c: {"energy": hexed(c["energy"], 1e9)}, "never changes"),
+    "earlier lock-in": (lambda c: {"lock_in": c["lock_in"] - 1}, "number of flips"),
+    "fewer flips": (lambda c: {"flips": c["flips"] - 1}, "number of flips"),
+    "a sliding pair under momentum": (lambda c: {"sliding": [[0, 0]]}, "rate|eigenvalues"),
+    "smaller distance": (lambda c: {"distance": hexed(c["distance"], 0.99)}, "residual at step 0"),
+    "another enclosure": (
+        lambda c: {"enclosures": {t: [pair[0], pair[0]] for t, pair in c["enclosures"].items()}},
+        "residual at step",
+    ),
+    "applied before anything is settled": (
+        lambda c: {"applied": 0, "enclosures": {}, "float64": []},
+        "not show|eigenvalues",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_claim_with_a_fitting_digest_is_not_confirmed(name, body, tmp_path):
+    change, why = WRONG[name]
+    code, said = check(changed(body, **change(body["claim"])), tmp_path)
+    assert code == 1, said
+    assert any(part in said for part in why.split("|")), said
+
+
+def test_weights_of_another_network(body, tmp_path):
+    other = {**body, "problem": {**body["problem"], "weights": body["problem"]["weights"][::-1]}}
+    assert check(other, tmp_path)[0] == 1
+    assert check(other, tmp_path, signed=False)[0] == 2
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.randoms(use_true_random=False))
+def test_one_character_changed_anywhere(body, tmp_path, rng: random.Random):
+    text = json.dumps(body)
+    at = rng.randrange(len(text))
+    new = rng.choice([c for c in '0123456789abcdef{}[]",:-+ ~' if c != text[at]])
+    if json_equal(text, text[:at] + new + text[at + 1 :]):
+        return
+    path = tmp_path / "file.json"
+    path.write_text(text[:at] + new + text[at + 1 :])
+    assert recheck.main([str(path)]) == 2
+
+
+def json_equal(one, other):
+    try:
+        return json.loads(one) == json.loads(other)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"null", b"[]", b"{}", b"\xff\xfe\x00", b"[" * 200_000, b'{"format": "nag-ntk certificate 1"}',
+        b"1" * 10_000, random.Random(0).randbytes(1 << 20),
+    ],
+    ids=range(10),
+)  # fmt: skip
+def test_what_is_no_certificate(content, tmp_path, capsys):
+    path = tmp_path / "file.json"
+    path.write_bytes(content)
+    assert recheck.main([str(path)]) == 2
+    assert capsys.readouterr().out.startswith("no certificate: ")
+
+
+def test_missing_files_folders_and_arguments(tmp_path, capsys):
+    assert recheck.main([str(tmp_path / "none")]) == 2
+    assert recheck.main([str(tmp_path)]) == 2
+    assert recheck.main([]) == 2
+    assert capsys.readouterr().out.count("no certificate: ") == 3
+
+
+def test_a_truncated_file(body, tmp_path):
+    text = json.dumps(body)
+    for share in (0.1, 0.5, 0.99):
+        (tmp_path / "file.json").write_text(text[: int(share * len(text))])
+        assert recheck.main([str(tmp_path / "file.json")]) == 2
+
+
+BROKEN = {
+    "nan": ("targets", "nan nan nan"), "infinite": ("eta", "inf"), "zero denominator": ("eta", "1/0"),
+    "no number": ("eta", "x"), "two numbers": ("eta", "0x1p-1 0x1p-1"), "no step": ("eta", "0x0p+0"),
+    "momentum 1": ("beta", "1/1"), "negative momentum": ("beta", "-1/2"), "negative gamma": ("gamma", "-1/2"),
+    "start": ("start", "somewhere"), "state without weights": ("start", "state"), "signs": ("signs", "+?"),
+    "no signs": ("signs", ""), "too few weights": ("weights", []), "no inputs": ("inputs", []),
+    "empty inputs": ("inputs", [""]), "uneven inputs": ("inputs", ["0x1p+0 0x1p+0", "0x1p+0"]),
+    "numbers": ("inputs", [1]), "null": ("weights", None), "list": ("eta", [1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_malformed_problem_with_a_fitting_digest(name, body, tmp_path):
+    key, value = BROKEN[name]
+    code, said = check({**body, "problem": {**body["problem"], key: value}}, tmp_path)
+    assert code == 2, said
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("applied", -1), ("applied", 10**9), ("bits", 1), ("bits", 10**6), ("sliding", [[99, 0]]), ("sliding", [[0]]),
+     ("flips", "x"), ("rate", "nan"), ("float64", ["0x0p+0"] * 10**4), ("enclosures", {"x": []}),
+     ("enclosures", {"99999": ["", ""]})],
+)  # fmt: skip
+def test_a_malformed_claim_with_a_fitting_digest(key, value, body, tmp_path):
+    assert check(changed(body, **{key: value}), tmp_path)[0] == 2
+
+
+def test_undecided_is_said(tmp_path, monkeypatch, capsys):
+    third = Fraction(1, 3)
+    inputs = ((third, third), (1.0, 0.0))
+    tie = GOOD._replace(inputs=inputs, targets=(0.0, 0.0), weights=((third, -third), (1.0, 1.0)), signs=(1, 1))
+    proof = attempt(GOOD)._replace(problem=tie, enclosures={})
+    monkeypatch.setattr(recheck, "MAX_BITS", 2048)
+    write(body_of(proof), tmp_path / "tie.json")
+    assert recheck.main([str(tmp_path / "tie.json")]) == 1
+    assert "undecided with 2048 bits" in capsys.readouterr().out
+
+
+def test_it_agrees_with_the_maker_step_by_step(body, tmp_path):
+    path = tmp_path / "file.json"
+    write(body, path)
+    net = recheck.Certificate(path)
+    with ctx.workprec(256):
+        run, flow = recheck.Run(net), Flow(GOOD, 256)
+        for _ in range(40):
+            assert run.on == flow.active
+            assert all(abs(a - b) < 1e-30 for a, b in zip(run.xi.entries(), flow.residual.entries(), strict=True))
+            run.step()
+            flow.advance()
+        assert sorted(run.flips) == sorted(flow.flips)
