@@ -39,6 +39,11 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
         raise InputError(f"could not join the other processes: {' '.join(str(error).split())[:300]}") from None
 
 
+def several() -> bool:
+    """Whether this process is one of several that run one program together."""
+    return jax.process_count() > 1
+
+
 def writes() -> bool:
     """Whether this process is the one that writes files: the first of several, or the only one."""
     return jax.process_index() == 0
