@@ -76,7 +76,7 @@ def make(
     # while drawing: weights and what they are made from, pre-activations and masks; then, copies made by the loops over
     # seeds and methods, and the product, masks and forcing of a block
     drawing = across * neurons.per_device(width, across) * item * (3 * rank + 3 * n)
-    copies = held * (item * (n + 1 + 4 * rows) + 2 * n)
+    copies = 2 * state
     block = across * columns * item * (5 * n + 3 * rows)
     scratch = max(drawing, copies + block) + across * item * 8 * n * n
     per_step = item * n * (5 if recursion else 1) + 4 * item

@@ -66,7 +66,7 @@ def test_verify_in_two_processes_decides_as_one_and_writes_once(tmp_path, study)
     assert len(verdicts(tmp_path / "alone")) >= 3
     assert not (tmp_path / "both1").exists()
     assert "Results in" in said[1][0]
-    assert said[2][0] == ""
+    assert "Results in" not in said[2][0]  # the library that connects them says a line of its own
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,7 @@ def test_a_job_per_configuration(tmp_path, study, monkeypatch):
     assert [path.name for path in jobs] == ["mine", "other"]
     for folder, job in jobs.items():
         assert job.result() == 0
+        job._process.wait()  # submitit leaves its local processes unwaited for, and Python warns of that
         assert len(verdicts(folder)) >= 3
         manifest = json.loads((folder / "manifest.json").read_text())
         assert '"seeds": 2' in json.dumps(manifest)
