@@ -32,8 +32,9 @@ def study(tmp_path):
 
 
 def surroundings(tmp_path):
+    path = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
     return {
-        **os.environ, "PYTHONPATH": ROOT, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1",
+        **os.environ, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1",
         "NAG_NTK_CACHE": str(tmp_path / "cache"),
     }  # fmt: skip
 
