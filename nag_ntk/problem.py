@@ -1,4 +1,4 @@
-"""What the compiled part of a run is told, whatever the engine; seeds sharded over devices; the growing momentum."""
+"""What the compiled part of a run is told, whatever the engine; the mesh of devices; the growing momentum."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,11 @@ from jax.sharding import PartitionSpec
 
 
 class Shape(NamedTuple):
-    """What the compiler must know: everything here is static."""
+    """What the compiler must know: everything here is static.
+
+    Seeds are spread over `devices` devices, the neurons of each over `across`; `length` neurons are walked at once
+    (0: all of them).
+    """
 
     engine: str
     start: str
@@ -17,6 +21,8 @@ class Shape(NamedTuple):
     recursion: bool
     dtype: str
     devices: int
+    across: int = 1
+    length: int = 0
 
 
 class Problem(NamedTuple):
@@ -38,19 +44,28 @@ class Pace(NamedTuple):
     lift: jax.Array
 
 
+SEEDS, NEURONS = "seed", "neuron"
+"""The axes of the mesh of devices."""
+
+
+def over_mesh(shape: Shape, function, arguments, results):
+    """`function` of (problem, ...) on each device's part; `arguments`, `results` say how the rest is partitioned."""
+    if shape.devices * shape.across == 1:
+        return function
+    auto = (jax.sharding.AxisType.Auto,) * 2
+    count = shape.devices * shape.across
+    everywhere = jax.devices() if jax.process_count() > 1 else jax.local_devices()
+    mesh = jax.make_mesh(
+        (shape.devices, shape.across), (SEEDS, NEURONS), axis_types=auto, devices=everywhere[:count]
+    )  # fmt: skip
+    specs = (PartitionSpec(), *arguments)
+    return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=results, check_vma=False)
+
+
 def sharded(shape: Shape, function, arguments: int):
     """Shard the leading axis of the last `arguments` arguments, and of every result, over the devices."""
-    if shape.devices == 1:
-        return function
-    mesh = jax.make_mesh((shape.devices,), ("seed",), axis_types=(jax.sharding.AxisType.Auto,))
-    split = PartitionSpec("seed")
-    return jax.shard_map(
-        function,
-        mesh=mesh,
-        in_specs=(PartitionSpec(),) + (split,) * arguments,
-        out_specs=split,
-        check_vma=False,
-    )
+    split = PartitionSpec(SEEDS)
+    return over_mesh(shape, function, (split,) * arguments, split)
 
 
 def _ramp(step: jax.Array, delay: jax.Array) -> jax.Array:

@@ -20,7 +20,8 @@ import numpy as np
 from nag_ntk import plan, step
 from nag_ntk.checkpoint import Checkpoint, leaves_of, state_like
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines import NAMES, choose, screened
+from nag_ntk.devices import fetched, mesh
+from nag_ntk.engines import ENGINES, NAMES, choose, screened
 from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.network import Network, checked, residual
@@ -71,11 +72,6 @@ def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.linalg.eigvalsh(grams)[..., 0], drift
 
 
-def _fetched(tree, size: int):
-    """The first `size` seeds of every array, on the host; the rest is padding."""
-    return jax.tree.map(lambda x: np.asarray(x)[:size], tree)
-
-
 def simulate(
     data: Dataset,
     methods: Method | Sequence[Method],
@@ -94,6 +90,7 @@ def simulate(
     gram_path: bool = False,
     chunk: int | None = None,
     memory_limit: int | float | None = None,
+    devices: Sequence[int] | str = "auto",
     progress: Callable[[int, int], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Trajectory:
@@ -118,6 +115,8 @@ def simulate(
         gram_path: also record the spectrum of H(t) at the beginning of each chunk of steps and after the last.
         chunk: steps between calls of `progress`; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
+        devices: over how many devices the seeds are spread, and over how many the neurons of each network (dense
+            engines only); "auto": the seeds over all, in several processes a mesh of all. See docs/devices.md.
         progress: called with (done, total) in seed-steps between chunks.
         checkpoint: keeper of the run between chunks, from which an interrupted run goes on; see checkpoint.py.
 
@@ -178,14 +177,27 @@ def simulate(
         given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
     shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
     first = None if given is None else np.asarray(residual(given, problem.coordinates, problem.targets))
+    laid = mesh(devices, len(numbers))
+    if jax.process_count() > 1 or (laid is not None and laid[1] > 1):
+        if engine == screened.NAME:
+            raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
+        if engine == "auto":
+            fewest = min(ENGINES.values(), key=lambda e: e.cost(data.size, coordinates.shape[1]))
+            shape = shape._replace(engine=fewest.name)
     chosen = choose(shape, problem, steps, len(numbers), first)
     allowed = plan.free_memory() if memory_limit is None else memory_limit
     layout = plan.make(
         n=data.size, rank=coordinates.shape[1], width=chosen.columns, seeds=len(numbers), methods=len(listed),
         steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
-        radii=len(balls) + 3 * data.size * len(overlap_balls),
+        radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid,
     )  # fmt: skip
-    shape = shape._replace(engine=chosen.engine, steps=layout.chunk, devices=layout.devices)
+    shape = shape._replace(
+        engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
+    )
+    if jax.process_count() > 1 and checkpoint is not None:
+        raise InputError("a run in several processes cannot be kept between chunks: leave checkpoint out")
+    if jax.process_count() > 1:  # what jit takes from hosts must be theirs, not on one of their devices
+        problem = jax.tree.map(np.asarray, problem)
     backend = screened if chosen.engine == screened.NAME else step
     done, total, call = 0, len(numbers) * (steps + 1), 0
 
@@ -202,11 +214,11 @@ def simulate(
         for index in range(layout.chunks):
             last = index + 1 == layout.chunks
             if index >= len(parts):
-                part = {"before": _fetched(backend.gram_now(shape, problem, state), size)} if gram_path else {}
+                part = {"before": fetched(backend.gram_now(shape, problem, state), size)} if gram_path else {}
                 state, recorded = backend.advance(shape, problem, state)
-                part["record"] = _fetched(recorded, size)
+                part["record"] = fetched(recorded, size)
                 if gram_path and last:
-                    part["after"] = _fetched(backend.gram_now(shape, problem, state), size)
+                    part["after"] = fetched(backend.gram_now(shape, problem, state), size)
                 parts.append(part)
                 if checkpoint is not None:
                     checkpoint.keep(number, about, part, partial(leaves_of, state), last)
@@ -233,7 +245,7 @@ def simulate(
             continue
         padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
         state, begun = step.begin(shape, problem, padded, given)
-        outcomes.append((through(state, group), _fetched(begun, len(group)), None))
+        outcomes.append((through(state, group), fetched(begun, len(group)), None))
         del state
     record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *outcomes)
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()

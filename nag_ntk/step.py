@@ -1,202 +1,201 @@
-"""The compiled part of simulate for the dense engines: draw, one step, and the scan over a chunk of steps.
+"""The compiled part of simulate for the dense engines: one step, and the scan over a chunk of steps.
 
-Neurons lie on the last axis. Seeds and methods are walked by lax.map, so a seed's numbers do not depend on how
-many share its batch, and one network's state stays in the cache; seeds are sharded over devices.
+Neurons lie on the last axis, in blocks: each is moved, multiplied and observed while it is in the cache, so a step
+passes over memory once. Seeds and methods are walked by lax.map, so a seed's numbers do not depend on how many share
+its batch; seeds and neurons are sharded over devices, and a step's only exchange is the sum of the n outputs.
 """
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
+from nag_ntk import neurons
+from nag_ntk.begin import _draw_and_begin, begin
 from nag_ntk.engines import ENGINES
-from nag_ntk.network import Network, checksum, draw, seed_key
-from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
 from nag_ntk.precision import HIGHEST, gamma
-from nag_ntk.problem import Problem, Shape, first_pull, pace, sharded
+from nag_ntk.problem import SEEDS, Problem, Shape, over_mesh, pace
+from nag_ntk.state import Seen, Start, State, partition
+
+__all__ = ["_draw_and_begin", "advance", "begin", "gram_now"]
 
 
-class Start(NamedTuple):
-    """One network at step 0: pre-activations (n, m), scaled signs a / sqrt m (m,), max |w_r|."""
-
-    preactivation: jax.Array
-    signs: jax.Array
-    size: jax.Array
+def _total(flags: jax.Array) -> jax.Array:
+    """How many; samples first, so that the long axis stays vectorised."""
+    return jnp.sum(jnp.sum(flags, axis=0, dtype=jnp.int32), dtype=jnp.int32)
 
 
-class Seen(NamedTuple):
-    """What depends on the pattern alone, kept while no neuron flips: most steps of a lazy run flip none."""
-
-    flips: jax.Array
-    reach: jax.Array
-    gram: jax.Array | None
+def _both(first: jax.Array, second: jax.Array) -> jax.Array:
+    """(1, n, n) int32 counts sum_r first_ir second_jr, exact: a device holds fewer than 2^24 neurons in a block."""
+    product = jnp.dot(first.astype(jnp.float32), second.astype(jnp.float32).T, precision=HIGHEST)
+    return product.astype(jnp.int32)[None]
 
 
-class State(NamedTuple):
-    """One network under one method, before it is observed at `step`.
-
-    Movement u and q (rows, m) and the majorants of their coefficients (n,); the pattern of the step before (n, m)
-    and what was seen of it; and, for the recursion, the pre-activations (n, m) and residual (n,) of that step.
-    """
-
-    movement: jax.Array
-    speed: jax.Array
-    majorant: jax.Array
-    majorant_speed: jax.Array
-    pattern: jax.Array
-    seen: Seen
-    before: tuple[jax.Array, jax.Array] | None
-    step: jax.Array
+def _moved(engine, operator, state: State, movement, speed, pattern):
+    """A block's movement and speed after the push of the step before."""
+    forcing = engine.drive(operator, jnp.where(pattern, state.residual[:, None], 0))
+    push, decay, lift = state.pace
+    return movement + speed + push * forcing, decay * speed + lift * forcing
 
 
-def _outputs(start: Start, preactivation):
-    return jnp.dot(jnp.maximum(preactivation, 0), start.signs, precision=HIGHEST)
+def _part(array, index):
+    return jax.lax.dynamic_index_in_dim(array, index, keepdims=False)
 
 
-def _masked(preactivation, vector):
-    return jnp.where(preactivation >= 0, vector[:, None], 0)
+def _nothing(shape: Shape, n: int, dtype) -> dict:
+    """What the blocks add up to, before the first."""
+    zero, none = jnp.zeros(n, dtype), jnp.zeros((), jnp.int32)
+    sums = {"outputs": zero, "undecided": none}
+    if shape.recursion:
+        square = jnp.zeros((1, n, n), jnp.int32)
+        sums |= {"forward": zero, "backward": zero, "counts": square, "cross": square}
+    return {"sums": sums, "square": jnp.zeros((), dtype)}
 
 
-def _begin(shape: Shape, problem: Problem, network: Network):
-    engine = ENGINES[shape.engine]
-    root = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
-    preactivation = jnp.dot(problem.coordinates, network.weights.T, precision=HIGHEST)
-    active = preactivation >= 0
-    start = Start(
-        preactivation,
-        jnp.asarray(network.signs) / root,
-        jnp.sqrt(jnp.max(jnp.sum(network.weights * network.weights, axis=1))),
-    )
-    residual = _outputs(start, preactivation) - problem.targets
-    operator = engine.operator(problem.coordinates)
-    forcing = engine.drive(operator, _masked(preactivation, residual))
-
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
-    gram = kernel * pattern_overlap(active, active, kernel.dtype)
-
-    def one(coefficients):
-        pull = first_pull(shape.start, coefficients)
-        before = (preactivation, residual if shape.start == "gradient" else jnp.zeros_like(residual))
-        return State(
-            movement=jnp.zeros_like(forcing), speed=-pull * forcing,
-            majorant=jnp.zeros_like(residual), majorant_speed=pull * jnp.abs(residual), pattern=active,
-            seen=Seen(jnp.zeros((), jnp.int32), jnp.zeros_like(pull), gram if shape.recursion else None),
-            before=before if shape.recursion else None, step=jnp.zeros((), jnp.int32),
-        )  # fmt: skip
-
-    recorded = {
-        "initial_gram": gram,
-        "mean_size": jnp.mean(jnp.abs(preactivation), axis=1),
-        "mean_square": jnp.mean(jnp.where(active, preactivation, 0) ** 2, axis=1),
-        "near_boundary": near_boundary_count(preactivation, problem.radii),
-        "overlap_range": overlap_range(preactivation, problem.overlap_radii),
-        "checksum": jnp.stack([checksum(jnp.asarray(part)) for part in network]),
-    }
-    return (start, jax.lax.map(one, problem.coefficients)), recorded
-
-
-@partial(jax.jit, static_argnums=0)
-def _draw_and_begin(shape: Shape, problem: Problem, seeds):
-    def one(problem, seed):
-        network = draw(seed_key(problem.key, seed), shape.width, problem.coordinates.shape[1], shape.dtype)
-        return _begin(shape, problem, network)
-
-    return sharded(shape, lambda problem, seeds: jax.lax.map(partial(one, problem), seeds), 1)(problem, seeds)
-
-
-@partial(jax.jit, static_argnums=0)
-def _given_and_begin(shape: Shape, problem: Problem, network: Network):
-    return jax.tree.map(lambda x: x[None], _begin(shape, problem, network))
-
-
-def begin(shape: Shape, problem: Problem, seeds, network: Network | None):
-    """States at step 0 for a group of seeds (or for one given network), and what is recorded once."""
-    if network is None:
-        return _draw_and_begin(shape, problem, seeds)
-    return _given_and_begin(shape, problem, network)
-
-
-def _total(counts: jax.Array) -> jax.Array:
-    return jnp.sum(counts, dtype=jnp.int32)
-
-
-def _observe(shape: Shape, problem: Problem, kernel, start: Start, state: State, preactivation, squared):
-    """The residual, the pattern, what was seen of it, and what is recorded at one step."""
-    dtype = problem.coordinates.dtype
-    n, rank = problem.coordinates.shape
-    root = jnp.sqrt(jnp.asarray(shape.width, dtype))
-    residual = _outputs(start, preactivation) - problem.targets
-    now = preactivation >= 0
-    # evaluation gamma_(n+p+8), and 3 roundings per step accumulated in the stored movement
-    unit = gamma(1, dtype)
-    growth = (n + rank + 8 + 3 * (state.step + 1)).astype(dtype) * unit
-    doubt = (rank + 2) * unit * start.size + growth * jnp.sum(state.majorant) / root
-    # samples first, so that the long axis stays vectorised
-    changed = _total(jnp.sum(now != state.pattern, axis=0, dtype=jnp.int32)) > 0
-    undecided = _total(jnp.sum(jnp.abs(preactivation) <= doubt, axis=0, dtype=jnp.int32))
-
-    def look_again(_):
-        flipped = now != (start.preactivation >= 0)
-        reach = jnp.max(jnp.max(jnp.where(flipped, jnp.abs(start.preactivation), 0), axis=0))
-        gram = kernel * pattern_overlap(now, now, dtype) if shape.recursion else None
-        return Seen(_total(jnp.sum(flipped, axis=0, dtype=jnp.int32)), reach, gram)
-
-    seen = jax.lax.cond(changed, look_again, lambda _: state.seen, None)
-    recorded = {
-        "residual": residual,
-        "flips": seen.flips,
-        "undecided": undecided,
-        "distance": jnp.sqrt(jnp.max(squared)) / root,
-        "flip_reach": seen.reach,
-    }
-    if state.before is not None:
-        previous, earlier = state.before
-
-        def with_flips(_):
-            cross = kernel * pattern_overlap(now, state.pattern, dtype)
-            forward = jnp.maximum(preactivation, 0) - jnp.where(state.pattern, preactivation, 0)
-            backward = jnp.maximum(previous, 0) - jnp.where(now, previous, 0)
-            terms = (jnp.dot(term, start.signs, precision=HIGHEST) for term in (forward, backward))
-            return cross, *terms
-
-        def without(_):
-            return seen.gram, jnp.zeros_like(residual), jnp.zeros_like(residual)
-
-        cross, forward, backward = jax.lax.cond(changed, with_flips, without, None)
-        recorded["recursion"] = {
-            "gram_residual": jnp.dot(seen.gram, residual, precision=HIGHEST),
-            "cross_gram_residual": jnp.dot(cross, earlier, precision=HIGHEST),
-            "forward": forward,
-            "backward": backward,
+def _flipped(shape: Shape, engine, operator, origin, signs, now, before, preactivation, old):
+    """Flips and reach of a block in which a neuron changed sign, and what that adds to the sums of the recursion."""
+    apart = now != (origin >= 0)
+    reach = jnp.max(jnp.max(jnp.where(apart, jnp.abs(origin), 0), axis=0))
+    added = {}
+    if shape.recursion:
+        previous = origin - signs[None, :] * engine.response(operator, old)[0]
+        forward = jnp.maximum(preactivation, 0) - jnp.where(before, preactivation, 0)
+        backward = jnp.maximum(previous, 0) - jnp.where(now, previous, 0)
+        then = _both(before, before)
+        added = {
+            "forward": jnp.dot(forward, signs, precision=HIGHEST),
+            "backward": jnp.dot(backward, signs, precision=HIGHEST),
+            "counts": _both(now, now) - then,
+            "cross": _both(now, before) - then,
         }
-    return residual, now, seen, recorded
+    return _total(apart), reach, added
+
+
+def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
+    """Move and observe every block; the state with movement, speed, pattern and seen renewed, and the totals."""
+    engine = ENGINES[shape.engine]
+    operator = engine.operator(problem.coordinates)
+    count, n, _ = start.preactivation.shape
+
+    def work(index, movement, speed, pattern, flips, reach, totals):
+        """One block, its part of the state cut out."""
+        origin, signs = _part(start.preactivation, index), _part(start.signs, index)
+        moved, faster = _moved(engine, operator, state, movement, speed, pattern)
+        change, squared = engine.response(operator, moved)
+        preactivation = origin - signs[None, :] * change
+        sums = totals["sums"]
+        outputs = sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
+        # how far inside its old sign a pre-activation is: beyond the doubt, nothing changed and nothing is undecided
+        margin = jnp.min(jnp.min(jnp.where(pattern, preactivation, -preactivation), axis=0))
+
+        def look_again(carry):
+            _, (_, _, _, sums) = carry
+            now = preactivation >= 0
+            flips, reach, added = _flipped(
+                shape, engine, operator, origin, signs, now, pattern, preactivation, movement
+            )  # fmt: skip
+            added["undecided"] = _total(jnp.abs(preactivation) <= doubt)
+            return jnp.zeros((), bool), (now, flips, reach, sums | {k: sums[k] + term for k, term in added.items()})
+
+        # a loop of no or one turn: what passes through a branch would be copied
+        close = jnp.logical_not(margin > doubt)
+        carry = (pattern, flips, reach, sums | {"outputs": outputs})
+        _, (now, flips, reach, sums) = jax.lax.while_loop(lambda carry: carry[0], look_again, (close, carry))
+        totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
+        return moved, faster, now, flips, reach, totals
+
+    held = (state.movement, state.speed, state.pattern, state.seen.flips, state.seen.reach)
+    totals = _nothing(shape, n, start.preactivation.dtype)
+
+    def one_block(index, carry):
+        held, totals = carry
+        mine = tuple(_part(array, index) for array in held)
+        # A loop of one turn, which XLA cannot know: what is cut out is read before it and written back after it, so
+        # the state is updated in place. Without it, XLA copies all of the state in every turn.
+        _, mine, totals = jax.lax.while_loop(
+            lambda inner: inner[0],
+            lambda inner: (jnp.zeros((), bool), *_grouped(work(index, *inner[1], inner[2]))),
+            (state.step >= 0, mine, totals),
+        )
+        held = tuple(
+            jax.lax.dynamic_update_index_in_dim(array, part, index, 0) for array, part in zip(held, mine, strict=True)
+        )
+        return held, totals
+
+    if count == 1:
+        mine, totals = _grouped(work(0, *(array[0] for array in held), totals))
+        held = tuple(part[None] for part in mine)
+    else:
+        held, totals = jax.lax.fori_loop(0, count, one_block, (held, totals))
+    movement, speed, pattern, flips, reach = held
+    seen = state.seen
+    counts = None if seen.counts is None else seen.counts + totals["sums"]["counts"]
+    return state._replace(movement=movement, speed=speed, pattern=pattern, seen=Seen(flips, reach, counts)), totals
+
+
+def _grouped(done):
+    return done[:-1], done[-1]
 
 
 def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: State):
-    engine = ENGINES[shape.engine]
-    operator = engine.operator(problem.coordinates)
     kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+    dtype = kernel.dtype
+    n, rank = problem.coordinates.shape
+    root = jnp.sqrt(jnp.asarray(shape.width, dtype))
+    unit = gamma(1, dtype)
+    never = -neurons.absent(dtype) / 2  # what lies beyond is no pre-activation
 
     def one_step(state: State, _):
-        push, decay, lift = pace(coefficients, state.step)
-        change, squared = engine.response(operator, state.movement)
-        preactivation = start.preactivation - start.signs[None, :] * change
-        residual, pattern, seen, recorded = _observe(shape, problem, kernel, start, state, preactivation, squared)
-        forcing = engine.drive(operator, _masked(preactivation, residual))
-        following = State(
-            movement=state.movement + state.speed + push * forcing,
-            speed=decay * state.speed + lift * forcing,
-            majorant=state.majorant + state.majorant_speed + push * jnp.abs(residual),
-            majorant_speed=decay * state.majorant_speed + jnp.abs(lift) * jnp.abs(residual),
-            pattern=pattern,
-            seen=seen,
-            before=None if state.before is None else (preactivation, residual),
-            step=state.step + 1,
-        )
+        # evaluation gamma_(n+p+8), and 3 roundings per step accumulated in the stored movement
+        growth = (n + rank + 8 + 3 * (state.step + 1)).astype(dtype) * unit
+        doubt = jnp.minimum((rank + 2) * unit * start.size + growth * jnp.sum(state.majorant) / root, never)
+        earlier, known = state.residual, state.seen.counts
+        state, totals = _walk(shape, problem, start, state, doubt)
+        sums = totals["sums"]
+        residual = neurons.total(shape, sums["outputs"]) - problem.targets
+        recorded = {
+            "residual": residual,
+            # of this device's neurons
+            "flips": jnp.sum(state.seen.flips, dtype=jnp.int32),
+            "undecided": sums["undecided"],
+            "square": totals["square"],
+            "flip_reach": jnp.max(state.seen.reach),
+        }
+        if shape.recursion:
+            overlap, cross = (
+                kernel * (counts[0].astype(dtype) / shape.width)
+                for counts in (state.seen.counts, known + sums["cross"])
+            )
+            recorded["recursion"] = {
+                "gram_residual": jnp.dot(overlap, residual, precision=HIGHEST),
+                "cross_gram_residual": jnp.dot(cross, earlier, precision=HIGHEST),
+                "forward": sums["forward"],
+                "backward": sums["backward"],
+            }
+        push, decay, lift = rates = pace(coefficients, state.step)
+        size = jnp.abs(residual)
+        following = state._replace(
+            residual=residual, pace=rates, step=state.step + 1,
+            majorant=state.majorant + state.majorant_speed + push * size,
+            majorant_speed=decay * state.majorant_speed + jnp.abs(lift) * size,
+        )  # fmt: skip
         return following, recorded
 
     return jax.lax.scan(one_step, state, None, length=shape.steps)
+
+
+def _together(shape: Shape, recorded: dict) -> dict:
+    """What the devices of a network recorded, each of its neurons, as a record of all of them."""
+    added = {name: recorded[name] for name in ("flips", "undecided", "recursion") if name in recorded}
+    largest = neurons.most(shape, {"square": recorded["square"], "flip_reach": recorded["flip_reach"]})
+    root = jnp.sqrt(jnp.asarray(shape.width, largest["square"].dtype))
+    return {
+        "residual": recorded["residual"],
+        "distance": jnp.sqrt(largest["square"]) / root,
+        "flip_reach": largest["flip_reach"],
+        **neurons.total(shape, added),
+    }
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -210,7 +209,12 @@ def advance(shape: Shape, problem: Problem, begun):
         )
         return (start, states), recorded
 
-    return sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+    def all_seeds(problem, begun):
+        begun, recorded = jax.lax.map(partial(one_seed, problem), begun)
+        return begun, _together(shape, recorded)
+
+    split = partition(shape.recursion)
+    return over_mesh(shape, all_seeds, (split,), (split, PartitionSpec(SEEDS)))(problem, begun)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -224,10 +228,21 @@ def gram_now(shape: Shape, problem: Problem, begun):
         kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
 
         def one(state: State):
-            change, _ = engine.response(operator, state.movement)
-            active = start.preactivation - start.signs[None, :] * change >= 0
-            return kernel * pattern_overlap(active, active, kernel.dtype)
+            def of_block(parts):
+                origin, signs, *held = parts
+                change, _ = engine.response(operator, _moved(engine, operator, state, *held)[0])
+                active = origin - signs[None, :] * change >= 0
+                return _both(active, active)
+
+            counts = jax.lax.map(
+                of_block, (start.preactivation, start.signs, state.movement, state.speed, state.pattern)
+            )
+            whole = neurons.total(shape, jnp.sum(counts, axis=(0, 1), dtype=jnp.int32))
+            return kernel * (whole.astype(kernel.dtype) / shape.width)
 
         return jax.lax.map(one, states)
 
-    return sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+    split = partition(shape.recursion)
+    return over_mesh(
+        shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), (split,), PartitionSpec(SEEDS)
+    )(problem, begun)

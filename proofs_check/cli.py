@@ -18,6 +18,8 @@ from . import session
 from .bench_command import bench
 from .certificates.command import certify, recheck
 from .console import Failure, say
+from .processes import Group
+from .processes import options as process_options
 from .session import PROGRAM
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
@@ -106,12 +108,14 @@ cli.add_command(bench)
     "--save-every", type=click.FloatRange(min=0), metavar="SECONDS",
     help="Between two savings of the run in progress, which --resume goes on from (30).",
 )  # fmt: skip
+@process_options
 @click.option("--strict", is_flag=True, help="Exit with 4 if anything is INCONCLUSIVE or VACUOUS.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
 @click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
     quiet: bool, slack: bool, resume: bool, save_every: float | None,
+    coordinator: str | None, processes: int | None, process_id: int | None,
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
     session.silence()
@@ -120,7 +124,7 @@ def verify(
     chosen = [_find(name).id for name in select] if select else []
     return run_study(
         config, out, chosen, seeds, max_seeds, resume=resume, save_every=save_every, strict=strict, quiet=quiet,
-        links=slack,
+        links=slack, group=Group(coordinator, processes, process_id),
     )  # fmt: skip
 
 

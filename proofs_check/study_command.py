@@ -9,8 +9,10 @@ import click
 
 from . import console, session
 from .console import Failure, say
+from .processes import ALONE, Group, join
 
 if TYPE_CHECKING:
+    from .runner import StudyResult
     from .store import Cells
 
 
@@ -25,17 +27,19 @@ class _Outcome(NamedTuple):
 
 def run_study(
     config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, *,
-    resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool,
+    resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool, group: Group = ALONE,
 ) -> int:  # fmt: skip
     """The exit code of a study that was run, or of one that was found done; a Failure where it cannot be run."""
     held: list[Cells] = []
     try:
         with session.terminable() as check:
-            outcome = _run(config, out, select, seeds, max_seeds, resume, save_every, strict, quiet, check, held)
+            outcome = _run(config, out, select, seeds, max_seeds, resume, save_every, strict, quiet, check, held, group)
     except KeyboardInterrupt as stop:
         word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
         left = _left(held) or "; of this run nothing was kept, earlier results are untouched"
         raise Failure(word + left, code) from None
+    if outcome.result is None:  # another process shows it
+        return outcome.code
     console.show(outcome.result, quiet, links)
     if outcome.unsaved:
         raise Failure(outcome.unsaved)
@@ -46,6 +50,7 @@ def run_study(
 def _run(
     config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, resume: bool,
     save_every: float | None, strict: bool, quiet: bool, check: Callable[[], None], held: "list[Cells]",
+    group: Group,
 ) -> _Outcome:  # fmt: skip
     """Runs it; `held` gets the cells, so that who is interrupted can tell what is kept."""
     begun = time.perf_counter()
@@ -60,8 +65,22 @@ def _run(
     try:
         study = runner.narrowed(load_study(config, known_lemmas=[lemma.id for lemma in CATALOGUE]), select, seeds)
         folder = out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
-        store.check_writable(folder)
+        if group != ALONE and resume:
+            raise Failure("a study in several processes keeps nothing on the way: leave --resume out")
+        if group.process in (None, 0):
+            store.check_writable(folder)
         session.prepare_jax()
+        several, first = join(group)
+
+        def run(progress: Callable[[str, int, int], None], cells: "Cells | None") -> "StudyResult":
+            kept = None if several else cells
+            if max_seeds is None:
+                return runner.verify(study, progress=progress, cells=kept)
+            return runner.verify_until_decided(study, max_seeds, progress=progress, cells=kept)
+
+        if not first:
+            result = run(lambda *_: check(), None)
+            return _Outcome(None, exit_code(result.findings, strict), "")
         wanted = store.request(study, max_seeds)
         done = store.already_done(folder, wanted) if resume else None
         if done is not None:
@@ -78,10 +97,7 @@ def _run(
                     check()
                     bar(run, done, total)
 
-                if max_seeds is None:
-                    result = runner.verify(study, progress=progress, cells=cells)
-                else:
-                    result = runner.verify_until_decided(study, max_seeds, progress=progress, cells=cells)
+                result = run(progress, cells)
             check()
             spent = time.perf_counter() - begun
             try:

@@ -1,0 +1,93 @@
+"""Which devices a run takes, of one process or of several that were started together.
+
+A mesh has two axes: seeds, which need no exchange, and the neurons of each network, which share the sum of the n
+outputs once per step. Every process holds the whole record at the end; who writes is for the caller to decide.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from nag_ntk.errors import InputError
+
+AUTO = "auto"
+
+
+def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
+    """Join the processes that run one program together; call it before any array is made or any device asked for.
+
+    Args:
+        coordinator: "host:port" of process 0, the same in all; None where Slurm, a TPU pod or GKE started the
+            processes, which JAX then finds by itself.
+        processes: how many there are.
+        process: which one this is, from 0.
+
+    Raises:
+        InputError: if they do not fit together, JAX has already started, or nothing was found to join.
+    """
+    given = (coordinator, processes, process)
+    if any(x is None for x in given) != all(x is None for x in given):
+        raise InputError(
+            "give coordinator, processes and process together, or none of them under Slurm, a TPU pod or GKE"
+        )
+    if processes is not None and (processes < 1 or process not in range(processes)):
+        raise InputError(f"process must be one of 0..processes-1, got process {process} of {processes}")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"could not join the other processes: {' '.join(str(error).split())[:300]}") from None
+
+
+def several() -> bool:
+    """Whether this process is one of several that run one program together."""
+    return jax.process_count() > 1
+
+
+def writes() -> bool:
+    """Whether this process is the one that writes files: the first of several, or the only one."""
+    return jax.process_index() == 0
+
+
+def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
+    """(devices over the seeds, devices over the neurons of each); None to leave it to the plan.
+
+    Args:
+        devices: such a pair; or "auto": in one process the plan's choice, in several a mesh of all their devices, with
+            as many as divide them over the seeds.
+        seeds: how many there are.
+
+    Raises:
+        InputError: for anything else, for more devices than there are, or fewer than all in several processes.
+
+    Example:
+        >>> mesh("auto", 4) is None, mesh((1, 1), 4)
+        (True, (1, 1))
+    """
+    several = jax.process_count() > 1
+    if isinstance(devices, str) and devices == AUTO:
+        if not several:
+            return None
+        over = next(k for k in range(min(seeds, jax.device_count()), 0, -1) if jax.device_count() % k == 0)
+        return over, jax.device_count() // over
+    good = not isinstance(devices, str) and len(devices) == 2
+    if not good or not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in devices):
+        raise InputError(
+            f'devices must be "auto" or (devices over the seeds, devices over the neurons), got {devices!r}'
+        )
+    over, across = (int(k) for k in devices)
+    count = jax.device_count()
+    if over * across > count or (several and over * across != count):
+        raise InputError(f"devices={over}x{across} needs {'' if several else 'at most '}{count} devices in all")
+    if over > seeds:
+        raise InputError(f"devices={over}x{across} spreads seeds over {over} devices, but there are only {seeds} seeds")
+    return over, across
+
+
+def fetched(tree, size: int):
+    """The first `size` entries of every array, on the host of every process; the rest is padding."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        tree = jax.tree.map(lambda x: multihost_utils.process_allgather(x, tiled=True), tree)
+    return jax.tree.map(lambda x: np.asarray(x)[:size], tree)

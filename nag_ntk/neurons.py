@@ -1,0 +1,95 @@
+"""How the neurons of one network are laid out: over devices, and in blocks that stay in a core's cache.
+
+Device k holds the neurons k M, ..., k M + M - 1, where M is the width if there is one device, else a whole number of
+the blocks of 1,024 that are drawn with a key each: a draw does not depend on the devices. They are kept as
+(B, rows, L), B blocks of L, filled up with neurons that are nowhere active and that no output sees.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_ntk.network import BLOCK, Network, draw, draw_block
+from nag_ntk.problem import NEURONS, Shape
+
+_CACHED = 2**16
+"""Numbers in a block of the state: half a MiB, measured (docs/performance-notes.md)."""
+
+
+def block_length(rows: int) -> int:
+    """Neurons walked at once, of `rows` numbers each; 0, all of them, where there are no such caches."""
+    return max(_CACHED // rows, 512) if jax.default_backend() == "cpu" else 0
+
+
+def per_device(width: int, across: int) -> int:
+    """Neurons on each device.
+
+    Example:
+        >>> per_device(3000, 1), per_device(3000, 2), per_device(30, 4)
+        (3000, 2048, 1024)
+    """
+    return width if across == 1 else BLOCK * -(-width // (BLOCK * across))
+
+
+def blocks(width: int, across: int, length: int) -> tuple[int, int]:
+    """(B, L): how many blocks on each device, and of how many neurons.
+
+    Example:
+        >>> blocks(3000, 1, 1024), blocks(3000, 1, 0), blocks(3001, 1, 1024)
+        ((3, 1000), (1, 3000), (3, 1008))
+    """
+    here = per_device(width, across)
+    count = 1 if length == 0 else -(-here // length)
+    # whole cache lines
+    return (1, here) if count == 1 else (count, -(-here // (8 * count)) * 8)
+
+
+def _first(shape: Shape):
+    """The number of the device's first neuron."""
+    here = per_device(shape.width, shape.across)
+    return jax.lax.axis_index(NEURONS).astype(jnp.uint32) * here if shape.across > 1 else jnp.zeros((), jnp.uint32)
+
+
+def first_entry(shape: Shape, rows: int):
+    """How many numbers of the whole (m, rows) array lie on the devices before this one."""
+    return _first(shape) * rows
+
+
+def present(shape: Shape) -> jax.Array:
+    """Which neurons of this device exist, (M,)."""
+    return _first(shape) + jnp.arange(per_device(shape.width, shape.across), dtype=jnp.uint32) < shape.width
+
+
+def drawn(shape: Shape, key, dimension: int) -> Network:
+    """This device's neurons of a seed's draw; 0 where there is none."""
+    if shape.across == 1:
+        return draw(key, shape.width, dimension, shape.dtype)
+    here = per_device(shape.width, shape.across) // BLOCK
+    indices = _first(shape) // BLOCK + jnp.arange(here, dtype=jnp.uint32)
+    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, shape.dtype), indices)
+    there = present(shape)
+    weights = jnp.where(there[:, None], weights.reshape(-1, dimension), 0)
+    return Network(weights, jnp.where(there, signs.reshape(-1), 0))
+
+
+def absent(dtype) -> float:
+    """The pre-activation of a neuron that does not exist: nowhere active, and never near 0."""
+    return -float(np.finfo(dtype).max) / 8
+
+
+def in_blocks(shape: Shape, array: jax.Array, fill: float) -> jax.Array:
+    """(rows, M) -> (B, rows, L), filled up."""
+    count, length = blocks(shape.width, shape.across, shape.length)
+    rows, here = array.shape
+    padded = jnp.pad(array, ((0, 0), (0, count * length - here)), constant_values=fill)
+    return padded.reshape(rows, count, length).swapaxes(0, 1)
+
+
+def total(shape: Shape, array):
+    """The sum over all devices that share a network."""
+    return jax.lax.psum(array, NEURONS) if shape.across > 1 else array
+
+
+def most(shape: Shape, array):
+    """The largest over all devices that share a network."""
+    return jax.lax.pmax(array, NEURONS) if shape.across > 1 else array
