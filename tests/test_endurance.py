@@ -147,7 +147,7 @@ def test_a_study_killed_between_two_durable_calls_goes_on(server, reference, sha
 
 @pytest.mark.slow
 def test_a_study_killed_before_any_durable_call_goes_on(server, reference):
-    for number in range(1, reference[2] + 1):
+    for number in range(1, reference[2] + 1, 5):
         killed_before(server, reference, number)
 
 

@@ -97,12 +97,13 @@ def test_it_is_the_dense_engine(few_shapes, case, angle, key):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("n", "width", "steps"), [(2, 200_000, 300), (8, 200_000, 300), (20, 100_000, 100), (50, 20_000, 150)]
+    ("n", "width", "steps"), [(2, 200_000, 200), (8, 200_000, 60), (20, 50_000, 40), (50, 20_000, 40)]
 )
 @pytest.mark.parametrize("start", ["gradient", "extrapolated"])
 def test_it_is_the_dense_engine_at_large_widths(n, width, steps, start):
-    for data in (sphere(n, n, 1), near_parallel_pairs(n // 2, 0.1, n, 2), nag_ntk.digits(n)):
-        assert_agrees(*both(data, tuned(data), width, 3, steps, start=start))
+    """On the sphere and, with kappa of hundreds, in near-parallel pairs."""
+    data = sphere(n, n, 1) if start == "gradient" else near_parallel_pairs(n // 2, 0.1, n, 2)
+    assert_agrees(*both(data, tuned(data), width, 2, steps, start=start))
 
 
 @pytest.fixture
