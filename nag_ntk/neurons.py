@@ -5,6 +5,8 @@ the blocks of 1,024 that are drawn with a key each: a draw does not depend on th
 (B, rows, L), B blocks of L, filled up with neurons that are nowhere active and that no output sees.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,7 +52,7 @@ def _first(shape: Shape):
     return jax.lax.axis_index(NEURONS).astype(jnp.uint32) * here if shape.across > 1 else jnp.zeros((), jnp.uint32)
 
 
-def first_entry(shape: Shape, rows: int):
+def first_entry(shape: Shape, rows: int) -> Any:
     """How many numbers of the whole (m, rows) array lie on the devices before this one."""
     return _first(shape) * rows
 

@@ -1,6 +1,6 @@
 """What the dense engines carry along: one network at step 0, and one network under one method."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import PartitionSpec
@@ -49,7 +49,9 @@ class State(NamedTuple):
 
 def partition(recursion: bool) -> tuple[Start, State]:
     """Which axes of (Start, State), with the axes seed and method in front, are spread over devices."""
-    start = PartitionSpec(SEEDS, NEURONS)
+    start: Any = PartitionSpec(SEEDS, NEURONS)
+    seed: Any
+    split: Any
     seed, split = PartitionSpec(SEEDS), PartitionSpec(SEEDS, None, NEURONS)
     return Start(start, start, seed), State(
         movement=split, speed=split, pattern=split, residual=seed, pace=Pace(seed, seed, seed), majorant=seed,

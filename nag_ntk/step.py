@@ -78,8 +78,9 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
     operator = engine.operator(problem.coordinates)
     count, n, _ = start.preactivation.shape
 
-    def work(index, movement, speed, pattern, flips, reach, totals):
+    def work(index, mine, totals):
         """One block, its part of the state cut out."""
+        movement, speed, pattern, flips, reach = mine
         origin, signs = _part(start.preactivation, index), _part(start.signs, index)
         moved, faster = _moved(engine, operator, state, movement, speed, pattern)
         change, squared = engine.response(operator, moved)
@@ -103,7 +104,7 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
         carry = (pattern, flips, reach, sums | {"outputs": outputs})
         _, (now, flips, reach, sums) = jax.lax.while_loop(lambda carry: carry[0], look_again, (close, carry))
         totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
-        return moved, faster, now, flips, reach, totals
+        return (moved, faster, now, flips, reach), totals
 
     held = (state.movement, state.speed, state.pattern, state.seen.flips, state.seen.reach)
     totals = _nothing(shape, n, start.preactivation.dtype)
@@ -115,7 +116,7 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
         # the state is updated in place. Without it, XLA copies all of the state in every turn.
         _, mine, totals = jax.lax.while_loop(
             lambda inner: inner[0],
-            lambda inner: (jnp.zeros((), bool), *_grouped(work(index, *inner[1], inner[2]))),
+            lambda inner: (jnp.zeros((), bool), *work(index, inner[1], inner[2])),
             (state.step >= 0, mine, totals),
         )
         held = tuple(
@@ -124,7 +125,7 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
         return held, totals
 
     if count == 1:
-        mine, totals = _grouped(work(0, *(array[0] for array in held), totals))
+        mine, totals = work(0, tuple(array[0] for array in held), totals)
         held = tuple(part[None] for part in mine)
     else:
         held, totals = jax.lax.fori_loop(0, count, one_block, (held, totals))
@@ -132,10 +133,6 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
     seen = state.seen
     counts = None if seen.counts is None else seen.counts + totals["sums"]["counts"]
     return state._replace(movement=movement, speed=speed, pattern=pattern, seen=Seen(flips, reach, counts)), totals
-
-
-def _grouped(done):
-    return done[:-1], done[-1]
 
 
 def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: State):
@@ -150,7 +147,7 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
         # evaluation gamma_(n+p+8), and 3 roundings per step accumulated in the stored movement
         growth = (n + rank + 8 + 3 * (state.step + 1)).astype(dtype) * unit
         doubt = jnp.minimum((rank + 2) * unit * start.size + growth * jnp.sum(state.majorant) / root, never)
-        earlier, known = state.residual, state.seen.counts
+        earlier, before = state.residual, state.seen
         state, totals = _walk(shape, problem, start, state, doubt)
         sums = totals["sums"]
         residual = neurons.total(shape, sums["outputs"]) - problem.targets
@@ -162,10 +159,10 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
             "square": totals["square"],
             "flip_reach": jnp.max(state.seen.reach),
         }
-        if shape.recursion:
+        if before.counts is not None and state.seen.counts is not None:
             overlap, cross = (
                 kernel * (counts[0].astype(dtype) / shape.width)
-                for counts in (state.seen.counts, known + sums["cross"])
+                for counts in (state.seen.counts, before.counts + sums["cross"])
             )
             recorded["recursion"] = {
                 "gram_residual": jnp.dot(overlap, residual, precision=HIGHEST),

@@ -43,7 +43,7 @@ def submit(
         InputError: if submitit is not installed, or two configurations would share a folder.
     """
     try:
-        import submitit
+        import submitit  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError(
             "jobs are submitted by submitit, which is not installed: pip install nag-ntk[cluster]"

@@ -50,7 +50,7 @@ def main() -> None:
         for engine in ("weights", "preactivations"):
             run = study(nag_ntk.simulate, methods, data, devices=shape, engine=engine)
             if devices.writes():
-                np.savez(f"{out}-{each}-{engine}.npz", **leaves(run))
+                np.savez(f"{out}-{each}-{engine}.npz", allow_pickle=False, **leaves(run))
 
 
 if __name__ == "__main__":
