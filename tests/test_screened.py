@@ -362,3 +362,5 @@ def test_auto_takes_the_screened_engine_for_long_runs_of_wide_networks_only():
     assert choice.choose(shape(engine="auto", width=200), problem, 400, 4).engine == "preactivations"
     assert choice.choose(shape(engine="weights", width=10**6), problem, 400, 1).engine == "weights"
     assert screened.NAME in choice.NAMES
+    # years of drawing are not begun unasked: the dense engine refuses what does not fit
+    assert choice.choose(shape(engine="auto", width=10**12), problem, 400, 1).engine == "preactivations"

@@ -17,6 +17,8 @@ _COMPILED = 5 * 10**10
 """Operations' worth of compiling the screened engine: some seconds."""
 _STEP = 400_000
 """Operations' worth of a step of the screened engine, however few neurons are at risk."""
+_LONGEST = 10**13
+"""Operations of looking at every neuron that "auto" takes upon itself: hours. Whoever wants more names the engine."""
 _AWAKE, _WARMING = 0.05, 100
 """Share of the neurons at risk that is evaluated late in a run, and the first steps, in which all are."""
 _DEARER = 2.5
@@ -53,8 +55,9 @@ def choose(shape: Shape, problem: Problem, steps: int, seeds: int, residual: np.
     dense = Choice(name, shape.width, ENGINES[name].rows(n, rank), np.empty(0))
     trained = (steps + 1) * len(problem.coefficients) * seeds
     cost = trained * shape.width * ENGINES[name].cost(n, rank)
-    least = _COMPILED + seeds * shape.width * (2 * n * n + 20 * n) + trained * _STEP
-    if shape.engine != "auto" or cost <= least:
+    once = seeds * shape.width * (2 * n * n + 20 * n)
+    least = _COMPILED + once + trained * _STEP
+    if shape.engine != "auto" or cost <= least or once > _LONGEST:
         return dense
     found = _screened(shape, problem, steps, residual)
     awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns
