@@ -118,7 +118,7 @@ def bundled_configs() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_configs())
-        ['acceleration', 'digits', 'quick', 'sweep', 'width']
+        ['acceleration', 'digits', 'quick', 'sweep', 'theorem_width', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())

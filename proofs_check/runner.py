@@ -77,12 +77,14 @@ def execute(
         "recursion": any(lemma.records_recursion for lemma in asking),
         "gram_path": any(lemma.records_gram_path for lemma in asking),
     }
-    question = {
-        "run": spec.model_dump(mode="json"),
-        "data": _digest(data.inputs, data.targets),  # a file of the user's own may have changed
-        "methods": [list(method) for method in methods],
-        "recorded": recorded,
-    }
+    question: dict[str, Any] = {}
+    if cells is not None:
+        question = {
+            "run": spec.model_dump(mode="json"),
+            "data": _digest(data.inputs, data.targets),  # a file of the user's own may have changed
+            "methods": [list(method) for method in methods],
+            "recorded": recorded,
+        }
     trajectory = None if cells is None else cells.read(spec.name, spec.seeds, question)
     if trajectory is None:
         trajectory = simulate(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nag_ntk import nesterov, simulate, sphere, step
+from nag_ntk import neurons, nesterov, simulate, sphere, step
 from nag_ntk.engines import ENGINES
 from nag_ntk.precision import HIGHEST
 
@@ -41,6 +41,8 @@ def cost(monkeypatch, engine: str, width: int = WIDTH, steps: int = 3) -> Cost:
 
     with monkeypatch.context() as patch:
         patch.setattr(step, "advance", watched)
+        # all neurons in one block, or XLA would count the first of many
+        patch.setattr(neurons, "block_length", lambda rows: 0)
         with pytest.raises(Caught) as caught:
             simulate(sphere(N, N), nesterov(0.1, 0.5), width, 1, steps, engine=engine)
     (program,) = caught.value.args
@@ -54,11 +56,11 @@ def cost(monkeypatch, engine: str, width: int = WIDTH, steps: int = 3) -> Cost:
     )
 
 
-# Measured with JAX 0.10.2 are 2.75, 37.2, 4.16, 0.02 and 4.66, 39.2, 3.64, 0.02. Each bound leaves less than what one
+# Measured with JAX 0.10.2 are 2.58, 35.2, 4.16, 0.02 and 4.53, 38.5, 4.02, 0.02. Each bound leaves less than what one
 # product, one array read and written, or one array held adds; who makes a step cheaper lowers them.
 BOUNDS = {
     "preactivations": Cost(operations=3.0, passes=38.5, temporaries=4.6, kept=0.1),
-    "weights": Cost(operations=5.0, passes=40.5, temporaries=3.9, kept=0.1),
+    "weights": Cost(operations=5.0, passes=40.5, temporaries=4.3, kept=0.1),
 }
 PRODUCTS = {"preactivations": 2, "weights": 4}
 
