@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nag_ntk import neurons, nesterov, simulate, sphere, step
+from nag_ntk import nesterov, neurons, simulate, sphere, step
 from nag_ntk.engines import ENGINES
 from nag_ntk.precision import HIGHEST
 
@@ -59,7 +59,7 @@ def cost(monkeypatch, engine: str, width: int = WIDTH, steps: int = 3) -> Cost:
 # Measured with JAX 0.10.2 are 2.58, 35.2, 4.16, 0.02 and 4.53, 38.5, 4.02, 0.02. Each bound leaves less than what one
 # product, one array read and written, or one array held adds; who makes a step cheaper lowers them.
 BOUNDS = {
-    "preactivations": Cost(operations=3.0, passes=38.5, temporaries=4.6, kept=0.1),
+    "preactivations": Cost(operations=3.0, passes=36.5, temporaries=4.6, kept=0.1),
     "weights": Cost(operations=5.0, passes=40.5, temporaries=4.3, kept=0.1),
 }
 PRODUCTS = {"preactivations": 2, "weights": 4}
@@ -110,7 +110,8 @@ def test_an_array_too_many_would_be_noticed(monkeypatch, engine):
         return product + 1e-300 * turned, squared
 
     monkeypatch.setitem(ENGINES, engine, usual._replace(response=response))
-    assert cost(monkeypatch, engine).temporaries > BOUNDS[engine].temporaries
+    found = cost(monkeypatch, engine)
+    assert any(value > bound for value, bound in zip(found, BOUNDS[engine], strict=True)), found
 
 
 @pytest.mark.parametrize("engine", BOUNDS)

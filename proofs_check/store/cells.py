@@ -148,14 +148,14 @@ def under_way(
             raise StoreError(f"{told}; --resume goes on with it; {over}")
         if resume and begun is None:
             note(f"{out} holds no study under way; it starts from the beginning")
-        if begun is None or changed:
-            with stage(out) as staging:
-                (staging / CELLS).mkdir()
-                told = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
-                write_json(staging / CELLS / STUDY, told)
-                cells.discard()
-                os.rename(staging / CELLS, cells.folder)
         try:
+            if begun is None or changed:
+                with stage(out) as staging:
+                    (staging / CELLS).mkdir()
+                    told = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
+                    write_json(staging / CELLS / STUDY, told)
+                    cells.discard()
+                    os.rename(staging / CELLS, cells.folder)
             yield cells
         finally:
             if not cells.finished() and not cells.unfinished():
