@@ -50,7 +50,7 @@ def _begin(shape: Shape, problem: Problem, network: Network):
     longest = jnp.max(jnp.sum(network.weights * network.weights, axis=1))
     outputs = jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
     residual = neurons.total(shape, outputs) - problem.targets
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+    kernel = problem.kernel
     overlap = pattern_overlap(active, active, kernel.dtype)
     recorded = _recorded(shape, problem, network, preactivation, kernel * _shares(shape, overlap))
 

@@ -64,9 +64,8 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
         >>> mesh("auto", 4) is None, mesh((1, 1), 4)
         (True, (1, 1))
     """
-    several = jax.process_count() > 1
     if isinstance(devices, str) and devices == AUTO:
-        if not several:
+        if not several():
             return None
         over = next(k for k in range(min(seeds, jax.device_count()), 0, -1) if jax.device_count() % k == 0)
         return over, jax.device_count() // over
@@ -77,8 +76,8 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
         )
     over, across = (int(k) for k in devices)
     count = jax.device_count()
-    if over * across > count or (several and over * across != count):
-        raise InputError(f"devices={over}x{across} needs {'' if several else 'at most '}{count} devices in all")
+    if over * across > count or (several() and over * across != count):
+        raise InputError(f"devices={over}x{across} needs {'' if several() else 'at most '}{count} devices in all")
     if over > seeds:
         raise InputError(f"devices={over}x{across} spreads seeds over {over} devices, but there are only {seeds} seeds")
     return over, across
@@ -86,7 +85,7 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
 
 def fetched(tree, size: int):
     """The first `size` entries of every array, on the host of every process; the rest is padding."""
-    if jax.process_count() > 1:
+    if several():
         from jax.experimental import multihost_utils
 
         tree = jax.tree.map(lambda x: multihost_utils.process_allgather(x, tiled=True), tree)

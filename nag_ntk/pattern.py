@@ -59,15 +59,18 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
     return jnp.mean(jnp.asarray(pattern) != jnp.asarray(reference), dtype=float)
 
 
-def pattern_overlap(first: Bool[Array, "n m"], second: Bool[Array, "n m"], dtype) -> Float[Array, "n n"]:
-    """(1/m) sum_r first_ir second_jr, neurons last.
+def pattern_counts(first: Bool[Array, "n m"], second: Bool[Array, "n m"]) -> Int[Array, "n n"]:
+    """sum_r first_ir second_jr, neurons last.
 
-    Accuracy: the counts are exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
+    Accuracy: exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
     """
-    width = first.shape[1]
-    exact = jnp.float32 if width < 2**24 else jnp.float64
-    counts = jnp.dot(first.astype(exact), second.astype(exact).T, precision=HIGHEST)
-    return counts.astype(dtype) / width
+    exact = jnp.float32 if first.shape[1] < 2**24 else jnp.float64
+    return jnp.dot(first.astype(exact), second.astype(exact).T, precision=HIGHEST).astype(jnp.int32)
+
+
+def pattern_overlap(first: Bool[Array, "n m"], second: Bool[Array, "n m"], dtype) -> Float[Array, "n n"]:
+    """(1/m) sum_r first_ir second_jr, neurons last; the counts are exact, see pattern_counts."""
+    return pattern_counts(first, second).astype(dtype) / first.shape[1]
 
 
 class OverlapRange(NamedTuple):

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from nag_ntk.precision import HIGHEST, gamma
+
 
 class Shape(NamedTuple):
     """What the compiler must know: everything here is static.
@@ -34,6 +36,11 @@ class Problem(NamedTuple):
     radii: jax.Array
     overlap_radii: jax.Array
     key: jax.Array
+
+    @property
+    def kernel(self) -> jax.Array:
+        """K = X X^T, (n, n)."""
+        return jnp.dot(self.coordinates, self.coordinates.T, precision=HIGHEST)
 
 
 class Pace(NamedTuple):
@@ -88,3 +95,21 @@ def first_pull(start: str, coefficients: jax.Array) -> jax.Array:
     if start != "gradient":
         return jnp.zeros_like(eta)
     return eta * (gain * _ramp(jnp.zeros((), jnp.int32), delay))
+
+
+def doubt(shape: Shape, problem: Problem, size, majorant, step, roundings: int) -> jax.Array:
+    """What rounding may hide of a pre-activation: evaluation gamma_(n+p+8), and `roundings` per step in the movement.
+
+    Args:
+        shape: as for every engine.
+        problem: likewise.
+        size: max |w_r|.
+        majorant: of the coefficients, (n,).
+        step: the number of the step.
+        roundings: of the stored movement, in a step.
+    """
+    n, rank = problem.coordinates.shape
+    dtype = problem.coordinates.dtype
+    unit = gamma(1, dtype)
+    growth = (n + rank + 8 + roundings * (step + 1)).astype(dtype) * unit
+    return (rank + 2) * unit * size + growth * jnp.sum(majorant) / jnp.sqrt(jnp.asarray(shape.width, dtype))

@@ -20,11 +20,11 @@ import numpy as np
 from nag_ntk import plan, step
 from nag_ntk.checkpoint import Checkpoint, leaves_of, state_like
 from nag_ntk.dataset import Dataset
-from nag_ntk.devices import fetched, mesh
-from nag_ntk.engines import ENGINES, NAMES, choose, screened
+from nag_ntk.devices import fetched, mesh, several
+from nag_ntk.engines import NAMES, choose, screened
 from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
-from nag_ntk.network import Network, checked, residual
+from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
 from nag_ntk.problem import Problem, Shape
 from nag_ntk.trajectory import GramPath, Recursion, Trajectory
@@ -176,15 +176,9 @@ def simulate(
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
     shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
-    first = None if given is None else np.asarray(residual(given, problem.coordinates, problem.targets))
     laid = mesh(devices, len(numbers))
-    if jax.process_count() > 1 or (laid is not None and laid[1] > 1):
-        if engine == screened.NAME:
-            raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
-        if engine == "auto":
-            fewest = min(ENGINES.values(), key=lambda e: e.cost(data.size, coordinates.shape[1]))
-            shape = shape._replace(engine=fewest.name)
-    chosen = choose(shape, problem, steps, len(numbers), first)
+    spread = several() or (laid is not None and laid[1] > 1)
+    chosen = choose(shape, problem, steps, len(numbers), given, spread)
     allowed = plan.free_memory() if memory_limit is None else memory_limit
     layout = plan.make(
         n=data.size, rank=coordinates.shape[1], width=chosen.columns, seeds=len(numbers), methods=len(listed),
@@ -194,9 +188,9 @@ def simulate(
     shape = shape._replace(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
     )
-    if jax.process_count() > 1 and checkpoint is not None:
+    if several() and checkpoint is not None:
         raise InputError("a run in several processes cannot be kept between chunks: leave checkpoint out")
-    if jax.process_count() > 1:  # what jit takes from hosts must be theirs, not on one of their devices
+    if several():  # what jit takes from hosts must be theirs, not on one of their devices
         problem = jax.tree.map(np.asarray, problem)
     backend = screened if chosen.engine == screened.NAME else step
     done, total, call = 0, len(numbers) * (steps + 1), 0

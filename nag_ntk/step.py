@@ -14,8 +14,9 @@ from jax.sharding import PartitionSpec
 from nag_ntk import neurons
 from nag_ntk.begin import _draw_and_begin, begin
 from nag_ntk.engines import ENGINES
-from nag_ntk.precision import HIGHEST, gamma
-from nag_ntk.problem import SEEDS, Problem, Shape, over_mesh, pace
+from nag_ntk.pattern import pattern_counts
+from nag_ntk.precision import HIGHEST
+from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace
 from nag_ntk.state import Seen, Start, State, partition
 
 __all__ = ["_draw_and_begin", "advance", "begin", "gram_now"]
@@ -24,12 +25,6 @@ __all__ = ["_draw_and_begin", "advance", "begin", "gram_now"]
 def _total(flags: jax.Array) -> jax.Array:
     """How many; samples first, so that the long axis stays vectorised."""
     return jnp.sum(jnp.sum(flags, axis=0, dtype=jnp.int32), dtype=jnp.int32)
-
-
-def _both(first: jax.Array, second: jax.Array) -> jax.Array:
-    """(1, n, n) int32 counts sum_r first_ir second_jr, exact: a device holds fewer than 2^24 neurons in a block."""
-    product = jnp.dot(first.astype(jnp.float32), second.astype(jnp.float32).T, precision=HIGHEST)
-    return product.astype(jnp.int32)[None]
 
 
 def _moved(engine, operator, state: State, movement, speed, pattern):
@@ -62,12 +57,12 @@ def _flipped(shape: Shape, engine, operator, origin, signs, now, before, preacti
         previous = origin - signs[None, :] * engine.response(operator, old)[0]
         forward = jnp.maximum(preactivation, 0) - jnp.where(before, preactivation, 0)
         backward = jnp.maximum(previous, 0) - jnp.where(now, previous, 0)
-        then = _both(before, before)
+        then = pattern_counts(before, before)
         added = {
             "forward": jnp.dot(forward, signs, precision=HIGHEST),
             "backward": jnp.dot(backward, signs, precision=HIGHEST),
-            "counts": _both(now, now) - then,
-            "cross": _both(now, before) - then,
+            "counts": (pattern_counts(now, now) - then)[None],
+            "cross": (pattern_counts(now, before) - then)[None],
         }
     return _total(apart), reach, added
 
@@ -136,19 +131,14 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
 
 
 def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: State):
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+    kernel = problem.kernel
     dtype = kernel.dtype
-    n, rank = problem.coordinates.shape
-    root = jnp.sqrt(jnp.asarray(shape.width, dtype))
-    unit = gamma(1, dtype)
     never = -neurons.absent(dtype) / 2  # what lies beyond is no pre-activation
 
     def one_step(state: State, _):
-        # evaluation gamma_(n+p+8), and 3 roundings per step accumulated in the stored movement
-        growth = (n + rank + 8 + 3 * (state.step + 1)).astype(dtype) * unit
-        doubt = jnp.minimum((rank + 2) * unit * start.size + growth * jnp.sum(state.majorant) / root, never)
+        hidden = jnp.minimum(doubt(shape, problem, start.size, state.majorant, state.step, 3), never)
         earlier, before = state.residual, state.seen
-        state, totals = _walk(shape, problem, start, state, doubt)
+        state, totals = _walk(shape, problem, start, state, hidden)
         sums = totals["sums"]
         residual = neurons.total(shape, sums["outputs"]) - problem.targets
         recorded = {
@@ -222,19 +212,19 @@ def gram_now(shape: Shape, problem: Problem, begun):
     def one_seed(problem, begun):
         start, states = begun
         operator = engine.operator(problem.coordinates)
-        kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+        kernel = problem.kernel
 
         def one(state: State):
             def of_block(parts):
                 origin, signs, *held = parts
                 change, _ = engine.response(operator, _moved(engine, operator, state, *held)[0])
                 active = origin - signs[None, :] * change >= 0
-                return _both(active, active)
+                return pattern_counts(active, active)
 
             counts = jax.lax.map(
                 of_block, (start.preactivation, start.signs, state.movement, state.speed, state.pattern)
             )
-            whole = neurons.total(shape, jnp.sum(counts, axis=(0, 1), dtype=jnp.int32))
+            whole = neurons.total(shape, jnp.sum(counts, axis=0, dtype=jnp.int32))
             return kernel * (whole.astype(kernel.dtype) / shape.width)
 
         return jax.lax.map(one, states)

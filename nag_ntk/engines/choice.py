@@ -7,6 +7,8 @@ import numpy as np
 from nag_ntk.engines import screened
 from nag_ntk.engines.preactivations import PREACTIVATIONS
 from nag_ntk.engines.weights import WEIGHTS
+from nag_ntk.errors import InputError
+from nag_ntk.network import Network, residual
 from nag_ntk.problem import Problem, Shape
 
 ENGINES = {engine.name: engine for engine in (WEIGHTS, PREACTIVATIONS)}
@@ -34,15 +36,18 @@ class Choice(NamedTuple):
     thresholds: np.ndarray
 
 
-def _screened(shape: Shape, problem: Problem, steps: int, residual: np.ndarray | None) -> Choice:
+def _screened(shape: Shape, problem: Problem, steps: int, network: Network | None) -> Choice:
     n = len(problem.targets)
-    limits = screened.guess(shape, steps, problem, residual)
+    known = None if network is None else np.asarray(residual(network, problem.coordinates, problem.targets))
+    limits = screened.guess(shape, steps, problem, known)
     expected = screened.expected_at_risk(shape.width, limits)
     return Choice(screened.NAME, screened.columns(n, expected), n, limits)
 
 
-def choose(shape: Shape, problem: Problem, steps: int, seeds: int, residual: np.ndarray | None = None) -> Choice:
-    """The engine of a run; shape.engine is a name or "auto".
+def choose(
+    shape: Shape, problem: Problem, steps: int, seeds: int, network: Network | None = None, spread: bool = False
+) -> Choice:
+    """The engine of a run; shape.engine is a name or "auto", `spread` asks for a network on several devices.
 
     Counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened one a fixed
     amount per step, the neurons at risk that are awake (all in the first steps, few later), looking at every neuron
@@ -50,15 +55,17 @@ def choose(shape: Shape, problem: Problem, steps: int, seeds: int, residual: np.
     """
     n, rank = problem.coordinates.shape
     if shape.engine == screened.NAME:
-        return _screened(shape, problem, steps, residual)
+        if spread:
+            raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
+        return _screened(shape, problem, steps, network)
     name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
     dense = Choice(name, shape.width, ENGINES[name].rows(n, rank), np.empty(0))
     trained = (steps + 1) * len(problem.coefficients) * seeds
     cost = trained * shape.width * ENGINES[name].cost(n, rank)
     once = seeds * shape.width * (2 * n * n + 20 * n)
     least = _COMPILED + once + trained * _STEP
-    if shape.engine != "auto" or cost <= least or once > _LONGEST:
+    if shape.engine != "auto" or spread or cost <= least or once > _LONGEST:
         return dense
-    found = _screened(shape, problem, steps, residual)
+    found = _screened(shape, problem, steps, network)
     awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns
     return found if least + trained * awake * _DEARER * (2 * n * n + 12 * n) < cost else dense

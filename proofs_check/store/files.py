@@ -31,9 +31,9 @@ def write_json(path: Path, value: Any) -> None:
     sync(path)
 
 
-def sync(path: Path) -> None:
+def sync(path: Path, access: int = os.O_RDWR) -> None:
     """Have the disk hold it, so that a file that got its final name is whole even after a power cut."""
-    handle = os.open(path, os.O_RDWR)
+    handle = os.open(path, access)
     try:
         os.fsync(handle)
     finally:
@@ -70,11 +70,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 def sync_folder(folder: Path) -> None:
     """Have the disk hold the names in a folder; not every system can."""
     with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(folder, os.O_RDONLY)
 
 
 @contextmanager

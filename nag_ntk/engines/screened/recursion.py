@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from nag_ntk.engines.screened.flips import evaluate
 from nag_ntk.engines.screened.order import largest, sort
 from nag_ntk.engines.screened.state import Common, Drawn, Fixed, State, Sums, spread
-from nag_ntk.precision import HIGHEST, gamma
-from nag_ntk.problem import Problem, Shape, first_pull, pace
+from nag_ntk.precision import HIGHEST
+from nag_ntk.problem import Problem, Shape, doubt, first_pull, pace
 
 _SORTING = 500
 """Operations that sorting costs per entry, counted like those of a product."""
@@ -31,7 +31,7 @@ def _costs(state: State, n: int) -> tuple[float, float, float, float]:
 
 def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: int) -> State:
     """The state at step 0 of one network under one method."""
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+    kernel = problem.kernel
     n, dtype = kernel.shape[0], kernel.dtype
     outputs, counts = jnp.asarray(drawn.outputs), jnp.asarray(drawn.counts)
     pull = first_pull(shape.start, coefficients)
@@ -49,27 +49,22 @@ def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: in
 
 
 def _doubt(shape: Shape, problem: Problem, fixed: Fixed, state: State):
-    """What rounding may hide of a pre-activation; it never shrinks from step to step."""
-    n, rank = problem.coordinates.shape
-    dtype = problem.coordinates.dtype
-    unit = gamma(1, dtype)
-    # as in the dense engines, but 8 roundings a step: movement is put together from sums over several steps
-    growth = (n + rank + 8 + 8 * (state.step + 1)).astype(dtype) * unit
-    return (rank + 2) * unit * fixed.size + growth * jnp.sum(state.majorant) / math.sqrt(shape.width)
+    """As in the dense engines, but 8 roundings a step: movement is put together from sums over several steps."""
+    return doubt(shape, problem, fixed.size, state.majorant, state.step, 8)
 
 
-def _share(shape: Shape, fixed: Fixed, moved, doubt):
+def _share(shape: Shape, fixed: Fixed, moved, hidden):
     """The largest share of a threshold that is used when sqrt(m) z_rj moves by at most moved_j, (n,)."""
     # twice the doubt: of the margin when it was taken, and now
-    return jnp.max((moved / math.sqrt(shape.width) + 2 * doubt) / fixed.thresholds)
+    return jnp.max((moved / math.sqrt(shape.width) + 2 * hidden) / fixed.thresholds)
 
 
 def reached(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
     """How many blocks may hold a flip, and what rounding may hide."""
-    known, now, doubt = state.sorted, state.now, _doubt(shape, problem, fixed, state)
+    known, now, hidden = state.sorted, state.now, _doubt(shape, problem, fixed, state)
     moved = spread(kernel, now.movement - known.common.movement) + now.grown * known.pull
-    due = jnp.sum(known.margin <= _share(shape, fixed, moved, doubt), dtype=jnp.int32)
-    return jnp.maximum(state.prefix, due), doubt
+    due = jnp.sum(known.margin <= _share(shape, fixed, moved, hidden), dtype=jnp.int32)
+    return jnp.maximum(state.prefix, due), hidden
 
 
 def held(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
@@ -79,15 +74,15 @@ def held(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
 
 def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: State):
     """Observe one step and move; (state, what is recorded)."""
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
+    kernel = problem.kernel
     dtype, n, blocks = kernel.dtype, kernel.shape[0], state.sorted.margin.shape[0]
     root = jnp.sqrt(jnp.asarray(shape.width, dtype))
-    prefix, doubt = reached(shape, problem, kernel, fixed, state)
+    prefix, hidden = reached(shape, problem, kernel, fixed, state)
     per_block, per_look, per_pattern, sorting = _costs(state, n)
     anew = state.work > sorting
     prefix = jnp.where(anew, blocks, prefix)
 
-    risk, tally = evaluate(kernel, state, prefix, doubt, shape.width)
+    risk, tally = evaluate(kernel, state, prefix, hidden, shape.width)
     sums = jax.tree.map(jnp.add, state.sums, tally.sums)
     overlap = sums.counts.astype(dtype) / shape.width
     forces = kernel * (overlap * state.now.movement[:, None] + sums.memory)
@@ -113,7 +108,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
         _, (risk, safe, _, _, now, prefix, work) = carry
         now = now._replace(grown=jnp.zeros_like(now.grown), left=jnp.ones_like(now.left))
         found = sort(kernel, fixed.thresholds, risk, safe, now, blocks)
-        return jnp.zeros((), bool), (*found[:2], found[2], found[3], now, jnp.zeros_like(prefix), jnp.zeros_like(work))
+        return jnp.zeros((), bool), (*found, now, jnp.zeros_like(prefix), jnp.zeros_like(work))
 
     work = state.work + (per_block * prefix + per_look * risk_looked + per_pattern * patterns_looked).astype(dtype)
     carried = (risk, state.safe, state.sorted, tally.reach, state.now, prefix, work)
@@ -140,7 +135,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
 
 def gram(shape: Shape, problem: Problem, fixed: Fixed, state: State):
     """H at the step that the state is about to be observed at, (n, n)."""
-    kernel = jnp.dot(problem.coordinates, problem.coordinates.T, precision=HIGHEST)
-    prefix, doubt = reached(shape, problem, kernel, fixed, state)
-    _, tally = evaluate(kernel, state, prefix, doubt, shape.width)
+    kernel = problem.kernel
+    prefix, hidden = reached(shape, problem, kernel, fixed, state)
+    _, tally = evaluate(kernel, state, prefix, hidden, shape.width)
     return kernel * ((state.sums.counts + tally.sums.counts).astype(kernel.dtype) / shape.width)

@@ -8,6 +8,7 @@ import numpy as np
 from nag_ntk.engines.screened import recursion
 from nag_ntk.engines.screened.state import Drawn, Fixed, Risk
 from nag_ntk.engines.screened.survey import Survey
+from nag_ntk.neurons import absent
 from nag_ntk.problem import Problem, Shape, sharded
 
 PATTERNS = 512
@@ -53,10 +54,9 @@ def together(shape: Shape, found: list[Survey], thresholds: list[np.ndarray]) ->
     blocks = _rounded(-(-max(len(s.patterns) for s in found) // PATTERNS))
     many = PATTERNS * blocks
     dtype = np.dtype(shape.dtype)
-    never = -np.finfo(dtype).max / 8
 
     def one(survey: Survey, limits: np.ndarray) -> Drawn:
-        origin = _padded(survey.origin, length, never)
+        origin = _padded(survey.origin, length, absent(dtype))
         nothing, none = np.zeros_like(origin), np.zeros(length, bool)
         risk = Risk(
             origin=origin, signs=_padded(survey.signs, length, 0), active=origin >= 0, movement=nothing, speed=nothing,

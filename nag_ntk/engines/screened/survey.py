@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk.network import BLOCK, Network, checksum, draw_block, seed_key
-from nag_ntk.pattern import OverlapRange
+from nag_ntk.neurons import absent
+from nag_ntk.pattern import OverlapRange, near_boundary_count, overlap_range, pattern_counts
 from nag_ntk.precision import HIGHEST, whole_dtype
 from nag_ntk.problem import Problem, Shape
 
@@ -53,12 +54,6 @@ def _pack(active: jax.Array) -> jax.Array:
     )
 
 
-def _count(first: jax.Array, second: jax.Array) -> jax.Array:
-    """sum_r first_ir second_jr, exact."""
-    product = jnp.dot(first.astype(jnp.float32), second.astype(jnp.float32).T, precision=HIGHEST)
-    return product.astype(jnp.int32)
-
-
 def _look(problem: Problem, thresholds, width: int, first, network: Network):
     """Sums over one block of neurons, the first of which is number `first`; those beyond the width do not count."""
     weights, signs = network
@@ -67,23 +62,16 @@ def _look(problem: Problem, thresholds, width: int, first, network: Network):
     weights = jnp.where(present[:, None], weights, 0)
     signs = jnp.where(present, signs, 0)
     z = jnp.dot(problem.coordinates, weights.T, precision=HIGHEST)
-    size, active = jnp.abs(z), (z >= 0) & present[None, :]
-
-    def near(radius):
-        return jnp.sum((size <= radius) & present[None, :], axis=1, dtype=jnp.int32)
-
-    def overlaps(radius):
-        close = (size <= radius) & present[None, :]
-        kept, possible = active & ~close, active | close
-        return jnp.stack([_count(kept, kept), _count(possible, possible), _count(active, close)])
-
+    z = jnp.where(present[None, :], z, absent(dtype))
+    size, active = jnp.abs(z), z >= 0
     sums = {
         "outputs": jnp.dot(jnp.maximum(z, 0), signs / jnp.sqrt(jnp.asarray(width, dtype)), precision=HIGHEST),
-        "counts": _count(active, active),
-        "size": jnp.sum(size, axis=1),
+        "counts": pattern_counts(active, active),
+        "size": jnp.sum(jnp.where(present[None, :], size, 0), axis=1),
         "square": jnp.sum(jnp.where(active, z, 0) ** 2, axis=1),
-        "near": jax.lax.map(near, problem.radii),
-        "overlaps": jax.lax.map(overlaps, problem.overlap_radii),
+        "near": near_boundary_count(z, problem.radii),
+        # shares of a power of two: back to whole numbers
+        "overlaps": jnp.stack(overlap_range(z, problem.overlap_radii), axis=1) * BLOCK,
         "checksum": jnp.stack([
             checksum(weights, first.astype(jnp.uint32) * weights.shape[1]), checksum(signs, first.astype(jnp.uint32))
         ]),
@@ -100,7 +88,7 @@ def _gather(blocks):
     def joined(array):
         return jnp.moveaxis(array, 0, -2).reshape(*array.shape[1:-1], -1)
 
-    wide = {"near", "overlaps", "counts"}
+    wide = {"near", "counts"}
     total = {
         name: jnp.sum(part, axis=0, dtype=whole_dtype() if name in wide else part.dtype) for name, part in sums.items()
     }
