@@ -233,7 +233,7 @@ def test_resume_says_what_it_reads_and_what_is_damaged(call, monkeypatch):
     end = call("verify", "tiny.yaml", "--select", "distance", "--resume")
     assert end.code == 0
     lines = [line for line in end.err.split("\n") if line.startswith("nag-ntk: ")]
-    assert lines[0] == f"nag-ntk: going on: finished runs in {folder}: 1"
+    assert lines[0] == f"nag-ntk: going on: finished runs kept in {folder}: 1"
     assert lines[1].startswith(f"nag-ntk: {folder}/tiny.4.npz is damaged (")
 
 
