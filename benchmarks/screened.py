@@ -81,7 +81,7 @@ def table(found: dict) -> str:
     """Markdown."""
     lines = [
         f"Measured {found['date']} on {found['machine']} with `{found['command']}`, three methods, one seed, drawing",
-        "included; the fastest of up to three calls after one that compiles (one for the dense engine, digits and m = 10^8).",
+        "included; the fastest of up to three calls after one that compiles (one if dense, of digits, or m = 10^8).",
         "",
         "| data | n | m | steps | engine | seconds | ms per step | at risk | peak GiB | times faster |",
         "|---|---|---|---|---|---|---|---|---|---|",
