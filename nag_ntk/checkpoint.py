@@ -16,10 +16,13 @@ Part = Mapping[str, Any]
 
 
 class Kept(NamedTuple):
-    """The chunks of a call that were kept, and the leaves of the state after them (none after the last chunk)."""
+    """The chunks of a call that were kept, and a function from the fresh state to the one after them.
+
+    After the last chunk there is no state, and the function is not called.
+    """
 
     parts: Sequence[Part]
-    leaves: Sequence[np.ndarray]
+    state: Callable[[Any], Any]
 
 
 @runtime_checkable
@@ -34,10 +37,11 @@ class Checkpoint(Protocol):
         """What was kept of call number `call`, or None."""
         ...
 
-    def keep(
-        self, call: int, about: Mapping[str, Any], part: Part, leaves: Callable[[], Sequence[np.ndarray]], last: bool
-    ) -> None:
-        """Take what the next chunk of a call recorded; `leaves` fetches the state after it, `last` ends the call."""
+    def keep(self, call: int, about: Mapping[str, Any], part: Part, state: Any, last: bool) -> None:
+        """Take what the next chunk of a call recorded, and the state after it; `last` ends the call.
+
+        The arrays of the state are gone once this returns: the next chunk writes over them.
+        """
         ...
 
 

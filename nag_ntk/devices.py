@@ -49,6 +49,34 @@ def writes() -> bool:
     return jax.process_index() == 0
 
 
+def told(value: int) -> int:
+    """What the first process says, in every process; all must call it.
+
+    Example:
+        >>> told(3)
+        3
+    """
+    if not several():
+        return value
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
+
+
+def everywhere(flag: bool) -> bool:
+    """Whether it holds in every process; all must call it.
+
+    Example:
+        >>> everywhere(True), everywhere(False)
+        (True, False)
+    """
+    if not several():
+        return flag
+    from jax.experimental import multihost_utils
+
+    return bool(multihost_utils.process_allgather(np.asarray(flag)).all())
+
+
 def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
     """(devices over the seeds, devices over the neurons of each); None to leave it to the plan.
 

@@ -1,7 +1,7 @@
 """How a run is cut: chunks of steps, groups of seeds, devices; and the memory estimate made before it starts."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -48,17 +48,42 @@ def readable(size: int | float) -> str:
     return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 
+def widest(fits: Callable[[int], bool], width: int) -> int:
+    """The largest width below `width` that fits, 0 if none does; what fits, fits at every smaller width too.
+
+    Example:
+        >>> widest(lambda width: width**2 <= 200, 1000), widest(lambda width: False, 10)
+        (14, 0)
+    """
+    low, high = 0, width
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def advice(fits: Callable[[int], bool], width: int) -> str:
+    """What to do about a run that does not fit: the width that would, as three digits, or what else to lower."""
+    found = widest(fits, width)
+    if found == 0:
+        return "no width would fit: lower seeds, steps or samples"
+    unit = 10 ** max(len(str(found)) - 3, 0)
+    return f"a width of {found // unit * unit:,} would fit; or lower seeds, steps or samples"
+
+
 def make(
-    *, n: int, rank: int, rows: int, width: int, seeds: int, methods: int, steps: int, dtype: np.dtype,
-    recursion: bool, radii: int, chunk: int | None, limit: int | float | None, mesh: tuple[int, int] | None = None,
+    *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
+    dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
+    mesh: tuple[int, int] | None = None,
 ) -> Plan:  # fmt: skip
     """Plan a run and refuse one that cannot fit.
 
-    The estimate counts the state of a group of seeds, the temporaries of each device, and the record. `mesh` is how
-    many devices share the seeds, and how many the neurons of each; None: as many for the seeds as there are and fit.
+    The estimate counts the state of a group of seeds, the temporaries of each device, and the record. `columns` says
+    how many neurons of a network of some width are held. `mesh` is how many devices share the seeds, and how many the
+    neurons of each; None: as many for the seeds as there are and fit.
 
     Raises:
-        CapacityError: with the estimate, the limit, and what to make smaller.
+        CapacityError: with the estimate, the limit, and the width that would fit.
     """
     if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
         raise InputError(f"chunk must be a positive whole number, got {chunk!r}")
@@ -68,32 +93,41 @@ def make(
     steps_each = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
     devices, across = mesh or (min(len(jax.local_devices()), seeds), 1)
     length = neurons.block_length(max(n, rows))
-    count, columns = neurons.blocks(width, across, length)
-    held = across * count * columns
-    # pre-activations, signs; movement, speed, pattern
-    state = held * (item * (n + 1 + methods * 2 * rows) + methods * n)
-    state += methods * across * 4 * n * n if recursion else 0
-    # while drawing: weights and what they are made from, pre-activations and masks; then, copies made by the loops over
-    # seeds and methods, and the product, masks and forcing of a block
-    drawing = across * neurons.per_device(width, across) * item * (3 * rank + 3 * n)
-    copies = 2 * state
-    block = across * columns * item * (5 * n + 3 * rows)
-    scratch = max(drawing, copies + block) + across * item * 8 * n * n
+
+    def sizes(width: int) -> tuple[int, int]:
+        """Bytes of one network's state, and of what a device needs beside it."""
+        held = columns(width)
+        count, each = neurons.blocks(held, across, length)
+        total = across * count * each
+        # pre-activations, signs; movement, speed, pattern
+        state = total * (item * (n + 1 + methods * 2 * rows) + methods * n)
+        state += methods * across * 4 * n * n if recursion else 0
+        # while drawing: weights and what they are made from, pre-activations and masks; then, copies made by the loops
+        # over seeds and methods, and the product, masks and forcing of a block
+        drawing = across * neurons.per_device(held, across) * item * (3 * rank + 3 * n)
+        block = across * each * item * (5 * n + 3 * rows)
+        return state, max(drawing, 2 * state + block) + across * item * 8 * n * n
+
     per_step = item * n * (5 if recursion else 1) + 4 * item
     record = seeds * (methods * (steps + 1) * per_step + item * n * (n + radii + 2))
+
+    def needed(width: int, group: int, devices: int) -> int:
+        state, scratch = sizes(width)
+        return 2 * record + devices * scratch + 2 * group * state
+
+    state, _ = sizes(width)
     group = min(seeds, max(devices, _GROUP_TARGET // state // devices * devices))
     group = -(-group // devices) * devices
     allowed = free_memory() if limit is None else limit
-    fixed = 2 * record + devices * scratch
-    while group > devices and fixed + 2 * group * state > allowed:
+    while group > devices and needed(width, group, devices) > allowed:
         group -= devices
-    while mesh is None and devices > 1 and fixed + 2 * group * state > allowed:
+    while mesh is None and devices > 1 and needed(width, group, devices) > allowed:
         group = devices = devices - 1
-        fixed = 2 * record + devices * scratch
-    estimate = int(fixed + 2 * group * state)
+    estimate = needed(width, group, devices)
     if estimate > allowed:
+        would = advice(lambda width: needed(width, devices, devices) <= allowed, width)
         raise CapacityError(
             f"the run needs about {readable(estimate)} (record {readable(2 * record)}, one network's state "
-            f"{readable(state)}) but {readable(allowed)} may be used: lower width, seeds, steps or samples"
+            f"{readable(state)}) but {readable(allowed)} may be used: {would}"
         )
     return Plan(steps_each, chunks, group, devices, across, length, estimate)

@@ -10,7 +10,6 @@ Where the momentum grows, the first line has gamma(t), the second beta(t+1), gam
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -18,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import plan, step
-from nag_ntk.checkpoint import Checkpoint, leaves_of, state_like
+from nag_ntk.checkpoint import Checkpoint
 from nag_ntk.dataset import Dataset
 from nag_ntk.devices import fetched, mesh, several
 from nag_ntk.engines import NAMES, choose, screened
@@ -181,15 +180,13 @@ def simulate(
     chosen = choose(shape, problem, steps, len(numbers), given, spread)
     allowed = plan.free_memory() if memory_limit is None else memory_limit
     layout = plan.make(
-        n=data.size, rank=coordinates.shape[1], width=chosen.columns, seeds=len(numbers), methods=len(listed),
-        steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
+        n=data.size, rank=coordinates.shape[1], width=m, columns=chosen.columns, seeds=len(numbers),
+        methods=len(listed), steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
         radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid,
     )  # fmt: skip
     shape = shape._replace(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
     )
-    if several() and checkpoint is not None:
-        raise InputError("a run in several processes cannot be kept between chunks: leave checkpoint out")
     if several():  # what jit takes from hosts must be theirs, not on one of their devices
         problem = jax.tree.map(np.asarray, problem)
     backend = screened if chosen.engine == screened.NAME else step
@@ -204,7 +201,7 @@ def simulate(
         kept = None if checkpoint is None else checkpoint.restore(number, about)
         parts = [] if kept is None else list(kept.parts)
         if kept is not None and 0 < len(parts) < layout.chunks:
-            state = state_like(state, kept.leaves)
+            state = kept.state(state)
         for index in range(layout.chunks):
             last = index + 1 == layout.chunks
             if index >= len(parts):
@@ -215,7 +212,7 @@ def simulate(
                     part["after"] = fetched(backend.gram_now(shape, problem, state), size)
                 parts.append(part)
                 if checkpoint is not None:
-                    checkpoint.keep(number, about, part, partial(leaves_of, state), last)
+                    checkpoint.keep(number, about, part, state, last)
             if counts:
                 done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
                 if progress is not None:

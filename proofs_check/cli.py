@@ -119,13 +119,12 @@ def verify(
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
     session.silence()
-    from .study_command import run_study
+    from .study_command import Call, run_study
 
     chosen = [_find(name).id for name in select] if select else []
-    return run_study(
-        config, out, chosen, seeds, max_seeds, resume=resume, save_every=save_every, strict=strict, quiet=quiet,
-        links=slack, group=Group(coordinator, processes, process_id),
-    )  # fmt: skip
+    group = Group(coordinator, processes, process_id)
+    call = Call(config, out, chosen, seeds, max_seeds, resume, save_every, strict, quiet, group)
+    return run_study(call, links=slack)
 
 
 @cli.command()

@@ -1,7 +1,8 @@
 """What `nag-ntk verify` does: load a study, run it or go on with it, write and show the results."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from .runner import StudyResult
     from .store import Cells
 
+LOST = 3
+"""Exit code when another process of the group is gone: the check itself failed."""
+
 
 class _Outcome(NamedTuple):
     """What there is to show of a study, the exit code, the last line, and why it could not be written, if so."""
@@ -25,33 +29,41 @@ class _Outcome(NamedTuple):
     unsaved: str = ""
 
 
-def run_study(
-    config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, *,
-    resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool, group: Group = ALONE,
-) -> int:  # fmt: skip
+class Call(NamedTuple):
+    """The options of `nag-ntk verify`, by their names on the command line."""
+
+    config: str
+    out: Path | None
+    select: Sequence[str]
+    seeds: int | None
+    max_seeds: int | None
+    resume: bool
+    save_every: float | None
+    strict: bool
+    quiet: bool
+    group: Group = ALONE
+
+
+def run_study(call: Call, links: bool) -> int:
     """The exit code of a study that was run, or of one that was found done; a Failure where it cannot be run."""
     held: list[Cells] = []
     try:
         with session.terminable() as check:
-            outcome = _run(config, out, select, seeds, max_seeds, resume, save_every, strict, quiet, check, held, group)
+            outcome = _run(call, check, held)
     except KeyboardInterrupt as stop:
         word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
         left = _left(held) or "; of this run nothing was kept, earlier results are untouched"
         raise Failure(word + left, code) from None
     if outcome.result is None:  # another process shows it
         return outcome.code
-    console.show(outcome.result, quiet, links)
+    console.show(outcome.result, call.quiet, links)
     if outcome.unsaved:
         raise Failure(outcome.unsaved)
     say(outcome.line)
     return outcome.code
 
 
-def _run(
-    config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, resume: bool,
-    save_every: float | None, strict: bool, quiet: bool, check: Callable[[], None], held: "list[Cells]",
-    group: Group,
-) -> _Outcome:  # fmt: skip
+def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome:
     """Runs it; `held` gets the cells, so that who is interrupted can tell what is kept."""
     begun = time.perf_counter()
     from nag_ntk import InputError
@@ -60,51 +72,50 @@ def _run(
     from .config import ConfigError, load_study
     from .finding import code_of, exit_code
     from .lemmas import CATALOGUE
+    from .store import shared
 
     unsaved = ""
     try:
-        study = runner.narrowed(load_study(config, known_lemmas=[lemma.id for lemma in CATALOGUE]), select, seeds)
-        folder = out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
-        if group != ALONE and resume:
-            raise Failure("a study in several processes keeps nothing on the way: leave --resume out")
-        if group.process in (None, 0):
+        known = [lemma.id for lemma in CATALOGUE]
+        study = runner.narrowed(load_study(call.config, known_lemmas=known), call.select, call.seeds)
+        folder = call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
+        if call.group.process in (None, 0):
             store.check_writable(folder)
         session.prepare_jax()
-        several, first = join(group)
-
-        def run(progress: Callable[[str, int, int], None], cells: "Cells | None") -> "StudyResult":
-            kept = None if several else cells
-            if max_seeds is None:
-                return runner.verify(study, progress=progress, cells=kept)
-            return runner.verify_until_decided(study, max_seeds, progress=progress, cells=kept)
-
-        if not first:
-            result = run(lambda *_: check(), None)
-            return _Outcome(None, exit_code(result.findings, strict), "")
-        wanted = store.request(study, max_seeds)
-        done = store.already_done(folder, wanted) if resume else None
-        if done is not None:
-            code = code_of({row["verdict"] for row in done.rows}, strict)
-            return _Outcome(done, code, f"Results in {folder} are of this study already; nothing was run.")
-        every = store.EVERY if save_every is None else save_every
-        with store.under_way(folder, wanted, resume=resume, note=_note, every=every) as cells:
-            held.append(cells)
-            if resume and not quiet and (cells.finished() or cells.unfinished()):
-                _note(f"going on: {_kept(cells)}")
-            with console.progress([run.name for run in study.runs], quiet) as bar:
+        several, first = join(call.group)
+        wanted = store.request(study, call.max_seeds)
+        if call.resume:
+            done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
+            if code is not None:
+                line = f"Results in {folder} are of this study already; nothing was run."
+                return _Outcome(done, code, line)
+        keeping = shared.under_way if several else store.under_way
+        every = store.EVERY if call.save_every is None else call.save_every
+        with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
+            if cells is not None and first:
+                held.append(cells)
+                if call.resume and not call.quiet and (cells.finished() or cells.unfinished()):
+                    _note(f"going on: {_kept(cells)}")
+            with console.progress([run.name for run in study.runs], call.quiet or not first) as bar:
 
                 def progress(run: str, done: int, total: int) -> None:
                     check()
                     bar(run, done, total)
 
-                result = run(progress, cells)
+                with _told_of_peers(several, held):
+                    if call.max_seeds is None:
+                        result = runner.verify(study, progress=progress, cells=cells)
+                    else:
+                        result = runner.verify_until_decided(study, call.max_seeds, progress=progress, cells=cells)
             check()
             spent = time.perf_counter() - begun
-            try:
-                store.write(result, folder, wall_time=spent, request=wanted)
-                cells.discard()
-            except store.StoreError as error:  # the verdicts are known: they are shown all the same
-                unsaved = f"{error}{_left(held)}"
+            if first:
+                try:
+                    store.write(result, folder, wall_time=spent, request=wanted)
+                    if cells is not None:
+                        cells.discard()
+                except store.StoreError as error:  # the verdicts are known: they are shown all the same
+                    unsaved = f"{error}{_left(held)}"
     except ConfigError as error:
         raise Failure(_all_problems(error)) from None
     except (InputError, store.StoreError) as error:
@@ -112,7 +123,29 @@ def _run(
     names = (store.MANIFEST, store.RESULTS, store.TRAJECTORIES, store.SWEEP)
     written = [name for name in names if (folder / name).exists()]
     line = f"Results in {folder}: {', '.join(written)}; {spent:.0f} s."
-    return _Outcome(result, exit_code(result.findings, strict), line, unsaved)
+    return _Outcome(result if first else None, exit_code(result.findings, call.strict), line, unsaved)
+
+
+def _verdicts(done: Any) -> set[str]:
+    return {row["verdict"] for row in done.rows}
+
+
+@contextmanager
+def _told_of_peers(several: bool, held: "list[Cells]") -> Iterator[None]:
+    """What JAX raises when another process of the group is gone becomes a Failure that says how to go on."""
+    import jax
+
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not several:
+            raise
+        first = " ".join(str(error).split())[:200]
+        raise Failure(f"another process of the group is gone ({first}){_left(held)}", LOST) from None
+
+
+def _silent(text: str) -> None:
+    pass
 
 
 def _note(text: str) -> None:

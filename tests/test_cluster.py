@@ -75,7 +75,6 @@ def test_verify_in_two_processes_decides_as_one_and_writes_once(tmp_path, study)
     [
         (["--processes", "2"], "together"), (["--coordinator", "auto", "--processes", "2"], "together"),
         (["--coordinator", "h:1", "--processes", "2", "--process-id", "2"], "process 2 of 2"),
-        (["--coordinator", "auto", "--resume"], "--resume"),
     ],
 )  # fmt: skip
 def test_processes_that_do_not_fit_together_end_with_one_sentence(tmp_path, study, arguments, words):

@@ -2,6 +2,7 @@
 
 import errno
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ class Stopped(Exception):
     pass
 
 
-def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, seeds=5):
+def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, seeds=5, kind=Steps):
     """A run of 5 chunks; `stop_after` chunks it is stopped. Small groups of seeds if memory is scarce."""
     seen = 0
 
@@ -34,7 +35,7 @@ def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, s
 
     keeper = None
     if folder is not None:
-        keeper = Steps(folder, {"run": "a"}, (notes if notes is not None else []).append, every=0)
+        keeper = kind(folder, {"run": "a"}, (notes if notes is not None else []).append, every=0)
     return nag_ntk.simulate(
         DATA, METHODS, 60, seeds, 22, engine=engine, progress=progress, checkpoint=keeper, memory_limit=memory_limit,
         **OPTIONS,
@@ -55,6 +56,7 @@ def scarce():
     """Bytes at which the dense run is planned in groups of two seeds."""
     for limit in range(1_000_000, 10_000, -1_000):
         usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 5, "methods": 2, "steps": 22, "radii": 1}
+        usual |= {"columns": lambda width: width}
         if plan.make(**usual, dtype=np.dtype(float), recursion=True, chunk=5, limit=limit).group == 2:
             return limit
     raise AssertionError("no such limit")
@@ -82,6 +84,19 @@ def test_it_goes_on_from_the_last_chunk(engine, stop_after, whole, tmp_path, mon
     assert_same_bits(train(engine, folder, notes=notes), whole[engine])
     repeated = 5 * whole[engine].screening.repeats.max() if engine == "screened" else 0
     assert (len(calls), notes) == (5 + repeated - stop_after, [])
+
+
+def test_what_several_processes_keep_goes_on_likewise(whole, tmp_path):
+    """In one process, so without exchange; test_shared.py has two."""
+    pytest.importorskip("orbax.checkpoint")
+    from proofs_check.store.shared import SharedSteps
+
+    folder = tmp_path / "run.steps"
+    for stop_after in (2, 3, 2):  # the second and third begin where the one before stopped
+        with pytest.raises(Stopped):
+            train("preactivations", folder, stop_after, memory_limit=SCARCE, kind=SharedSteps)
+    assert len(list(folder.glob("state-*"))) <= 1
+    assert_same_bits(train("preactivations", folder, memory_limit=SCARCE, kind=SharedSteps), whole["preactivations"])
 
 
 def test_groups_of_seeds_that_are_done_are_not_trained_again(whole, tmp_path, monkeypatch):
@@ -140,14 +155,14 @@ def test_it_saves_now_and_then_and_loses_only_what_came_after(whole, tmp_path):
     assert not keeper.folder.exists()
     assert len(keeper.waiting) == 5
     keeper.every = 0
-    keeper.keep(1, {}, {"record": {"x": np.zeros(2)}}, lambda: [np.ones(1)], False)
+    keeper.keep(1, {}, {"record": {"x": np.zeros(2)}}, [jnp.ones(1)], False)
     assert sorted(path.name for path in keeper.folder.iterdir()) == [
         "part-0-0.npz", "part-0-1.npz", "part-0-2.npz", "part-0-3.npz", "part-0-4.npz", "part-1-0.npz", STATE,
     ]  # fmt: skip
     again = Steps(keeper.folder, {}, print)
     assert again.restore(2, {}) is None
     kept = again.restore(1, {})
-    assert kept.leaves[0].tolist() == [1.0]
+    assert kept.state([jnp.zeros(1)])[0].tolist() == [1.0]
     assert kept.parts[0]["record"]["x"].tolist() == [0.0, 0.0]
 
 

@@ -1,5 +1,6 @@
 """Which engine a run takes: the one that was asked for, or the one with the fewest counted operations."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,10 +29,13 @@ _DEARER = 2.5
 
 
 class Choice(NamedTuple):
-    """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds."""
+    """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds.
+
+    `columns` is a function of the width: the run's own, or another that would have been asked for.
+    """
 
     engine: str
-    columns: int
+    columns: Callable[[int], int]
     rows: int
     thresholds: np.ndarray
 
@@ -40,8 +44,12 @@ def _screened(shape: Shape, problem: Problem, steps: int, network: Network | Non
     n = len(problem.targets)
     known = None if network is None else np.asarray(residual(network, problem.coordinates, problem.targets))
     limits = screened.guess(shape, steps, problem, known)
-    expected = screened.expected_at_risk(shape.width, limits)
-    return Choice(screened.NAME, screened.columns(n, expected), n, limits)
+
+    def columns(width: int) -> int:
+        """Thresholds shrink like the root of the width."""
+        return screened.columns(n, screened.expected_at_risk(width, limits * np.sqrt(shape.width / width)))
+
+    return Choice(screened.NAME, columns, n, limits)
 
 
 def choose(
@@ -59,7 +67,7 @@ def choose(
             raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
         return _screened(shape, problem, steps, network)
     name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
-    dense = Choice(name, shape.width, ENGINES[name].rows(n, rank), np.empty(0))
+    dense = Choice(name, lambda width: width, ENGINES[name].rows(n, rank), np.empty(0))
     trained = (steps + 1) * len(problem.coefficients) * seeds
     cost = trained * shape.width * ENGINES[name].cost(n, rank)
     once = seeds * shape.width * (2 * n * n + 20 * n)
@@ -67,5 +75,5 @@ def choose(
     if shape.engine != "auto" or spread or cost <= least or once > _LONGEST:
         return dense
     found = _screened(shape, problem, steps, network)
-    awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns
+    awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns(shape.width)
     return found if least + trained * awake * _DEARER * (2 * n * n + 12 * n) < cost else dense

@@ -7,7 +7,8 @@ whatever stops the program, what is there continues to the same bits.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,10 @@ class Steps:
         self.waiting: list[tuple[int, int, Mapping[str, Any], Mapping[str, Any]]] = []
         self.chunks = 0
         self.call = -1
-        self.header, self.leaves = self._state()
+        self.header, self.leaves = self._told()
 
-    def _state(self) -> tuple[dict[str, Any], list[Any]]:
-        """What state.npz says; nothing when it is absent, damaged, or of another question."""
+    def _told(self) -> tuple[dict[str, Any], Any]:
+        """What state.npz says, and the leaves of the state; nothing when it is absent, damaged, of another question."""
         path = self.folder / STATE
         if not path.exists():
             return {}, []
@@ -51,12 +52,22 @@ class Steps:
             header, arrays = sealed.load(path)
             changed = difference(header["question"], self.question)
             if not changed:
-                return header, [arrays[f"leaf-{index}"] for index in range(len(arrays))]
+                return header, self._leaves(header, arrays)
             self.note(f"{self.folder} is another run: {changed}; it starts from the beginning")
         except Exception as error:
             self._damaged(path, error)
         self.discard()
         return {}, []
+
+    def _leaves(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
+        """The leaves that are kept with a header; raises anything if they are damaged."""
+        return [arrays[f"leaf-{index}"] for index in range(len(arrays))]
+
+    def _state(self, leaves: Any, fresh: Any) -> Any:
+        """The state of these leaves, laid out like a fresh one."""
+        from nag_ntk.checkpoint import state_like
+
+        return state_like(fresh, leaves)
 
     def _damaged(self, path: Path, error: object) -> None:
         self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run starts from the beginning")
@@ -83,11 +94,10 @@ class Steps:
                 return self._give_up(call)
             parts.append(_nested(arrays))
         self.call, self.chunks = call, count
-        return Kept(parts, self.leaves if call == reached else [])
+        return Kept(parts, partial(self._state, self.leaves))
 
     def keep(
-        self, call: int, about: Mapping[str, Any], part: Mapping[str, Any], leaves: Callable[[], Sequence[Any]],
-        last: bool,
+        self, call: int, about: Mapping[str, Any], part: Mapping[str, Any], state: Any, last: bool
     ) -> None:  # fmt: skip
         """Take what the next chunk recorded, and save when it is time; see nag_ntk.checkpoint.Checkpoint.
 
@@ -98,20 +108,37 @@ class Steps:
             self.call, self.chunks = call, 0
         self.waiting.append((call, self.chunks, about, part))
         self.chunks += 1
-        if time.monotonic() - self.saved < self.every:
+        if not self._due():
             return
+        lengths = list(self.header.get("lengths", []))
+        for number, chunk, _, _ in self.waiting:
+            lengths[number:] = [chunk + 1]
+        header = {"question": self.question, "call": call, "chunks": self.chunks, "lengths": lengths}
         with usable(self.folder):
-            self.folder.mkdir(exist_ok=True)
-            lengths = list(self.header.get("lengths", []))
-            for number, chunk, told, found in self.waiting:
-                with replaced(self._part(number, chunk)) as file:
-                    sealed.save(file, {"about": told}, _flat(found))
-                lengths[number:] = [chunk + 1]
-            header = {"question": self.question, "call": call, "chunks": self.chunks, "lengths": lengths}
-            arrays = {} if last else {f"leaf-{index}": leaf for index, leaf in enumerate(leaves())}
-            with replaced(self.folder / STATE) as file:
-                sealed.save(file, header, arrays)
+            self._write(header, None if last else state)
         self.header, self.waiting, self.saved = header, [], time.monotonic()
+
+    def _due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() - self.saved >= self.every
+
+    def _write(self, header: dict[str, Any], state: Any) -> None:
+        """The parts that wait, then the state, if there is one, and the header that speaks of all."""
+        from nag_ntk.checkpoint import leaves_of
+
+        self._write_parts()
+        leaves = [] if state is None else leaves_of(state)
+        self._write_header(header, {f"leaf-{index}": leaf for index, leaf in enumerate(leaves)})
+
+    def _write_parts(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        for number, chunk, told, found in self.waiting:
+            with replaced(self._part(number, chunk)) as file:
+                sealed.save(file, {"about": told}, _flat(found))
+
+    def _write_header(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        with replaced(self.folder / STATE) as file:
+            sealed.save(file, header, arrays)
 
     def discard(self) -> None:
         """Remove what is kept."""

@@ -36,14 +36,21 @@ def _check_memory(problem: Problem, shape: Shape, neurons: int, patterns: int, s
     """Refuse neurons at risk, and distinct patterns of the others, that do not fit."""
     n, methods = len(problem.targets), len(problem.coefficients)
     item = np.dtype(shape.dtype).itemsize
-    held = run.columns(n, neurons) * (item * (3 * n + 1) + n + 2) + patterns * 4 * -(-n // 32)
-    needed = held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, neurons) + 4 * item * patterns
-    if needed > limit:
+
+    def needed(width: int) -> int:
+        """At this or another width; neurons at risk are as the root of it, unless they are all."""
+        share = width / shape.width
+        at_risk = round(neurons * (share if neurons == shape.width else min(share**0.5, width / max(neurons, 1))))
+        held = run.columns(n, at_risk) * (item * (3 * n + 1) + n + 2) + patterns * 4 * -(-n // 32)
+        return held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, at_risk) + 4 * item * patterns
+
+    if needed(shape.width) > limit:
+        would = plan.advice(lambda width: needed(width) <= limit, shape.width)
         raise CapacityError(
             f"the screened engine has {neurons} of {shape.width} neurons at risk and needs about "
-            f"{plan.readable(needed)} for them and {patterns} patterns of the others, but {plan.readable(limit)} may "
-            "be used: take fewer steps, a smaller step size, fewer methods or a narrower network (neurons at risk are "
-            "as many as pre-activations that may change sign)"
+            f"{plan.readable(needed(shape.width))} for them and {patterns} patterns of the others, but "
+            f"{plan.readable(limit)} may be used: {would}, take a smaller step size or fewer methods (neurons at risk "
+            "are as many as pre-activations that may change sign)"
         )
 
 

@@ -1,0 +1,166 @@
+"""A study under way in several processes that see one folder: the first writes, orbax keeps what is spread over all.
+
+Everything else is as for one process (cells.py, steps.py), and every process reads the same files at the same moments,
+so all decide alike. The state of a run in progress is a folder `state-CALL-CHUNK`, to which each process writes the
+part that its devices hold; it counts once the header in `state.npz`, written after it, names it with its digest.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import cells
+from .cells import Cells
+from .files import CELLS, STUDY, StoreError
+from .steps import EVERY, FOLDER, Steps
+
+_OPEN, _REFUSED = -1, -2
+_MISSING = "keeping a run of several processes takes orbax-checkpoint: pip install 'nag-ntk[cluster]'"
+_APART = "keeping a run of several processes takes a folder that all of them see, and {} is none"
+
+
+class SharedSteps(Steps):
+    """The keeper of a run of several processes; all of them call it alike."""
+
+    def _due(self) -> bool:
+        from nag_ntk import devices
+
+        return bool(devices.told(int(super()._due())))
+
+    def _write(self, header: dict[str, Any], state: Any) -> None:
+        import jax
+        from orbax.checkpoint import StandardCheckpointer
+
+        from nag_ntk import devices
+
+        first = devices.writes()
+        if first:
+            self._write_parts()
+        tree = None if state is None else self.folder / f"state-{header['call']}-{header['chunks']}"
+        if tree is not None:
+            with StandardCheckpointer() as keeper:  # leaving waits until all parts have their names
+                keeper.save(tree.absolute(), jax.tree.leaves(state), force=True)
+        if first:
+            told = {} if tree is None else {"tree": tree.name, "digest": _digest(tree)}
+            self._write_header(header | told, {})
+            for old in self.folder.glob("state-*"):
+                if old.is_dir() and old != tree:
+                    shutil.rmtree(old, ignore_errors=True)
+
+    def _leaves(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
+        if "tree" not in header:
+            return None
+        tree = self.folder / header["tree"]
+        if _digest(tree) != header["digest"]:
+            raise ValueError(f"the digest of {tree.name} does not agree")
+        return tree
+
+    def _state(self, leaves: Any, fresh: Any) -> Any:
+        import jax
+        from orbax.checkpoint import StandardCheckpointer
+
+        here, form = jax.tree.flatten(fresh)
+        like = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding) for x in here]
+        with StandardCheckpointer() as keeper:
+            return form.unflatten(keeper.restore(leaves.absolute(), like))
+
+    def discard(self) -> None:
+        """Remove what is kept, in the first process."""
+        from nag_ntk import devices
+
+        if devices.writes():
+            super().discard()
+
+
+class SharedCells(Cells):
+    """The finished runs of a study of several processes; all of them call it alike, the first writes."""
+
+    def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: Any) -> Any:
+        """See Cells.keep."""
+        from nag_ntk import devices
+
+        return super().keep(name, seeds, question, trajectory) if devices.writes() else trajectory
+
+    def discard(self) -> None:
+        """See Cells.discard."""
+        from nag_ntk import devices
+
+        if devices.writes():
+            super().discard()
+
+    def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> SharedSteps:
+        """See Cells.steps."""
+        return SharedSteps(self.folder / f"{name}.{seeds}{FOLDER}", question, self.note, self.every)
+
+
+def _digest(tree: Path) -> str:
+    """SHA-256 over the names and contents of all files in a folder."""
+    state = hashlib.sha256()
+    for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+        state.update(f"{path.relative_to(tree).as_posix()} {path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            state.update(hashlib.file_digest(file, "sha256").digest())
+    return state.hexdigest()
+
+
+@contextmanager
+def under_way(
+    out: Path, wanted: Mapping[str, Any], *, resume: bool = False, note: Callable[[str], None] = lambda text: None,
+    every: float = EVERY,
+) -> Iterator[Cells | None]:  # fmt: skip
+    """As cells.under_way, called by every process of several that run one study; the first holds the folder.
+
+    Yields None where nothing can be kept: orbax is not installed, or some process does not see the folder.
+
+    Raises:
+        StoreError: as cells.under_way, in every process; or if `resume` is set and nothing can be kept.
+    """
+    from nag_ntk import devices
+
+    out = Path(out)
+    with ExitStack() as stack:
+        refused: StoreError | None = None
+        held = Cells(out / CELLS)
+        if devices.writes():
+            try:
+                held = stack.enter_context(cells.under_way(out, wanted, resume=resume, note=note, every=every))
+            except StoreError as error:
+                refused = error
+        if devices.told(int(refused is not None)):
+            raise refused or StoreError("the first process cannot begin and says why")
+        why = ""
+        if not devices.everywhere(importlib.util.find_spec("orbax") is not None):
+            why = _MISSING
+        elif not devices.everywhere((held.folder / STUDY).exists()):
+            why = _APART.format(out)
+        if why and resume:
+            raise StoreError(why)
+        if why:
+            note(f"nothing is kept on the way: {why}")
+        quiet = note if devices.writes() else lambda text: None
+        yield None if why else SharedCells(held.folder, quiet, every)
+
+
+def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int]) -> tuple[Any, int | None]:
+    """As cells.already_done, in every process of several: (the results, in the first; their exit code, in all).
+
+    Raises:
+        StoreError: in every process, if the first cannot read them or they are of another request.
+    """
+    from nag_ntk import devices
+
+    found: Any = None
+    refused: StoreError | None = None
+    if devices.writes():
+        try:
+            found = cells.already_done(out, wanted)
+        except StoreError as error:
+            refused = error
+    answer = devices.told(_REFUSED if refused else _OPEN if found is None else code(found))
+    if answer == _REFUSED:
+        raise refused or StoreError("the first process cannot begin and says why")
+    return found, None if answer == _OPEN else answer
