@@ -14,13 +14,13 @@ import numpy as np
 from nag_ntk.network import BLOCK, Network, draw, draw_block
 from nag_ntk.problem import NEURONS, Shape
 
-_CACHED = 2**16
-"""Numbers in a block of the state: half a MiB, measured (docs/performance-notes.md)."""
+_CACHED = 2**14
+"""Numbers in a block of the state: 128 KiB, so that all arrays of a block fit the cache of a core; measured (docs/performance-notes.md)."""
 
 
 def block_length(rows: int) -> int:
     """Neurons walked at once, of `rows` numbers each; 0, all of them, where there are no such caches."""
-    return max(_CACHED // rows, 512) if jax.default_backend() == "cpu" else 0
+    return max(_CACHED // rows, 128) if jax.default_backend() == "cpu" else 0
 
 
 def per_device(width: int, across: int) -> int:

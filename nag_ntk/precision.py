@@ -4,6 +4,8 @@ A check of an identity in floating point is honest only beside a bound on its ro
 package use Higham's gamma_k, which holds for any order of summation.
 """
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +36,13 @@ def whole_dtype() -> np.dtype:
 
 
 def device_has_float64() -> bool:
-    """Whether the default device computes in float64 (some accelerators do not)."""
+    """Whether the default device computes in float64 (some accelerators do not); float64 must be switched on."""
+    return _has_float64(jax.default_backend())
+
+
+@cache
+def _has_float64(platform: str) -> bool:
+    """Tried once for a kind of device: the first array costs more than a short run."""
     try:
         return bool(jnp.ones((), jnp.float64).dtype == jnp.float64)
     except (TypeError, RuntimeError, NotImplementedError):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from nag_ntk.arrays import Array
 from nag_ntk.precision import HIGHEST, gamma
 
 
@@ -30,12 +31,12 @@ class Shape(NamedTuple):
 class Problem(NamedTuple):
     """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 4) of Method."""
 
-    coordinates: jax.Array
-    targets: jax.Array
-    coefficients: jax.Array
-    radii: jax.Array
-    overlap_radii: jax.Array
-    key: jax.Array
+    coordinates: Array
+    targets: Array
+    coefficients: Array
+    radii: Array
+    overlap_radii: Array
+    key: Array
 
     @property
     def kernel(self) -> jax.Array:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import plan, step
@@ -163,13 +162,13 @@ def simulate(
 
     real = resolve_dtype(dtype)
     coordinates = data.coordinates.astype(real)
-    problem = Problem(
-        coordinates=jnp.asarray(coordinates),
-        targets=jnp.asarray(data.targets.astype(real)),
-        coefficients=jnp.asarray(np.array([m[1:] for m in listed], dtype=real)),
-        radii=jnp.asarray(balls.astype(real)),
-        overlap_radii=jnp.asarray(overlap_balls.astype(real)),
-        key=jnp.asarray(_whole("key", key, 0) % 2**32, jnp.uint32),
+    problem = Problem(  # of the host: what several processes pass to jit must not lie on one of their devices
+        coordinates=coordinates,
+        targets=data.targets.astype(real),
+        coefficients=np.array([m[1:] for m in listed], dtype=real),
+        radii=balls.astype(real),
+        overlap_radii=overlap_balls.astype(real),
+        key=np.asarray(_whole("key", key, 0) % 2**32, np.uint32),
     )
     if given is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
@@ -187,8 +186,6 @@ def simulate(
     shape = shape._replace(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
     )
-    if several():  # what jit takes from hosts must be theirs, not on one of their devices
-        problem = jax.tree.map(np.asarray, problem)
     backend = screened if chosen.engine == screened.NAME else step
     done, total, call = 0, len(numbers) * (steps + 1), 0
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from nag_ntk import neurons
+from nag_ntk import neurons, rows
 from nag_ntk.begin import _draw_and_begin, begin
 from nag_ntk.engines import ENGINES
 from nag_ntk.pattern import pattern_counts
@@ -20,11 +20,6 @@ from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace
 from nag_ntk.state import Seen, Start, State, partition
 
 __all__ = ["_draw_and_begin", "advance", "begin", "gram_now"]
-
-
-def _total(flags: jax.Array) -> jax.Array:
-    """How many; samples first, so that the long axis stays vectorised."""
-    return jnp.sum(jnp.sum(flags, axis=0, dtype=jnp.int32), dtype=jnp.int32)
 
 
 def _moved(engine, operator, state: State, movement, speed, pattern):
@@ -51,7 +46,7 @@ def _nothing(shape: Shape, n: int, dtype) -> dict:
 def _flipped(shape: Shape, engine, operator, origin, signs, now, before, preactivation, old):
     """Flips and reach of a block in which a neuron changed sign, and what that adds to the sums of the recursion."""
     apart = now != (origin >= 0)
-    reach = jnp.max(jnp.max(jnp.where(apart, jnp.abs(origin), 0), axis=0))
+    reach = rows.largest(jnp.where(apart, jnp.abs(origin), 0))
     added = {}
     if shape.recursion:
         previous = origin - signs[None, :] * engine.response(operator, old)[0]
@@ -64,7 +59,7 @@ def _flipped(shape: Shape, engine, operator, origin, signs, now, before, preacti
             "counts": (pattern_counts(now, now) - then)[None],
             "cross": (pattern_counts(now, before) - then)[None],
         }
-    return _total(apart), reach, added
+    return rows.total(apart), reach, added
 
 
 def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
@@ -82,8 +77,8 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
         preactivation = origin - signs[None, :] * change
         sums = totals["sums"]
         outputs = sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
-        # how far inside its old sign a pre-activation is: beyond the doubt, nothing changed and nothing is undecided
-        margin = jnp.min(jnp.min(jnp.where(pattern, preactivation, -preactivation), axis=0))
+        # inside its old sign by more than the doubt (NaN is not), a pre-activation neither changed nor is undecided
+        close = rows.some(jnp.logical_not(jnp.where(pattern, preactivation, -preactivation) > doubt))
 
         def look_again(carry):
             _, (_, _, _, sums) = carry
@@ -91,11 +86,10 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
             flips, reach, added = _flipped(
                 shape, engine, operator, origin, signs, now, pattern, preactivation, movement
             )  # fmt: skip
-            added["undecided"] = _total(jnp.abs(preactivation) <= doubt)
+            added["undecided"] = rows.total(jnp.abs(preactivation) <= doubt)
             return jnp.zeros((), bool), (now, flips, reach, sums | {k: sums[k] + term for k, term in added.items()})
 
         # a loop of no or one turn: what passes through a branch would be copied
-        close = jnp.logical_not(margin > doubt)
         carry = (pattern, flips, reach, sums | {"outputs": outputs})
         _, (now, flips, reach, sums) = jax.lax.while_loop(lambda carry: carry[0], look_again, (close, carry))
         totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}

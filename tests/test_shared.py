@@ -146,8 +146,9 @@ def test_what_cannot_be_kept_is_said(tmp_path, monkeypatch):
         pass
     monkeypatch.undo()
     monkeypatch.setattr(nag_ntk.devices, "writes", lambda: False)
-    with pytest.raises(StoreError, match="a folder that all of them see"), shared.under_way(
-        tmp_path / "elsewhere", wanted, resume=True
+    with (
+        pytest.raises(StoreError, match="a folder that all of them see"),
+        shared.under_way(tmp_path / "elsewhere", wanted, resume=True),
     ):
         pass
     assert not (tmp_path / "elsewhere").exists()

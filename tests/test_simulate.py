@@ -406,10 +406,29 @@ def test_float64_must_be_switched_on():
 def test_what_cannot_fit_is_refused_before_anything_is_drawn(monkeypatch):
     monkeypatch.setattr(step, "begin", lambda *_: pytest.fail("drawn"))
     data = Dataset([[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0])
-    with pytest.raises(CapacityError, match=r"needs about .* but .* may be used: lower width"):
+    with pytest.raises(CapacityError, match=r"needs about .* but .* may be used: no width would fit: lower seeds"):
         simulate(data, STUDY, 100, 2, memory_limit=1000.0)
     with pytest.raises(CapacityError):
         simulate(data, STUDY, 10**12, 1, engine="preactivations")
+
+
+@pytest.mark.parametrize("engine", ["preactivations", "weights", "screened"])
+def test_the_width_that_is_named_fits_and_one_a_little_wider_does_not(engine):
+    data, method, limit = nag_ntk.sphere(8, 8, 0), nag_ntk.nesterov(0.1, 0.5), 2.0**24
+
+    def told(width):
+        try:
+            simulate(data, method, width, 1, 20, engine=engine, memory_limit=limit)
+        except CapacityError as error:
+            return int(re.search(r"a width of ([\d,]+) would fit", str(error))[1].replace(",", ""))
+        return None
+
+    named = told(10**8)
+    assert named is not None
+    assert told(named) is None
+    wider = told(round(1.01 * named) + (4 * named if engine == "screened" else 0))  # columns come in rounded numbers
+    assert wider is not None
+    assert wider <= 1.01 * named
 
 
 def test_a_low_memory_limit_splits_the_seeds_and_changes_nothing():

@@ -4,9 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
-
-from nag_ntk.precision import HIGHEST
 
 
 class Engine(NamedTuple):
@@ -27,8 +24,3 @@ class Engine(NamedTuple):
     drive: Callable[[jax.Array, jax.Array], jax.Array]
     response: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
     cost: Callable[[int, int], int]
-
-
-def column_sums(array: jax.Array) -> jax.Array:
-    """Sums over the first axis, as a product with ones: XLA on CPU vectorises that, not the reduction (4-6 times)."""
-    return jnp.dot(jnp.ones(array.shape[0], array.dtype), array, precision=HIGHEST)

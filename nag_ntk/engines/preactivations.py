@@ -6,8 +6,9 @@ inverse of K, which is ill-conditioned for near-parallel inputs.
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.engine import Engine, column_sums
+from nag_ntk.engines.engine import Engine
 from nag_ntk.precision import HIGHEST
+from nag_ntk.rows import column_sums
 
 
 def _operator(coordinates):

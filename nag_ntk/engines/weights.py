@@ -5,8 +5,9 @@ The state is the movement, not the weight, so that small steps are not rounded a
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.engine import Engine, column_sums
+from nag_ntk.engines.engine import Engine
 from nag_ntk.precision import HIGHEST
+from nag_ntk.rows import column_sums
 
 
 def _operator(coordinates):
