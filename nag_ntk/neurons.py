@@ -15,7 +15,7 @@ from nag_ntk.network import BLOCK, Network, draw, draw_block
 from nag_ntk.problem import NEURONS, Shape
 
 _CACHED = 2**14
-"""Numbers in a block of the state: 128 KiB, so that all arrays of a block fit the cache of a core; measured (docs/performance-notes.md)."""
+"""Numbers in a block of the state: 128 KiB, so that all arrays of a block fit the cache of a core, measured."""
 
 
 def block_length(rows: int) -> int:

@@ -1,8 +1,8 @@
 """Reductions over the rows of an (n, m) array, n short and m long, in the form that XLA on CPU vectorises.
 
-The rows are combined in eighths: at most eight slices of about n/8 rows, element by element in one fused pass. XLA's own
-reduction over an axis takes one element at a time, and a product with ones first writes the array of all terms; both
-take two to three times as long (docs/performance-notes.md).
+The rows are combined in eighths: at most eight slices of about n/8 rows, element by element in one fused pass. XLA's
+own reduction over an axis takes one element at a time, and a product with ones first writes the array of all terms;
+both take two to three times as long (docs/performance-notes.md).
 """
 
 from collections.abc import Callable

@@ -13,7 +13,6 @@ from .console import Failure, say
 from .processes import ALONE, Group, join
 
 if TYPE_CHECKING:
-    from .runner import StudyResult
     from .store import Cells
 
 LOST = 3

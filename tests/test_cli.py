@@ -334,3 +334,35 @@ def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     if sys.platform == "linux":
         assert session.cache_folder() == tmp_path / "xdg" / "nag-ntk"
+
+
+CACHED = """
+import sys
+import jax
+counts = {"cache_hits": 0, "cache_misses": 0}
+def count(event, **_):
+    name = event.rsplit("/", 1)[-1]
+    if name in counts:
+        counts[name] += 1
+jax.monitoring.register_event_listener(count)
+from proofs_check import cli
+cli._leave = lambda code: None
+try:
+    cli.main(["verify", "tiny.yaml", "--select", "distance", "--quiet"])
+finally:
+    print(counts["cache_hits"], counts["cache_misses"])
+"""
+
+
+def test_a_second_process_compiles_nothing_again(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(STUDY)
+    found = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", CACHED], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True,
+            timeout=300,
+        )  # fmt: skip
+        found.append([int(word) for word in done.stdout.split()[-2:]])
+    (_, compiled), (read, again) = found
+    assert compiled > 3
+    assert (read, again) == (compiled, 0)

@@ -87,6 +87,7 @@ def test_processes_that_do_not_fit_together_end_with_one_sentence(tmp_path, stud
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow  # needs the extra `cluster`
 def test_a_job_per_configuration(tmp_path, study, monkeypatch):
     pytest.importorskip("submitit")
     for name, value in surroundings(tmp_path).items():
@@ -103,6 +104,7 @@ def test_a_job_per_configuration(tmp_path, study, monkeypatch):
         assert '"seeds": 2' in json.dumps(manifest)
 
 
+@pytest.mark.slow
 def test_jobs_that_cannot_be_are_named(tmp_path, study, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(InputError, match=r"nag-ntk\[cluster\]"):

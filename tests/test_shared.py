@@ -17,6 +17,7 @@ from proofs_check.store import shared
 from proofs_check.store.files import StoreError
 
 pytest.importorskip("orbax.checkpoint")
+pytestmark = pytest.mark.slow  # and needs the extra `cluster`
 ROOT = str(Path(nag_ntk.__file__).parents[1])
 STUDY = """
 dataset: {source: sphere, samples: 4, dimension: 3}
@@ -111,9 +112,6 @@ def test_a_peer_that_dies_costs_the_chunk_in_progress(whole, victim):
     assert codes == [0, 0], said
     assert "going on: finished runs kept" not in said[1][1], "only the first process speaks"
     assert outcome(whole / out) == outcome(whole / "whole")
-    again, said = Pair(whole, "--out", out, "--resume").wait()
-    assert again == [0, 0], said
-    assert "nothing was run" in said[0][0]
 
 
 def test_a_damaged_state_is_told_and_the_run_begun_anew(whole):
@@ -127,6 +125,13 @@ def test_a_damaged_state_is_told_and_the_run_begun_anew(whole):
     assert codes == [0, 0], said
     assert "is damaged" in said[0][1]
     assert outcome(whole / "damaged") == outcome(whole / "whole")
+
+
+def test_a_study_that_is_done_is_shown_and_not_run_again(whole):
+    codes, said = Pair(whole, "--out", "whole", "--resume").wait()
+    assert codes == [0, 0], said
+    assert "nothing was run" in said[0][0]
+    assert "nothing was run" not in said[1][0]
 
 
 def test_another_study_in_the_folder_is_refused_in_both(whole):

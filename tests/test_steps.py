@@ -86,6 +86,7 @@ def test_it_goes_on_from_the_last_chunk(engine, stop_after, whole, tmp_path, mon
     assert (len(calls), notes) == (5 + repeated - stop_after, [])
 
 
+@pytest.mark.slow  # needs the extra `cluster`
 def test_what_several_processes_keep_goes_on_likewise(whole, tmp_path):
     """In one process, so without exchange; test_shared.py has two."""
     pytest.importorskip("orbax.checkpoint")

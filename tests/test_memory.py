@@ -1,0 +1,59 @@
+"""The memory estimate: what it lets through needs no more than it says, what it refuses would have needed more."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nag_ntk
+
+ROOT = Path(nag_ntk.__file__).parents[1]
+COMPILING = 192 * 2**20  # bytes that XLA itself takes while it compiles, whatever the shape: 60 to 150 MiB were seen
+PROGRAM = """
+import json, sys
+from proofs_check import session
+session.silence()
+session.prepare_jax()
+import nag_ntk
+from nag_ntk import plan
+from proofs_check.bench.peak import highest
+told, made = [], plan.make
+def make(**arguments):
+    told.append(made(**arguments))
+    return told[-1]
+plan.make = make
+data = nag_ntk.sphere(2, 2)
+method = nag_ntk.nesterov(0.01, 0.5)
+for engine in ("preactivations", "screened"):
+    nag_ntk.simulate(data, method, 8, steps=1, engine=engine)  # what any run loads
+case = json.loads(sys.argv[1])
+data = nag_ntk.sphere(case["n"], case["d"])
+before = highest()
+nag_ntk.simulate(
+    data, [method] * case["k"], case["m"], case["s"], case["t"], engine=case["engine"], recursion=case["recursion"]
+)
+print(json.dumps([told[-1].estimate, highest() - before]))
+"""
+CASES = [
+    {"n": 20, "d": 20, "m": 200_000, "s": 3, "k": 2, "t": 5, "engine": "preactivations", "recursion": False},
+    {"n": 100, "d": 784, "m": 30_000, "s": 2, "k": 3, "t": 5, "engine": "preactivations", "recursion": True},
+    {"n": 200, "d": 10, "m": 60_000, "s": 2, "k": 1, "t": 5, "engine": "weights", "recursion": False},
+    {"n": 50, "d": 50, "m": 64, "s": 300, "k": 2, "t": 2_000, "engine": "preactivations", "recursion": False},
+    {"n": 8, "d": 8, "m": 20_000_000, "s": 1, "k": 2, "t": 40, "engine": "screened", "recursion": False},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['engine']}-{case['n']}x{case['m']}x{case['s']}")
+def test_a_run_needs_no_more_than_was_estimated(case):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NAG_NTK_CACHE": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(case)], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    estimate, needed = json.loads(done.stdout.splitlines()[-1])
+    assert needed <= estimate + COMPILING, (estimate / 2**20, needed / 2**20)
+    assert needed > 2**26, "a case that needs nothing shows nothing"
