@@ -4,6 +4,7 @@ A mesh has two axes: seeds, which need no exchange, and the neurons of each netw
 outputs once per step. Every process holds the whole record at the end; who writes is for the caller to decide.
 """
 
+import os
 from collections.abc import Sequence
 
 import jax
@@ -37,6 +38,11 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
         jax.distributed.initialize(coordinator, processes, process)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"could not join the other processes: {' '.join(str(error).split())[:300]}") from None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def several() -> bool:

@@ -11,16 +11,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_ntk.devices import cores
 from nag_ntk.network import BLOCK, Network, draw, draw_block
 from nag_ntk.problem import NEURONS, Shape
 
 _CACHED = 2**14
 """Numbers in a block of the state: 128 KiB, so that all arrays of a block fit the cache of a core, measured."""
+_SHARED = 2**18
+"""The same where a device has several cores: XLA spreads an operation over them if it is long enough, measured."""
 
 
-def block_length(rows: int) -> int:
-    """Neurons walked at once, of `rows` numbers each; 0, all of them, where there are no such caches."""
-    return max(_CACHED // rows, 128) if jax.default_backend() == "cpu" else 0
+def block_length(rows: int, used: int) -> int:
+    """Neurons walked at once, of `rows` numbers each, by `used` devices; 0, all, where there are no such caches."""
+    if jax.default_backend() != "cpu":
+        return 0
+    return max((_CACHED if used >= cores() else _SHARED) // rows, 128)
 
 
 def per_device(width: int, across: int) -> int:

@@ -92,7 +92,7 @@ def make(
     # a length that was asked for is kept, so that runs of different lengths share one compilation
     steps_each = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
     devices, across = mesh or (min(len(jax.local_devices()), seeds), 1)
-    length = neurons.block_length(max(n, rows))
+    length = neurons.block_length(max(n, rows), devices * across)
 
     def sizes(width: int) -> tuple[int, int]:
         """Bytes of one network's state, and of what a device needs beside it."""

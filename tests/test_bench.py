@@ -10,7 +10,7 @@ import pytest
 import tolerances
 from rich.console import Console
 
-from nag_ntk import Network, simulate
+from nag_ntk import Network, devices, simulate
 from proofs_check import bench_command, cli
 from proofs_check.bench import ceiling, cells, clock, command, contestants, optax_program, peak, record, tables
 from proofs_check.bench import torch_program as pytorch
@@ -223,7 +223,7 @@ def test_copies_copy_everything():
             if name == "JAX":
                 assert (np.asarray(result) == 2).all()
             else:
-                assert len(result) == ceiling.cores()  # type: ignore[arg-type]
+                assert len(result) == devices.cores()  # type: ignore[arg-type]
     matrix = ceiling.products(8)
     np.testing.assert_allclose(*(np.asarray(call()) for call in matrix.values()), rtol=0, atol=tolerances.KERNEL * 100)
 

@@ -42,7 +42,7 @@ def cost(monkeypatch, engine: str, width: int = WIDTH, steps: int = 3) -> Cost:
     with monkeypatch.context() as patch:
         patch.setattr(step, "advance", watched)
         # all neurons in one block, or XLA would count the first of many
-        patch.setattr(neurons, "block_length", lambda rows: 0)
+        patch.setattr(neurons, "block_length", lambda rows, used: 0)
         with pytest.raises(Caught) as caught:
             simulate(sphere(N, N), nesterov(0.1, 0.5), width, 1, steps, engine=engine)
     (program,) = caught.value.args

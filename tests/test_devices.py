@@ -163,7 +163,7 @@ def test_blocks_change_nothing(engine, monkeypatch):
     whole = program.leaves(simulate(data, METHODS, 1003, 2, 30, **arguments))
     assert whole["flips"].max() > 20
     for length in (64, 500):
-        monkeypatch.setattr(neurons, "block_length", lambda rows, length=length: length)
+        monkeypatch.setattr(neurons, "block_length", lambda rows, used, length=length: length)
         parts = program.leaves(simulate(data, METHODS, 1003, 2, 30, **arguments))
         for name, value in whole.items():
             if value.dtype.kind == "f":

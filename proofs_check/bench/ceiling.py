@@ -1,6 +1,5 @@
 """What this machine can do at best: float64 matrix products and copies, by JAX and by NumPy."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,16 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_ntk.devices import cores
+
 from .clock import interleaved
 from .record import Ceiling
 
 COPIED = 2**25
 """Numbers in the array that is copied: 256 MiB, beyond every cache."""
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def products(order: int) -> dict[str, Callable[[], object]]:

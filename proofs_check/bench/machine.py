@@ -7,8 +7,9 @@ from pathlib import Path
 
 import jax
 
+from nag_ntk.devices import cores
+
 from . import torch_program
-from .ceiling import cores
 from .record import Machine
 
 PACKAGES = ("nag-ntk", "jax", "jaxlib", "numpy", "optax", "scipy")
