@@ -39,14 +39,14 @@ def per_device(width: int, across: int) -> int:
 
 
 def blocks(width: int, across: int, length: int) -> tuple[int, int]:
-    """(B, L): how many blocks on each device, and of how many neurons.
+    """(B, L): how many blocks on each device, of how many neurons; one of twice the length costs less than two.
 
     Example:
-        >>> blocks(3000, 1, 1024), blocks(3000, 1, 0), blocks(3001, 1, 1024)
-        ((3, 1000), (1, 3000), (3, 1008))
+        >>> blocks(3000, 1, 1024), blocks(3000, 1, 0), blocks(3001, 1, 1024), blocks(2000, 1, 1024)
+        ((3, 1000), (1, 3000), (3, 1008), (1, 2000))
     """
     here = per_device(width, across)
-    count = 1 if length == 0 else -(-here // length)
+    count = 1 if length == 0 or here <= 2 * length else -(-here // length)
     # whole cache lines
     return (1, here) if count == 1 else (count, -(-here // (8 * count)) * 8)
 
