@@ -62,15 +62,14 @@ Hypothesis rate_range : beta p < rate < 1.
 
 (** Of the initial network: |S_i(rad)| <= 4 m rad, and a bound of |K|, n for instance. *)
 Variables (rad top : R).
-Hypothesis near_few : forall i, (i < n)%nat -> near_count net rad (W O) i <= 4 * INR m * rad.
+Hypothesis near_few : forall i, (i < n)%nat -> near_count net rad (W O) i <= flip_count_bound net rad.
 Hypothesis kernel_norm : opnorm_le n (abs_kernel net) top.
 
 (** The share of the remainder: |e(t)| <= epsilon times the residuals that contraction allows. *)
 Definition epsilon : R := 8 * rad * (eta p * top * (1 + 2 * gamma p)) * (rate / (rate - beta p)).
 (** The radius is small enough for the rate, and the width large enough for the radius. *)
 Hypothesis small_radius : C * epsilon <= rate - rho.
-Hypothesis wide : eta p / (1 - beta p) * sqrt (top / INR m)
-  * ((1 + 2 * gamma p) * (C * size O / (1 - rate)) + gamma p * norm n (xi O)) <= rad.
+Hypothesis wide : distance_bound p (sqrt (top / INR m)) (C * size O / (1 - rate)) (norm n (xi O)) <= rad.
 
 Let bound (t : nat) : R := C * size O * rate ^ t.
 
@@ -88,7 +87,7 @@ Proof.
   intros L r Hr.
   pose proof (distance net ok p W train eta_nonneg beta_range gamma_nonneg top (proj1 kernel_norm)
                 (kernel_top net top kernel_norm) T r Hr) as D.
-  eapply Rle_trans; [exact D|]. eapply Rle_trans; [|exact wide].
+  eapply Rle_trans; [exact D|]. eapply Rle_trans; [|exact wide]. unfold distance_bound.
   apply Rmult_le_compat_l.
   - apply Rmult_le_pos; [|apply sqrt_pos]. apply Rmult_le_pos; [assumption|]. apply Rlt_le, Rinv_0_lt_compat. lra.
   - apply Rplus_le_compat_r, Rmult_le_compat_l; [lra|].
@@ -145,7 +144,7 @@ Proof.
   pose proof (width_pos net ok) as P. fold m in P.
   assert (Q : forall j, (j < n)%nat -> share net W rad j <= 4 * rad).
   { intros j Hj. unfold share. apply (Rmult_le_reg_r (INR m)); [assumption|]. fold m. unfold Rdiv.
-    rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra. pose proof (near_few j Hj). lra. }
+    rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra. pose proof (near_few j Hj) as F. unfold flip_count_bound in F. fold m in F. lra. }
   assert (Risk : mul n (risk net W rad) (pull net p W t) i <= 4 * rad * mul n (abs_kernel net) (pull net p W t) i).
   { unfold mul. rewrite <- sum_scal. apply sum_le. intros j Hj. unfold risk.
     replace (4 * rad * (abs_kernel net i j * pull net p W t j)) with (abs_kernel net i j * (4 * rad) * pull net p W t j)
@@ -177,7 +176,7 @@ Qed.
 Theorem bootstrap t : size t <= C * size O * rate ^ t /\ in_ball net rad (W O) (W t).
 Proof.
   assert (rad_nonneg : 0 <= rad).
-  { eapply Rle_trans; [|exact wide]. apply Rmult_le_pos.
+  { eapply Rle_trans; [|exact wide]. unfold distance_bound. apply Rmult_le_pos.
     - apply Rmult_le_pos; [|apply sqrt_pos]. apply Rmult_le_pos; [assumption|]. apply Rlt_le, Rinv_0_lt_compat. lra.
     - pose proof (norm_nonneg n (xi O)). pose proof (size_nonneg O).
       assert (0 <= C * size O / (1 - rate)).

@@ -7,7 +7,7 @@
     Everything else is a condition on numbers. *)
 
 From Coq Require Import Reals Lra Lia FunctionalExtensionality.
-From NagNtk Require Import vectors matrices companion blocks powers network recursion remainder gronwall bootstrap.
+From NagNtk Require Import vectors matrices companion blocks powers network recursion remainder distance gronwall bootstrap.
 Open Scope R_scope.
 
 (** ** Variation of constants for V(t) = [xi(t); xi(t-1)] *)
@@ -109,7 +109,7 @@ Variables (lo hi g C rho rate rad top : R).
 Hypothesis within : spectrum_within n (gram net (W O)) lo hi.
 Hypothesis ordered : lo <= hi.
 (** Few neurons are near a boundary. *)
-Hypothesis near_few : forall i, (i < n)%nat -> near_count net rad (W O) i <= 4 * INR m * rad.
+Hypothesis near_few : forall i, (i < n)%nat -> near_count net rad (W O) i <= flip_count_bound net rad.
 (** |K| has norm at most [top]; n will do. *)
 Hypothesis kernel_norm : opnorm_le n (abs_kernel net) top.
 (** The method: step size, momentum, and blocks with complex pairs over the whole spectrum. *)
@@ -127,8 +127,8 @@ Hypothesis rho_covers : det p lo <= rho * rho.
 Hypothesis rate_range : beta p < rate < 1.
 (** The radius is small enough for the rate, the width large enough for the radius. *)
 Hypothesis small_radius : C * epsilon p rate rad top <= rate - rho.
-Hypothesis wide : eta p / (1 - beta p) * sqrt (top / INR m)
-  * ((1 + 2 * gamma p) * (C * norm2 n (stacked net W O) / (1 - rate)) + gamma p * norm n (residual net (W O))) <= rad.
+Hypothesis wide : distance_bound p (sqrt (top / INR m)) (C * norm2 n (stacked net W O) / (1 - rate))
+  (norm n (residual net (W O))) <= rad.
 
 (** Then for all t  |V(t)| <= C rate^t |V(0)|,  and no neuron ever leaves the ball of radius [rad]. *)
 Theorem conditional_contraction t :

@@ -5,7 +5,7 @@
     enough": the first keeps flips rare enough for the rate, the second is the distance bound, of order m^(-1/2). *)
 
 From Coq Require Import Reals Lra Lia FunctionalExtensionality.
-From NagNtk Require Import vectors matrices companion blocks tunings powers network recursion remainder gronwall bootstrap
+From NagNtk Require Import vectors matrices companion blocks tunings powers network recursion remainder distance gronwall bootstrap
   conditional.
 Open Scope R_scope.
 
@@ -20,7 +20,7 @@ Record initial (net : network) (W0 : weights) (lo hi rad top : R) : Prop := {
   lo_pos : 0 < lo;
   ordered : lo <= hi;
   within : spectrum_within (samples net) (gram net W0) lo hi;                                  (* gram-concentration *)
-  near_few : forall i, (i < samples net)%nat -> near_count net rad W0 i <= 4 * INR (width net) * rad;  (* flip-count *)
+  near_few : forall i, (i < samples net)%nat -> near_count net rad W0 i <= flip_count_bound net rad;  (* flip-count *)
   kernel_norm : opnorm_le (samples net) (abs_kernel net) top
 }.
 
@@ -73,7 +73,7 @@ Proof.
       apply fraction_le; [nra|]. replace (1 / (6 * s) * (s * lo)) with (lo / 6) by (field; lra).
       pose proof (Rmult_le_compat_l _ _ _ P Q). nra.
     - (* the width *)
-      rewrite Bs. rewrite E at 1. fold s.
+      unfold distance_bound. simpl eta. simpl beta. simpl gamma. rewrite Bs. rewrite E at 1. fold s.
       set (q := sqrt (top / INR (width net))) in *. assert (Pq : 0 <= q) by apply sqrt_pos.
       pose proof (stacked_start net W) as V. set (x := norm (samples net) (residual net (W O))) in *.
       set (v := norm2 (samples net) (stacked net W O)) in *. assert (Px : 0 <= x) by apply norm_nonneg.
@@ -141,7 +141,7 @@ Proof.
       apply fraction_le; [assumption|]. replace (1 / (4 * s) * lo) with (lo / (4 * s)) by (field; lra).
       apply le_fraction; [lra|]. nra.
     - (* the width *)
-      rewrite Bs. rewrite E at 1. fold s.
+      unfold distance_bound. simpl eta. simpl beta. simpl gamma. rewrite Bs. rewrite E at 1. fold s.
       set (q := sqrt (top / INR (width net))) in *. assert (Pq : 0 <= q) by apply sqrt_pos.
       pose proof (stacked_start net W) as V. set (x := norm (samples net) (residual net (W O))) in *.
       set (v := norm2 (samples net) (stacked net W O)) in *. assert (Px : 0 <= x) by apply norm_nonneg.
@@ -216,7 +216,8 @@ Proof.
       match goal with |- ?x <= ?y => replace x with (8 * (top * rad) / hi) by (field; repeat split; nra);
         replace y with (lo / 2 / hi) by (field; lra) end.
       apply Rmult_le_compat_r; [apply Rlt_le, Rinv_0_lt_compat; lra|lra].
-    - set (q := sqrt (top / INR (width net))) in *. set (x := norm (samples net) (residual net (W O))) in *.
+    - unfold distance_bound. simpl eta. simpl beta. simpl gamma.
+      set (q := sqrt (top / INR (width net))) in *. set (x := norm (samples net) (residual net (W O))) in *.
       match goal with |- ?y <= _ => replace y with (2 * q * x / lo) by (field; repeat split; nra) end.
       apply fraction_le; lra. }
   destruct K as [K In]. split; [|exact In]. lra.

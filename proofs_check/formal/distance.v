@@ -38,6 +38,10 @@ Proof.
     + intros. unfold vsub, vadd, vscal. ring.
 Qed.
 
+(** (eta/(1-beta)) c [(1+2 gamma) path + gamma first], c = sqrt(|K|/m). *)
+Definition distance_bound (p : method) (c path first : R) : R :=
+  eta p / (1 - beta p) * c * ((1 + 2 * gamma p) * path + gamma p * first).
+
 Section Distance.
 Variable net : network.
 Hypothesis ok : proper net.
@@ -90,10 +94,9 @@ Qed.
 (** distance, at every time and for every neuron. *)
 Theorem distance T r : (r < m)%nat ->
   moved net (W O) (W T) r
-  <= eta p / (1 - beta p) * sqrt (top / INR m)
-     * ((1 + 2 * gamma p) * sum T (fun s => norm n (xi s)) + gamma p * norm n (xi O)).
+  <= distance_bound p (sqrt (top / INR m)) (sum T (fun s => norm n (xi s))) (norm n (xi O)).
 Proof.
-  intros Hr. unfold moved. fold d. set (w := fun t => W t r).
+  intros Hr. unfold moved, distance_bound. fold d. set (w := fun t => W t r).
   eapply Rle_trans; [exact (path_length d w T)|].
   set (c := sqrt (top / INR m)). assert (Hc : 0 <= c) by apply sqrt_pos.
   set (P := fun t => norm d (vsub (w t) (w (pred t)))).

@@ -42,7 +42,7 @@ Hypothesis ordered : lo <= hi.
 (** The three events of the probabilistic lemmas. *)
 Hypothesis within : spectrum_within (samples net) (gram net (W O)) lo hi.
 Hypothesis start : norm (samples net) (residual net (W O)) <= B.
-Let few (rad : R) : Prop := forall i, (i < samples net)%nat -> near_count net rad (W O) i <= 4 * m * rad.
+Let few (rad : R) : Prop := forall i, (i < samples net)%nat -> near_count net rad (W O) i <= flip_count_bound net rad.
 
 Let n_pos : 0 < n. Proof. now apply lt_0_INR. Qed.
 Let m_pos : 0 < m. Proof. apply lt_0_INR, ok. Qed.

@@ -67,7 +67,7 @@ Qed.
 
 (** With |S_i(rad)| <= 4 m rad, the conclusion of flip-count, the share of flips is at most 4 rad. *)
 Corollary flip_fraction_linear rad W0 W : (0 < n)%nat -> in_ball net rad W0 W ->
-  (forall i, (i < n)%nat -> near_count net rad W0 i <= 4 * INR m * rad) ->
+  (forall i, (i < n)%nat -> near_count net rad W0 i <= flip_count_bound net rad) ->
   sum n (fun i => sum m (fun r => flipped W0 W r i)) / (INR n * INR m) <= 4 * rad.
 Proof.
   intros Z B S. eapply Rle_trans; [exact (flip_fraction rad W0 W B)|].
@@ -75,7 +75,7 @@ Proof.
   apply (Rmult_le_reg_r (INR n)); [assumption|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
   rewrite (Rmult_comm (4 * rad)), <- sum_const. apply sum_le. intros i Hi.
   apply (Rmult_le_reg_r (INR m)); [assumption|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
-  pose proof (S i Hi). lra.
+  pose proof (S i Hi) as F. unfold flip_count_bound in F. fold m in F. lra.
 Qed.
 
 End Flips.

@@ -70,6 +70,9 @@ Definition near (rad : R) (W0 : weights) (r i : nat) : R := if Rle_dec (Rabs (pr
 (** |S_i(rad)| *)
 Definition near_count (rad : R) (W0 : weights) (i : nat) : R := sum m (fun r => near rad W0 r i).
 
+(** The conclusion of flip-count: |S_i(rad)| is at most this. *)
+Definition flip_count_bound (rad : R) : R := 4 * INR m * rad.
+
 (** V(t) = [xi(t); xi(t-1)] *)
 Definition stacked (W : nat -> weights) (t : nat) : state := (residual (W t), residual (W (pred t))).
 End Definitions.
