@@ -130,7 +130,9 @@ Hypothesis small_radius : C * epsilon p rate rad top <= rate - rho.
 Hypothesis wide : distance_bound p (sqrt (top / INR m)) (C * norm2 n (stacked net W O) / (1 - rate))
   (norm n (residual net (W O))) <= rad.
 
-(** Then for all t  |V(t)| <= C rate^t |V(0)|,  and no neuron ever leaves the ball of radius [rad]. *)
+(** The family (eta, beta, gamma): if H(0) has its spectrum in [lo, hi], |S_i(rad)| <= 4 m rad, the radius is small enough
+    for the rate and the width large enough for the radius, then for all t
+      |V(t)| <= C rate^t |V(0)|,  and no neuron ever leaves the ball of radius rad. *)
 Theorem conditional_contraction t :
   norm2 n (stacked net W t) <= C * norm2 n (stacked net W O) * rate ^ t /\ in_ball net rad (W O) (W t).
 Proof.

@@ -29,6 +29,9 @@ Proof. apply sum_nonneg. intros r _. destruct (near_cases net rad W0 r i) as [->
 
 (** ** Nesterov *)
 
+(** Nesterov, eta = 1/(2 hi), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2): if rad <= lo/(1040 sqrt kappa |K|) and
+    39 sqrt kappa sqrt(|K|/m) |xi(0)| <= lo rad, then for all t
+      |V(t)| <= 12 sqrt kappa (1 - 1/(2 sqrt kappa))^t |V(0)|,  and no neuron ever leaves the ball of radius rad. *)
 Theorem nesterov_contraction net W lo hi rad top :
   proper net -> trained net (nesterov lo hi) W -> initial net (W O) lo hi rad top -> 0 <= rad ->
   1040 * sqrt (kappa lo hi) * top * rad <= lo ->
@@ -96,6 +99,9 @@ Qed.
 
 (** ** Heavy ball *)
 
+(** Heavy ball, eta = 1/hi, beta = (1 - 1/(2 sqrt kappa))^2: if rad <= lo/(192 sqrt kappa |K|) and
+    31 sqrt kappa sqrt(|K|/m) |xi(0)| <= lo rad, then for all t
+      |V(t)| <= 4 sqrt kappa (1 - 1/(4 sqrt kappa))^t |V(0)|,  and no neuron ever leaves the ball of radius rad. *)
 Theorem heavy_ball_contraction net W lo hi rad top :
   proper net -> trained net (heavy_ball lo hi) W -> initial net (W O) lo hi rad top -> 0 <= rad ->
   192 * sqrt (kappa lo hi) * top * rad <= lo ->
@@ -185,6 +191,8 @@ Proof.
   - intros t _ i _. unfold vadd at 1, remainder, companion, descend, vadd, vscal. simpl. fold n H. ring.
 Qed.
 
+(** Gradient descent, eta = 1/hi: if rad <= lo/(16 |K|) and 2 sqrt(|K|/m) |xi(0)| <= lo rad, then for all t
+      |xi(t)| <= (1 - 1/(2 kappa))^t |xi(0)|,  and no neuron ever leaves the ball of radius rad. *)
 Theorem gradient_descent_contraction net W lo hi rad top :
   proper net -> trained net (gradient_descent lo hi) W -> initial net (W O) lo hi rad top -> 0 <= rad ->
   16 * top * rad <= lo ->

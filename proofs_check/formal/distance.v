@@ -91,7 +91,8 @@ Proof.
   apply sum_le. intros i _. unfold c. destruct (pattern_cases net (W t) r i) as [-> | ->]; nra.
 Qed.
 
-(** distance, at every time and for every neuron. *)
+(** distance: at every time T and for every neuron r
+      |w_r(T) - w_r(0)| <= (eta/(1-beta)) sqrt(|K|/m) [(1+2 gamma) sum_{s<T} |xi(s)| + gamma |xi(0)|]. *)
 Theorem distance T r : (r < m)%nat ->
   moved net (W O) (W T) r
   <= distance_bound p (sqrt (top / INR m)) (sum T (fun s => norm n (xi s))) (norm n (xi O)).

@@ -13,7 +13,7 @@ Hypothesis ok : proper net.
 Let n := samples net.
 Let m := width net.
 
-(** The pattern of neuron r at x_i differs from the initial one only if r is in S_i(rad). *)
+(** flip-inclusion: the pattern of neuron r at x_i differs from the initial one only if r is in S_i(rad). *)
 Theorem flip_inclusion rad W0 W r i : (r < m)%nat -> (i < n)%nat -> in_ball net rad W0 W ->
   pattern net W r i <> pattern net W0 r i -> Rabs (pre net W0 r i) <= rad.
 Proof.

@@ -162,7 +162,8 @@ Proof.
     unfold near_count. fold m. unfold Rdiv. unfold m at 3. rewrite <- (root_width_sq net ok). fold m root. ring.
 Qed.
 
-(** remainder-bound, component by component. *)
+(** remainder-bound: while all neurons are within rad of their start at t - 1, t and t + 1, component by component
+      |e_i(t)| <= eta (D ((1+gamma)|xi(t)| + gamma |xi(t-1)|))_i + q_i (v_i(t) + beta v_i(t-1)). *)
 Theorem remainder_bound i : (i < n)%nat ->
   Rabs (remainder t i) <= eta p * mul n (risk rad) (pull t) i + share rad i * (speed (S t) i + beta p * speed t i).
 Proof.

@@ -135,24 +135,24 @@ Proof. unfold kappa, Rdiv. rewrite Rinv_1, Rmult_1_r. apply sqrt_square. lra. Qe
 Lemma kappa_reads : kappa 1 (Q2R s * Q2R s) = Q2R s * Q2R s.
 Proof. unfold kappa. field. Qed.
 
-Theorem nesterov_reads h : of_method (nesterov 1 (Q2R s * Q2R s)) (Q2R h) = map real (q_of_method (q_nesterov s) h).
+Lemma nesterov_reads h : of_method (nesterov 1 (Q2R s * Q2R s)) (Q2R h) = map real (q_of_method (q_nesterov s) h).
 Proof.
   apply same_method; simpl; try (unfold nesterov_beta; rewrite root_reads); push; try nonzero; try reflexivity.
   apply (Rmult_lt_reg_r (3 * Q2R s + 2)); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l; lra.
 Qed.
 
-Theorem heavy_ball_reads h :
+Lemma heavy_ball_reads h :
   of_method (heavy_ball 1 (Q2R s * Q2R s)) (Q2R h) = map real (q_of_method (q_heavy_ball s) h).
 Proof.
   apply same_method; simpl; try (unfold heavy_ball_beta; rewrite root_reads); push; try nonzero; try reflexivity.
   assert (0 < 1 / (2 * Q2R s) <= 1 / 2) by (split; [apply Rdiv_lt_0_compat; lra|apply fraction_le; lra]). nra.
 Qed.
 
-Theorem gradient_descent_reads h :
+Lemma gradient_descent_reads h :
   of_method (gradient_descent 1 (Q2R s * Q2R s)) (Q2R h) = map real (q_of_method (q_gradient_descent s) h).
 Proof. apply same_method; simpl; push; try nonzero; try reflexivity; lra. Qed.
 
-Theorem constants_read : constants (Q2R s) = map real (q_constants s).
+Lemma constants_read : constants (Q2R s) = map real (q_constants s).
 Proof.
   unfold constants, q_constants, real, nesterov_prefactor, nesterov_rate, nesterov_claim, heavy_ball_prefactor,
     heavy_ball_rate, heavy_ball_claim, gradient_descent_rate, gradient_descent_claim, nesterov_eight, heavy_ball_small,
@@ -162,7 +162,7 @@ Proof.
   push; try nonzero; reflexivity.
 Qed.
 
-Theorem hypotheses_read h : q_allowed s h = true <-> 1 <= Q2R s * Q2R s /\ 1 <= Q2R h <= Q2R s * Q2R s.
+Lemma hypotheses_read h : q_allowed s h = true <-> 1 <= Q2R s * Q2R s /\ 1 <= Q2R h <= Q2R s * Q2R s.
 Proof.
   unfold q_allowed. rewrite !Bool.andb_true_iff, !Qle_bool_iff.
   assert (E : forall a b, (a <= b)%Q <-> Q2R a <= Q2R b) by (split; [apply Qle_Rle|apply Rle_Qle]).
