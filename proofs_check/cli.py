@@ -160,6 +160,7 @@ def explain(lemma_id: str) -> None:
         *([("constants", lemma.constants)] if lemma.constants else []),
         ("source", f"{lemma.source} ({_PROVENANCE.get(lemma.provenance, lemma.provenance)})"),
         ("decided", lemma.decision),
+        *([("formal", f"{lemma.formal_part} In Coq: {', '.join(lemma.formal)}")] if lemma.formal else []),
         *((f"control {control.id}", f"must be REFUTED: {control.statement}") for control in lemma.controls),
     ]
     lines = [f"{lemma.id}: {lemma.title}"]

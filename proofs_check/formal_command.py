@@ -39,9 +39,10 @@ def formal(jobs: int | None, keep: Path | None, words: bool, as_json: bool) -> i
         raise Failure(f"{name}.v leaves something unproved: {', '.join(found)}", 3)
     folder = _folder(keep)
     try:
-        compiled = coq.build(folder, jobs or os.cpu_count() or 1)
+        jobs = jobs or os.cpu_count() or 1
+        compiled = coq.build(folder, jobs)
         listed = theorems()
-        rests = coq.axioms(compiled, [theorem.id for theorem in listed])
+        rests = coq.axioms(compiled, [theorem.id for theorem in listed], jobs)
     except coq.NotProved as error:
         raise Failure(str(error), 3) from None
     finally:

@@ -1,4 +1,4 @@
-"""Compiles the files with coqc in a scratch folder, in parallel where their order allows, and asks Coq for axioms and values."""
+"""Compiles the files with coqc in a scratch folder, in parallel where possible; asks Coq for axioms and values."""
 
 import re
 import shutil
@@ -13,8 +13,8 @@ from pathlib import Path
 from proofs_check.formal.sources import FOLDER, requirements, texts
 
 INSTALL = (
-    "coqc is not on the path: install Coq, 8.16 or newer (Debian and Ubuntu: apt-get install coq; macOS: brew install coq; "
-    "elsewhere: opam install coq). Its standard library is enough"
+    "coqc is not on the path: install Coq, 8.16 or newer (Debian and Ubuntu: apt-get install coq; macOS: brew install "
+    "coq; elsewhere: opam install coq). Its standard library is enough"
 )
 CLASSICAL_REALS = (
     "ClassicalDedekindReals.sig_forall_dec",
@@ -23,7 +23,7 @@ CLASSICAL_REALS = (
 )
 """The axioms that Coq's own library of classical real numbers rests on; nothing else is allowed."""
 _LIMIT = 600.0
-_VALUE = re.compile(r'\("([^"]+)", (-?\d+)(?: # (\d+))?\)')
+_VALUE = re.compile(r'\("([^"]+)", \(\(?(-?\d+)\)?(?:%Z)?, (\d+)(?:%Z)?\)\)')
 
 
 class CoqMissing(Exception):
@@ -134,30 +134,64 @@ def run(folder: Path, name: str) -> str:
     return done.stdout
 
 
-def axioms(compiled: Compiled, theorems: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, tuple[str, ...]]:
     """The axioms that each theorem rests on, as Print Assumptions names them.
 
     Args:
         compiled: from `build`.
         theorems: ids, "file.name".
+        jobs: how many processes at the same time at most.
 
     Returns:
         id -> sorted names of axioms; an empty tuple for a theorem that needs none.
+
+    Raises:
+        NotProved: Coq gave no answer.
+
+    Cost:
+        Half a second of a core per theorem: Coq walks through all that it rests on.
     """
     ids = list(theorems)
+    jobs = min(jobs, len(ids))
+    with ThreadPoolExecutor(jobs) as pool:
+        parts = pool.map(lambda place: _axioms(compiled.folder, ids[place::jobs], f"assumptions{place}"), range(jobs))
+        found = {name: rests for part in parts for name, rests in part.items()}
+    return {name: found[name] for name in ids}
+
+
+def all_axioms(compiled: Compiled, theorems: Iterable[str]) -> tuple[str, ...]:
+    """The axioms that at least one of the theorems rests on, in one walk.
+
+    Args:
+        compiled: from `build`.
+        theorems: ids, "file.name"; at least two.
+
+    Returns:
+        Their names, sorted.
+    """
+    ids = list(theorems)
+    files = " ".join(sorted({name.partition(".")[0] for name in ids}))
+    together = ", ".join(f"@NagNtk.{name}" for name in ids)
+    text = f"From NagNtk Require {files}.\nDefinition together := ({together}).\n"
+    (compiled.folder / "together.v").write_text(text, encoding="utf-8")
+    run(compiled.folder, "together")
+    return _axioms(compiled.folder, ["together.together"], "assumptions")["together.together"]
+
+
+def _axioms(folder: Path, ids: list[str], name: str) -> dict[str, tuple[str, ...]]:
     files = sorted({name.partition(".")[0] for name in ids})
     # a marker before each answer, for Print Assumptions does not repeat the name
-    asked = [f'Goal True. idtac "@@ {name}". Abort.\nPrint Assumptions NagNtk.{name}.' for name in ids]
+    asked = [f'Goal True. idtac "@@ {each}". Abort.\nPrint Assumptions NagNtk.{each}.' for each in ids]
     lines = [f"From NagNtk Require {' '.join(files)}.", *asked]
-    (compiled.folder / "assumptions.v").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / f"{name}.v").write_text("\n".join(lines) + "\n", encoding="utf-8")
     found = {}
-    for part in run(compiled.folder, "assumptions").split("@@ ")[1:]:
-        name, _, answer = part.partition("\n")
+    for part in run(folder, name).split("@@ ")[1:]:
+        theorem, _, answer = part.partition("\n")
         # an axiom begins its line; its type goes on indented
         names = re.findall(r"^([A-Za-z_][\w.']*)\s*(?::|$)", answer, flags=re.M)
-        found[name.strip()] = tuple(sorted(set(names) - {"Axioms"}))
+        found[theorem.strip()] = tuple(sorted(set(names) - {"Axioms"}))
         if not names and "Closed under the global context" not in answer:
-            raise NotProved(f"no answer about the axioms of {name.strip()}: {answer[:200]}")
+            raise NotProved(f"no answer about the axioms of {theorem.strip()}: {answer[:200]}")
     return found
 
 
@@ -182,7 +216,7 @@ def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> l
     answer = run(compiled.folder, "grid").split("@@", 1)[1]
     parts = re.split(r"\((true|false),", answer)[1:]
     found = [
-        (verdict == "true", {name: Fraction(int(top), int(low or 1)) for name, top, low in _VALUE.findall(values)})
+        (verdict == "true", {name: Fraction(int(top), int(low)) for name, top, low in _VALUE.findall(values)})
         for verdict, values in zip(parts[::2], parts[1::2], strict=True)
     ]
     if len(found) != len(points):

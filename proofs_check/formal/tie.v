@@ -78,6 +78,7 @@ Definition constants (s : R) : list (string * R) :=
    ("heavy_ball claim", heavy_ball_claim k);
    ("gradient_descent rate", gradient_descent_rate k); ("gradient_descent claim", gradient_descent_claim k);
    ("nesterov eight", nesterov_eight k); ("heavy_ball small", heavy_ball_small k);
+   ("heavy_ball root-two squared", heavy_ball_root_two 1 (s * s) * heavy_ball_root_two 1 (s * s));
    ("flip-count at width 100", flip_count_bound hundred (s / 100))].
 
 (** ** Their rational twins *)
@@ -91,16 +92,24 @@ Definition q_gradient_descent (s : Q) : qmethod := QMethod (1 / (s * s)) 0 0.
 
 Definition q_trace p h := 1 + qbeta p - qeta p * (1 + qgamma p) * h.
 Definition q_det p h := qbeta p - qeta p * qgamma p * h.
+Definition q_gap p h := 4 * q_det p h - q_trace p h * q_trace p h.
 Definition q_of_method (p : qmethod) (h : Q) : list (string * Q) :=
   [("eta", qeta p); ("beta", qbeta p); ("gamma", qgamma p);
-   ("trace", q_trace p h); ("det", q_det p h); ("gap", 4 * q_det p h - q_trace p h * q_trace p h);
+   ("trace", q_trace p h); ("det", q_det p h); ("gap", q_gap p h);
    ("distance", qeta p / (1 - qbeta p) * (1 / 4) * ((1 + 2 * qgamma p) * (7 / 3) + qgamma p * (5 / 2)))].
+
+(** 2 (1 + beta)^2/min h, the square of the refuted constant. *)
+Definition q_root_two (s : Q) : Q :=
+  let b := qbeta (q_heavy_ball s) in
+  let low := q_gap (q_heavy_ball s) 1 in let high := q_gap (q_heavy_ball s) (s * s) in
+  2 * ((1 + b) * (1 + b)) / (if Qle_bool low high then low else high).
 
 Definition q_constants (s : Q) : list (string * Q) :=
   [("nesterov prefactor", 12 * s); ("nesterov rate", 1 - 2 / (3 * s)); ("nesterov claim", 1 - 1 / (2 * s));
    ("heavy_ball prefactor", 4 * s); ("heavy_ball rate", 1 - 1 / (2 * s)); ("heavy_ball claim", 1 - 1 / (4 * s));
    ("gradient_descent rate", 1 - 1 / (s * s)); ("gradient_descent claim", 1 - 1 / (2 * (s * s)));
    ("nesterov eight", 8 * s); ("heavy_ball small", 19 / 10 * s);
+   ("heavy_ball root-two squared", q_root_two s);
    ("flip-count at width 100", 4 * 100 * (s / 100))].
 
 (** The hypotheses on the spectrum: 0 < lo <= hi and lo <= h <= hi, here with lo = 1 and hi = s^2. *)
@@ -121,7 +130,7 @@ Ltac nonzero := let E := fresh in intros E; apply Qeq_eqR in E; revert E; push; 
 Lemma same_method p q h : eta p = Q2R (qeta q) -> beta p = Q2R (qbeta q) -> gamma p = Q2R (qgamma q) -> beta p < 1 ->
   of_method p (Q2R h) = map real (q_of_method q h).
 Proof.
-  intros E B G L. unfold of_method, q_of_method, real, q_trace, q_det, gap, trace, det, distance_bound. simpl map.
+  intros E B G L. unfold of_method, q_of_method, real, q_gap, q_trace, q_det, gap, trace, det, distance_bound. simpl map.
   rewrite E, B, G in *. push; try nonzero; try reflexivity.
 Qed.
 
@@ -152,6 +161,36 @@ Lemma gradient_descent_reads h :
   of_method (gradient_descent 1 (Q2R s * Q2R s)) (Q2R h) = map real (q_of_method (q_gradient_descent s) h).
 Proof. apply same_method; simpl; push; try nonzero; try reflexivity; lra. Qed.
 
+Lemma heavy_ball_gap_reads h : gap (heavy_ball 1 (Q2R s * Q2R s)) (Q2R h) = Q2R (q_gap (q_heavy_ball s) h).
+Proof. exact (f_equal (fun l => snd (nth 5 l ("", 0))) (heavy_ball_reads h)). Qed.
+
+Lemma root_two_reads :
+  heavy_ball_root_two 1 (Q2R s * Q2R s) * heavy_ball_root_two 1 (Q2R s * Q2R s)
+  = Q2R (q_root_two s).
+Proof.
+  unfold q_root_two. cbv zeta. assert (U : 1 <= Q2R s * Q2R s) by nra.
+  pose proof (heavy_ball_gap_pos 1 _ Rlt_0_1 U) as P. pose proof (heavy_ball_gap_lo 1 _ Rlt_0_1 U) as A.
+  pose proof (heavy_ball_gap_hi 1 _ Rlt_0_1 U) as B.
+  pose proof (heavy_ball_gap_reads 1) as E1. pose proof (heavy_ball_gap_reads (s * s)) as E2.
+  rewrite Q2R_mult in E2. replace (Q2R 1) with 1 in E1 by (symmetry; apply (Q2R_int 1)).
+  assert (Eb : beta (heavy_ball 1 (Q2R s * Q2R s)) = Q2R (qbeta (q_heavy_ball s))).
+  { exact (f_equal (fun l => snd (nth 1 l ("", 0))) (heavy_ball_reads 1)). }
+  unfold heavy_ball_root_two. rewrite E1, E2, Eb in *.
+  set (low := q_gap (q_heavy_ball s) 1) in *. set (high := q_gap (q_heavy_ball s) (s * s)) in *.
+  set (b := qbeta (q_heavy_ball s)) in *. clearbody low high b.
+  assert (M : Rmin (Q2R low) (Q2R high) = Q2R (if Qle_bool low high then low else high)).
+  { destruct (Qle_bool low high) eqn:L.
+    - apply Rmin_left, Qle_Rle, Qle_bool_iff, L.
+    - apply Rmin_right. destruct (Rle_or_lt (Q2R high) (Q2R low)) as [|N]; [assumption|].
+      exfalso. apply Rlt_le, Rle_Qle, Qle_bool_iff in N. congruence. }
+  rewrite M. assert (Pm : 0 < Q2R (if Qle_bool low high then low else high)) by (destruct (Qle_bool low high); lra).
+  set (m := if Qle_bool low high then low else high) in *. clearbody m.
+  push; [|intros E; apply Qeq_eqR in E; revert E; push; intros; lra].
+  assert (S : 0 < sqrt (Q2R m)) by now apply sqrt_lt_R0.
+  transitivity (sqrt 2 * sqrt 2 * ((1 + Q2R b) * (1 + Q2R b)) / (sqrt (Q2R m) * sqrt (Q2R m))); [field; lra|].
+  rewrite !sqrt_sqrt by lra. reflexivity.
+Qed.
+
 Lemma constants_read : constants (Q2R s) = map real (q_constants s).
 Proof.
   unfold constants, q_constants, real, nesterov_prefactor, nesterov_rate, nesterov_claim, heavy_ball_prefactor,
@@ -159,6 +198,7 @@ Proof.
     flip_count_bound.
   rewrite root_reads, kappa_reads. simpl map. simpl width.
   assert (W : INR 100 = 100) by (rewrite INR_IZR_INZ; reflexivity). rewrite W.
+  rewrite root_two_reads.
   push; try nonzero; reflexivity.
 Qed.
 
@@ -170,11 +210,11 @@ Proof.
 Qed.
 End Equal.
 
-(** What the test evaluates, in lowest terms. *)
-Definition reading (s h : Q) : bool * list (string * Q) :=
+(** What the test evaluates: numerators and denominators, in lowest terms. *)
+Definition reading (s h : Q) : bool * list (string * (Z * Z)) :=
   let prefixed := fun name => map (fun r : string * Q => (name ++ " " ++ fst r, snd r)) in
   (q_allowed s h,
-   map (fun r => (fst r, Qred (snd r)))
+   map (fun r => let q := Qred (snd r) in (fst r, (Qnum q, Zpos (Qden q))))
      (q_constants s ++ prefixed "nesterov" (q_of_method (q_nesterov s) h)
       ++ prefixed "heavy_ball" (q_of_method (q_heavy_ball s) h)
       ++ prefixed "gradient_descent" (q_of_method (q_gradient_descent s) h))%list).
