@@ -18,6 +18,7 @@ from . import session
 from .bench_command import bench
 from .certificates.command import certify, recheck
 from .console import Failure, say
+from .formal_command import formal
 from .processes import Group
 from .processes import options as process_options
 from .session import PROGRAM
@@ -158,6 +159,7 @@ def explain(lemma_id: str) -> None:
         *([("constants", lemma.constants)] if lemma.constants else []),
         ("source", f"{lemma.source} ({_PROVENANCE.get(lemma.provenance, lemma.provenance)})"),
         ("decided", lemma.decision),
+        *([("formal", f"{lemma.formal_part} In Coq: {', '.join(lemma.formal)}")] if lemma.formal else []),
         *((f"control {control.id}", f"must be REFUTED: {control.statement}") for control in lemma.controls),
     ]
     lines = [f"{lemma.id}: {lemma.title}"]
@@ -204,6 +206,7 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
+cli.add_command(formal)
 cli.add_command(certify)
 cli.add_command(recheck)
 
@@ -231,7 +234,7 @@ def _find(lemma_id: str) -> "Lemma":
 
 
 def _as_dict(lemma: "Lemma") -> dict[str, Any]:
-    names = "id title statement hypotheses kind constants source provenance decision method".split()
+    names = "id title statement hypotheses kind constants source provenance decision method formal rests_on".split()
     controls = [{"id": control.id, "statement": control.statement} for control in lemma.controls]
     return {**{name: getattr(lemma, name) for name in names}, "controls": controls}
 

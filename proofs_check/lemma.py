@@ -250,6 +250,9 @@ class Lemma:
         constants: where each constant of the statement comes from and how sharp it is.
         study: overrides of the usual study under which the lemma says something (more seeds, a larger width).
         about_data: the claim in the form that the counterexample search attacks, or None.
+        formal: the theorems of proofs_check/formal that prove it or its deterministic part, as "file.name".
+        formal_part: what they prove of it, in a sentence; "" where there are none.
+        rests_on: ids of the lemmas that its proof, or its hypotheses, use.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
         overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
     """
@@ -272,5 +275,8 @@ class Lemma:
     constants: str = ""
     study: Mapping[str, Any] = field(default_factory=dict)
     about_data: DataClaim | None = None
+    formal: tuple[str, ...] = ()
+    formal_part: str = ""
+    rests_on: tuple[str, ...] = ()
     radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
     overlap_radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from proofs_check.evidence import KINDS, evidence
+from proofs_check.evidence import paragraph as told
+from proofs_check.formal.sources import theorems
 from proofs_check.lemmas import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
@@ -73,9 +76,26 @@ def test_a_page_shows_its_figure(lemma):
     assert figure.stat().st_size < 60_000
 
 
+@pytest.mark.parametrize("lemma", CATALOGUE, ids=lambda lemma: lemma.id)
+def test_a_page_says_what_backs_its_lemma(lemma):
+    assert f"\n\n{told(lemma)}\n\n## Claim" in page(lemma)
+    assert evidence(lemma)
+    assert all(kind in KINDS for kind in evidence(lemma))
+
+
+def test_the_page_of_the_formal_proofs_lists_every_theorem():
+    rows = re.findall(r"^\| `([\w.]+)` \|", (THEORY / "formal.md").read_text(encoding="utf-8"), flags=re.M)
+    assert rows == [theorem.id for theorem in theorems()]
+
+
+def test_the_map_of_the_proof_is_shown():
+    assert "](../figures/proof-map.png)" in (THEORY / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "figures" / "proof-map.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_nothing_is_left_over():
     ids = {lemma.id for lemma in CATALOGUE}
-    assert {path.stem for path in THEORY.glob("*.md")} == ids | {"README"}
+    assert {path.stem for path in THEORY.glob("*.md")} == ids | {"README", "formal"}
     assert {path.stem for path in (ROOT / "docs" / "figures").glob("theory-*")} == {f"theory-{name}" for name in ids}
 
 

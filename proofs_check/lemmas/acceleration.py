@@ -147,6 +147,7 @@ ACCELERATION = Lemma(
     kind="scaling",
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; Wang, Lin, Abernethy 2021, arXiv 2010.01618",
     provenance="form of",
+    rests_on=("gd-contraction", "heavy-ball-contraction", "nesterov-contraction"),
     decision="Least-squares slope on log-log axes with a Student interval: about the line for the linear model, over seeds and "
     "about the line for networks. SUPPORTED when the interval lies within the tolerance, REFUTED when it misses it.",
     check=_check,

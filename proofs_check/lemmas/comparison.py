@@ -120,6 +120,7 @@ NESTEROV_VS_GD = Lemma(
     kind="probability",
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; explicit comparison derived",
     provenance="form of",
+    rests_on=("nesterov-contraction", "gd-contraction"),
     decision="rate: a polynomial inequality in u = 1/sqrt(kappa), proved in ball arithmetic. steps: one trial per seed; a method "
     "that has not arrived needs more steps than were run; exact binomial limit against delta.",
     check=lambda run: {"rate": _rate_against_descent(), "steps": _faster(run)},
@@ -146,6 +147,7 @@ NESTEROV_VS_HEAVY_BALL = Lemma(
     kind="probability",
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; explicit comparison derived",
     provenance="form of",
+    rests_on=("nesterov-contraction", "heavy-ball-contraction"),
     decision="rate: two polynomial inequalities in u = 1/sqrt(kappa), proved in ball arithmetic. steps: one trial per seed, over "
     "seeds in which both arrived; exact binomial limit against delta.",
     check=lambda run: {"rate": _rate_against_heavy_ball(), "steps": _comparable(run, 0.25, 4.0)},

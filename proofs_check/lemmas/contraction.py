@@ -83,6 +83,13 @@ GD_CONTRACTION = Lemma(
     kind="probability",
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; Wu, Du, Ward 2019, arXiv 1902.07111",
     provenance="form of",
+    formal=(
+        "bootstrap.bootstrap",
+        "contraction.gradient_descent_contraction",
+        "explicit.gradient_descent_explicit_width",
+    ),
+    formal_part="The bound for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
+    rests_on=("gd-matrix", "remainder-bound", "distance", "gram-concentration", "flip-count", "initial-residual"),
     decision=_DECISION,
     check=_form("gradient_descent", 1.0, 0.5, 1.0),
     controls=(
@@ -114,6 +121,21 @@ HEAVY_BALL_CONTRACTION = Lemma(
     kind="probability",
     source="form of Wang, Lin, Abernethy 2021, arXiv 2010.01618; sharp prefactor derived",
     provenance="form of",
+    formal=(
+        "conditional.conditional_contraction",
+        "bootstrap.bootstrap",
+        "contraction.heavy_ball_contraction",
+        "explicit.heavy_ball_explicit_width",
+    ),
+    formal_part="The sharp form for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
+    rests_on=(
+        "heavy-ball-matrix",
+        "remainder-bound",
+        "distance",
+        "gram-concentration",
+        "flip-count",
+        "initial-residual",
+    ),
     decision=_DECISION,
     check=_momentum("heavy_ball", 8.0, 4.0, 0.25),
     controls=(
@@ -141,6 +163,14 @@ NESTEROV_CONTRACTION = Lemma(
     kind="probability",
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; sharp prefactor derived",
     provenance="form of",
+    formal=(
+        "conditional.conditional_contraction",
+        "bootstrap.bootstrap",
+        "contraction.nesterov_contraction",
+        "explicit.nesterov_explicit_width",
+    ),
+    formal_part="The sharp form for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
+    rests_on=("nesterov-matrix", "remainder-bound", "distance", "gram-concentration", "flip-count", "initial-residual"),
     decision=_DECISION,
     check=_momentum("nesterov", 24.0, 12.0, 0.5),
     controls=(

@@ -98,6 +98,7 @@ FLIP_COUNT = Lemma(
     kind="probability",
     source="derived by Chernoff (the exponent exceeds 3.24 mR)",
     provenance="derived",
+    rests_on=("flip-probability",),
     decision="One trial per seed, which fails if any sample does; exact binomial limit against delta.",
     check=lambda run: _count(run, 4.0),
     controls=(
@@ -136,6 +137,8 @@ FLIP_INCLUSION = Lemma(
     kind="every run",
     source="derived (Cauchy-Schwarz)",
     provenance="derived",
+    formal=("flips.flip_inclusion",),
+    formal_part="All of it.",
     decision="The largest |w_r(0).x_i| among flipped pairs against the largest distance, at every step of every run; one "
     "violation beyond the rounding bound refutes.",
     check=lambda run: _inclusion(run, run.trajectory.distance),
@@ -198,6 +201,9 @@ FLIP_FRACTION = Lemma(
     kind="every run",
     source="derived: flip-inclusion, and flip-count at the radii 2^k ln(n/delta)/m together",
     provenance="derived",
+    formal=("flips.flip_fraction", "flips.flip_fraction_linear"),
+    formal_part="The counted bound; 4 R from it where |S_i(R)| <= 4 m R, which is flip-count.",
+    rests_on=("flip-inclusion", "flip-count"),
     decision="The recorded share at every step of every run; counted: R_t is rounded up to a grid of ratio sqrt 2, one "
     "violation refutes; linear: exact binomial limit over seeds against delta. Steps with 4 R_t >= 1 say nothing.",
     check=lambda run: {"counted": _counted(run, run.trajectory.largest_distance), "linear": _four(run, 4.0)},

@@ -35,6 +35,8 @@ GD_MATRIX = Lemma(
     kind="all kappa",
     source="derived",
     provenance="derived",
+    formal=("powers.gradient_descent_powers", "controls.gradient_descent_double_rate_is_false"),
+    formal_part="All of it, from the quadratic form of H; a control refuted.",
     decision="|(I - eta H)^k| is the largest |1 - z|^k, z = eta lambda_j; 1 - z is affine, so both signs are compared with the "
     "rate at the ends z = 1/kappa and z = 1, as exact polynomials in u = 1/sqrt(kappa) on (0, 1] by interval bisection.",
     check=_proof,

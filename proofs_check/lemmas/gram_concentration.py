@@ -63,6 +63,7 @@ GRAM_CONCENTRATION = Lemma(
     kind="probability",
     source="derived: Hoeffding and a union bound; matrix Chernoff (Tropp 2012, Theorem 1.1)",
     provenance="derived",
+    rests_on=("gram-limit", "gram-positive"),
     decision="One trial per seed; VACUOUS below the width stated, else an exact binomial limit against delta.",
     check=_check,
     controls=(

@@ -105,6 +105,7 @@ GRAM_POSITIVE = Lemma(
     kind="instance",
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; exact criterion derived",
     provenance="derived",
+    rests_on=("gram-limit",),
     decision="lambda_0 is enclosed in ball arithmetic from the inputs as exact rationals (Gershgorin discs of the pencil "
     "of approximate eigenvectors): CERTIFIED when the lower end is positive; VACUOUS when "
     "two inputs are parallel; a control is REFUTED by an exact kernel vector.",

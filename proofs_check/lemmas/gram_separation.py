@@ -165,6 +165,7 @@ GRAM_SEPARATION = Lemma(
     kind="instance",
     source="paper-form: Oymak, Soltanolkotabi 2020, arXiv 1902.04674; sharp: derived",
     provenance="recalled",
+    rests_on=("gram-limit",),
     decision="lambda_0 and delta are enclosed in ball arithmetic from the inputs as exact rationals, each put on its ray: "
     "CERTIFIED when the lower end of lambda_0 reaches the upper end of the bound, and the reason gives the slack; "
     "VACUOUS for one input, or when two are parallel.",

@@ -114,6 +114,7 @@ GRAM_STABILITY = Lemma(
     kind="probability",
     source="form of Song, Yang 2019, arXiv 1906.03593; proof derived",
     provenance="form of",
+    rests_on=("flip-probability",),
     decision="The supremum over the ball is bounded from above by counting neurons that can reach a boundary, which supports, "
     "and from below by an attack on 16 seeds that moves every neuron within the ball, which refutes; exact "
     "binomial limits against delta on both sides.",

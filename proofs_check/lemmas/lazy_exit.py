@@ -37,6 +37,7 @@ LAZY_EXIT = Lemma(
     kind="probability",
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",
     provenance="form of",
+    rests_on=("gram-concentration", "gram-stability", "distance"),
     decision="One trial per seed, which fails if any method leaves at any of the times looked at (every 128 steps or so, first and "
     "last included); exact binomial limit against delta. A study over widths or kappa shows the boundary: supported on "
     "one side, refuted on the other.",

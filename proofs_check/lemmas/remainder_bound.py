@@ -101,6 +101,9 @@ REMAINDER_BOUND = Lemma(
     kind="every run",
     source="derived; the sets of D are smaller than those of the first derivation, see docs/theory/remainder-bound.md",
     provenance="derived",
+    formal=("remainder.remainder_bound",),
+    formal_part="All of it, for the gradient start.",
+    rests_on=("residual-recursion", "flip-inclusion"),
     decision="|e(t)| against the norm of the componentwise bound at every step of every run, R rounded up to a grid of ratio sqrt 2; one "
     "violation beyond the rounding bound refutes.",
     check=_bound,

@@ -83,6 +83,7 @@ WIDTH_SCALING = Lemma(
     kind="scaling",
     source="derived: the bounds of distance, flip-fraction and gram-concentration have this order",
     provenance="derived",
+    rests_on=("gram-concentration", "flip-fraction", "distance"),
     decision="Least-squares slope on log-log axes with a Student interval for the scatter over seeds and about the line; SUPPORTED "
     "when the interval lies within 0.05 of -0.5, REFUTED when it misses that range.",
     check=_check,

@@ -1,0 +1,51 @@
+"""What each lemma of the catalogue is backed by: formal proof, certificate, statistics, or memory alone."""
+
+from proofs_check.lemma import Lemma
+
+KINDS = ("formal", "certified", "statistical", "recalled")
+"""In the order of strength. Formal: checked by Coq for all networks. Certified: decided in ball arithmetic, for the
+quantifiers stated. Statistical: seen on training runs. Recalled: the source was not re-read."""
+
+_CERTIFIED = {
+    "all kappa": "the constants for all condition numbers at once, in ball arithmetic",
+    "instance": "for each data set given, in ball arithmetic",
+}
+_STATISTICAL = {
+    "identity": "independent draws against the closed form",
+    "exact law": "exact goodness-of-fit tests over seeds",
+    "probability": "the frequency of violations over seeds, with exact limits",
+    "every run": "every step of every run is compared; one violation refutes",
+    "scaling": "slopes over runs, with intervals",
+}
+
+
+def evidence(lemma: Lemma) -> dict[str, str]:
+    """Which kinds of evidence back a lemma, and which part of it each of them covers.
+
+    Args:
+        lemma: of the catalogue, or a user's own.
+
+    Returns:
+        kind -> the part, for the kinds that it has, in the order of KINDS.
+
+    Example:
+        >>> from proofs_check.lemmas import CATALOGUE
+        >>> {lemma.id: list(evidence(lemma)) for lemma in CATALOGUE}["nesterov-matrix"]
+        ['formal', 'certified']
+    """
+    parts = {
+        "formal": lemma.formal_part,
+        "certified": _CERTIFIED.get(lemma.kind, ""),
+        "statistical": _STATISTICAL.get(lemma.kind, ""),
+        "recalled": "the source was not re-read" if lemma.provenance == "recalled" else "",
+    }
+    return {kind: parts[kind] for kind in KINDS if parts[kind]}
+
+
+def paragraph(lemma: Lemma) -> str:
+    """The paragraph of its page in docs/theory that says so, in Markdown."""
+    told = []
+    for kind, part in evidence(lemma).items():
+        names = ", ".join(f"`{name}`" for name in lemma.formal)
+        told.append(f"*{kind}*: {part.rstrip('.')}{f' ([Coq](formal.md): {names})' if kind == 'formal' else ''}")
+    return f"**Evidence.** {'. '.join(told)}."

@@ -1,0 +1,228 @@
+"""Compiles the files with coqc in a scratch folder, in parallel where possible; asks Coq for axioms and values."""
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from proofs_check.formal.sources import FOLDER, requirements, texts
+
+INSTALL = (
+    "coqc is not on the path: install Coq, 8.16 or newer (Debian and Ubuntu: apt-get install coq; macOS: brew install "
+    "coq; elsewhere: opam install coq). Its standard library is enough"
+)
+CLASSICAL_REALS = (
+    "ClassicalDedekindReals.sig_forall_dec",
+    "ClassicalDedekindReals.sig_not_dec",
+    "FunctionalExtensionality.functional_extensionality_dep",
+)
+"""The axioms that Coq's own library of classical real numbers rests on; nothing else is allowed."""
+_LIMIT = 600.0
+_VALUE = re.compile(r'\("([^"]+)", \(\(?(-?\d+)\)?(?:%Z)?, (\d+)(?:%Z)?\)\)')
+
+
+class CoqMissing(Exception):
+    """There is no coqc; the message says what to install."""
+
+
+class NotProved(Exception):
+    """Coq refused a file; the message is its first error, with the place."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A folder of compiled files.
+
+    Attributes:
+        folder: where they are.
+        version: of Coq.
+        seconds: wall time of all together.
+        each: wall time of each file, in the order in which they were done.
+    """
+
+    folder: Path
+    version: str
+    seconds: float
+    each: dict[str, float]
+
+
+def coqc() -> str:
+    """The path of coqc.
+
+    Raises:
+        CoqMissing: there is none.
+    """
+    found = shutil.which("coqc")
+    if found is None:
+        raise CoqMissing(INSTALL)
+    return found
+
+
+def version() -> str:
+    """The version of Coq, e.g. "8.16.1"."""
+    done = subprocess.run([coqc(), "--print-version"], capture_output=True, text=True, timeout=60, check=False)
+    return (done.stdout.split() or ["unknown"])[0]
+
+
+def build(scratch: Path, jobs: int, source: Path = FOLDER) -> Compiled:
+    """Compile every file from scratch.
+
+    Args:
+        scratch: an existing folder; the sources are copied into it.
+        jobs: how many files at the same time at most.
+        source: where the .v files are.
+
+    Returns:
+        What was compiled, with times.
+
+    Raises:
+        CoqMissing: there is no coqc.
+        NotProved: Coq refused a file.
+
+    Cost:
+        Some 20 s on two cores.
+    """
+    tool, began = version(), time.monotonic()
+    files = texts(source)
+    for name, text in files.items():
+        (scratch / f"{name}.v").write_text(text, encoding="utf-8")
+    waiting = {name: requirements(text) for name, text in files.items()}
+    running: dict[Future[float], str] = {}
+    each: dict[str, float] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while waiting or running:
+                for name in [name for name, needs in waiting.items() if needs <= set(each)]:
+                    del waiting[name]
+                    running[pool.submit(_compile, scratch, name)] = name
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    name = running.pop(done)
+                    each[name] = done.result()
+        except NotProved:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return Compiled(scratch, tool, time.monotonic() - began, each)
+
+
+def _compile(folder: Path, name: str) -> float:
+    began = time.monotonic()
+    run(folder, name)
+    return time.monotonic() - began
+
+
+def run(folder: Path, name: str) -> str:
+    """Compile one file of a folder and return what it printed.
+
+    Raises:
+        NotProved: Coq refused it or took more than ten minutes.
+    """
+    command = [coqc(), "-q", "-R", ".", "NagNtk", f"{name}.v"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise NotProved(f"{name}.v: coqc took more than {_LIMIT:.0f} s") from None
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise NotProved(f"{name}.v: {said[:600] or f'coqc ended with {done.returncode}'}")
+    return done.stdout
+
+
+def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, tuple[str, ...]]:
+    """The axioms that each theorem rests on, as Print Assumptions names them.
+
+    Args:
+        compiled: from `build`.
+        theorems: ids, "file.name".
+        jobs: how many processes at the same time at most.
+
+    Returns:
+        id -> sorted names of axioms; an empty tuple for a theorem that needs none.
+
+    Raises:
+        NotProved: Coq gave no answer.
+
+    Cost:
+        Half a second of a core per theorem: Coq walks through all that it rests on.
+    """
+    ids = list(theorems)
+    jobs = min(jobs, len(ids))
+    with ThreadPoolExecutor(jobs) as pool:
+        parts = pool.map(lambda place: _axioms(compiled.folder, ids[place::jobs], f"assumptions{place}"), range(jobs))
+        found = {name: rests for part in parts for name, rests in part.items()}
+    return {name: found[name] for name in ids}
+
+
+def all_axioms(compiled: Compiled, theorems: Iterable[str]) -> tuple[str, ...]:
+    """The axioms that at least one of the theorems rests on, in one walk.
+
+    Args:
+        compiled: from `build`.
+        theorems: ids, "file.name"; at least two.
+
+    Returns:
+        Their names, sorted.
+    """
+    ids = list(theorems)
+    files = " ".join(sorted({name.partition(".")[0] for name in ids}))
+    together = ", ".join(f"@NagNtk.{name}" for name in ids)
+    text = f"From NagNtk Require {files}.\nDefinition together := ({together}).\n"
+    (compiled.folder / "together.v").write_text(text, encoding="utf-8")
+    run(compiled.folder, "together")
+    return _axioms(compiled.folder, ["together.together"], "assumptions")["together.together"]
+
+
+def _axioms(folder: Path, ids: list[str], name: str) -> dict[str, tuple[str, ...]]:
+    files = sorted({name.partition(".")[0] for name in ids})
+    # a marker before each answer, for Print Assumptions does not repeat the name
+    asked = [f'Goal True. idtac "@@ {each}". Abort.\nPrint Assumptions NagNtk.{each}.' for each in ids]
+    lines = [f"From NagNtk Require {' '.join(files)}.", *asked]
+    (folder / f"{name}.v").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = {}
+    for part in run(folder, name).split("@@ ")[1:]:
+        theorem, _, answer = part.partition("\n")
+        # an axiom begins its line; its type goes on indented
+        names = re.findall(r"^([A-Za-z_][\w.']*)\s*(?::|$)", answer, flags=re.M)
+        found[theorem.strip()] = tuple(sorted(set(names) - {"Axioms"}))
+        if not names and "Closed under the global context" not in answer:
+            raise NotProved(f"no answer about the axioms of {theorem.strip()}: {answer[:200]}")
+    return found
+
+
+def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> list[tuple[bool, dict[str, Fraction]]]:
+    """What Coq's constants are, at s = sqrt(kappa) and an eigenvalue h of the spectrum [1, s^2]; see tie.v.
+
+    Args:
+        compiled: from `build`.
+        grid: pairs (s, h), s >= 1.
+
+    Returns:
+        For each pair whether the hypotheses of the theorems allow it, and the constants by name, exact.
+    """
+    points = list(grid)
+    pairs = "; ".join(f"({_rational(s)}, {_rational(h)})" for s, h in points)
+    text = (
+        "From Coq Require Import QArith List String.\nFrom NagNtk Require Import tie.\nImport ListNotations.\n"
+        "Open Scope string_scope.\nSet Printing Depth 1000000.\nSet Printing Width 1000000.\n"
+        f'Goal True. idtac "@@". Abort.\nEval vm_compute in map (fun p => reading (fst p) (snd p)) [{pairs}].\n'
+    )
+    (compiled.folder / "grid.v").write_text(text, encoding="utf-8")
+    answer = run(compiled.folder, "grid").split("@@", 1)[1]
+    parts = re.split(r"\((true|false),", answer)[1:]
+    found = [
+        (verdict == "true", {name: Fraction(int(top), int(low)) for name, top, low in _VALUE.findall(values)})
+        for verdict, values in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    if len(found) != len(points):
+        raise NotProved(f"expected {len(points)} readings, Coq printed {len(found)}")
+    return found
+
+
+def _rational(value: Fraction) -> str:
+    return f"({value.numerator} # {value.denominator})%Q"

@@ -1,0 +1,100 @@
+"""What the .v files say: their order, and every theorem with its statement in words. Coq itself is not needed."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+_REQUIRE = re.compile(r"^From NagNtk Require Import ([\w\s]+)\.", flags=re.M)
+_THEOREM = re.compile(
+    r"(?:\(\*\*(?P<words>(?:(?!\*\)).)*)\*\)\s*\n)?"  # the comment right above
+    r"^(?:Theorem|Corollary) (?P<name>\w+)(?P<statement>.*?)\.\n\s*Proof\.",
+    flags=re.M | re.S,
+)
+_FORBIDDEN = re.compile(r"\b(Admitted|admit|give_up|Axioms?|Parameters?|Conjecture|Unset\s+\w+\s+Checking)\b")
+_COMMENT = re.compile(r"\(\*(?:(?!\*\)).)*\*\)", flags=re.S)
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem of one of the files.
+
+    Attributes:
+        file: name of the file without its ending.
+        name: name in Coq; `file.name` is how a Lemma of the catalogue refers to it.
+        words: the comment above it, on one line.
+        statement: its formal statement, without what its section assumes.
+    """
+
+    file: str
+    name: str
+    words: str
+    statement: str
+
+    @property
+    def id(self) -> str:
+        """How the catalogue refers to it, e.g. "powers.nesterov_powers"."""
+        return f"{self.file}.{self.name}"
+
+
+def texts(folder: Path = FOLDER) -> dict[str, str]:
+    """The text of each file by its name without ending, in an order in which they can be compiled.
+
+    Args:
+        folder: where the .v files are; the ones of this package.
+
+    Returns:
+        name -> text; a file comes after all that it requires.
+
+    Raises:
+        ValueError: a file requires one that is not there, or files require each other in a circle.
+
+    Example:
+        >>> list(texts())[0], "contraction" in texts()
+        ('vectors', True)
+    """
+    read = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.v"))}
+    needs = {name: requirements(text) for name, text in read.items()}
+    missing = sorted({need for found in needs.values() for need in found} - set(read))
+    if missing:
+        raise ValueError(f"required but not there: {', '.join(f'{name}.v' for name in missing)}")
+    ordered: dict[str, str] = {}
+    while len(ordered) < len(read):
+        ready = [name for name in read if name not in ordered and needs[name] <= set(ordered)]
+        if not ready:
+            raise ValueError(f"these files require each other: {', '.join(sorted(set(read) - set(ordered)))}")
+        ordered |= {name: read[name] for name in ready}
+    return ordered
+
+
+def requirements(text: str) -> set[str]:
+    r"""The files of this development that a file requires.
+
+    Example:
+        >>> sorted(requirements("From NagNtk Require Import vectors\n  matrices.\n"))
+        ['matrices', 'vectors']
+    """
+    return {name for names in _REQUIRE.findall(text) for name in names.split()}
+
+
+def theorems(folder: Path = FOLDER) -> tuple[Theorem, ...]:
+    """Every Theorem and Corollary, in the order of `texts`."""
+    return tuple(
+        Theorem(name, found["name"], _one_line(found["words"] or ""), _one_line(found["statement"]).removeprefix(": "))
+        for name, text in texts(folder).items()
+        for found in _THEOREM.finditer(text)
+    )
+
+
+def gaps(text: str) -> list[str]:
+    """Words of a file that would leave something unproved: Admitted, Axiom and their kind, outside comments.
+
+    Example:
+        >>> gaps("Lemma a : 1 = 2. Admitted. (* no Axiom here *)")
+        ['Admitted']
+    """
+    return [found[0] for found in _FORBIDDEN.finditer(_COMMENT.sub("", text))]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,328 @@
+"""The formal proofs: complete, from no foreign axioms, and about the same constants as the checks in Python."""
+
+import json
+import math
+import shutil
+import subprocess
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nag_ntk
+from nag_ntk.gram import Spectrum
+from proofs_check import cli, formal_command
+from proofs_check.enclosure import GRADIENT_DESCENT, HEAVY_BALL, NESTEROV, power_controls
+from proofs_check.formal import coq, sources
+from proofs_check.lemmas import CATALOGUE, contraction, gd_matrix, momentum_matrix
+from proofs_check.lemmas.distance import DISTANCE
+from proofs_check.lemmas.flips import FLIP_COUNT
+
+LEMMAS = {lemma.id: lemma for lemma in CATALOGUE}
+METHODS = ("nesterov", "heavy_ball", "gradient_descent")
+# s = sqrt(kappa) and an eigenvalue h of [1, s^2], its ends included; the last three are outside
+ROOTS = (Fraction(1), Fraction(10, 9), Fraction(3, 2), Fraction(2), Fraction(7), Fraction(100, 3))
+INSIDE = [(s, 1 + t * (s * s - 1)) for s in ROOTS for t in (Fraction(0), Fraction(1, 3), Fraction(1))]
+OUTSIDE = [(Fraction(3, 2), Fraction(9, 10)), (Fraction(3, 2), Fraction(5, 2)), (Fraction(1), Fraction(2))]
+ROUNDING = 1e-13  # relative: some tens of roundings in formulas without cancellation beyond 1 - beta >= 0.03
+
+
+def test_the_files_leave_nothing_unproved():
+    assert {name: sources.gaps(text) for name, text in sources.texts().items() if sources.gaps(text)} == {}
+
+
+@pytest.mark.parametrize(
+    "word", ["Admitted.", "admit.", "Axiom a : False.", "Parameter x : R.", "Conjecture c : True."]
+)
+def test_a_gap_is_noticed(word):
+    assert sources.gaps(f"Lemma a : True. Proof. (* Admitted *) {word}") == [word.split(".")[0].split()[0]]
+
+
+def test_every_theorem_says_what_it_states_and_no_file_is_long():
+    assert [theorem.id for theorem in sources.theorems() if len(theorem.words) < 20] == []
+    counted = sum(text.count("\nTheorem ") + text.count("\nCorollary ") for text in sources.texts().values())
+    assert counted == len(sources.theorems())
+    assert {name for name, text in sources.texts().items() if text.count("\n") > 250} == set()
+
+
+def test_an_order_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "a.v").write_text("From NagNtk Require Import b.\n")
+    with pytest.raises(ValueError, match=r"not there: b\.v"):
+        sources.texts(tmp_path)
+    (tmp_path / "b.v").write_text("From NagNtk Require Import a.\n")
+    with pytest.raises(ValueError, match="each other: a, b"):
+        sources.texts(tmp_path)
+
+
+def test_lemmas_name_theorems_that_are_there():
+    known = {theorem.id for theorem in sources.theorems()}
+    named = {name for lemma in CATALOGUE for name in lemma.formal}
+    assert named <= known
+    assert all(bool(lemma.formal) == bool(lemma.formal_part) for lemma in CATALOGUE)
+    # what no lemma names: steps in between, and the lock-in certificate, which is no lemma of the catalogue
+    assert {name.partition(".")[0] for name in known - named} <= {
+        "blocks", "companion", "diagonal", "flips", "gronwall", "lockin", "realpairs", "satisfiable",
+    }  # fmt: skip
+
+
+def test_what_lemmas_rest_on_has_no_circle():
+    rests = {lemma.id: set(lemma.rests_on) for lemma in CATALOGUE}
+    assert {name for names in rests.values() for name in names} <= set(rests)
+    while ready := {name for name, names in rests.items() if not names}:
+        rests = {name: names - ready for name, names in rests.items() if name not in ready}
+    assert rests == {}
+
+
+# --- what Coq says
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Everything compiled once; without Coq the tests that need it are skipped, and .ci/run insists on having it."""
+    if shutil.which("coqc") is None:
+        pytest.skip(coq.INSTALL)
+    return coq.build(tmp_path_factory.mktemp("formal"), jobs=2)
+
+
+@pytest.fixture(scope="module")
+def readings(compiled):
+    return dict(zip([*INSIDE, *OUTSIDE], coq.readings(compiled, [*INSIDE, *OUTSIDE]), strict=True))
+
+
+def test_every_theorem_rests_on_the_classical_reals_alone(compiled):
+    assert coq.all_axioms(compiled, [theorem.id for theorem in sources.theorems()]) == coq.CLASSICAL_REALS
+
+
+def test_a_foreign_axiom_is_noticed(compiled):
+    text = """From NagNtk Require Import powers.
+    Axiom wish : 1 = 2.
+    Theorem granted : 1 = 2. Proof. exact wish. Qed.
+    Theorem free : 1 = 1. Proof. reflexivity. Qed.
+    """
+    (compiled.folder / "wishful.v").write_text(text)
+    coq.run(compiled.folder, "wishful")
+    found = coq.axioms(compiled, ["wishful.granted", "wishful.free"], jobs=2)
+    assert found == {"wishful.granted": ("wishful.wish",), "wishful.free": ()}
+
+
+# A number changed in Coq: the theorem no longer holds, or no longer fits the constant that the test reads.
+DAMAGE = [
+    ("tunings", "12 * sqrt k.", "8 * sqrt k.", "tunings"),
+    ("tunings", "4 * sqrt k.", "2 * sqrt k.", "tunings"),
+    ("tunings", "(3 * sqrt k - 2) / (3 * sqrt k + 2)", "(3 * sqrt k - 1) / (3 * sqrt k + 1)", "tunings"),
+    ("tunings", "1 - 2 / (3 * sqrt k)", "1 - 3 / (4 * sqrt k)", "tunings"),
+    ("powers", "<= 12 * sqrt (kappa lo hi) *", "<= 11 * sqrt (kappa lo hi) *", "powers"),
+    ("contraction", "<= 12 * sqrt (kappa lo hi)", "<= 10 * sqrt (kappa lo hi)", "contraction"),
+    ("contraction", "1040 * sqrt (kappa lo hi) * top * rad", "500 * sqrt (kappa lo hi) * top * rad", "contraction"),
+    ("contraction", "R := 1 - 1 / (2 * sqrt k)", "R := 1 - 1 / (3 * sqrt k)", "tie"),
+    ("controls", "8 * sqrt (kappa lo hi)", "12 * sqrt (kappa lo hi)", "controls"),
+    ("distance", "(1 + 2 * gamma p) * path", "(1 + gamma p) * path", "distance"),
+    ("tie", '"nesterov prefactor", 12 * s', '"nesterov prefactor", 11 * s', "tie"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "refused"), DAMAGE)
+def test_a_number_changed_in_coq_is_refused(compiled, tmp_path, name, old, new, refused):
+    for path in compiled.folder.glob("*.vo"):
+        shutil.copy(path, tmp_path)
+    texts = sources.texts()
+    assert old in texts[name]
+    (tmp_path / f"{name}.v").write_text(texts[name].replace(old, new, 1))
+    if refused != name:
+        coq.run(tmp_path, name)
+        (tmp_path / f"{refused}.v").write_text(texts[refused])
+    with pytest.raises(coq.NotProved, match=rf"{refused}\.v: File"):
+        coq.run(tmp_path, refused)
+
+
+# --- the tie: Coq's constants against those that the checks use
+
+
+def captured(monkeypatch, module, function, act):
+    """The arguments of the calls of module.function while act runs."""
+    calls, real = [], getattr(module, function)
+    monkeypatch.setattr(module, function, lambda *given, **named: (calls.append(given), real(*given, **named))[1])
+    act()
+    return calls
+
+
+def test_the_hypotheses_are_the_same(readings):
+    for (s, h), (allowed, values) in readings.items():
+        for tuning, name in (
+            (NESTEROV, "nesterov"),
+            (HEAVY_BALL, "heavy_ball"),
+            (GRADIENT_DESCENT, "gradient_descent"),
+        ):
+            low, high = tuning.spectrum(1 / s)
+            assert (low, high) == (values[f"{name} eta"], values[f"{name} eta"] * s * s), (s, name)
+            assert allowed == (low <= values[f"{name} eta"] * h <= high and 0 < 1 / s <= 1), (s, h, name)
+    assert sum(not allowed for allowed, _ in readings.values()) == len(OUTSIDE)
+
+
+def test_the_methods_are_the_same(readings):
+    for (s, h), (_, values) in readings.items():
+        for tuning, name in ((NESTEROV, "nesterov"), (HEAVY_BALL, "heavy_ball")):
+            beta = tuning.momentum(1 / s)
+            assert beta == values[f"{name} beta"], (s, name)
+            trace, det = tuning.block(beta, values[f"{name} eta"] * h)
+            assert (trace, det) == (values[f"{name} trace"], values[f"{name} det"]), (s, h, name)
+            assert 4 * det - trace * trace == values[f"{name} gap"]
+        assert GRADIENT_DESCENT.factor(values["gradient_descent eta"] * h) == values["gradient_descent trace"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_tunings_of_the_runs_are_the_same(readings, name):
+    for (s, _), (_, values) in readings.items():
+        kappa = float(s * s)
+        # the working spectrum is [3/4 lambda_0, lambda_top + 1/4 lambda_0]: this one is [1, kappa]
+        tuned = nag_ntk.theorem_tuning(name, Spectrum(lambda_0=4 / 3, lambda_top=kappa - 1 / 3))
+        want = [float(values[f"{name} {part}"]) for part in ("eta", "beta", "gamma")]
+        np.testing.assert_allclose([tuned.eta, tuned.beta, tuned.gamma], want, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize(("name", "tuning"), [("nesterov", NESTEROV), ("heavy_ball", HEAVY_BALL)])
+def test_the_powers_have_the_same_constants(readings, monkeypatch, name, tuning):
+    lemma = LEMMAS[f"{name.replace('_', '-')}-matrix"]
+    calls = captured(monkeypatch, momentum_matrix, "constants_proof", lambda: lemma.check(None))
+    given, prefactor, rate = calls[0]
+    assert given is tuning
+    for (s, _), (_, values) in readings.items():
+        assert values[f"{name} prefactor"] == prefactor * s
+        assert values[f"{name} rate"] == 1 - rate / s
+    assert lemma.check(None).bound == float(prefactor)
+
+
+def test_the_rate_of_gradient_descent_is_the_same(readings, monkeypatch):
+    ((given, rate),) = captured(monkeypatch, gd_matrix, "rate_proof", lambda: LEMMAS["gd-matrix"].check(None))
+    assert given is GRADIENT_DESCENT
+    for (s, _), (_, values) in readings.items():
+        assert values["gradient_descent rate"] == rate(1 / s)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_contractions_have_the_same_constants(readings, monkeypatch, name):
+    lemma = LEMMAS["gd-contraction" if name == "gradient_descent" else f"{name.replace('_', '-')}-contraction"]
+    monkeypatch.setattr(contraction, "_trials", lambda run, method, prefactor, rate: (method, prefactor, rate))
+    for (s, _), (_, values) in readings.items():
+        spectrum = SimpleNamespace(kappa=float(s * s))
+        found = lemma.check(SimpleNamespace(untuned=lambda _: "", data=SimpleNamespace(spectrum=spectrum)))
+        method, prefactor, rate = found if name == "gradient_descent" else found["sharp"]
+        assert method == name
+        assert math.isclose(prefactor, values.get(f"{name} prefactor", 1), rel_tol=ROUNDING)
+        assert math.isclose(rate, values[f"{name} claim"], rel_tol=ROUNDING)
+
+
+def test_the_refuted_constants_are_the_same(readings):
+    controls = power_controls()
+    for (s, _), (_, values) in readings.items():
+        assert controls["nesterov-eight"].bound.prefactor_squared(1 / s) == values["nesterov eight"] ** 2
+        assert controls["heavy-ball-small"].bound.prefactor_squared(1 / s) == values["heavy_ball small"] ** 2
+        root_two = controls["heavy-ball-root-two"].bound.prefactor_squared(1 / s)
+        assert root_two == values["heavy_ball root-two squared"]
+
+
+def test_the_bound_of_flip_count_is_the_same(readings):
+    width, delta = 100, 0.5
+    run = SimpleNamespace(
+        data=SimpleNamespace(size=2), delta=delta, trajectory=SimpleNamespace(
+            width=width, seeds=(0,), near_boundary=np.zeros((1, 1, 2)), radii=np.array([math.log(2 / delta) / width]),
+        ),
+    )  # fmt: skip
+    slope = LEMMAS["flip-count"].check(run).inequality.bound[0, 0] / float(run.trajectory.radii[0])
+    assert LEMMAS["flip-count"] is FLIP_COUNT
+    for (s, _), (_, values) in readings.items():
+        assert math.isclose(values["flip-count at width 100"], slope * float(s) / 100, rel_tol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_distance_bound_is_the_same(readings, name):
+    """|K| = 1 and width 16: c = 1/4; residuals 5/2 at step 0, which counts in the sum as well, and -1/6 to make 7/3."""
+    norms = np.array([5 / 2, 7 / 3 - 5 / 2, 0.0]).reshape(1, 1, 3)
+    for _, values in readings.values():
+        method = nag_ntk.Method("any", *(float(values[f"{name} {part}"]) for part in ("eta", "beta", "gamma")))
+        run = SimpleNamespace(
+            methods=(method,), data=SimpleNamespace(kernel=np.eye(1)), trajectory=SimpleNamespace(
+                residual_norm=norms, width=16, steps=2, seeds=(0,), distance=np.zeros((1, 1, 3)),
+                distance_square_error=np.zeros((1, 1, 3)),
+            ),
+        )  # fmt: skip
+        bound = DISTANCE.check(run).inequality.bound[0, 0, 2]
+        assert math.isclose(bound, values[f"{name} distance"], rel_tol=ROUNDING)
+
+
+# --- the command
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_leave", lambda code: None)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments)
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=end.value.code, out=out, err=err)
+
+    return run
+
+
+def test_without_coq_the_command_says_what_to_install(call, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    done = call("formal")
+    assert done.code == 2
+    assert "apt-get install coq" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_the_command_lists_every_theorem(call, compiled, monkeypatch):
+    axioms = {theorem.id: coq.CLASSICAL_REALS for theorem in sources.theorems()}
+    monkeypatch.setattr(coq, "build", lambda folder, jobs: compiled)
+    monkeypatch.setattr(coq, "axioms", lambda built, names, jobs: axioms)
+    done = call("formal", "--words")
+    assert done.code == 0
+    assert all(f"  {theorem.name} " in done.out for theorem in sources.theorems())
+    assert f"{len(axioms)} theorems proved in {len(sources.texts())} files by Coq" in done.out
+    assert "nesterov-contraction" in done.out
+    listed = {row["id"]: row for row in json.loads(call("formal", "--json").out)["theorems"]}
+    assert listed["powers.nesterov_powers"]["lemmas"] == ["nesterov-matrix"]
+
+
+def test_the_command_fails_where_a_proof_fails(call, compiled, monkeypatch):
+    axioms = {theorem.id: coq.CLASSICAL_REALS for theorem in sources.theorems()}
+
+    def refuse(folder, jobs):
+        raise coq.NotProved("powers.v: no")
+
+    monkeypatch.setattr(coq, "build", refuse)
+    assert (call("formal").code, call("formal").err) == (3, "nag-ntk: powers.v: no\n")
+    monkeypatch.setattr(coq, "build", lambda folder, jobs: compiled)
+    monkeypatch.setattr(coq, "axioms", lambda built, names, jobs: axioms | {"powers.nesterov_powers": ("NagNtk.wish",)})
+    done = call("formal")
+    assert done.code == 3
+    assert "axioms beyond those of Coq's real numbers: NagNtk.wish" in done.err
+
+
+def test_a_gap_is_an_error_of_the_command(call, monkeypatch):
+    monkeypatch.setattr(coq, "coqc", lambda: "coqc")
+    monkeypatch.setattr(sources, "texts", lambda: {"powers": "Lemma a : True. Admitted."})
+    done = call("formal")
+    assert (done.code, "powers.v leaves something unproved: Admitted" in done.err) == (3, True)
+
+
+def test_a_folder_that_cannot_be_written_is_wrong_usage(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(coq, "coqc", lambda: "coqc")
+    (tmp_path / "file").write_text("")
+    done = call("formal", "--keep", str(tmp_path / "file"))
+    assert done.code == 2
+    assert formal_command._folder(tmp_path / "new").is_dir()
+
+
+def test_coq_that_takes_too_long_is_not_proved(tmp_path, monkeypatch):
+    def slow(*_, **__):
+        raise subprocess.TimeoutExpired("coqc", 1)
+
+    monkeypatch.setattr(coq, "coqc", lambda: "coqc")
+    monkeypatch.setattr(subprocess, "run", slow)
+    with pytest.raises(coq.NotProved, match="took more than"):
+        coq.run(tmp_path, "powers")
