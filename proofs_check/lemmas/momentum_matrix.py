@@ -75,7 +75,7 @@ HEAVY_BALL_MATRIX = Lemma(
     provenance="derived",
     formal=(
         "blocks.underdamped_powers",
-        "tunings.heavy_ball_constants",
+        "constants.heavy_ball_constants",
         "companion.companion_powers",
         "powers.heavy_ball_powers",
         "controls.heavy_ball_root_two_is_false",
@@ -109,7 +109,7 @@ NESTEROV_MATRIX = Lemma(
     provenance="derived",
     formal=(
         "blocks.underdamped_powers",
-        "tunings.nesterov_constants",
+        "constants.nesterov_constants",
         "companion.companion_powers",
         "powers.nesterov_powers",
         "controls.nesterov_eight_is_false",
