@@ -15,11 +15,12 @@ from typing import Any
 import flint
 from flint import ctx
 
-from proofs_check.certificates.flow import Flow, float_up
+from proofs_check.certificates.flow import Flow
 from proofs_check.certificates.problem import Number, Problem
 from proofs_check.certificates.prove import Proof
+from proofs_check.enclosure.pencil import float_above
 
-FORMAT = "nag-ntk certificate 1"
+FORMAT = "nag-ntk certificate 2"
 
 
 def written(value: Number) -> str:
@@ -103,6 +104,8 @@ def body_of(
             "bits": proof.precision, "applied": proof.applied, "lock_in": proof.lock_in, "flips": proof.flips,
             "sliding": [list(pair) for pair in proof.sliding],
             **{key: written(getattr(found, key)) for key in ("lambda_min", "lambda_max", "rate", "shear")},
+            "metric": _line(proof.metric),
+            "calm": [[t, _line((x.lambda_min, x.rate, x.shear))] for t, x in proof.calm],
             # another program with as many bits may come out a little wider
             "energy": written(proof.energy * (1 + 2.0**-40)),
             "enclosures": {
@@ -139,8 +142,9 @@ def distance(problem: Problem, bits: int, rows: Sequence[Sequence[float]]) -> fl
         for t, row in enumerate(rows):
             if t:
                 flow.advance()
+            slack = 4 * flow.slack()  # room for another program's shadow
             for x, y in zip(flow.residual.entries(), row, strict=True):
-                worst = max(worst, float_up(abs(x - y) + flow.error) if math.isfinite(y) else math.inf)
+                worst = max(worst, float_above((abs(x - y) + slack).upper()) if math.isfinite(y) else math.inf)
     return worst * (1 + 2.0**-40)
 
 
