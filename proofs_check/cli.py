@@ -103,6 +103,10 @@ cli.add_command(bench)
 @click.option(
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
 )
+@click.option(
+    "--certify", type=click.IntRange(min=0), metavar="N",
+    help="Prove the theorem's rate for the networks of the first N seeds, one by one; certificates go beside the results.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the study under way in the folder of the results.")
 @click.option(
     "--save-every", type=click.FloatRange(min=0), metavar="SECONDS",
@@ -113,7 +117,7 @@ cli.add_command(bench)
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
 @click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
-    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
+    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, certify: int | None, strict: bool,
     quiet: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None,
 ) -> int:  # fmt: skip
@@ -123,7 +127,7 @@ def verify(
 
     chosen = [_find(name).id for name in select] if select else []
     return run_study(
-        config, out, chosen, seeds, max_seeds, resume=resume, save_every=save_every, strict=strict, quiet=quiet,
+        config, out, chosen, seeds, max_seeds, certify=certify, resume=resume, save_every=save_every, strict=strict, quiet=quiet,
         links=slack, group=Group(coordinator, processes, process_id),
     )  # fmt: skip
 

@@ -27,13 +27,15 @@ class _Outcome(NamedTuple):
 
 def run_study(
     config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, *,
-    resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool, group: Group = ALONE,
+    certify: int | None = None, resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool, group: Group = ALONE,
 ) -> int:  # fmt: skip
     """The exit code of a study that was run, or of one that was found done; a Failure where it cannot be run."""
     held: list[Cells] = []
     try:
         with session.terminable() as check:
-            outcome = _run(config, out, select, seeds, max_seeds, resume, save_every, strict, quiet, check, held, group)
+            outcome = _run(
+                config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, check, held, group
+            )
     except KeyboardInterrupt as stop:
         word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
         left = _left(held) or "; of this run nothing was kept, earlier results are untouched"
@@ -48,7 +50,8 @@ def run_study(
 
 
 def _run(
-    config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, resume: bool,
+    config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None,
+    certify: int | None, resume: bool,
     save_every: float | None, strict: bool, quiet: bool, check: Callable[[], None], held: "list[Cells]",
     group: Group,
 ) -> _Outcome:  # fmt: skip
@@ -64,6 +67,7 @@ def _run(
     unsaved = ""
     try:
         study = runner.narrowed(load_study(config, known_lemmas=[lemma.id for lemma in CATALOGUE]), select, seeds)
+        study = study if certify is None else study.model_copy(update={"certify": certify})
         folder = out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
         if group != ALONE and resume:
             raise Failure("a study in several processes keeps nothing on the way: leave --resume out")
@@ -102,6 +106,7 @@ def _run(
             spent = time.perf_counter() - begun
             try:
                 store.write(result, folder, wall_time=spent, request=wanted)
+                store.write_certificates(result.certificates, folder)
                 cells.discard()
             except store.StoreError as error:  # the verdicts are known: they are shown all the same
                 unsaved = f"{error}{_left(held)}"

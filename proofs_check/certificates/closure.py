@@ -1,9 +1,9 @@
 """The argument about all later steps: from here on nothing can change any more.
 
 If no pattern changes after step N, |(xi, h)(N + k)| <= (r^k + s k r^(k-1)) E. So the coefficients still move by at most
-|Q| / (1 - beta) + eta max(1 + gamma, 1 / (1 - beta)) E sum_k (r^k + s k r^(k-1)), and sample i by |K_i| times that, and by
-what the exact run may differ from its shadow at N, in weights and momentum. If this is less than every margin, no pattern
-changes in the next step either, and so on for ever.
+|Q| / (1 - beta) + eta max(1 + gamma, 1 / (1 - beta)) E sum_k (r^k + s k r^(k-1)), and sample i by |K_i| times that, and
+by what the exact run may differ from its shadow at N, in weights and momentum. If this is less than every margin, no
+pattern changes in the next step either, and so on for ever.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ class Blocked(NamedTuple):
 def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
     """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
 
-    Sliding pairs are for gradient descent alone; formula (10) of docs/certificates.md.
+    Sliding pairs are for gradient descent alone; formulas (9) and (10) of docs/certificates.md.
     """
     numbers = flow.problem.eta, flow.problem.beta, flow.problem.gamma
     if not sliding:
@@ -61,9 +61,10 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
         jolt = mu * max(per_neuron.values())
         gain = 2 - eta * high - 2 * eta * (high * jolt).sqrt() - eta * jolt
         square = 1 - eta * (gain * found[0] - sigma / gain)
-        if not (gain > 0 and square > 0):
-            return None
-        rate = float_above(square.sqrt().upper()) * (1 + _ROOM)
+        steady = (1 - eta * found[0]).max(eta * high - 1)
+        steady += eta * norm(flow.norms[i] * counts[i] / flow.width for i in range(n))
+        rates = [steady, *([square.sqrt()] if gain > 0 and square > 0 else [])]
+        rate = min(float_above(x.upper()) for x in rates) * (1 + _ROOM)
         return Contraction(found[0], high, rate, 0.0) if rate < 1 else None
 
 
@@ -111,8 +112,8 @@ def closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | Blocked:
             if (r, i) in going_on:
                 last = max(t for t, *pair in flow.flips if pair == [r, i])
                 reason = (
-                    f"sample {i}, neuron {r} slides along the kink, changing sign again and again (last at step {last}); "
-                    "with momentum no argument here covers that"
+                    f"sample {i}, neuron {r} slides along the kink, changing sign again and again (last at step "
+                    f"{last}); with momentum no argument here covers that"
                 )
             break
         if len(samples) > len(going_on):

@@ -1,12 +1,12 @@
 """A shadow of the training run, followed in ball arithmetic, near enough to have the same signs at every step.
 
-With zeta = sqrt(m) z the pre-activations and all else as in docs/certificates.md, the shadow moves by two sequences S and Q
+With zeta = sqrt(m) z the pre-activations and all else as in docs/certificates.md, the shadow moves by two sequences S, Q
 of numbers with `precision` bits,
     zeta_ri(t) = zeta_ri(0) + g(t) drift_ri - a_r sum_j K_ij c_rj(t),    g(k) = (1 - beta^k) / (1 - beta),
-and while neuron r keeps its sign on sample j, c_rj follows S_j. So a step costs n^2 operations whatever the width, and of the
-m n signs only those are looked at that the movement may have reached (watch.py). The shadow is known exactly; its residual
-xi and momentum part h are kept as midpoints with a bound on what rounding added up to. How far the exact run may be from
-it is one number (shadow.py), and a sign counts as decided when it holds that far around.
+and while neuron r keeps its sign on sample j, c_rj follows S_j. So a step costs n^2 operations whatever the width, and
+of the m n signs only those are looked at that the movement may have reached (watch.py). The shadow is known exactly; its
+residual xi and momentum part h are kept as midpoints with a bound on what rounding added up to. How far the exact run
+may be from it is one number (shadow.py), and a sign counts as decided when it holds that far around.
 """
 
 from collections import defaultdict

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flint import ctx, fmpq
+from flint import arb, ctx, fmpq
 
 if __package__:
-    from .retrace import LOW, Refuted, Run, Undecided
+    from .retrace import LOW, Refuted, Run, Undecided, need
 else:  # run as a program, from wherever the two files lie
     sys.path.insert(0, str(Path(__file__).parent))
-    from retrace import LOW, Refuted, Run, Undecided
+    from retrace import LOW, Refuted, Run, Undecided, need
 
 FORMAT = "nag-ntk certificate 2"
 MAX_BITS, MAX_STEPS = 1 << 15, 10**6
@@ -57,6 +57,7 @@ class Certificate:
             int(claim[x]) for x in ("applied", "lock_in", "flips", "bits")
         )
         self.metric, self.distance = _numbers(claim["metric"], 2), _numbers(claim["distance"], 1)[0]
+        self.contraction = [_numbers(line, 2) for line in claim["contraction"]]
         self.calm = {int(t): _numbers(line, 3) for t, line in claim["calm"]}
         self.sliding = {(int(r), int(i)) for r, i in claim["sliding"]}
         self.enclosures = {int(t): [_numbers(x, self.n) for x in pair] for t, pair in claim["enclosures"].items()}
@@ -67,6 +68,22 @@ class Certificate:
         pairs = all(0 <= r < self.m and 0 <= i < self.n for r, i in self.sliding)
         if not (sizes and known and steps and pairs and self.gamma >= 0 and LOW <= self.bits <= MAX_BITS):
             raise ValueError("shapes, start, step size, momentum, steps or precision out of range")
+
+
+def shrinks(net: Certificate, path: list[tuple[arb, arb]]) -> None:
+    """Show |V(t)| <= c rho^t |V(0)| for all t from bounds on |xi(t)| up to the last step and the rate after it, (11)."""
+    _, _, rate, shear, energy = map(arb, net.numbers)
+    both = 0 if net.plain else 1  # V(t) = [xi(t); xi(t-1)], xi(-1) = xi(0); for gradient descent xi(t)
+    first = path[0][0] * arb(1 + both).sqrt()
+    for c, rho in ((arb(c), arb(rho)) for c, rho in net.contraction):
+        bound, last = c * first, path[0][1]
+        need(net.start != "state" and c >= 1 and rate < rho, "the contraction: prefactor below 1, rate or start")
+        for t, (_, size) in enumerate(path[1:], 1):
+            bound *= rho
+            need((size**2 + both * last**2).sqrt() <= bound, f"the contraction at step {t}")
+            last = size
+        rest = arb(2).sqrt() * energy * (1 + shear / (rate - rate**2 / rho)) / rate
+        need(rest <= bound, "the contraction after the last step")
 
 
 def main(arguments: list[str]) -> int:
@@ -80,7 +97,9 @@ def main(arguments: list[str]) -> int:
     while not text:
         try:
             with ctx.workprec(bits):
-                Run(net).verify()
+                run = Run(net)
+                run.verify()
+                shrinks(net, run.path)
             rate, slides = float(net.numbers[2]), f" but of {len(net.sliding)} pairs" if net.sliding else ""
             text, code = f"proved, {bits} bits: no pattern{slides} changes after step {net.lock_in}; rate {rate:.6f}", 0
         except (Refuted, Undecided) as error:

@@ -23,7 +23,8 @@ class Undecided(Exception):
     """The precision in force does not decide."""
 
 
-def _need(holds: Any, claim: str) -> None:
+def need(holds: Any, claim: str) -> None:
+    """Refuted unless it holds for certain."""
     if not holds:
         raise Refuted(f"it does not show {claim}")
 
@@ -50,7 +51,7 @@ def _definite(rows: list[list[arb]]) -> None:
     """Show that a symmetric matrix is positive definite, by elimination."""
     while rows:
         first, rows = rows[0], rows[1:]
-        _need(not first[0] <= 0, "the bounds on the eigenvalues of H")
+        need(not first[0] <= 0, "the bounds on the eigenvalues of H")
         if not first[0] > 0:
             raise Undecided("a bound on the eigenvalues of H")
         rows = [[a - row[0] / first[0] * b for a, b in zip(row[1:], first[1:], strict=True)] for row in rows]
@@ -60,7 +61,7 @@ class Run:
     """A shadow of the training, formulas (1) to (7). A neuron is (t0, base, speed): its own since its last flip."""
 
     def __init__(self, net: Any) -> None:
-        self.net, self.t, n, m = net, 0, net.n, net.m
+        self.net, self.t, self.path, n, m = net, 0, [], net.n, net.m
         self.eta, self.beta, self.gamma, self.rest = arb(net.eta), arb(net.beta), arb(net.gamma), 1 - arb(net.beta)
         self.push, self.lift = self.eta * (1 + self.gamma), self.eta * (self.beta * (1 + self.gamma) - self.gamma)
         with ctx.workprec(max(ctx.prec, 2 * LOW)):
@@ -77,14 +78,14 @@ class Run:
         self.sets = [int(row[::-1].translate(BITS), 2) for row in pattern]  # of the neurons active on a sample
         (self.cross, self.weight), self.powers, self.flips, self.rows = map(arb, net.metric), [ONE], [], {}
         self.gap, self.calm = self.weight - self.cross**2, False
-        _need(self.gap > 0, "a positive definite form")
+        need(self.gap > 0, "a positive definite form")
         self.measure(range(n))
         residual = pulling = self.outputs(z, pattern, net.targets)
         own, drift = [ZERO] * n, [[ZERO] * m] * n
         if net.start == "extrapolated":
             pulling = own
         elif net.before:
-            _need([bytes(_sign(v) for v in row) for row in y] == pattern, "equal patterns at the two given steps")
+            need([bytes(_sign(v) for v in row) for row in y] == pattern, "equal patterns at the two given steps")
             pulling = self.outputs(y, pattern, net.targets)
             drift = [[self.beta * (a - b) for a, b in zip(*rows, strict=True)] for rows in zip(z, y, strict=True)]
             own = self.outputs(drift, pattern, [0.0] * n)
@@ -97,9 +98,8 @@ class Run:
         self.moved, self.horizon, self.near = [0.0] * n, [math.inf] * n, [set[int]() for _ in range(n)]
         self.limits = [[0.0] * m for _ in range(n)]
         with ctx.workprec(LOW):
-            for i, (row, speeds) in enumerate(zip(z, drift, strict=True)):
-                for r, (value, speed) in enumerate(zip(row, speeds, strict=True)):
-                    self.limit(r, i, abs(value) - abs(speed) / self.rest)
+            for i, r in product(range(n), range(m)):
+                self.limit(r, i, abs(z[i][r]) - abs(drift[i][r]) / self.rest)
 
     def outputs(self, z: list[list[arb]], pattern: list[bytes], targets: list[Any]) -> list[arb]:
         """(1/m) sum_r a_r A_ri z_ri - y_i."""
@@ -163,35 +163,43 @@ class Run:
 
     def contracts(self, low: arb, high: arb, rate: arb, shear: arb) -> None:
         """Show the bound (8) on the powers of N(eta H) for eigenvalues between low and high."""
-        _need(low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
+        need(low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
         for z in (self.eta * low, self.eta * high):
             a, c = 1 + self.beta - (1 + self.gamma) * z, self.beta - self.gamma * z
             square = (1 - (1 + self.gamma) * z) ** 2 + 1 + (self.lift / self.eta * z) ** 2 + self.beta**2
             inside = abs(c) <= rate**2 and abs(a) * rate <= rate**2 + c and square - 2 * c <= shear**2
-            _need(abs(1 - z) <= rate if self.net.plain else inside, "the rate")
+            need(abs(1 - z) <= rate if self.net.plain else inside, "the rate")
 
     def above(self, end: arb, side: int = 1, kept: int = -1) -> None:
         """Show that all eigenvalues of H, of the neurons kept, are on that side of `end`."""
         n = range(self.net.n)
         _definite([[side * (self.entry(i, j, kept) - (end if i == j else 0)) for j in n] for i in n])
 
-    def slides(self, low: arb, high: arb, rate: arb) -> None:
-        """The rate of gradient descent while some pairs change sign at will, (10)."""
+    def settles(self, low: arb, high: arb, rate: arb, shear: arb) -> None:
+        """The rate while no pattern changes, (8)."""
+        self.contracts(low, high, rate, shear)
+        self.above(low)
+        self.above(high, -1)
+
+    def slides(self, low: arb, high: arb, rate: arb, shear: arb) -> None:
+        """The rate of gradient descent while some pairs change sign at will, (9) or (10)."""
         net, n, sets, each = self.net, range(self.net.n), list(self.sets), Counter(r for r, _ in self.net.sliding)
         for r, i in net.sliding:
             sets[i] |= 1 << r
         self.above(low, 1, ~sum(1 << r for r in each))
         for row, one in zip(self.kernel, sets, strict=True):
             total = sum((abs(k) * (one & other).bit_count() for k, other in zip(row, sets, strict=True)), ZERO)
-            _need(total / net.m <= high, "the bounds on the eigenvalues of H")
-        jolt, sigma = ZERO, ZERO
+            need(total / net.m <= high, "the bounds on the eigenvalues of H")
+        jolt, sigma, steady = ZERO, ZERO, (1 - self.eta * low).max(self.eta * high - 1)
+        steady += self.eta * _norm(self.norms[i] * sum(j == i for _, j in net.sliding) / net.m for i in n)
         for i in n:
             here = [each[r] for r, j in net.sliding if i == j]
             jolt = jolt.max(self.kernel[i][i] * len(here) * max(each.values()) / net.m)
             sigma = sigma.max(self.kernel[i][i] * sum(here) / net.m)
         gain = 2 - self.eta * high - 2 * self.eta * (high * jolt).sqrt() - self.eta * jolt
-        _need(net.plain and low > 0 and 0 < rate and rate < 1 and gain > 0, "a rate below 1")
-        _need(1 - self.eta * (gain * low - sigma / gain) <= rate**2, "the rate, with pairs that slide")
+        fine = gain > 0 and 1 - self.eta * (gain * low - sigma / gain) <= rate**2
+        need(net.plain and low > 0 and 0 < rate and rate < 1, "a rate below 1")
+        need(steady <= rate or fine, "the rate, with pairs that slide")
 
     def step(self) -> None:
         """Formulas (2), (3), (5), (6), (7)."""
@@ -232,11 +240,10 @@ class Run:
                     self.near[i] = {r for r, x in enumerate(limits) if x <= self.horizon[i]}
                 for r in [r for r in self.near[i] if limits[r] <= edge]:
                     value, speed = self.value(r, i)
-                    sure = value.rel_accuracy_bits() > 20 and abs(value) > slack[i] and (value > 0) == self.on[r][i]
-                    if sure:
-                        self.limit(r, i, abs(value) - abs(speed) / self.rest)
-                    else:
+                    sharp = value.rel_accuracy_bits() > 20  # what LOW bits leave blurred is looked at again
+                    if not (sharp and abs(value) > slack[i] and (value > 0) == self.on[r][i]):
                         unsure.append((r, i))
+                    self.limit(r, i, abs(value) - abs(speed) / self.rest)
         values = [self.value(r, i) for r, i in unsure]
         for (r, j), (value, speed) in zip(unsure, values, strict=True):
             if _sign(arb(value.mid(), value.rad() + slack[j])) != self.on[r][j]:
@@ -265,20 +272,14 @@ class Run:
             self.measure({j for _, j, _ in found})
         with ctx.workprec(LOW):
             for (r, i), (value, _) in zip(unsure, values, strict=True):
-                since, _, speeds = self.neurons[r]
-                self.limit(r, i, abs(value) - abs(self.powers[self.t - since] * speeds[i]) / self.rest)
+                self.limit(r, i, abs(value) - abs(self.value(r, i)[1]) / self.rest)
 
     def conclude(self) -> None:
         """The argument about all later steps, (8) to (10), with the numbers that the file claims."""
         net = self.net
         low, high, rate, shear, energy = map(arb, net.numbers)
-        if net.sliding:
-            self.slides(low, high, rate)
-        else:
-            self.contracts(low, high, rate, shear)
-            self.above(low)
-            self.above(high, -1)
-        _need(energy >= _norm([*self.xi.entries(), *self.h.entries()]) + self.h_error + self.near_by(), "the energy")
+        (self.slides if net.sliding else self.settles)(low, high, rate, shear)
+        need(energy >= _norm([*self.xi.entries(), *self.h.entries()]) + self.h_error + self.near_by(), "the energy")
         rest = _norm(self.speed.entries()) / self.rest
         rest += (1 / (1 - rate) + shear / (1 - rate) ** 2) * self.eta * (1 + self.gamma).max(1 / self.rest) * energy
         for i, limits in enumerate(self.limits):
@@ -287,19 +288,20 @@ class Run:
             for r in [r for r, x in enumerate(limits) if not x > edge and (r, i) not in net.sliding]:
                 value, speed = self.value(r, i)  # as it is now
                 self.limit(r, i, abs(value) - abs(speed) / self.rest)
-                _need(limits[r] > edge, f"that neuron {r} never changes on sample {i} again")
+                need(limits[r] > edge, f"that neuron {r} never changes on sample {i} again")
         last = max((t for t, r, i in self.flips if (r, i) not in net.sliding), default=0)
-        _need((len(self.flips), last) == (net.flips, net.lock_in), "the number of flips and the step of the last")
+        need((len(self.flips), last) == (net.flips, net.lock_in), "the number of flips and the step of the last")
 
     def verify(self) -> None:
         """Follow the training and check every claim; Refuted or Undecided when that fails."""
         net = self.net
         while True:
+            self.path.append((_norm(self.xi.entries()) - self.near_by(), _norm(self.xi.entries()) + self.near_by()))
             stated, rows, slack = net.enclosures.get(self.t), net.simulated[self.t : self.t + 1], self.near_by()
             for i, x in enumerate(self.xi.entries()):
                 inside = not stated or (x - slack >= stated[0][i] and x + slack <= stated[1][i])
                 near = all(abs(x - row[i]) + slack <= net.distance for row in rows)
-                _need(inside and near, f"the residual at step {self.t}, sample {i}")
+                need(inside and near, f"the residual at step {self.t}, sample {i}")
             if self.t == net.applied:
                 return self.conclude()
             self.step()

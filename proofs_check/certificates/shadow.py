@@ -34,7 +34,7 @@ class Metric(NamedTuple):
 
 
 def growth(problem: Problem, metric: Metric, high: arb) -> arb:
-    """r with ||N(eta G)||_P <= r for every symmetric G with spectrum in [0, high].
+    """R with ||N(eta G)||_P <= r for every symmetric G with spectrum in [0, high].
 
     The larger root of det(N^T P N - r^2 P) at either end suffices: N is affine in z, so z -> |N(z) e|_P^2 is convex.
     Without momentum e_v = 0 and r = max(1, eta high - 1).
