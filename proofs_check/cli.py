@@ -105,7 +105,7 @@ cli.add_command(bench)
 )
 @click.option(
     "--certify", type=click.IntRange(min=0), metavar="N",
-    help="Prove the theorem's rate for the networks of the first N seeds, one by one; certificates go beside the results.",
+    help="Prove the theorem's rate for the networks of the first N seeds; certificates go beside the results.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the study under way in the folder of the results.")
 @click.option(
@@ -117,8 +117,8 @@ cli.add_command(bench)
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
 @click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
-    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, certify: int | None, strict: bool,
-    quiet: bool, slack: bool, resume: bool, save_every: float | None,
+    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None,
+    certify: int | None, strict: bool, quiet: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None,
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
@@ -127,8 +127,8 @@ def verify(
 
     chosen = [_find(name).id for name in select] if select else []
     return run_study(
-        config, out, chosen, seeds, max_seeds, certify=certify, resume=resume, save_every=save_every, strict=strict, quiet=quiet,
-        links=slack, group=Group(coordinator, processes, process_id),
+        config, out, chosen, seeds, max_seeds, certify=certify, resume=resume, save_every=save_every, strict=strict,
+        quiet=quiet, links=slack, group=Group(coordinator, processes, process_id),
     )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ class _Outcome(NamedTuple):
 
 def run_study(
     config: str, out: Path | None, select: Sequence[str], seeds: int | None, max_seeds: int | None, *,
-    certify: int | None = None, resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool, group: Group = ALONE,
+    certify: int | None = None, resume: bool, save_every: float | None, strict: bool, quiet: bool, links: bool,
+    group: Group = ALONE,
 ) -> int:  # fmt: skip
     """The exit code of a study that was run, or of one that was found done; a Failure where it cannot be run."""
     held: list[Cells] = []

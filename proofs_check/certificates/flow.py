@@ -1,12 +1,12 @@
 """A shadow of the training run, followed in ball arithmetic, near enough to have the same signs at every step.
 
-With zeta = sqrt(m) z the pre-activations and all else as in docs/certificates.md, the shadow moves by two sequences S, Q
-of numbers with `precision` bits,
+With zeta = sqrt(m) z the pre-activations and all else as in docs/certificates.md, the shadow moves by two sequences S
+and Q of numbers with `precision` bits,
     zeta_ri(t) = zeta_ri(0) + g(t) drift_ri - a_r sum_j K_ij c_rj(t),    g(k) = (1 - beta^k) / (1 - beta),
 and while neuron r keeps its sign on sample j, c_rj follows S_j. So a step costs n^2 operations whatever the width, and
-of the m n signs only those are looked at that the movement may have reached (watch.py). The shadow is known exactly; its
-residual xi and momentum part h are kept as midpoints with a bound on what rounding added up to. How far the exact run
-may be from it is one number (shadow.py), and a sign counts as decided when it holds that far around.
+of the m n signs only those are looked at that the movement may have reached (watch.py). The shadow is known exactly;
+its residual xi and momentum part h are kept as midpoints with a bound on what rounding added up to. How far the exact
+run may be from it is one number (shadow.py), and a sign counts as decided when it holds that far around.
 """
 
 from collections import defaultdict
@@ -18,6 +18,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from proofs_check.certificates.contraction import contraction, extreme_eigenvalues
+from proofs_check.certificates.neurons import Neurons, Rows
 from proofs_check.certificates.problem import Problem, ball, matrix
 from proofs_check.certificates.shadow import LOW, Distance, best_metric, growth
 from proofs_check.certificates.watch import Watch
@@ -81,9 +82,6 @@ class Flow:
         self.lift = self.eta * (self.beta * (1 + self.gamma) - self.gamma)
         self.flips: list[tuple[int, int, int]] = []
         self.calm: list[tuple[int, object]] = []
-        self._kept: dict[tuple[int, int, str], list[arb]] = {}
-        self._extras: dict[int, dict[int, tuple[arb, arb, int]]] = {}
-        self._powers = [arb(1)]
         with ctx.workprec(max(_FINE, precision)):
             inputs = matrix(problem.inputs)
             rows = (inputs * inputs.transpose()).tolist()
@@ -95,21 +93,21 @@ class Flow:
             negative = [[(-x).max(arb(0)) for x in row] for row in rows]
             self._parts = arb_mat([a + b for a, b in zip(positive, negative, strict=True)])
             self._swapped = arb_mat([b + a for a, b in zip(positive, negative, strict=True)])
-            self._before = (inputs * matrix(problem.weights).transpose() * arb(m).sqrt()).tolist()
+            before = (inputs * matrix(problem.weights).transpose() * arb(m).sqrt()).tolist()
             self._pattern = np.zeros((m, n), dtype=np.uint8)
             view = memoryview(self._pattern).cast("B")
             self.active = [view[r * n : (r + 1) * n] for r in range(m)]
-            values, errors = self._look_at(self._before, self._pattern)
+            values, errors = self._look_at(before, self._pattern)
             self.bits = [
                 int.from_bytes(np.packbits(row, bitorder="little").tobytes(), "little") for row in self._pattern.T
             ]
             self.gram = arb_mat(n, n, [self.gram_entry(i, j) for i in range(n) for j in range(n)])
-            drift = self._start(inputs)
+            drift = self._start(inputs, before)
         kernel = _floats(x for row in rows for x in row).reshape(n, n)
         signs = np.array(problem.signs, dtype=float)
         self.watch = Watch(values, errors, drift, kernel, self._pattern, signs, float_below((1 - self.beta).lower()))
 
-    def _look_at(self, values: list[list[arb]], pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _look_at(self, values: Rows, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fill the pattern; the values in float64 and bounds on their errors, samples first."""
         n, m = self.size, self.width
         middle = _floats(x for row in values for x in row).reshape(n, m)
@@ -130,7 +128,7 @@ class Flow:
         """H_ij, of the neurons in the set `kept` alone."""
         return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j] & kept).bit_count() / self.width
 
-    def _outputs(self, values: list[list[arb]]) -> list[arb]:
+    def _outputs(self, values: Rows) -> list[arb]:
         """f_i = (1/m) sum_r a_r relu(zeta_ri), by the pattern of this step."""
         up = [sign > 0 for sign in self.problem.signs]
         found = []
@@ -140,13 +138,13 @@ class Flow:
             found.append((plus - minus) / self.width)
         return found
 
-    def _start(self, inputs: arb_mat) -> np.ndarray | None:
+    def _start(self, inputs: arb_mat, before: Rows) -> np.ndarray | None:
         """(xi, h) and (S, Q) at step 0, see docs/certificates.md; what moves on its own account, in float64."""
         problem, n = self.problem, self.size
         targets = [ball(y) for y in problem.targets]
-        residual = [f - y for f, y in zip(self._outputs(self._before), targets, strict=True)]
+        residual = [f - y for f, y in zip(self._outputs(before), targets, strict=True)]
         pulling, momentum, moving = residual, [arb(0)] * n, None
-        self.drift: list[list[arb]] | None = None
+        drift: Rows | None = None
         if problem.start == "extrapolated":
             pulling = momentum
         elif problem.before is not None:
@@ -156,14 +154,16 @@ class Flow:
             if (pattern != self._pattern).any():
                 raise ValueError("the patterns of the two steps differ")
             pulling = [f - y for f, y in zip(self._outputs(earlier), targets, strict=True)]
-            self.drift = [
-                [self.beta * (x - y) for x, y in zip(*rows, strict=True)]
-                for rows in zip(self._before, earlier, strict=True)
+            drift = [
+                [self.beta * (x - y) for x, y in zip(*rows, strict=True)] for rows in zip(before, earlier, strict=True)
             ]
-            momentum = self._outputs(self.drift)
-            moving = _floats(x for row in self.drift for x in row).reshape(n, self.width)
+            momentum = self._outputs(drift)
+            moving = _floats(x for row in drift for x in row).reshape(n, self.width)
         forced = self.eta * self.gamma * _column(pulling)
         self.common, self.speed = arb_mat(n, 1), (-forced).mid()
+        self.neurons = Neurons(
+            self.kernel_rows, before, drift, problem.signs, self.active, self.beta, max(_FINE, self.precision)
+        )
         self.metric = best_metric(problem, float(self._top))
         self.distance = Distance(problem, self.metric)
         self.distance.start(norm((self.speed + forced).entries()), self._top)
@@ -188,42 +188,6 @@ class Flow:
         """Gradient descent: h is 0 exactly."""
         return self.problem.beta == 0 and self.problem.gamma == 0
 
-    def _decay(self, k: int) -> arb:
-        """beta^k."""
-        while len(self._powers) <= k:
-            with ctx.workprec(max(_FINE, self.precision)):
-                self._powers.append(self._powers[-1] * self.beta)
-        return self._powers[k]
-
-    def _sum(self, k: int) -> arb:
-        return (1 - self._decay(k)) / (1 - self.beta)
-
-    def _value(self, r: int, i: int) -> arb:
-        """zeta_ri of the shadow."""
-        moved = sum(compress(self._products(i), self.active[r]), arb(0))
-        for j, (c0, q0, since) in self._extras.get(r, {}).items():
-            moved += self.kernel_rows[i][j] * (c0 + self._sum(self.step - since) * q0)
-        value = self._before[i][r]
-        if self.drift is not None:
-            value += self._sum(self.step) * self.drift[i][r]
-        return value - moved if self.problem.signs[r] > 0 else value + moved
-
-    def _products(self, i: int, vector: str = "common") -> list[arb]:
-        """K_ij S_j, or K_ij Q_j, for all j, kept for the step and the precision."""
-        key = (i, ctx.prec, vector)
-        if key not in self._kept:
-            column = getattr(self, vector).entries()
-            self._kept[key] = [k * x for k, x in zip(self.kernel_rows[i], column, strict=True)]
-        return self._kept[key]
-
-    def _speed_of(self, r: int, i: int) -> arb:
-        """What momentum adds to zeta_ri in the next step: on the neuron's own account, and -a_r (K (A_r o Q))_i."""
-        total = sum(compress(self._products(i, "speed"), self.active[r]), arb(0))
-        for j, (_, q0, since) in self._extras.get(r, {}).items():
-            total += self.kernel_rows[i][j] * self._decay(self.step - since) * q0
-        total = -total if self.problem.signs[r] > 0 else total
-        return total if self.drift is None else total + self._decay(self.step) * self.drift[i][r]
-
     def advance(self) -> int:
         """One step of training; the number of signs that changed.
 
@@ -247,8 +211,9 @@ class Flow:
             self.error = (self.error + self.momentum_error + top * first).upper()
             self.momentum_error = (self.beta * self.momentum_error + top * second).upper()
             self.step += 1
-            self._kept.clear()
-            self.watch.advance(self._widest(movement), float(self._decay(self.step)), float(self._sum(self.step)))
+            self.neurons.move(self.step, self.common, self.speed)
+            power, total = self.neurons.decay(self.step), self.neurons.total(self.step)
+            self.watch.advance(self._widest(movement), float(power), float(total))
             slack = self.distance.bound
             reach = np.array([float_above(length * slack) for length in self.lengths])
         seen = self.watch.look(self.step, _floats(self.common.entries()), reach)
@@ -282,19 +247,18 @@ class Flow:
         pairs = list(zip(*(x.tolist() for x in seen), strict=True))
         margins = np.zeros(len(pairs))
         for k, (i, r) in enumerate(pairs):
-            value, off = self._value(r, i), self.lengths[i] * slack
+            value, off = self.neurons.value(r, i), self.lengths[i] * slack
             margins[k] = float_below(value.abs_lower())
             if self._sign(arb(value.mid(), value.rad() + off), r, i) != self.active[r][i]:
                 changed[r].append(i)
                 gain = self.problem.signs[r] * (-1 if self.active[r][i] else 1)
                 residual[i, 0] += gain * value / self.width
                 if not self.memoryless:
-                    momentum[i, 0] += gain * self._speed_of(r, i) / self.width
+                    momentum[i, 0] += gain * self.neurons.speed(r, i) / self.width
         common, speed = _floats(self.common.entries()), _floats(self.speed.entries())
         for r, samples in changed.items():
             for j in samples:
-                self._carry_on(r, j)
-                self.active[r][j] ^= 1
+                self.neurons.flip(r, j)
                 self.bits[j] ^= 1 << r
                 self.flips.append((self.step, r, j))
             self.watch.flip(self.step, r, np.array(samples), common, speed)
@@ -309,16 +273,6 @@ class Flow:
         if pairs:
             self.watch.settle(self.step, *seen, margins)
         return sum(map(len, changed.values()))
-
-    def _carry_on(self, r: int, j: int) -> None:
-        """The coefficient of (r, j), about to flip, less its new driven part."""
-        c, q = self.common[j, 0], self.speed[j, 0]
-        c, q = (c, q) if self.active[r][j] else (-c, -q)
-        extras = self._extras.setdefault(r, {})
-        if j in extras:
-            c0, q0, since = extras[j]
-            c, q = c + c0 + self._sum(self.step - since) * q0, q + self._decay(self.step - since) * q0
-        extras[j] = (c, q, self.step)
 
     @cached_property
     def _top(self) -> arb:

@@ -1,12 +1,12 @@
-"""The training that a certificate speaks of, followed once more, and all that is claimed about it checked.
+"""The training that a certificate speaks of, followed once more, and what is claimed about it checked.
 
-The second half of `recheck.py`, under its rules: the standard library and python-flint, nothing else. Formulas:
-docs/certificates.md.
+The second half of `recheck.py`, under its rules: the standard library and python-flint. Formulas: docs/certificates.md.
 """
 
 import math
 from collections import Counter
 from itertools import compress, product
+from operator import mul
 from typing import Any
 
 from flint import arb, arb_mat, ctx
@@ -24,7 +24,7 @@ class Undecided(Exception):
 
 
 def need(holds: Any, claim: str) -> None:
-    """Refuted unless it holds for certain."""
+    """Refuted unless it holds."""
     if not holds:
         raise Refuted(f"it does not show {claim}")
 
@@ -61,7 +61,7 @@ class Run:
     """A shadow of the training, formulas (1) to (7). A neuron is (t0, base, speed): its own since its last flip."""
 
     def __init__(self, net: Any) -> None:
-        self.net, self.t, self.path, n, m = net, 0, [], net.n, net.m
+        self.net, self.t, n, m = net, 0, net.n, net.m
         self.eta, self.beta, self.gamma, self.rest = arb(net.eta), arb(net.beta), arb(net.gamma), 1 - arb(net.beta)
         self.push, self.lift = self.eta * (1 + self.gamma), self.eta * (self.beta * (1 + self.gamma) - self.gamma)
         with ctx.workprec(max(ctx.prec, 2 * LOW)):
@@ -127,15 +127,14 @@ class Run:
 
     def keep(self, xi: arb_mat, h: arb_mat) -> None:
         """Midpoints of (xi, h); what that loses goes into the errors, (6)."""
-        h = arb_mat(self.net.n, 1) if self.net.plain else h
         self.xi, self.h = xi.mid(), h.mid()
         self.error = (self.error + _norm(v.rad() for v in xi.entries())).upper()
         self.h_error = (self.h_error + _norm(v.rad() for v in h.entries())).upper()
 
     def off(self) -> arb:
         """How far weights and momentum of the exact run may be from those of the shadow, (7)."""
-        into = ONE if self.net.plain else ((1 + self.weight) / self.gap).sqrt()
-        return (self.bound * self.total if self.calm else self.form * into).upper()
+        out = ONE if self.net.plain else ((1 + self.weight) / self.gap).sqrt()
+        return (self.bound * self.total if self.calm else self.form * out).upper()
 
     def near_by(self) -> arb:
         """How far the exact residual may be from the one kept."""
@@ -162,24 +161,23 @@ class Run:
         (self.near[i].add if x <= self.horizon[i] else self.near[i].discard)(r)
 
     def contracts(self, low: arb, high: arb, rate: arb, shear: arb) -> None:
-        """Show the bound (8) on the powers of N(eta H) for eigenvalues between low and high."""
+        """Show that the eigenvalues of H lie between low and high, and the bound (8) on the powers of N(eta H)."""
         need(low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
         for z in (self.eta * low, self.eta * high):
             a, c = 1 + self.beta - (1 + self.gamma) * z, self.beta - self.gamma * z
             square = (1 - (1 + self.gamma) * z) ** 2 + 1 + (self.lift / self.eta * z) ** 2 + self.beta**2
             inside = abs(c) <= rate**2 and abs(a) * rate <= rate**2 + c and square - 2 * c <= shear**2
             need(abs(1 - z) <= rate if self.net.plain else inside, "the rate")
+        self.above(low)
+        if high is not self.top:
+            self.above(high, -1)
 
     def above(self, end: arb, side: int = 1, kept: int = -1) -> None:
         """Show that all eigenvalues of H, of the neurons kept, are on that side of `end`."""
-        n = range(self.net.n)
-        _definite([[side * (self.entry(i, j, kept) - (end if i == j else 0)) for j in n] for i in n])
-
-    def settles(self, low: arb, high: arb, rate: arb, shear: arb) -> None:
-        """The rate while no pattern changes, (8)."""
-        self.contracts(low, high, rate, shear)
-        self.above(low)
-        self.above(high, -1)
+        entries = [
+            [self.entry(i, j, kept) - (end if i == j else 0) for j in range(self.net.n)] for i in range(self.net.n)
+        ]
+        _definite([[side * x for x in row] for row in entries])
 
     def slides(self, low: arb, high: arb, rate: arb, shear: arb) -> None:
         """The rate of gradient descent while some pairs change sign at will, (9) or (10)."""
@@ -188,8 +186,8 @@ class Run:
             sets[i] |= 1 << r
         self.above(low, 1, ~sum(1 << r for r in each))
         for row, one in zip(self.kernel, sets, strict=True):
-            total = sum((abs(k) * (one & other).bit_count() for k, other in zip(row, sets, strict=True)), ZERO)
-            need(total / net.m <= high, "the bounds on the eigenvalues of H")
+            counts = [(one & other).bit_count() for other in sets]
+            need(sum(map(mul, map(abs, row), counts), ZERO) / net.m <= high, "the bounds on the eigenvalues of H")
         jolt, sigma, steady = ZERO, ZERO, (1 - self.eta * low).max(self.eta * high - 1)
         steady += self.eta * _norm(self.norms[i] * sum(j == i for _, j in net.sliding) / net.m for i in n)
         for i in n:
@@ -197,16 +195,15 @@ class Run:
             jolt = jolt.max(self.kernel[i][i] * len(here) * max(each.values()) / net.m)
             sigma = sigma.max(self.kernel[i][i] * sum(here) / net.m)
         gain = 2 - self.eta * high - 2 * self.eta * (high * jolt).sqrt() - self.eta * jolt
-        fine = gain > 0 and 1 - self.eta * (gain * low - sigma / gain) <= rate**2
-        need(net.plain and low > 0 and 0 < rate and rate < 1, "a rate below 1")
-        need(steady <= rate or fine, "the rate, with pairs that slide")
+        fine = steady <= rate or (gain > 0 and 1 - self.eta * (gain * low - sigma / gain) <= rate**2)
+        need(net.plain and low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
+        need(fine, "the rate, with pairs that slide")
 
     def step(self) -> None:
         """Formulas (2), (3), (5), (6), (7)."""
         if self.t in self.net.calm:  # a stretch without flips begins, (8)
             low, rate, shear = map(arb, self.net.calm[self.t])
             self.contracts(low, self.top, rate, shear)
-            self.above(low)
             self.total, self.calm = self.off(), True
             self.bound = (1 + shear / (1 - rate)).max((2 + 1 / self.rest**2).sqrt())
         pull = self.gram * self.xi
@@ -244,19 +241,22 @@ class Run:
                     if not (sharp and abs(value) > slack[i] and (value > 0) == self.on[r][i]):
                         unsure.append((r, i))
                     self.limit(r, i, abs(value) - abs(speed) / self.rest)
-        values = [self.value(r, i) for r, i in unsure]
-        for (r, j), (value, speed) in zip(unsure, values, strict=True):
+        values = [(r, i, *self.value(r, i)) for r, i in unsure]
+        for r, j, value, speed in values:
             if _sign(arb(value.mid(), value.rad() + slack[j])) != self.on[r][j]:
                 gain = net.signs[r] * (-1 if self.on[r][j] else 1)  # a_r times the change of A_rj
                 xi[j, 0] += gain * value / net.m
                 h[j, 0] += gain * (speed - net.signs[r] * self.driven(r, j, "speed")) / net.m
                 found.append((r, j, gain))
         for r, j, gain in found:
-            since, base, own = self.neurons[r]
-            left, total, speed = self.powers[self.t - since], gain * self.sum[j, 0], gain * self.speed[j, 0]
-            share, rows = (1 - left) / self.rest, [*zip(base, own, self.kernel[j], strict=True)]
-            moved = [b + share * v + k * total for b, v, k in rows]
-            self.neurons[r] = (self.t, moved, [left * v + k * speed for _, v, k in rows])
+            left, total, speed = (
+                self.powers[self.t - self.neurons[r][0]],
+                gain * self.sum[j, 0],
+                gain * self.speed[j, 0],
+            )
+            share, rows = (1 - left) / self.rest, zip(*self.neurons[r][1:], self.kernel[j], strict=True)
+            pairs = [(b + share * v + k * total, left * v + k * speed) for b, v, k in rows]
+            self.neurons[r] = (self.t, *zip(*pairs, strict=True))
             self.on[r][j] ^= 1
             self.sets[j] ^= 1 << r
             self.flips.append((self.t, r, j))
@@ -271,14 +271,14 @@ class Run:
         if found:
             self.measure({j for _, j, _ in found})
         with ctx.workprec(LOW):
-            for (r, i), (value, _) in zip(unsure, values, strict=True):
+            for r, i, value, _ in values:
                 self.limit(r, i, abs(value) - abs(self.value(r, i)[1]) / self.rest)
 
     def conclude(self) -> None:
         """The argument about all later steps, (8) to (10), with the numbers that the file claims."""
         net = self.net
         low, high, rate, shear, energy = map(arb, net.numbers)
-        (self.slides if net.sliding else self.settles)(low, high, rate, shear)
+        (self.slides if net.sliding else self.contracts)(low, high, rate, shear)
         need(energy >= _norm([*self.xi.entries(), *self.h.entries()]) + self.h_error + self.near_by(), "the energy")
         rest = _norm(self.speed.entries()) / self.rest
         rest += (1 / (1 - rate) + shear / (1 - rate) ** 2) * self.eta * (1 + self.gamma).max(1 / self.rest) * energy
@@ -291,17 +291,3 @@ class Run:
                 need(limits[r] > edge, f"that neuron {r} never changes on sample {i} again")
         last = max((t for t, r, i in self.flips if (r, i) not in net.sliding), default=0)
         need((len(self.flips), last) == (net.flips, net.lock_in), "the number of flips and the step of the last")
-
-    def verify(self) -> None:
-        """Follow the training and check every claim; Refuted or Undecided when that fails."""
-        net = self.net
-        while True:
-            self.path.append((_norm(self.xi.entries()) - self.near_by(), _norm(self.xi.entries()) + self.near_by()))
-            stated, rows, slack = net.enclosures.get(self.t), net.simulated[self.t : self.t + 1], self.near_by()
-            for i, x in enumerate(self.xi.entries()):
-                inside = not stated or (x - slack >= stated[0][i] and x + slack <= stated[1][i])
-                near = all(abs(x - row[i]) + slack <= net.distance for row in rows)
-                need(inside and near, f"the residual at step {self.t}, sample {i}")
-            if self.t == net.applied:
-                return self.conclude()
-            self.step()

@@ -1,7 +1,7 @@
 """How far the exact run may be from the shadow that is followed: one number, carried from step to step.
 
-The shadow is a network that moves by given numbers, so nothing about it is uncertain. Its weights differ from those of
-the exact run by e = (e_w, e_v), weights and what momentum carries, in units of 1 / sqrt m. While both have the same pattern,
+The shadow is a network that moves by given numbers, so nothing about it is uncertain. It differs from the exact run by
+e = (e_w, e_v), weights and what momentum carries, in units of 1 / sqrt m. While both have the same pattern,
     e(t+1) = N(eta J J^T) e(t) + defect,    ||J J^T|| = ||H||,
 whatever the pattern is and however it changes. Two ways to bound it are used in turns:
 a quadratic form P with ||N(z)||_P <= r for every z in [0, eta ||H||]: |e| grows by r in a step, flips or not;
