@@ -124,6 +124,14 @@ WRONG = {
 }
 
 
+def test_a_contraction_is_confirmed_and_a_faster_one_is_not(body, tmp_path):
+    slow = "0x1.0p+10 " + (0.5 + 0.5 * float.fromhex(body["claim"]["rate"])).hex()
+    assert check(changed(body, contraction=[slow]), tmp_path)[0] == 0
+    for wrong in ("0x1.0p+10 0x1.0p-1", "0x1.0p-1 0x1.fp-1"):
+        code, said = check(changed(body, contraction=[wrong]), tmp_path)
+        assert (code, "contraction" in said) == (1, True), said
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_claim_with_a_fitting_digest_is_not_confirmed(name, body, tmp_path):
     change, why = WRONG[name]
@@ -169,6 +177,13 @@ def json_equal(one, other):
 def test_what_is_no_certificate(content, tmp_path, capsys):
     path = tmp_path / "file.json"
     path.write_bytes(content)
+    assert recheck.main([str(path)]) == 2
+    assert capsys.readouterr().out.startswith("no certificate: ")
+
+
+def test_a_hundred_megabytes_of_noise(tmp_path, capsys):
+    path = tmp_path / "file.json"
+    path.write_bytes(random.Random(0).randbytes(1 << 20) * 100)
     assert recheck.main([str(path)]) == 2
     assert capsys.readouterr().out.startswith("no certificate: ")
 

@@ -1,6 +1,7 @@
 """How far the exact run may be from its shadow, and what that rests on: each bound against brute force."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def test_no_block_grows_more_in_the_form_than_is_said(method):
 def test_no_power_is_larger_than_is_said_where_the_pattern_rests(method):
     problem = network(16, method)
     found = contraction(problem.eta, problem.beta, problem.gamma, 0.05, 1.5)
+    assert found is not None
     bound = float(power_bound(problem, found))
     for x in [0.0, *np.linspace(0.05, 1.5, 60)]:
         power = np.eye(2)
@@ -74,7 +76,7 @@ def test_the_exact_run_is_within_the_distance_of_its_shadow(problem):
                 for i, x in enumerate(INPUTS):
                     for r, row in enumerate(weights):
                         # the width is 9, so zeta is 3 z
-                        exact = 3 * sum(a * b for a, b in zip(row, x, strict=True))
+                        exact = 3 * sum((Fraction(a) * Fraction(b) for a, b in zip(row, x, strict=True)), Fraction(0))
                         far = abs(flow.neurons.value(r, i) - arb(fmpq(exact.numerator, exact.denominator)))
                         assert far <= flow.lengths[i] * flow.distance.bound + arb(2) ** -100
                 for value, (low, high) in zip(residual, flow.enclosure(), strict=True):
