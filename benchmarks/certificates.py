@@ -60,8 +60,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         mine = [row for row in rows if row["method"] == name]
         good = [row for row in mine if row["certified"]]
         medians = [
-            f"{statistics.median(row[key] for row in good):.0f}" if good else ""
-            for key in ("last_flip_seen", "lock_in")
+            f"{statistics.median(row[key] for row in good)}" if good else "" for key in ("last_flip_seen", "lock_in")
         ]
         costs = [
             f"{min(row[key] for row in good):.0f}–{max(row[key] for row in good):.0f}" if good else ""
