@@ -104,6 +104,10 @@ cli.add_command(bench)
 @click.option(
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
 )
+@click.option(
+    "--certify", type=click.IntRange(min=0), metavar="N",
+    help="Prove the theorem's rate for the networks of the first N seeds; certificates go beside the results.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the study under way in the folder of the results.")
 @click.option(
     "--save-every", type=click.FloatRange(min=0), metavar="SECONDS",
@@ -114,8 +118,8 @@ cli.add_command(bench)
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
 @click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
 def verify(
-    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None, strict: bool,
-    quiet: bool, slack: bool, resume: bool, save_every: float | None,
+    config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None,
+    certify: int | None, strict: bool, quiet: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None,
 ) -> int:  # fmt: skip
     """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
@@ -124,7 +128,7 @@ def verify(
 
     chosen = [_find(name).id for name in select] if select else []
     group = Group(coordinator, processes, process_id)
-    call = Call(config, out, chosen, seeds, max_seeds, resume, save_every, strict, quiet, group)
+    call = Call(config, out, chosen, seeds, max_seeds, certify, resume, save_every, strict, quiet, group)
     return run_study(call, links=slack)
 
 

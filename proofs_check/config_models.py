@@ -265,6 +265,8 @@ class StudyFields(Record):
     """Failure probability the lemmas are claimed for."""
     lemmas: Lemmas = "all"
     """The word all, or a list of lemma ids."""
+    certify: Natural = 0
+    """Of how many seeds of every run the networks get a proof of the theorem's rate; verify --certify replaces it."""
     memory_limit_gib: Positive | None = None
     """Most memory to use, in GiB; absent: the runner decides."""
     out: NonEmpty | None = None

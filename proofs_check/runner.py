@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,17 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof."""
+    """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof.
+
+    `certificates` holds the bodies behind the rows about single networks, by name of file.
+    """
 
     study: Study
     findings: tuple[Finding, ...]
     runs: tuple[Run, ...]
     skipped: tuple[str, ...]
     slack: tuple[SlackRow, ...] = ()
+    certificates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build_dataset(spec: Any) -> Dataset:
@@ -167,6 +171,7 @@ def verify(
     runs: list[Run] = []
     skipped: list[str] = []
     slack: list[SlackRow] = []
+    certificates: dict[str, Mapping[str, Any]] = {}
     for spec in study.runs:
         limit = study.memory_limit_gib
         run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=limit, cells=cells)
@@ -177,6 +182,12 @@ def verify(
                 skipped.append(f"{lemma.id} @ {run.name}")
             else:
                 checks += examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+        if study.certify and spec.steps > 0:
+            from proofs_check.certificates import claims
+
+            for check, name, body in claims.rows(run, study.certify, spec.key, tuple(wanted)):
+                checks.append(check)
+                certificates |= {name: body} if body else {}
         slack += slack_rows(run)
         # what is many times larger than all else has been used
         runs.append(replace(run, trajectory=run.trajectory.without_bulk()))
@@ -189,7 +200,7 @@ def verify(
             checks += found
             if not found:
                 skipped.append(f"{lemma.id} @ {study.name}")
-    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack))
+    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack), certificates)
 
 
 def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:

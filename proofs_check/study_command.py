@@ -36,6 +36,7 @@ class Call(NamedTuple):
     select: Sequence[str]
     seeds: int | None
     max_seeds: int | None
+    certify: int | None
     resume: bool
     save_every: float | None
     strict: bool
@@ -77,6 +78,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
     try:
         known = [lemma.id for lemma in CATALOGUE]
         study = runner.narrowed(load_study(call.config, known_lemmas=known), call.select, call.seeds)
+        study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
         folder = call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
         if call.group.process in (None, 0):
             store.check_writable(folder)
@@ -111,6 +113,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
             if first:
                 try:
                     store.write(result, folder, wall_time=spent, request=wanted)
+                    store.write_certificates(result.certificates, folder)
                     if cells is not None:
                         cells.discard()
                 except store.StoreError as error:  # the verdicts are known: they are shown all the same

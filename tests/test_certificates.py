@@ -12,7 +12,7 @@ from flint import arb, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs_check.certificates.contraction import contraction, growth
+from proofs_check.certificates.contraction import contraction
 from proofs_check.certificates.flow import Flow, Undecided
 from proofs_check.certificates.problem import Problem, ProblemError, check
 from proofs_check.certificates.prove import NotProved, Proof, prove
@@ -256,7 +256,7 @@ def test_a_sign_that_no_precision_decides_is_undecided():
     # w . x = 1/3 (1/3 + 2/3) - 1/3 is zero, but no ball of thirds says so
     third = Fraction(1, 3)
     problem = Problem(((third, third), (1.0, 0.0)), (0.0, 0.0), ((third, -third), (1.0, 1.0)), (1, 1), 0.5, 0.0, 0.0)
-    with pytest.raises(NotProved, match="undecided with 768 bits: neuron 0 on sample 0 at step 0"):
+    with pytest.raises(NotProved, match="undecided with 1024 bits: neuron 0 on sample 0 at step 0"):
         prove(problem, 10, max_precision=1024)
 
 
@@ -278,10 +278,10 @@ def test_the_bound_on_powers_holds_for_every_damping(method, low, spread, scale,
     eta, beta, gamma = (float(x) for x in METHODS[method])
     high = low + spread
     found = contraction(eta * scale, beta, gamma, low, high)
-    lift = beta * (1 + gamma) - gamma
     with ctx.workprec(200):
+        lift = arb(beta) * (1 + arb(gamma)) - arb(gamma)
         for z in (eta * scale * (low + share * spread) for share in (0.0, 0.3, 0.7, 1.0)):
-            a = [[arb(1) - (1 + arb(gamma)) * z, arb(1)], [-arb(lift) * z, arb(beta)]]
+            a = [[arb(1) - (1 + arb(gamma)) * z, arb(1)], [-lift * z, arb(beta)]]
             if beta == gamma == 0:
                 a[0][1] = arb(0)
             size = arb(1)
@@ -293,21 +293,3 @@ def test_the_bound_on_powers_holds_for_every_damping(method, low, spread, scale,
             if found is not None:
                 rate, shear = arb(found.rate), arb(found.shear)
                 assert size <= (rate**power + shear * power * rate ** max(power - 1, 0)) * (1 + arb(2) ** -100)
-            if power == 1:
-                assert size <= growth(eta * scale, beta, gamma, arb(high)) * (1 + arb(2) ** -60)
-
-
-@pytest.mark.parametrize("method", ["heavy ball", "nesterov"])
-def test_an_error_is_carried_on_with_the_growth_of_the_step(method):
-    with ctx.workprec(300):
-        true, off = Flow(network(16, method, 10), 300), Flow(network(16, method, 10), 300)
-        error = arb(2) ** -100
-        off.momentum[0, 0] += error
-        off.error += error
-        for _ in range(3):
-            true.advance()
-            off.advance()
-            pairs = [*zip(true.residual.entries(), off.residual.entries(), strict=True)]
-            pairs += zip(true.momentum.entries(), off.momentum.entries(), strict=True)
-            distance = sum(((a - b) ** 2 for a, b in pairs), arb(0)).sqrt()
-            assert distance <= off.error

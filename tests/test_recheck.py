@@ -50,12 +50,15 @@ def check(body, folder, *, signed=True):
 
 
 def test_it_is_small_and_knows_nothing():
-    text = FILE.read_text()
-    assert len(text.splitlines()) <= 300
-    tree = ast.parse(text)
-    names = {a.name for x in ast.walk(tree) if isinstance(x, ast.Import) for a in x.names}
-    froms = {x.module or "." for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
-    assert {n.split(".")[0] for n in names | froms} <= {*sys.stdlib_module_names, "flint"}
+    files = [FILE, FILE.with_name("retrace.py")]
+    for file in files:
+        text = file.read_text()
+        assert len(text.splitlines()) <= 300
+        tree = ast.parse(text)
+        names = {a.name for x in ast.walk(tree) if isinstance(x, ast.Import) for a in x.names}
+        froms = {x.module or "." for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
+        known = {*sys.stdlib_module_names, "flint", *({"retrace"} if file == FILE else set())}
+        assert {n.split(".")[0] for n in names | froms} <= known
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -115,10 +118,18 @@ WRONG = {
         "residual at step",
     ),
     "applied before anything is settled": (
-        lambda c: {"applied": 0, "enclosures": {}, "float64": []},
+        lambda c: {"applied": 0, "enclosures": {}, "float64": [], "calm": []},
         "not show|eigenvalues",
     ),
 }
+
+
+def test_a_contraction_is_confirmed_and_a_faster_one_is_not(body, tmp_path):
+    slow = "0x1.0p+10 " + (0.5 + 0.5 * float.fromhex(body["claim"]["rate"])).hex()
+    assert check(changed(body, contraction=[slow]), tmp_path)[0] == 0
+    for wrong in ("0x1.0p+10 0x1.0p-1", "0x1.0p-1 0x1.fp-1"):
+        code, said = check(changed(body, contraction=[wrong]), tmp_path)
+        assert (code, "contraction" in said) == (1, True), said
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -158,7 +169,7 @@ def json_equal(one, other):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"null", b"[]", b"{}", b"\xff\xfe\x00", b"[" * 200_000, b'{"format": "nag-ntk certificate 1"}',
+        b"", b"{", b"null", b"[]", b"{}", b"\xff\xfe\x00", b"[" * 200_000, b'{"format": "nag-ntk certificate 2"}',
         b"1" * 10_000, random.Random(0).randbytes(1 << 20),
     ],
     ids=range(10),
@@ -166,6 +177,13 @@ def json_equal(one, other):
 def test_what_is_no_certificate(content, tmp_path, capsys):
     path = tmp_path / "file.json"
     path.write_bytes(content)
+    assert recheck.main([str(path)]) == 2
+    assert capsys.readouterr().out.startswith("no certificate: ")
+
+
+def test_a_hundred_megabytes_of_noise(tmp_path, capsys):
+    path = tmp_path / "file.json"
+    path.write_bytes(random.Random(0).randbytes(1 << 20) * 100)
     assert recheck.main([str(path)]) == 2
     assert capsys.readouterr().out.startswith("no certificate: ")
 

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from typing import Any
 import flint
 from flint import ctx
 
-from proofs_check.certificates.flow import Flow, float_up
+from proofs_check.certificates.flow import Flow
 from proofs_check.certificates.problem import Number, Problem
 from proofs_check.certificates.prove import Proof
+from proofs_check.enclosure.pencil import float_above
 
-FORMAT = "nag-ntk certificate 1"
+FORMAT = "nag-ntk certificate 2"
 
 
 def written(value: Number) -> str:
@@ -48,6 +50,16 @@ def digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def file_name(name: str) -> str:
+    """The name of a certificate's file from that of the network.
+
+    Example:
+        >>> file_name("training nesterov seed 0")
+        'training-nesterov-seed-0.json'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") + ".json"
+
+
 def statement(proof: Proof) -> str:
     """What was proved, in words."""
     problem, found = proof.problem, proof.contraction
@@ -63,7 +75,11 @@ def statement(proof: Proof) -> str:
 
 
 def body_of(
-    proof: Proof, name: str = "", simulated: Sequence[Sequence[float]] = (), distance: float = 0.0
+    proof: Proof,
+    name: str = "",
+    simulated: Sequence[Sequence[float]] = (),
+    distance: float = 0.0,
+    contraction: Sequence[tuple[float, float]] = (),
 ) -> dict[str, Any]:
     """The certificate as a dictionary ready for JSON.
 
@@ -72,6 +88,7 @@ def body_of(
         name: where the problem comes from, for readers.
         simulated: residuals of a float64 run at steps 0, 1, ..., up to `proof.applied` at most.
         distance: a bound on |simulated - exact| in every component.
+        contraction: pairs (c, rho) with |V(t)| <= c rho^t |V(0)| for all t, from `claims`.
 
     Returns:
         The body, its digest included.
@@ -103,6 +120,9 @@ def body_of(
             "bits": proof.precision, "applied": proof.applied, "lock_in": proof.lock_in, "flips": proof.flips,
             "sliding": [list(pair) for pair in proof.sliding],
             **{key: written(getattr(found, key)) for key in ("lambda_min", "lambda_max", "rate", "shear")},
+            "metric": _line(proof.metric),
+            "contraction": [_line(pair) for pair in contraction],
+            "calm": [[t, _line((x.lambda_min, x.rate, x.shear))] for t, x in proof.calm],
             # another program with as many bits may come out a little wider
             "energy": written(proof.energy * (1 + 2.0**-40)),
             "enclosures": {
@@ -139,8 +159,9 @@ def distance(problem: Problem, bits: int, rows: Sequence[Sequence[float]]) -> fl
         for t, row in enumerate(rows):
             if t:
                 flow.advance()
+            slack = 4 * flow.slack()  # room for another program's shadow
             for x, y in zip(flow.residual.entries(), row, strict=True):
-                worst = max(worst, float_up(abs(x - y) + flow.error) if math.isfinite(y) else math.inf)
+                worst = max(worst, float_above((abs(x - y) + slack).upper()) if math.isfinite(y) else math.inf)
     return worst * (1 + 2.0**-40)
 
 

@@ -1,22 +1,26 @@
 """The argument about all later steps: from here on nothing can change any more.
 
 If no pattern changes after step N, |(xi, h)(N + k)| <= (r^k + s k r^(k-1)) E. So the coefficients still move by at most
-|Q| / (1 - beta) + eta max(1 + gamma, 1 / (1 - beta)) E sum_k (r^k + s k r^(k-1)), and sample i by |K_i| times that. If
-this is less than every margin, no pattern changes in the next step either, and so on for ever.
+|Q| / (1 - beta) + eta max(1 + gamma, 1 / (1 - beta)) E sum_k (r^k + s k r^(k-1)), and sample i by |K_i| times that, and
+by what the exact run may differ from its shadow at N, in weights and momentum. If this is less than every margin, no
+pattern changes in the next step either, and so on for ever.
 """
 
-import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import takewhile
 from typing import NamedTuple
 
+import numpy as np
 from flint import arb, arb_mat, ctx
 
 from proofs_check.certificates.contraction import Contraction, block, contraction, extreme_eigenvalues
-from proofs_check.certificates.flow import LOW, Flow, Pair, float_up
+from proofs_check.certificates.flow import Flow, Pair, norm
+from proofs_check.certificates.shadow import LOW
+from proofs_check.enclosure.pencil import float_above
 
 _ROUNDS = 8
+_ROOM = 2.0**-40  # for the roundings of another program
 
 
 class Blocked(NamedTuple):
@@ -28,47 +32,52 @@ class Blocked(NamedTuple):
 def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
     """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
 
-    With sliding pairs, which gradient descent alone may have: H(t) is at least the share of the neurons without any,
-    and at most that plus K / m for each of the others; a pair that changes sign from t to t + 1 moved by at most
-    eta |K_i| |xi(t)|, all of them together adding at most eta |(|U_i| / m) |K_i||_2 |xi(t)| to xi(t + 1).
+    Sliding pairs are for gradient descent alone; formulas (9) and (10) of docs/certificates.md.
     """
     numbers = flow.problem.eta, flow.problem.beta, flow.problem.gamma
     if not sliding:
         return None if flow.spectrum is None else contraction(*numbers, *flow.spectrum)
-    loose = {r for r, _ in sliding}
-    if not flow.memoryless or len(loose) == flow.width:
+    per_neuron, n = Counter(r for r, _ in sliding), flow.size
+    if not flow.memoryless or len(per_neuron) == flow.width:
         return None
-    kept, n = ~sum(1 << r for r in loose), flow.size
+    kept = ~sum(1 << r for r in per_neuron)
     found = extreme_eigenvalues(arb_mat(n, n, [flow.gram_entry(i, j, kept) for i in range(n) for j in range(n)]))
     if found is None:
         return None
+    active, counts, weighted = list(flow.bits), [0] * n, [0] * n
+    for r, i in sliding:
+        active[i] |= 1 << r
+        counts[i] += 1
+        weighted[i] += per_neuron[r]
     with ctx.workprec(LOW):
-        high = float_up(found[1] + max(flow.reach, key=float) * len(loose) / flow.width)
-        steady = contraction(*numbers, found[0], high)
-        if steady is None:
-            return None
-        counts = Counter(i for _, i in sliding)
-        jolt = sum(((k * flow.norms[i] / flow.width) ** 2 for i, k in counts.items()), arb(0)).sqrt()
-        rate = float_up(steady.rate + flow.eta * jolt)
-        return steady._replace(rate=rate) if rate < 1 else None
+        eta, rows = flow.eta, flow.kernel_rows
+        sizes = [
+            sum((abs(rows[i][j]) * (active[i] & active[j]).bit_count() for j in range(n)), arb(0)) for i in range(n)
+        ]
+        high = float_above(max(sizes, key=float).upper() / flow.width) * (1 + _ROOM)
+        mu, sigma = (
+            max((rows[i][i].upper() * c[i] for i in range(n)), key=float) / flow.width for c in (counts, weighted)
+        )
+        jolt = mu * max(per_neuron.values())
+        gain = 2 - eta * high - 2 * eta * (high * jolt).sqrt() - eta * jolt
+        square = 1 - eta * (gain * found[0] - sigma / gain)
+        steady = (1 - eta * found[0]).max(eta * high - 1)
+        steady += eta * norm(flow.norms[i] * counts[i] / flow.width for i in range(n))
+        rates = [steady, *([square.sqrt()] if gain > 0 and square > 0 else [])]
+        rate = min(float_above(x.upper()) for x in rates) * (1 + _ROOM)
+        return Contraction(found[0], high, rate, 0.0) if rate < 1 else None
 
 
-def remaining(flow: Flow, found: Contraction) -> list[float]:
+def remaining(flow: Flow, found: Contraction) -> np.ndarray:
     """Per sample, a bound on all movement still to come while the residual shrinks at that rate."""
     with ctx.workprec(LOW):
         rest = 1 - flow.beta
         pull = flow.eta * (1 + flow.gamma).max(1 / rest)
-        carried = sum((x * x for x in flow.speed.entries()), arb(0)).sqrt() + flow.speed_error * flow.size
-        total = carried / rest + pull * flow.energy() * found.total()
-        return [float_up(norm * total) for norm in flow.norms]
-
-
-def exposed(flow: Flow, found: Contraction) -> Iterator[tuple[Pair, float, float]]:
-    """(pair, margin, movement to come) of every pair whose sign that movement might change."""
-    for i, (limits, ahead) in enumerate(zip(flow.limits, remaining(flow, found), strict=True)):
-        edge = math.nextafter(flow.moved[i] + ahead, math.inf)
-        if not min(limits) > edge:
-            yield from (((r, i), x - flow.moved[i], ahead) for r, x in enumerate(limits) if not x > edge)
+        total = norm(flow.speed.entries()) / rest + pull * flow.energy() * found.total()
+        off = flow.distance.bound * (1 if flow.memoryless else 1 + 1 / rest)
+        pairs = zip(flow.norms, flow.lengths, strict=True)
+        # a thousandth more, so that another program, whose shadow is another, finds the same
+        return 1.001 * np.array([float_above((size * total + length * off).upper()) for size, length in pairs])
 
 
 def closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | Blocked:
@@ -82,23 +91,37 @@ def closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | Blocked:
         found = rate_of(flow, sliding)
         if found is None:
             return Blocked(_no_rate(flow, len(sliding)))
-        unsafe = {pair: (margin, ahead) for pair, margin, ahead in exposed(flow, found) if pair not in sliding}
-        if not unsafe:
+        ahead = remaining(flow, found)
+        samples, neurons = flow.watch.exposed(ahead)
+        if sliding:
+            kept = np.array(
+                [pair not in sliding for pair in zip(neurons.tolist(), samples.tolist(), strict=True)], bool
+            )
+            samples, neurons = samples[kept], neurons[kept]
+        if not len(samples):
             return found, frozenset(sliding)
-        (r, i), (margin, ahead) = min(unsafe.items(), key=lambda item: item[1][0] / item[1][1])
+        margins = flow.watch.margins(samples, neurons)
+        worst = int(np.argmin(margins / ahead[samples]))
+        r, i = int(neurons[worst]), int(samples[worst])
         reason = (
-            f"sample {i}, neuron {r}: its margin {max(margin, 0.0):.3g} is below the movement that may still come, "
-            f"{ahead:.3g} (both in units of 1/sqrt m); more steps would help"
+            f"sample {i}, neuron {r}: its margin {max(float(margins[worst]), 0.0):.3g} is below the movement that may "
+            f"still come, {float(ahead[i]):.3g} (both in units of 1/sqrt m); more steps would help"
         )
         going_on = _going_on(flow)
-        if not flow.memoryless and (r, i) in going_on:
-            reason = (
-                f"sample {i}, neuron {r} slides along the kink, changing sign again and again (last at step "
-                f"{max(t for t, *pair in flow.flips if pair == [r, i])}); with momentum no argument here covers that"
-            )
-        sliding |= unsafe.keys()
-        if not flow.memoryless or not unsafe.keys() <= going_on:
+        if not flow.memoryless:
+            if (r, i) in going_on:
+                last = max(t for t, *pair in flow.flips if pair == [r, i])
+                reason = (
+                    f"sample {i}, neuron {r} slides along the kink, changing sign again and again (last at step "
+                    f"{last}); with momentum no argument here covers that"
+                )
             break
+        if len(samples) > len(going_on):
+            break
+        unsafe = set(zip(neurons.tolist(), samples.tolist(), strict=True))
+        if not unsafe <= going_on:
+            break
+        sliding |= unsafe
     return Blocked(reason)
 
 

@@ -1,6 +1,5 @@
 """The commands `certify` and `recheck` of nag-ntk; heavy imports inside."""
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +83,7 @@ def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
         seen = f", float64 run within {far:.1e} of it"
     else:
         body = certificate.body_of(proof, name)
-    path = folder / (re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") + ".json")
+    path = folder / certificate.file_name(name)
     certificate.write(body, path)
     but = f" but for {len(proof.sliding)} sliding pairs" if proof.sliding else ""
     return (

@@ -113,17 +113,3 @@ def contraction(eta: Number, beta: Number, gamma: Number, low: float, high: floa
         excess = [(size - 2 * c).upper() for _, c, size in ends]
         shear = max(float_above(x.max(arb(0)).sqrt()) for x in excess)
         return Contraction(low, high, rate, shear)
-
-
-def growth(eta: Number, beta: Number, gamma: Number, high: arb) -> arb:
-    """A bound on ||N(eta H)|| for every symmetric H with spectrum in [0, high]: how an error grows in one step.
-
-    The Frobenius norm is convex in the eigenvalue; without momentum it is |1 - z| that counts, as h vanishes.
-    """
-    top = ball(eta) * high
-    if Fraction(beta) == 0 and Fraction(gamma) == 0:
-        return (top - 1).max(arb(1)).upper()
-    momentum, gain = ball(beta), ball(gamma)
-    lift = momentum * (1 + gain) - gain
-    ends = [(1 - (1 + gain) * z) ** 2 + 1 + (lift * z) ** 2 + momentum**2 for z in (arb(0), top)]
-    return ends[0].max(ends[1]).sqrt().upper()

@@ -9,10 +9,13 @@ from proofs_check.certificates.closure import Blocked, closed
 from proofs_check.certificates.contraction import Contraction
 from proofs_check.certificates.flow import Flow, Pair, Undecided
 from proofs_check.certificates.problem import Problem, check
+from proofs_check.certificates.shadow import Metric
 from proofs_check.enclosure.pencil import float_above, float_below
 
 _BLOWN_UP = 1e6
 _HOPELESS = 1e-100
+_LARGE = 1 << 17
+"""Pairs of neuron and sample from which on momentum is expected to need more than 128 bits."""
 
 
 class NotProved(Exception):
@@ -36,6 +39,8 @@ class Proof(NamedTuple):
         contraction: eigenvalue bounds, rate and shear.
         energy: bound on |(xi, h)(applied)|.
         enclosures: step -> [(lower, upper)] of the exact residual.
+        metric: the form in which the distance of the shadow from the exact run was measured.
+        calm: stretches of constant pattern that this distance makes use of: (first step, rate).
     """
 
     problem: Problem
@@ -47,6 +52,8 @@ class Proof(NamedTuple):
     contraction: Contraction
     energy: float
     enclosures: dict[int, list[tuple[float, float]]]
+    metric: Metric
+    calm: tuple[tuple[int, Contraction], ...]
 
 
 def prove(
@@ -92,8 +99,7 @@ def prove(
         (0, 0, True)
     """
     check(problem)
-    plain = problem.beta == 0 and problem.gamma == 0
-    bits = precision or (192 if plain else 512)
+    bits = precision or (128 if len(problem.inputs) * len(problem.weights) < _LARGE or not problem.beta else 256)
     while True:
         try:
             with ctx.workprec(bits):
@@ -125,7 +131,7 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
                 kept = [t for t, r, i in flow.flips if (r, i) not in sliding]
                 return Proof(
                     problem, bits, max(kept, default=0), flow.step, len(flow.flips), tuple(sorted(sliding)),
-                    found, float_above(flow.energy()), enclosures,
+                    found, float_above(flow.energy() + 4 * flow.slack()), enclosures, flow.metric, tuple(flow.calm),
                 )  # fmt: skip
             attempt = flow.step + max(10, flow.step // 20)
             if float(flow.energy()) < _HOPELESS * float(first):
@@ -140,4 +146,5 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
 
 
 def _outward(flow: Flow) -> list[tuple[float, float]]:
-    return [(float_below(low), float_above(high)) for low, high in flow.enclosure()]
+    """The enclosure three times as wide: another program may follow another shadow, as far on the other side."""
+    return [(float_below(low - (high - low)), float_above(high + (high - low))) for low, high in flow.enclosure()]

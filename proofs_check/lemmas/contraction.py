@@ -7,6 +7,13 @@ import numpy as np
 
 from proofs_check.lemma import Control, Inequality, Lemma, NotApplicable, Run, Trials
 
+FORMS: dict[str, dict[str, tuple[float, float, float]]] = {
+    "gradient_descent": {"": (1.0, 0.5, 1.0)},
+    "heavy_ball": {"paper-form": (8.0, 0.25, 0.5), "sharp": (4.0, 0.25, 0.5)},
+    "nesterov": {"paper-form": (24.0, 0.5, 0.5), "sharp": (12.0, 0.5, 0.5)},
+}
+"""Method -> part -> (a, b, p): prefactor a sqrt(kappa), for gradient descent a, and rate 1 - b / kappa^p."""
+
 
 def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
     """|V(t)| <= prefactor rate^t |V(0)|, V(t) = [xi(t); xi(t-1)]; for gradient descent |xi(t)| alone."""
@@ -91,7 +98,7 @@ GD_CONTRACTION = Lemma(
     formal_part="The bound for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
     rests_on=("gd-matrix", "remainder-bound", "distance", "gram-concentration", "flip-count", "initial-residual"),
     decision=_DECISION,
-    check=_form("gradient_descent", 1.0, 0.5, 1.0),
+    check=_form("gradient_descent", *FORMS["gradient_descent"][""]),
     controls=(
         Control("fast", "rate 1 - 3/kappa", _form("gradient_descent", 1.0, 3.0, 1.0)),
         Control(
@@ -108,8 +115,8 @@ GD_CONTRACTION = Lemma(
 )
 
 
-def _momentum(name: str, paper: float, sharp: float, rate: float):
-    both = {"paper-form": _form(name, paper, rate, 0.5), "sharp": _form(name, sharp, rate, 0.5)}
+def _momentum(name: str):
+    both = {part: _form(name, *numbers) for part, numbers in FORMS[name].items()}
     return lambda run: {part: check(run) for part, check in both.items()}
 
 
@@ -137,7 +144,7 @@ HEAVY_BALL_CONTRACTION = Lemma(
         "initial-residual",
     ),
     decision=_DECISION,
-    check=_momentum("heavy_ball", 8.0, 4.0, 0.25),
+    check=_momentum("heavy_ball"),
     controls=(
         Control("fast", "rate 1 - 3/sqrt(kappa)", _form("heavy_ball", 8.0, 3.0, 0.5)),
         Control("prefactor", "prefactor 1 at rate 1 - 1/(2 sqrt kappa)", _constant("heavy_ball", 0.5, 0.5), _SLOW),
@@ -172,7 +179,7 @@ NESTEROV_CONTRACTION = Lemma(
     formal_part="The sharp form for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
     rests_on=("nesterov-matrix", "remainder-bound", "distance", "gram-concentration", "flip-count", "initial-residual"),
     decision=_DECISION,
-    check=_momentum("nesterov", 24.0, 12.0, 0.5),
+    check=_momentum("nesterov"),
     controls=(
         Control("fast", "rate 1 - 3/sqrt(kappa)", _form("nesterov", 24.0, 3.0, 0.5)),
         Control("prefactor", "prefactor 1", _constant("nesterov", 0.5, 0.5), _SLOW),

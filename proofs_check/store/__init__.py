@@ -4,6 +4,7 @@ The last step of the way of the data before a report. The manifest is written la
 others, so a folder whose manifest agrees with its files is the outcome of one run.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ from .files import (
     own_manifest,
     read_json,
     refuse_foreign,
+    replaced,
     stage,
+    usable,
     write_json,
 )
 from .grid import read_sweep, side_by_side, write_grid
@@ -56,6 +59,7 @@ __all__ = [
     "side_by_side",
     "under_way",
     "write",
+    "write_certificates",
 ]
 
 
@@ -118,6 +122,20 @@ def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mappin
         digests = {path.name: digest(path) for path in staging.iterdir()}
         write_json(staging / MANIFEST, describe(result, digests, wall_time, request))
         commit(staging, out)
+
+
+def write_certificates(bodies: Mapping[str, Mapping[str, Any]], out: Path) -> None:
+    """Write the certificates behind rows of results into a folder beside them; each carries a digest of its own.
+
+    Raises:
+        StoreError: if the folder is not usable or the disk is full.
+    """
+    folder = Path(out) / "certificates"
+    with usable(folder):
+        for name, body in bodies.items():
+            folder.mkdir(exist_ok=True)
+            with replaced(folder / name) as file:
+                file.write(json.dumps(body, indent=1).encode())
 
 
 def read(out: Path) -> StoredResult:

@@ -1,0 +1,149 @@
+"""The three theorems for single networks: rows of results that are CERTIFIED, each with a certificate behind it.
+
+For all t, |V(t)| <= c rho^t |V(0)|: up to the step where the proof closes from enclosures of the residual, after it
+from the certified rate. A row is CERTIFIED only after the rechecker has confirmed the file that is kept beside the
+results.
+"""
+
+import io
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from flint import arb, ctx
+
+from proofs_check.certificates import certificate, networks, recheck
+from proofs_check.certificates.flow import Flow, norm
+from proofs_check.certificates.problem import ProblemError
+from proofs_check.certificates.prove import NotProved, Proof, prove
+from proofs_check.enclosure import enclose_extreme_eigenvalues, float_below
+from proofs_check.lemma import NotApplicable, Run
+from proofs_check.lemma import Proof as Decision
+from proofs_check.lemmas.contraction import FORMS
+from proofs_check.verdict import Check
+
+_STEPS = 20000
+
+
+def kappa_below(inputs: Any) -> arb:
+    """A lower bound on kappa = (lambda_max + lambda_0 / 4) / (3 lambda_0 / 4): the claims are strongest there."""
+    found = enclose_extreme_eigenvalues([[Fraction(float(x)) for x in row] for row in inputs])
+    # decreasing in lambda_0, increasing in lambda_max
+    return ((arb(found.lambda_max_low) / found.lambda_min_high * 4 + 1) / 3).lower()
+
+
+def claimed(method: str, kappa: arb) -> dict[str, tuple[float, float]]:
+    """Part -> (c, rho), floats that are at most the numbers of the theorem."""
+    with ctx.workprec(128):
+        root = arb(1) if method == "gradient_descent" else kappa.sqrt()
+        return {
+            part: (float_below((prefactor * root).lower()), float_below((1 - rate / arb(kappa) ** power).lower()))
+            for part, (prefactor, rate, power) in FORMS[method].items()
+        }
+
+
+def confirmed(body: dict[str, Any]) -> str:
+    """What the rechecker says of a certificate, or "" when it confirms it."""
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as said:
+        path = Path(folder) / "certificate.json"
+        certificate.write(body, path)
+        return "" if recheck.main([str(path)]) == 0 else said.getvalue().strip()
+
+
+class Sizes:
+    """Bounds on |xi(t)| along the run, of the last attempt."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.sizes: list[tuple[arb, arb]] = []
+
+    def __call__(self, flow: Flow) -> None:
+        """Note one step."""
+        if flow.step == 0:
+            self.sizes = []
+        size, slack = norm(flow.residual.entries()), flow.slack()
+        with ctx.workprec(128):
+            self.sizes.append(((size * (1 - arb(2) ** -40) - 2 * slack).lower(), (size + 2 * slack).upper()))
+
+    def obeys(self, proof: Proof, c: float, rho: float) -> tuple[bool | None, int]:
+        """Whether |V(t)| <= c rho^t |V(0)| for all t: proved, disproved at a step, or left open."""
+        with ctx.workprec(128):
+            both = 0 if proof.problem.beta == 0 and proof.problem.gamma == 0 else 1
+            least, most = (x * arb(1 + both).sqrt() * c for x in self.sizes[0])
+            shown = c >= 1 and proof.contraction.rate < rho
+            before = self.sizes[0]
+            for t, now in enumerate(self.sizes[1:], 1):
+                least, most = least * rho, most * rho
+                low, high = ((x**2 + both * y**2).sqrt() for x, y in zip(now, before, strict=True))
+                if low > most:
+                    return False, t
+                shown, before = shown and bool(high <= least), now
+            rate, shear = arb(proof.contraction.rate), proof.contraction.shear
+            rest = arb(2).sqrt() * proof.energy * (1 + shear / (rate - rate**2 / rho)) / rate
+            return (True if shown and rest <= least else None), proof.applied
+
+
+def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tuple[Check, str, dict[str, Any] | None]]:
+    """A check per theorem, part and seed of a run, and the certificate behind it.
+
+    Args:
+        run: a simulated run; its trajectory is only asked for width, seeds, start and hypotheses.
+        seeds: how many of its seeds.
+        key: the study's base key.
+        lemmas: ids of those asked for.
+
+    Yields:
+        (check, name of the file, certificate or None); the check's evidence names the file too.
+
+    Cost:
+        That of `prove` and of `recheck` per network.
+    """
+    for k, method in enumerate(run.methods):
+        lemma = f"{method.name.replace('gradient_descent', 'gd').replace('_', '-')}-contraction"
+        if method.name not in FORMS or lemma not in lemmas or run.index(method.name) != k:
+            continue
+        untuned = run.untuned(method.name)
+        parts = {} if untuned else claimed(method.name, kappa_below(run.data.inputs))
+        for seed in run.trajectory.seeds[:seeds]:
+            if untuned:
+                yield Check(f"{lemma}/seed-{seed}", run.name, NotApplicable(untuned)), "", None
+                continue
+            begun, start = time.perf_counter(), run.trajectory.start
+            one = networks.case(run.data, method, run.trajectory.width, seed, start=start, key=key, run=run.name)
+            found, body = _decided(one, parts)
+            spent = (time.perf_counter() - begun) / len(found)
+            for part, decision in found.items():
+                name = f"{lemma}/{part}-seed-{seed}" if part else f"{lemma}/seed-{seed}"
+                yield Check(name, run.name, decision, spent), certificate.file_name(one.name), body
+
+
+def _decided(
+    one: networks.Case, parts: dict[str, tuple[float, float]]
+) -> tuple[dict[str, Decision], dict[str, Any] | None]:
+    """A decision per part, and the certificate."""
+    sizes = Sizes()
+    try:
+        proof = prove(one.problem, _STEPS, observe=sizes)
+    except (NotProved, ProblemError) as error:
+        return {part: Decision(None, 1.0, rho, f"no proof: {error}") for part, (_, rho) in parts.items()}, None
+    obeys = {part: sizes.obeys(proof, c, rho) for part, (c, rho) in parts.items()}
+    body = certificate.body_of(proof, one.name, contraction=[parts[part] for part in obeys if obeys[part][0]])
+    doubt, rate, found = confirmed(body), proof.contraction.rate, {}
+    facts = {"certificate": certificate.file_name(one.name), "digest": body["digest"], "lock_in": proof.lock_in}
+    after = f"rate {rate:.6f} from lock-in at step {proof.lock_in} on"
+    for part, (decided, t) in obeys.items():
+        bound = f"{parts[part][0]:.6g} {parts[part][1]:.6g}^t |V(0)|"
+        witness = {"seed": one.seed, "step": t} if decided is False else {}
+        reason = {
+            True: f"proved for this network and all t: |V(t)| <= {bound}; {after}",
+            False: f"|V(t)| > {bound} in the exact run",
+            None: f"zero loss is proved for this network, {after}, but not that |V(t)| <= {bound} for all t",
+        }[decided]
+        if doubt:
+            decided, witness, reason = None, {}, f"recheck does not confirm the certificate: {doubt}"
+        found[part] = Decision(decided, rate, parts[part][1], reason, witness, facts)
+    return found, body
