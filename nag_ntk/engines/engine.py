@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import jax
 
+from nag_ntk.arrays import Array
+
 
 class Engine(NamedTuple):
     """An exact representation of the run; G = A o xi, (n, m), is the masked residual.
@@ -20,7 +22,7 @@ class Engine(NamedTuple):
 
     name: str
     rows: Callable[[int, int], int]
-    operator: Callable[[jax.Array], jax.Array]
+    operator: Callable[[Array], jax.Array]
     drive: Callable[[jax.Array, jax.Array], jax.Array]
     response: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
     cost: Callable[[int, int], int]

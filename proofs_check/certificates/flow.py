@@ -17,7 +17,7 @@ from itertools import compress
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from proofs_check.certificates.contraction import contraction, extreme_eigenvalues
+from proofs_check.certificates.contraction import Contraction, contraction, extreme_eigenvalues
 from proofs_check.certificates.neurons import Neurons, Rows
 from proofs_check.certificates.problem import Problem, ball, matrix
 from proofs_check.certificates.shadow import LOW, Distance, best_metric, growth
@@ -81,7 +81,7 @@ class Flow:
         self.push = self.eta * (1 + self.gamma)
         self.lift = self.eta * (self.beta * (1 + self.gamma) - self.gamma)
         self.flips: list[tuple[int, int, int]] = []
-        self.calm: list[tuple[int, object]] = []
+        self.calm: list[tuple[int, Contraction]] = []
         with ctx.workprec(max(_FINE, precision)):
             inputs = matrix(problem.inputs)
             rows = (inputs * inputs.transpose()).tolist()
@@ -95,7 +95,7 @@ class Flow:
             self._swapped = arb_mat([b + a for a, b in zip(positive, negative, strict=True)])
             before = (inputs * matrix(problem.weights).transpose() * arb(m).sqrt()).tolist()
             self._pattern = np.zeros((m, n), dtype=np.uint8)
-            view = memoryview(self._pattern).cast("B")
+            view = memoryview(self._pattern.data).cast("B")
             self.active = [view[r * n : (r + 1) * n] for r in range(m)]
             values, errors = self._look_at(before, self._pattern)
             self.bits = [
@@ -271,7 +271,8 @@ class Flow:
             with ctx.workprec(LOW):
                 self.distance.stir()
         if pairs:
-            self.watch.settle(self.step, *seen, margins)
+            samples, neurons = seen
+            self.watch.settle(self.step, samples, neurons, margins)
         return sum(map(len, changed.values()))
 
     @cached_property

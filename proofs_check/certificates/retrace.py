@@ -256,7 +256,8 @@ class Run:
             )
             share, rows = (1 - left) / self.rest, zip(*self.neurons[r][1:], self.kernel[j], strict=True)
             pairs = [(b + share * v + k * total, left * v + k * speed) for b, v, k in rows]
-            self.neurons[r] = (self.t, *zip(*pairs, strict=True))
+            moved, faster = zip(*pairs, strict=True)
+            self.neurons[r] = (self.t, moved, faster)
             self.on[r][j] ^= 1
             self.sets[j] ^= 1 << r
             self.flips.append((self.t, r, j))
