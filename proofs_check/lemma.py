@@ -252,6 +252,9 @@ class Lemma:
         about_data: the claim in the form that the counterexample search attacks, or None.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
         overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
+        tex: the statement once more with its mathematics in TeX between dollars (two for a line of its own), which the
+            report shows; "" where the statement is to be shown as it is.
+        group: what it is about; the report filters by it.
     """
 
     id: str
@@ -274,3 +277,11 @@ class Lemma:
     about_data: DataClaim | None = None
     radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
     overlap_radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
+    tex: str = ""
+    group: str = "your own"
+
+    def described(self) -> dict[str, Any]:
+        """What there is to read about it, as JSON can hold it."""
+        names = "id title group statement tex hypotheses kind constants source provenance decision method".split()
+        controls = [{"id": control.id, "statement": control.statement} for control in self.controls]
+        return {**{name: getattr(self, name) for name in names}, "controls": controls}

@@ -21,6 +21,7 @@ from nag_ntk import (
 )
 from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
+from proofs_check.curves import Curve, curve_of
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Check as Checker
 from proofs_check.lemma import Evidence, Lemma, NotApplicable, Run
@@ -35,13 +36,18 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof."""
+    """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof.
+
+    And for its readers: what was compared step by step, and the lemmas that were asked for.
+    """
 
     study: Study
     findings: tuple[Finding, ...]
     runs: tuple[Run, ...]
     skipped: tuple[str, ...]
     slack: tuple[SlackRow, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    lemmas: tuple[Lemma, ...] = ()
 
 
 def build_dataset(spec: Any) -> Dataset:
@@ -167,6 +173,7 @@ def verify(
     runs: list[Run] = []
     skipped: list[str] = []
     slack: list[SlackRow] = []
+    curves: list[Curve] = []
     for spec in study.runs:
         limit = study.memory_limit_gib
         run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=limit, cells=cells)
@@ -176,7 +183,9 @@ def verify(
             if not applies(lemma, run):
                 skipped.append(f"{lemma.id} @ {run.name}")
             else:
-                checks += examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+                found = examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+                curves += filter(None, (curve_of(check, lemma.method or "") for check in found))
+                checks += found
         slack += slack_rows(run)
         # what is many times larger than all else has been used
         runs.append(replace(run, trajectory=run.trajectory.without_bulk()))
@@ -189,7 +198,8 @@ def verify(
             checks += found
             if not found:
                 skipped.append(f"{lemma.id} @ {study.name}")
-    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack))
+    findings = decide(checks, study.level)
+    return StudyResult(study, findings, tuple(runs), tuple(skipped), tuple(slack), tuple(curves), tuple(lemmas))
 
 
 def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:
