@@ -71,7 +71,8 @@ def _sides(inequality: Inequality, over: str) -> tuple[np.ndarray, np.ndarray]:
     seeds, steps = margin.shape[0], margin.shape[inequality.axes.index(over)]
 
     def arranged(array: np.ndarray) -> np.ndarray:
-        return array.transpose(axes).reshape(seeds, -1, steps, int(np.prod([array.shape[i] for i in axes[len(order):]])))  # fmt: skip
+        others = int(np.prod([array.shape[axis] for axis in axes[len(order) :]]))
+        return array.transpose(axes).reshape(seeds, -1, steps, others)
 
     worst = np.argmin(arranged(margin), axis=-1)[..., None]
     kept = [np.take_along_axis(arranged(array), worst, axis=-1)[..., 0] for array in (observed, bound, compared)]

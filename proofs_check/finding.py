@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-
 SEED_LEVELS = (0.0, 0.1, 0.5, 0.9, 1.0)
 """Quantiles over seeds that results keep: the least, the middle eight tenths, the median, the largest."""
 

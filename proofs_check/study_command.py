@@ -64,7 +64,13 @@ def run_study(call: Call, links: bool) -> int:
     if outcome.seconds is None:
         say(f"Results in {outcome.folder} are of this study already; nothing was run.")
     else:
-        names = (store_files.MANIFEST, store_files.RESULTS, store_files.TRAJECTORIES, store_files.SWEEP, store_files.REPORT)
+        names = (
+            store_files.MANIFEST,
+            store_files.RESULTS,
+            store_files.TRAJECTORIES,
+            store_files.SWEEP,
+            store_files.REPORT,
+        )
         written = ", ".join(name for name in names if (outcome.folder / name).exists())
         say(f"Results in {outcome.folder}: {written}; {outcome.seconds:.0f} s.")
     return outcome.code

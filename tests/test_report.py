@@ -30,7 +30,8 @@ name: tiny
 description: {json.dumps(NASTY)}
 dataset: {{source: sphere, samples: 4, dimension: 3}}
 methods: [gradient_descent, nesterov]
-lemmas: [distance, flip-inclusion, flip-fraction, gram-concentration, nesterov-contraction, residual-recursion, gd-matrix]
+lemmas: [distance, flip-inclusion, flip-fraction, gram-concentration, nesterov-contraction, residual-recursion,
+  gd-matrix]
 width: 64
 seeds: 6
 steps: 12
@@ -128,7 +129,8 @@ def test_text_of_the_user_is_escaped(text, tree):
 def test_names_of_study_run_and_lemma_are_escaped(result, tmp_path):
     evil = "<script>alert(1)</script>"
     findings = (
-        Finding(evil, evil, Verdict.REFUTED, evil, 2.0, 1.0, -1.0, worst_seed=3, witness={evil: evil}, evidence={evil: evil}),
+        Finding(evil, evil, Verdict.REFUTED, evil, 2.0, 1.0, -1.0, worst_seed=3, witness={evil: evil},
+                evidence={evil: evil}),
     )  # fmt: skip
     named = result.study.model_copy(update={"name": evil})
     store.write(runner.StudyResult(named, findings, (), ()), tmp_path / "o", wall_time=1, config=f"'{evil}'.yaml")
@@ -361,8 +363,8 @@ def test_a_curve_has_both_sides_and_the_worst_of_other_axes():
     assert np.isnan(curve.observed[:, :, 0]).all()
     for k in range(2):
         for t in range(1, 7):
-            pairs = [min(((bound[s, k, t, i] - observed[s, k, t, i]) / bound[s, k, t, i], observed[s, k, t, i], bound[s, k, t, i])
-                         for i in range(3)) for s in range(5)]  # fmt: skip
+            entries = [list(zip(observed[s, k, t], bound[s, k, t], strict=True)) for s in range(5)]
+            pairs = [min(((b - o) / b, o, b) for o, b in samples) for samples in entries]
             assert curve.observed[k, :, t].tolist() == [sorted(p[1] for p in pairs)[int(q * 4)] for q in SEED_LEVELS]
             assert curve.bound[k, :, t].tolist() == [sorted(p[2] for p in pairs)[int(q * 4)] for q in SEED_LEVELS]
 
@@ -395,4 +397,3 @@ def test_margins_of_the_seeds_are_kept():
     assert finding.margins == pytest.approx([0.1, 0.18, 0.5, 0.82, 0.9])
     assert finding.margins[2] == finding.median_margin
     assert finding.margins[0] == finding.margin
-

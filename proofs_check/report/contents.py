@@ -70,7 +70,17 @@ class Contents:
             return ""
         config = self.stored.manifest.get("config") or self.stored.study
         lemma = lemma_of(row)
-        words = ["nag-ntk", "verify", config, "--select", lemma, "--seeds", str(row["worst_seed"] + 1), "--out", "replay"]
+        words = [
+            "nag-ntk",
+            "verify",
+            config,
+            "--select",
+            lemma,
+            "--seeds",
+            str(row["worst_seed"] + 1),
+            "--out",
+            "replay",
+        ]
         return shlex.join(words)
 
     def group(self, row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Figures over the steps of a run: what was recorded, and what was measured against its bound, with bands over seeds."""
+"""Figures over the steps of a run: what was recorded, and measured against bound, with bands over seeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ def _drawn(series: Series, name: str, title: str, axis: str, logarithmic: bool, 
     axes.set_ylabel(axis)
     rows = (len(axes.get_legend_handles_labels()[0]) + 1) // 2
     figure.legend(loc="lower center", ncol=2, handlelength=3.2)
-    figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.48 + 0.19 * rows) / figure.get_figheight())
+    figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.54 + 0.19 * rows) / figure.get_figheight())
     return finished(figure, name, title, _described(series) + worst, *_table(series))
 
 
@@ -146,4 +146,3 @@ def _table(series: Series) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         for t, step in enumerate(series.steps)
     ]
     return header, rows
-

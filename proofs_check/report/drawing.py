@@ -1,4 +1,4 @@
-"""From a matplotlib figure to an SVG that a page can hold: own ids, the page's colours, a text for who cannot see it."""
+"""From a matplotlib figure to an SVG that a page can hold: own ids, the page's colours, a text for the blind."""
 
 import io
 import re
@@ -80,7 +80,7 @@ def finished(
     label = Markup('<title id="{0}-title">{1}</title><desc id="{0}-desc">{2}</desc>').format(name, title, description)
     start = text.index(">") + 1
     opened = text[: start - 1] + f' role="img" aria-labelledby="{name}-title {name}-desc">'
-    alone = opened + label + text[start:]
+    alone = opened + str(label) + text[start:]
     inline = re.sub("|".join(_IN_PAGE), lambda found: _IN_PAGE[found[0]], alone)
     # what has no colour of its own is black, also on a dark page
     inline = inline.replace("<text ", '<text fill="var(--ink)" ').replace(' version="1.1"', ' class="figure"')

@@ -81,8 +81,9 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
                       edgecolor=INK, linewidth=0.6)  # fmt: skip
             end += row["lost"]
         label = " ".join(filter(None, (key[0], words(key[1]))))
-        said.append(f"{label} {number(end, '.2f')}")
-        axes.text(max(end, 0.0), -place, f" {number(end, '.2f')}", va="center", fontsize=8)
+        total = number(end, ".2f") if links else "no number"
+        said.append(f"{label} {total}")
+        axes.text(max(end, 0.0), -place, f" {total}", va="center", fontsize=8)
     axes.axvline(0.0, color=INK, linewidth=0.8)
     axes.set_yticks([-place for place in range(len(bars))])
     axes.set_yticklabels([" ".join(filter(None, (step, words(method)))) for step, method in bars])
@@ -90,7 +91,7 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
     axes.set_xlabel("orders of magnitude lost (log10)")
     axes.margins(x=0.12)
     axes.tick_params(axis="y", color=RULE)
-    figure.subplots_adjust(left=0.36, right=0.97, top=1 - 0.08 / figure.get_figheight(),
+    figure.subplots_adjust(left=0.4, right=0.97, top=1 - 0.08 / figure.get_figheight(),
                            bottom=0.48 / figure.get_figheight())  # fmt: skip
     columns = ("step", "method", "what", "lost", "least", "most", "claimed", "actual", "seeds", "proved")
     description = f"Orders of magnitude lost, summed over the links of a step: {'; '.join(said)}."

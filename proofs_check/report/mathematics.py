@@ -38,10 +38,12 @@ def _converted(tex: str, alone: bool) -> Markup:
     """One formula, with its TeX as the text for those who cannot see it."""
     from latex2mathml.converter import convert
 
+    # inside a power browsers do not stretch \Bigr), but they do \right)
+    grown = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda found: {"l": r"\left", "r": r"\right"}[found[1]], tex)
     # "<" and ">" stand for relations in TeX; the converter passes them on as mark-up
-    made = convert(tex.replace("<", r"\lt ").replace(">", r"\gt "), display="block" if alone else "inline")
+    made = convert(grown.replace("<", r"\lt ").replace(">", r"\gt "), display="block" if alone else "inline")
     made = made.replace("<mi>:</mi>", "<mo>:</mo>")  # "such that" is a relation, with room around it
     made = made.replace("<math ", Markup('<math alttext="{}" ').format(tex), 1)
     if not alone:
         return Markup(made)
-    return Markup('<span class="formula" tabindex="0" role="group" aria-label="formula">{}</span>').format(Markup(made))
+    return Markup('<span class="formula">{}</span>').format(Markup(made))

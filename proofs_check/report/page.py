@@ -17,13 +17,28 @@ from .numbers import number, violations, words
 FIGURES = "figures"
 _INDEX = "index.json"
 MEANINGS = {
-    "CERTIFIED": ("proved in ball arithmetic, for the quantifiers stated", "anything about what the lemma does not quantify over"),
-    "SUPPORTED": ("an exact confidence limit lies within the claim, at the error level of the whole study", "a proof, or the claim at other widths or data"),
-    "REFUTED": ("a reproducible witness, or a confidence limit beyond the claim, here", "that the theorem is false: its “wide enough” may fail here"),
-    "INCONCLUSIVE": ("too few seeds or too little precision; the reason says, where it can be told, how many would decide", "that the claim is doubtful"),
-    "VACUOUS": ("the hypotheses do not hold here, or the bound says nothing; the reason says from which width it would", "that the claim is false"),
+    "CERTIFIED": (
+        "proved in ball arithmetic, for the quantifiers stated",
+        "anything about what the lemma does not quantify over",
+    ),
+    "SUPPORTED": (
+        "an exact confidence limit lies within the claim, at the error level of the whole study",
+        "a proof, or the claim at other widths or data",
+    ),
+    "REFUTED": (
+        "a reproducible witness, or a confidence limit beyond the claim, here",
+        "that the theorem is false: its “wide enough” may fail here",
+    ),
+    "INCONCLUSIVE": (
+        "too few seeds or too little precision; the reason says, where it can be told, how many would decide",
+        "that the claim is doubtful",
+    ),
+    "VACUOUS": (
+        "the hypotheses do not hold here, or the bound says nothing; the reason says from which width it would",
+        "that the claim is false",
+    ),
     "ERROR": ("the check itself failed", "anything about the claim"),
-}  # fmt: skip
+}
 """What each verdict means, and what it does not."""
 
 
