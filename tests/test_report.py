@@ -37,7 +37,6 @@ seeds: 6
 steps: 12
 runs:
   first: {{}}
-  drawn: {{methods: [gradient_descent], steps: 0}}
 """
 SVG = "{http://www.w3.org/2000/svg}"
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
@@ -200,6 +199,7 @@ def test_statement_hypotheses_controls_and_margins(folder, tree):
     assert stored["gram-concentration/chernoff"]["reason"] in unmet
 
 
+@pytest.mark.slow
 def test_the_replay_command_comes_upon_the_worst_seed_again(result, folder, tree):
     finding = next(f for f in result.findings if f.lemma == "distance")
     shown = [words(code) for code in tree.findall(".//article[@id='lemma-distance']//code[@class='command']")]

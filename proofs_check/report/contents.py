@@ -19,6 +19,9 @@ FIGURES = 24
 """Figures over steps on a page: more would make it slow to write and to read."""
 
 
+_UNKNOWN = {"group": "", "statement": "", "tex": "", "hypotheses": "", "kind": "", "method": None}
+
+
 @dataclass(frozen=True)
 class Part:
     """A lemma with all that was found of it.
@@ -127,16 +130,15 @@ def _by_lemma(stored: StoredResult) -> Iterable[tuple[Mapping[str, Any], list[Ma
     for lemma in found:
         rows = [row for row in stored.rows if lemma_of(row) == lemma]
         if rows:
-            yield order.get(lemma, {"id": lemma, "group": ""}), rows
+            yield {**_UNKNOWN, "id": lemma, "title": lemma, **order.get(lemma, {})}, rows
 
 
 def _part(facts: Mapping[str, Any], rows: list[Mapping[str, Any]], series: Sequence[Series], names: "_Names") -> Part:
     shown = [
         (one, row) for row in rows for one in series if (one.name, one.run) == (row["lemma"], row["run"])
     ]  # fmt: skip
-    title = facts.get("title", facts["id"])
-    figures = [compared(one, names(one.name, one.run), title, row) for one, row in shown]
-    return Part(facts, statement(facts.get("tex", ""), facts.get("statement", "")), rows, figures)
+    figures = [compared(one, names(one.name, one.run), facts["title"], row) for one, row in shown]
+    return Part(facts, statement(facts["tex"], facts["statement"]), rows, figures)
 
 
 def _chosen(series: Sequence[Series], rows: Sequence[Mapping[str, Any]]) -> list[Series]:
