@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -21,6 +21,7 @@ from .console import Failure, say
 from .formal_command import formal
 from .processes import Group
 from .processes import options as process_options
+from .report_command import report
 from .session import PROGRAM
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
@@ -141,7 +142,7 @@ def lemmas(as_json: bool) -> None:
     if as_json:
         import json
 
-        say(json.dumps([_as_dict(lemma) for lemma in CATALOGUE], indent=1, ensure_ascii=False))
+        say(json.dumps([lemma.described() for lemma in CATALOGUE], indent=1, ensure_ascii=False))
     else:
         width = max(len(lemma.id) for lemma in CATALOGUE) + 2
         say("\n".join(f"{lemma.id:<{width}}{lemma.kind:<12}{lemma.title}" for lemma in CATALOGUE))
@@ -213,6 +214,7 @@ def search(
 cli.add_command(formal)
 cli.add_command(certify)
 cli.add_command(recheck)
+cli.add_command(report)
 
 
 @cli.command()
@@ -235,12 +237,6 @@ def _find(lemma_id: str) -> "Lemma":
         hint = did_you_mean(lemma_id.replace("_", "-"), list(known)) or f"{PROGRAM} lemmas lists them"
         raise Failure(f'no lemma is called "{lemma_id[:100]}"; {hint}')
     return known[lemma_id]
-
-
-def _as_dict(lemma: "Lemma") -> dict[str, Any]:
-    names = "id title statement hypotheses kind constants source provenance decision method formal rests_on".split()
-    controls = [{"id": control.id, "statement": control.statement} for control in lemma.controls]
-    return {**{name: getattr(lemma, name) for name in names}, "controls": controls}
 
 
 def _describe(error: Exception) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+SEED_LEVELS = (0.0, 0.1, 0.5, 0.9, 1.0)
+"""Quantiles over seeds that results keep: the least, the middle eight tenths, the median, the largest."""
+
 
 class Verdict(StrEnum):
     """What the evidence says about one lemma on one run."""
@@ -33,6 +36,7 @@ class Finding:
         bound: the bound there; for a law the resolution.
         margin: (bound - observed) / |bound| there, negative for a violation.
         median_margin: median over the seeds of the seed's least margin.
+        margins: the same at all SEED_LEVELS, lower order statistics; () where seeds are not compared one by one.
         trials: seeds in which anything was compared (all seeds when refuted); for a law its draws.
         violations: seeds with at least one violated entry.
         limit: confidence limit on the failure probability at `level`, the lower one when refuted, else the
@@ -53,6 +57,7 @@ class Finding:
     bound: float | None = None
     margin: float | None = None
     median_margin: float | None = None
+    margins: tuple[float, ...] = ()
     trials: int | None = None
     violations: int | None = None
     limit: float | None = None

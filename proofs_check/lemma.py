@@ -255,6 +255,9 @@ class Lemma:
         rests_on: ids of the lemmas that its proof, or its hypotheses, use.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
         overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
+        tex: the statement once more with its mathematics in TeX between dollars (two for a line of its own), which the
+            report shows; "" where the statement is to be shown as it is.
+        group: what it is about; the report filters by it.
     """
 
     id: str
@@ -280,3 +283,12 @@ class Lemma:
     rests_on: tuple[str, ...] = ()
     radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
     overlap_radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
+    tex: str = ""
+    group: str = "your own"
+
+    def described(self) -> dict[str, Any]:
+        """What there is to read about it, as JSON can hold it."""
+        names = "id title group statement tex hypotheses kind constants source provenance decision method".split()
+        names += ["formal", "rests_on"]
+        controls = [{"id": control.id, "statement": control.statement} for control in self.controls]
+        return {**{name: getattr(self, name) for name in names}, "controls": controls}

@@ -21,6 +21,7 @@ from nag_ntk import (
 )
 from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
+from proofs_check.curves import Curve, curve_of
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Check as Checker
 from proofs_check.lemma import Evidence, Lemma, NotApplicable, Run
@@ -37,7 +38,8 @@ Progress = Callable[[str, int, int], None]
 class StudyResult:
     """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof.
 
-    `certificates` holds the bodies behind the rows about single networks, by name of file.
+    And for its readers: what was compared step by step, the lemmas that were asked for, and the bodies of the
+    certificates behind the rows about single networks, by name of file.
     """
 
     study: Study
@@ -45,6 +47,8 @@ class StudyResult:
     runs: tuple[Run, ...]
     skipped: tuple[str, ...]
     slack: tuple[SlackRow, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    lemmas: tuple[Lemma, ...] = ()
     certificates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -172,6 +176,7 @@ def verify(
     skipped: list[str] = []
     slack: list[SlackRow] = []
     certificates: dict[str, Mapping[str, Any]] = {}
+    curves: list[Curve] = []
     for spec in study.runs:
         limit = study.memory_limit_gib
         run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=limit, cells=cells)
@@ -181,7 +186,9 @@ def verify(
             if not applies(lemma, run):
                 skipped.append(f"{lemma.id} @ {run.name}")
             else:
-                checks += examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+                found = examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+                curves += filter(None, (curve_of(check, lemma.method or "") for check in found))
+                checks += found
         if study.certify and spec.steps > 0:
             from proofs_check.certificates import claims
 
@@ -200,7 +207,10 @@ def verify(
             checks += found
             if not found:
                 skipped.append(f"{lemma.id} @ {study.name}")
-    return StudyResult(study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack), certificates)
+    return StudyResult(
+        study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack), tuple(curves), tuple(lemmas),
+        certificates,
+    )  # fmt: skip
 
 
 def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:

@@ -21,26 +21,27 @@ def terminable() -> Iterator[Callable[[], None]]:
     """SIGTERM ends the block as Ctrl-C does, with an exception, so that nothing is left half-written.
 
     Yields a function that raises again if the exception was lost: code called from C, such as a callback of the garbage
-    collector, drops exceptions. A SIGTERM that is ignored stays ignored.
+    collector, drops exceptions, that of Ctrl-C too. A signal that is ignored stays ignored.
     """
-    asked = False
+    kinds: dict[int, type[KeyboardInterrupt]] = {signal.SIGTERM: Terminated, signal.SIGINT: KeyboardInterrupt}
+    asked: list[type[KeyboardInterrupt]] = []
 
-    def handle(*_: object) -> None:
-        nonlocal asked
-        asked = True
-        raise Terminated
+    def handle(number: int, *_: object) -> None:
+        asked.append(kinds[number])
+        raise asked[-1]
 
     def check() -> None:
         if asked:
-            raise Terminated
+            raise asked[-1]
 
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
-    before = signal.signal(signal.SIGTERM, handle) if ours else None
+    ours = threading.current_thread() is threading.main_thread()
+    taken = [number for number in kinds if ours and signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in taken}
     try:
         yield check
     finally:
-        if ours:
-            signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def silence() -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from . import console, session
+from . import console, report_command, session
 from .console import Failure, say
 from .processes import ALONE, Group, join
+from .store import files as store_files
 
 if TYPE_CHECKING:
     from .store import Cells
@@ -20,11 +21,12 @@ LOST = 3
 
 
 class _Outcome(NamedTuple):
-    """What there is to show of a study, the exit code, the last line, and why it could not be written, if so."""
+    """What there is to show of a study, the exit code, where it lies, its time, and why it was not written, if so."""
 
     result: Any
     code: int
-    line: str
+    folder: Path
+    seconds: float | None
     unsaved: str = ""
 
 
@@ -59,7 +61,19 @@ def run_study(call: Call, links: bool) -> int:
     console.show(outcome.result, call.quiet, links)
     if outcome.unsaved:
         raise Failure(outcome.unsaved)
-    say(outcome.line)
+    report_command.after_results(outcome.folder, anew=outcome.seconds is not None)
+    if outcome.seconds is None:
+        say(f"Results in {outcome.folder} are of this study already; nothing was run.")
+    else:
+        names = (
+            store_files.MANIFEST,
+            store_files.RESULTS,
+            store_files.TRAJECTORIES,
+            store_files.SWEEP,
+            store_files.REPORT,
+        )
+        written = ", ".join(name for name in names if (outcome.folder / name).exists())
+        say(f"Results in {outcome.folder}: {written}; {outcome.seconds:.0f} s.")
     return outcome.code
 
 
@@ -88,8 +102,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
         if call.resume:
             done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
             if code is not None:
-                line = f"Results in {folder} are of this study already; nothing was run."
-                return _Outcome(done, code, line)
+                return _Outcome(done, code, folder, None)
         keeping = shared.under_way if several else store.under_way
         every = store.EVERY if call.save_every is None else call.save_every
         with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
@@ -112,7 +125,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
             spent = time.perf_counter() - begun
             if first:
                 try:
-                    store.write(result, folder, wall_time=spent, request=wanted)
+                    store.write(result, folder, wall_time=spent, request=wanted, config=call.config)
                     store.write_certificates(result.certificates, folder)
                     if cells is not None:
                         cells.discard()
@@ -122,10 +135,8 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
         raise Failure(_all_problems(error)) from None
     except (InputError, store.StoreError) as error:
         raise Failure(f"{error}{_left(held)}") from None
-    names = (store.MANIFEST, store.RESULTS, store.TRAJECTORIES, store.SWEEP)
-    written = [name for name in names if (folder / name).exists()]
-    line = f"Results in {folder}: {', '.join(written)}; {spent:.0f} s."
-    return _Outcome(result if first else None, exit_code(result.findings, call.strict), line, unsaved)
+    code = exit_code(result.findings, call.strict)
+    return _Outcome(result if first else None, code, folder, spent, unsaved)
 
 
 def _verdicts(done: Any) -> set[str]:

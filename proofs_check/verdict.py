@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import statistics
-from .finding import Finding, Verdict
+from .finding import SEED_LEVELS, Finding, Verdict
 from .lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
 
 UNIVERSAL_FAILURE = 0.1
@@ -312,6 +312,7 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
     rows = tuple(range(1, observed.ndim))
     tightest = np.sort(margin.min(rows)[compared.any(rows)])  # the lower median: halves of infinities are no number
     worst["median_margin"] = float(tightest[(len(tightest) - 1) // 2])
+    worst["margins"] = tuple(float(tightest[int(level * (len(tightest) - 1))]) for level in SEED_LEVELS)
     trials, violations, may = (int(entries.any(rows).sum()) for entries in (compared, violated, possible))
     return _TrialsClaim(check, evidence, trials, violations, may, worst)
 

@@ -248,7 +248,10 @@ def test_interrupt_of_a_process(tmp_path):
         time.sleep(0.05)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
+    try:
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     assert err.strip().split("\n")[-1].startswith("nag-ntk: interrupted")
     assert "Traceback" not in err

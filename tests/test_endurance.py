@@ -176,16 +176,19 @@ def test_a_termination_before_the_first_run_is_done_leaves_nothing(server, refer
     assert not list((folder / "out").glob("*")), "the folder itself may be left, empty"
 
 
-def test_a_termination_that_was_lost_is_raised_again():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_was_lost_is_raised_again(number):
     from proofs_check import session
 
+    kind = session.Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    before = signal.getsignal(number)
     with session.terminable() as check:
         check()
-        with pytest.raises(session.Terminated):  # and dropped, as a callback called from C would
-            os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(session.Terminated):
+        with pytest.raises(kind):  # and dropped, as a callback called from C would
+            os.kill(os.getpid(), number)
+        with pytest.raises(kind):
             check()
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(number) == before
 
 
 def test_a_termination_that_is_ignored_stays_ignored():

@@ -140,8 +140,12 @@ def _study(width: int, seeds: int, angles: Sequence[float]) -> dict:
 ACCELERATION = Lemma(
     id="acceleration",
     title="Momentum turns kappa into its square root",
+    group="scaling",
     statement="Steps until |xi| <= 1e-6 |xi(0)| grow like kappa^1 for gradient descent and kappa^(1/2) for heavy ball and Nesterov: "
     "log-log slopes within 0.02 on the linear model, kappa from 10 to 1e6, and within 0.1 on networks in the lazy regime.",
+    tex=r"Steps until $\Vert \xi\Vert \le 10^{-6}\Vert \xi(0)\Vert$ grow like $\kappa^1$ for gradient descent and like "
+    r"$\kappa^{1/2}$ for heavy ball and Nesterov: slopes on log-log axes within 0.02 on the linear model, $\kappa$ "
+    r"from 10 to $10^6$, and within 0.1 on networks in the lazy regime.",
     hypotheses="tunings of the theorems; networks: at least 4 datasets over which kappa varies, all seeds arrive and keep "
     "lambda_min(H(t)) >= lambda_0/2 (see lazy-exit); other runs are left out and named.",
     kind="scaling",

@@ -32,7 +32,10 @@ def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = 
 DISTANCE = Lemma(
     id="distance",
     title="Distance from initialisation",
+    group="residual",
     statement="max_r |w_r(t) - w_r(0)| <= (eta/(1-beta)) sqrt(|K|/m) [(1+2 gamma) sum_{s<t} |xi(s)| + gamma |xi(0)|].",
+    tex=r"$$\max_r\Vert w_r(t) - w_r(0)\Vert \le \frac{\eta}{1-\beta}\sqrt{\frac{\Vert K\Vert }m} "
+    r"\Bigl[(1+2\gamma)\sum_{s<t}\Vert \xi(s)\Vert + \gamma\Vert \xi(0)\Vert \Bigr].$$",
     hypotheses="none: every step of every run.",
     kind="every run",
     source="derived",

@@ -48,7 +48,10 @@ def _law(run: Run, scale: float = 1.0) -> Law:
 FLIP_PROBABILITY = Lemma(
     id="flip-probability",
     title="Law of the neurons near a boundary",
+    group="activation patterns",
     statement="|S_i(R)| = #{r : |w_r(0).x_i| <= R} ~ Binomial(m, erf(R / sqrt 2)).",
+    tex=r"$S_i(R) = \lbrace r : |w_r(0)\cdot x_i| \le R\rbrace$ has $|S_i(R)| \sim \mathrm{Binomial}(m, "
+    r"\mathrm{erf}(R/\sqrt2))$.",
     hypotheses="|x_i| = 1, w_r(0) ~ N(0, I) independent.",
     kind="exact law",
     source="derived",
@@ -93,7 +96,10 @@ def _count(run: Run, constant: float) -> Evidence:
 FLIP_COUNT = Lemma(
     id="flip-count",
     title="Few neurons near a boundary",
+    group="activation patterns",
     statement="With probability >= 1 - n e^{-mR}, |S_i(R)| <= 4 m R for every i; checked at the R with n e^{-mR} = delta.",
+    tex=r"With probability at least $1 - ne^{-mR}$, $|S_i(R)| \le 4mR$ for all $i$; checked at the $R$ at which this "
+    r"probability is $1-\delta$.",
     hypotheses="|x_i| = 1, 4 R < 1.",
     kind="probability",
     source="derived by Chernoff (the exponent exceeds 3.24 mR)",
@@ -132,7 +138,9 @@ def _inclusion(run: Run, radius: np.ndarray) -> Trials:
 FLIP_INCLUSION = Lemma(
     id="flip-inclusion",
     title="Only neurons near a boundary flip",
+    group="activation patterns",
     statement="If max_r |w_r(t) - w_r(0)| <= R, every neuron whose pattern at x_i differs from its initial one is in S_i(R).",
+    tex=r"If $\max_r\Vert w_r(t) - w_r(0)\Vert \le R$, every $(r,i)$ with $A_{ri}(t) \ne A_{ri}(0)$ has $r \in S_i(R)$.",
     hypotheses="|x_i| = 1.",
     kind="every run",
     source="derived (Cauchy-Schwarz)",
@@ -195,8 +203,12 @@ def _four(run: Run, constant: float) -> Evidence:
 FLIP_FRACTION = Lemma(
     id="flip-fraction",
     title="Share of flipped activations",
+    group="activation patterns",
     statement="At every t the share of flipped (r, i) is at most (1/n) sum_i |S_i(R_t)|/m, R_t the largest distance so far "
     "(counted); with probability >= 1 - delta it is at most 4 max(R_t, ln(n/delta)/m) at every t at once (linear).",
+    tex=r"Let $R_t = \max_{s\le t}\max_r\Vert w_r(s) - w_r(0)\Vert$. The share of flipped pairs $(r,i)$ at step $t$ is "
+    r"(counted, every run) at most $\frac1n\sum_i|S_i(R_t)|/m$; (linear) at every $t$ at once at most $4\max(R_t, "
+    r"R_0)$, $R_0 = \ln(n/\delta)/m$, with probability at least $1-\delta$.",
     hypotheses="|x_i| = 1; linear: 4 ln(n/delta) < m, delta <= 0.3 n.",
     kind="every run",
     source="derived: flip-inclusion, and flip-count at the radii 2^k ln(n/delta)/m together",

@@ -30,7 +30,9 @@ def _refuted(name: str) -> Callable[[Any], Proof]:
 GD_MATRIX = Lemma(
     id="gd-matrix",
     title="Powers of gradient descent's matrix",
+    group="linear model",
     statement="|(I - eta H)^k| <= (1 - 1/kappa)^k for all k.",
+    tex=r"For all $k \ge 0$ $$\Vert (I - \eta H)^k\Vert \le \Bigl(1 - \frac1\kappa\Bigr)^k .$$",
     hypotheses="H symmetric with spectrum in [lambda, lambda_max], eta = 1/lambda_max; all kappa = lambda_max/lambda >= 1.",
     kind="all kappa",
     source="derived",

@@ -108,8 +108,12 @@ def _check(run: Run, factors: Mapping[str, float], power: float = 1.0) -> dict[s
 GRAM_STABILITY = Lemma(
     id="gram-stability",
     title="H is stable in a ball",
+    group="Gram matrix",
     statement="With probability >= 1 - n^2 e^(-mR/10), every W with max_r |w_r - w_r(0)| <= R has |H(W) - H(0)|_F <= 2 n R (two), "
     "hence 3 n R (three); checked at the R with n^2 e^(-mR/10) = delta.",
+    tex=r"With probability at least $1 - n^2e^{-mR/10}$, every $W$ with $\max_r\Vert w_r - w_r(0)\Vert \le R$ has "
+    r"$$\text{(two)}\quad \Vert H(W) - H(0)\Vert _F \le 2nR, \qquad\qquad \text{(three)}\quad \Vert H(W) - H(0)\Vert "
+    r"_F \le 3nR.$$ Checked at the $R$ at which the probability is $1-\delta$.",
     hypotheses="|x_i| = 1; says something where 2 n R < |K|_F.",
     kind="probability",
     source="form of Song, Yang 2019, arXiv 1906.03593; proof derived",

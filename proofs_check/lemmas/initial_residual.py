@@ -41,7 +41,10 @@ def _check(run: Run) -> dict[str, Evidence]:
 INITIAL_RESIDUAL = Lemma(
     id="initial-residual",
     title="Residual at initialisation",
+    group="residual",
     statement="E|xi(0)|^2 = n/2 + |y|^2 (moment); |xi(0)|^2 <= (n/2 + |y|^2)/delta with probability >= 1 - delta (tail).",
+    tex=r"(moment) $E\Vert \xi(0)\Vert ^2 = \frac n2 + \Vert y\Vert ^2$; (tail) $\Vert \xi(0)\Vert ^2 \le (\frac n2 + "
+    r"\Vert y\Vert ^2)/\delta$ with probability at least $1-\delta$.",
     hypotheses="|x_i| = 1, w_r(0) ~ N(0, I), a_r fair signs, all independent.",
     kind="probability",
     source="derived; the tail by Markov",

@@ -31,8 +31,11 @@ def _stays(run: Run, share: float) -> Trials | NotApplicable:
 LAZY_EXIT = Lemma(
     id="lazy-exit",
     title="The run stays in the lazy regime",
+    group="convergence",
     statement="lambda_min(H(t)) >= lambda_0/2 at all times looked at, with probability >= 1 - delta: the regime in which the "
     "linear model governs training.",
+    tex=r"With probability at least $1-\delta$, $\lambda_{\min}(H(t)) \ge \frac12\lambda_0$ at all times looked at: the "
+    r"regime in which the linear model governs training.",
     hypotheses="m large enough; a run that leaves shows that its width, step size or kappa lies beyond the boundary.",
     kind="probability",
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",

@@ -46,8 +46,11 @@ def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remaind
 RESIDUAL_RECURSION = Lemma(
     id="residual-recursion",
     title="Exact recursion of the residual",
+    group="residual",
     statement="xi(t+1) = xi(t) + beta (xi(t) - xi(t-1)) - eta (1+gamma) H(t) xi(t) + eta gamma H(t,t-1) xi(t-1) + phi(t), "
     "phi(t) made only of neurons that change sign.",
+    tex=r"$$\xi(t+1) = \xi(t) + \beta(\xi(t) - \xi(t-1)) - \eta(1+\gamma)H(t)\xi(t) + \eta\gamma H(t,t-1)\xi(t-1) + "
+    r"\varphi(t)$$ with $\varphi(t)$ made only of neurons whose sign changes.",
     hypotheses="none: every step of every run, both starts.",
     kind="every run",
     source="derived",

@@ -77,8 +77,11 @@ _WIDTHS = tuple(2**k for k in range(7, 18))
 WIDTH_SCALING = Lemma(
     id="width-scaling",
     title="Scaling with the width",
+    group="scaling",
     statement="The share of flipped activations at the end (flips), the largest distance from initialisation (distance) and "
     "|H(0) - H_inf|_F (gram) grow like m^(-1/2): log-log slopes -0.5 within 0.05.",
+    tex=r"The share of flipped activations at the end (flips), the largest distance from initialisation (distance) and "
+    r"$\Vert H(0) - H^\infty\Vert _F$ (gram) grow like $m^{-1/2}$: slopes $-0.5$ within 0.05 on log-log axes.",
     hypotheses="runs that differ in their width alone, at least 4 of them, over a range in which training is lazy.",
     kind="scaling",
     source="derived: the bounds of distance, flip-fraction and gram-concentration have this order",

@@ -15,6 +15,7 @@ from .cells import Cells, already_done, under_way
 from .files import (
     CELLS,
     MANIFEST,
+    REPORT,
     RESULTS,
     SWEEP,
     TRAJECTORIES,
@@ -32,6 +33,7 @@ from .files import (
 from .grid import read_sweep, side_by_side, write_grid
 from .identity import request
 from .manifest import SCHEMA, describe
+from .series import RECORDED, Series, read_series
 from .steps import EVERY
 
 if TYPE_CHECKING:
@@ -43,18 +45,23 @@ __all__ = [
     "EVERY",
     "MANIFEST",
     "NUMBERS",
+    "RECORDED",
+    "REPORT",
     "RESULTS",
     "SCHEMA",
     "SWEEP",
     "TRAJECTORIES",
     "VARIABLES",
     "Cells",
+    "Series",
     "StoreError",
     "StoredResult",
     "already_done",
     "check_writable",
     "read",
+    "read_series",
     "read_sweep",
+    "replaced",
     "request",
     "side_by_side",
     "under_way",
@@ -70,6 +77,7 @@ class StoredResult:
     Attributes:
         rows: one mapping per finding, as ``Finding.to_row`` made it.
         slack: one mapping per link of the proof, as ``SlackRow.to_row`` made it.
+        lemmas: one mapping per lemma that was asked for, as ``Lemma.described`` made it.
         manifest: where the rows come from.
         study: name of the study.
         level: family-wise error level of the verdicts.
@@ -80,6 +88,7 @@ class StoredResult:
     study: str
     level: float
     slack: tuple[Mapping[str, Any], ...] = ()
+    lemmas: tuple[Mapping[str, Any], ...] = ()
 
 
 def check_writable(out: Path) -> None:
@@ -99,7 +108,9 @@ def check_writable(out: Path) -> None:
         refuse_foreign(out)
 
 
-def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None) -> None:
+def write(
+    result: "StudyResult", out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None, config: str = ""
+) -> None:
     """Write a finished study; on any failure the folder is as it was before.
 
     Args:
@@ -107,6 +118,7 @@ def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mappin
         out: the folder, made if absent.
         wall_time: seconds that the run took.
         request: what the numbers depend on (identity.py), kept so that a later call can tell whether it is done.
+        config: what the study was called by on the command line, so that a reader can say how to run it again.
 
     Raises:
         StoreError: if the folder is not usable or the disk is full.
@@ -115,12 +127,12 @@ def write(result: "StudyResult", out: Path, *, wall_time: float, request: Mappin
     with stage(out) as staging:
         refuse_foreign(out)
         write_json(staging / RESULTS, _results(result))
-        write_trajectories(staging / TRAJECTORIES, result.runs)
+        write_trajectories(staging / TRAJECTORIES, result.runs, result.curves)
         grid = side_by_side(result.study.runs, result.runs)
         if grid is not None:
             write_grid(staging / SWEEP, grid)
         digests = {path.name: digest(path) for path in staging.iterdir()}
-        write_json(staging / MANIFEST, describe(result, digests, wall_time, request))
+        write_json(staging / MANIFEST, describe(result, digests, wall_time, request, config))
         commit(staging, out)
 
 
@@ -165,8 +177,8 @@ def read(out: Path) -> StoredResult:
             raise StoreError(f"{out / name} is not what {MANIFEST} says was written; verify again")
     results = read_json(out / RESULTS)
     try:
-        slack = tuple(results.get("slack", ()))
-        return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), slack)
+        more = (tuple(results.get(name, ())) for name in ("slack", "lemmas"))
+        return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), *more)
     except (KeyError, TypeError, ValueError):
         raise StoreError(f"{out / RESULTS} lacks study, level or findings; verify again") from None
 
@@ -175,4 +187,6 @@ def _results(result: "StudyResult") -> dict[str, Any]:
     """What must come out again from the same study, but for the fields called wall_time."""
     rows = [finding.to_row() for finding in result.findings]
     slack = [row.to_row() for row in result.slack]
-    return {"schema": SCHEMA, "study": result.study.name, "level": result.study.level, "findings": rows, "slack": slack}
+    lemmas = [lemma.described() for lemma in result.lemmas]
+    head = {"schema": SCHEMA, "study": result.study.name, "level": result.study.level}
+    return {**head, "findings": rows, "slack": slack, "lemmas": lemmas}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .files import sync
+from .series import record_curves
 
 if TYPE_CHECKING:  # JAX and HDF5 are imported where they are needed, so that readers start fast
     from ..lemma import Run
@@ -27,14 +28,21 @@ VARIABLES = {
 }
 
 
-def write_trajectories(path: Path, runs: Any) -> None:
-    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full."""
+def write_trajectories(path: Path, runs: Any, curves: Any = ()) -> None:
+    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full.
+
+    The curves are of these runs; those of any other are left out.
+    """
     import h5netcdf
+
+    from ..finding import SEED_LEVELS
 
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
         for run in runs:
             record(file.create_group(run.name), run)
+        names = {run.name for run in runs}
+        record_curves(file, (curve for curve in curves if curve.run in names), SEED_LEVELS)
     path.write_bytes(image.getbuffer())
     sync(path)
 

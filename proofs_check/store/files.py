@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 PACKAGE = "nag-ntk"
 MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories.nc"
 SWEEP = "sweep.nc"  # of a study that sweeps over something
+REPORT = "report.html"  # made from the others, so that no digest holds it
 CELLS, STUDY = "cells", "study.json"
 """Folder of the finished runs of a study under way, and the file in it that says which study."""
 _STAGING = ".nag-ntk-"

@@ -16,8 +16,9 @@ SCHEMA = 1
 
 
 def describe(
-    result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None
-) -> dict[str, Any]:
+    result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None,
+    config: str = "",
+) -> dict[str, Any]:  # fmt: skip
     """Everything that a reader needs to run the study again, and the digests of the files beside the manifest."""
     import jax
 
@@ -54,6 +55,7 @@ def describe(
             "xla_flags": os.environ.get("XLA_FLAGS", ""),
         },
         "key_implementation": KEY_IMPLEMENTATION,
+        "config": config,
         "study": study_as_dict(result.study),
         "runs": runs,
         "skipped": list(result.skipped),

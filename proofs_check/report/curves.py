@@ -1,0 +1,148 @@
+"""Figures over the steps of a run: what was recorded, and measured against bound, with bands over seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proofs_check.store import Series
+
+from .drawing import COLOURS, MARKERS, PAPER, Figure, canvas, finished
+from .numbers import number, power_of_ten, words
+
+if TYPE_CHECKING:
+    import numpy as np
+
+POINTS = 160
+"""At most so many points of a line; the file of the data has all of them."""
+
+# name: (title, axis, whether the axis is logarithmic) of what is recorded
+RECORDED = {
+    "residual_norm": ("Residual", "‖ξ(t)‖, norm of the residual (1)", True),
+    "flip_fraction": ("Changed activations", "share of (neuron, sample) pairs (1)", False),
+    "distance": ("Distance from initialisation", "largest ‖w(t) − w(0)‖ of a neuron (1)", False),
+}
+
+
+def recorded(series: Series, name: str) -> Figure:
+    """A recorded quantity of all methods of a run.
+
+    Args:
+        series: from the store.
+        name: of the files.
+    """
+    title, axis, logarithmic = RECORDED[series.name]
+    return _drawn(series, name, f"{title}, run {series.run}", axis, logarithmic, "")
+
+
+def compared(series: Series, name: str, title: str, row: Mapping[str, Any]) -> Figure:
+    """What a lemma bounds, and its bound.
+
+    Args:
+        series: from the store, with a bound.
+        name: of the files.
+        title: of the lemma.
+        row: the finding, for the worst entry.
+    """
+    worst = ""
+    if row.get("margin") is not None:
+        where = ", ".join(f"{axis} {words(str(value))}" for axis, value in row["witness"].items())
+        worst = f" Closest to the bound, or furthest beyond it: margin {number(row['margin'], '+.3g')} at {where}."
+    heading = f"{title}: {series.name}, run {series.run}"
+    return _drawn(series, name, heading, "both sides of the inequality (1)", True, worst)
+
+
+def _drawn(series: Series, name: str, title: str, axis: str, logarithmic: bool, worst: str) -> Figure:
+    import numpy as np
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+
+    figure, axes = canvas(3.5 if len(series.methods) > 1 else 3.2)
+    sides = [side for side in (series.observed, series.bound) if side is not None]
+    shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
+    positive = np.concatenate([side[np.isfinite(side) & (side > 0)] for side in sides])
+    logarithmic = logarithmic and positive.size > 0
+    floor = positive.min() if logarithmic else -np.inf
+    for k, method in enumerate(series.methods):
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
+        _lines(axes, series, k, words(method), shown, floor, colour, marker)
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("training step t")
+    axes.set_ylabel(axis)
+    rows = (len(axes.get_legend_handles_labels()[0]) + 1) // 2
+    figure.legend(loc="lower center", ncol=2, handlelength=3.2)
+    figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.54 + 0.19 * rows) / figure.get_figheight())
+    return finished(figure, name, title, _described(series) + worst, *_table(series))
+
+
+def _lines(
+    axes: Any, series: Series, k: int, method: str, shown: "np.ndarray", floor: float, colour: str, marker: str
+) -> None:
+    """One method: the range and the middle of the seeds, the median, and the bound."""
+    import numpy as np
+
+    steps = series.steps[shown]
+    low, tenth, median, ninth, high = (_above(series.observed[k, _level(series, q), shown], floor)
+                                       for q in (0.0, 0.1, 0.5, 0.9, 1.0))  # fmt: skip
+    every = max(1, len(shown) // 8)
+    axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.fill_between(steps, tenth, ninth, color=colour, alpha=0.25, linewidth=0)
+    suffix = f", {method}" if method else ""
+    offset = k * every // max(len(series.methods), 1)
+    marks = {"color": colour, "marker": marker, "markersize": 4, "markevery": (offset, every)}
+    if series.bound is None:
+        axes.plot(steps, median, label=method or "median", **marks)
+        return
+    axes.plot(steps, median, label=f"measured{suffix}", **marks)
+    bound = np.where(np.isfinite(series.bound[k]), series.bound[k], np.nan)
+    least = bound[_level(series, 0.0), shown]
+    axes.plot(steps, least, label=f"bound{suffix}", linestyle=(0, (5, 2)), markerfacecolor=PAPER, **marks)
+
+
+def _above(values: "np.ndarray", floor: float) -> "np.ndarray":
+    """Zero has no place on a logarithmic axis: it goes to its lower end."""
+    import numpy as np
+
+    return np.where(np.isnan(values), np.nan, np.maximum(values, floor))
+
+
+def _level(series: Series, level: float) -> int:
+    return min(range(len(series.levels)), key=lambda q: abs(series.levels[q] - level))
+
+
+def _described(series: Series) -> str:
+    """The numbers of the figure in words."""
+    import numpy as np
+
+    parts = [f"Median and range over {series.seeds} seeds, width {series.width:,}."]
+    for k, method in enumerate(series.methods):
+        there = np.flatnonzero(np.isfinite(series.observed[k, _level(series, 0.5)]))
+        who = f"{words(method)}: " if method else ""
+        if not len(there):
+            parts.append(f"{who}nothing was compared.")
+            continue
+        said = [
+            f"at step {series.steps[t]} median {_at(series.observed, series, k, 0.5, t)} "
+            f"(from {_at(series.observed, series, k, 0.0, t)} to {_at(series.observed, series, k, 1.0, t)})"
+            + ("" if series.bound is None else f", least bound {_at(series.bound, series, k, 0.0, t)}")
+            for t in dict.fromkeys((int(there[0]), int(there[-1])))
+        ]
+        parts.append(f"{who}{'; '.join(said)}.")
+    return " ".join(parts)
+
+
+def _at(side: "np.ndarray", series: Series, k: int, level: float, t: int) -> str:
+    return number(float(side[k, _level(series, level), t]))
+
+
+def _table(series: Series) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """The data of the figure, a row per method and step."""
+    sides = [("observed", series.observed)] + ([] if series.bound is None else [("bound", series.bound)])
+    header = ["method", "step", *(f"{side}_q{round(100 * q)}" for side, _ in sides for q in series.levels)]
+    rows = [
+        [method, int(step), *(float(values[k, q, t]) for _, values in sides for q in range(len(series.levels)))]
+        for k, method in enumerate(series.methods)
+        for t, step in enumerate(series.steps)
+    ]
+    return header, rows

@@ -1,0 +1,125 @@
+"""report.html and the folder figures, from a folder of results and nothing else."""
+
+import csv
+import io
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from proofs_check.store import REPORT, read, read_series, replaced
+
+from . import terminal
+from .contents import Contents, gather, lemma_of
+from .drawing import Figure
+from .numbers import number, violations, words
+
+FIGURES = "figures"
+_INDEX = "index.json"
+MEANINGS = {
+    "CERTIFIED": (
+        "proved in ball arithmetic, for the quantifiers stated",
+        "anything about what the lemma does not quantify over",
+    ),
+    "SUPPORTED": (
+        "an exact confidence limit lies within the claim, at the error level of the whole study",
+        "a proof, or the claim at other widths or data",
+    ),
+    "REFUTED": (
+        "a reproducible witness, or a confidence limit beyond the claim, here",
+        "that the theorem is false: its “wide enough” may fail here",
+    ),
+    "INCONCLUSIVE": (
+        "too few seeds or too little precision; the reason says, where it can be told, how many would decide",
+        "that the claim is doubtful",
+    ),
+    "VACUOUS": (
+        "the hypotheses do not hold here, or the bound says nothing; the reason says from which width it would",
+        "that the claim is false",
+    ),
+    "ERROR": ("the check itself failed", "anything about the claim"),
+}
+"""What each verdict means, and what it does not."""
+
+
+def write(folder: Path) -> Path:
+    """Read a folder of results and write its report.
+
+    Args:
+        folder: what `nag-ntk verify` wrote.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        StoreError: if the folder holds no results, or they are damaged.
+    """
+    folder = Path(folder)
+    contents = gather(read(folder), read_series(folder))
+    text = render(contents)
+    _write_figures(folder / FIGURES, contents.figures)
+    with replaced(folder / REPORT) as file:
+        file.write(text.encode("utf-8"))
+    return folder / REPORT
+
+
+def render(contents: Contents) -> str:
+    """The page as text; whatever came from the study is escaped."""
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters.update({"number": number, "violations": violations, "words": words, "lemma": lemma_of})
+    stored = contents.stored
+    used = [verdict for verdict in MEANINGS if any(row["verdict"] == verdict for row in stored.rows)]
+    return environment.get_template("report.html.j2").render(
+        contents=contents, stored=stored, manifest=stored.manifest, meanings=MEANINGS, used=used,
+        signs={verdict: sign for verdict, (sign, *_) in terminal.STYLES.items()},
+        headline=terminal.headline(stored.rows), no_proof=terminal.NO_PROOF, totals=_totals(stored.slack),
+        runs=list(dict.fromkeys(row["run"] for row in stored.rows)),
+        groups=list(dict.fromkeys(part.facts["group"] for part in contents.parts)),
+    )  # fmt: skip
+
+
+def _totals(slack: Any) -> dict[str, dict[str, Any]]:
+    """Per run: the methods, and per step what it loses with each, or None where some link has no number."""
+    totals: dict[str, dict[str, Any]] = {}
+    for row in slack:
+        methods, steps = totals.setdefault(row["run"], {"methods": [], "steps": {}}).values()
+        if row["method"] not in methods:
+            methods.append(row["method"])
+        lost = steps.setdefault(row["step"], {})
+        before = lost.get(row["method"], 0.0)
+        lost[row["method"]] = None if before is None or row["lost"] is None else before + row["lost"]
+    return totals
+
+
+def _write_figures(folder: Path, figures: list[Figure]) -> None:
+    """Each figure and its data, and a list of them; what an earlier report left goes, what is a user's own stays."""
+    _remove_figures(folder)
+    folder.mkdir(exist_ok=True)
+    listed = {figure.name: {"title": figure.title, "description": figure.description} for figure in figures}
+    (folder / _INDEX).write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for figure in figures:
+        (folder / f"{figure.name}.svg").write_text(figure.alone, encoding="utf-8")
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([figure.header, *figure.rows])
+        (folder / f"{figure.name}.csv").write_text(table.getvalue(), encoding="utf-8")
+
+
+def _remove_figures(folder: Path) -> None:
+    with suppress(OSError, ValueError):
+        for name in json.loads((folder / _INDEX).read_text(encoding="utf-8")):
+            for suffix in (".svg", ".csv"):
+                (folder / Path(name + suffix).name).unlink(missing_ok=True)
+        (folder / _INDEX).unlink()
+
+
+def discard(folder: Path) -> None:
+    """Remove the report of earlier results, which would contradict the new ones."""
+    (Path(folder) / REPORT).unlink(missing_ok=True)
+    _remove_figures(Path(folder) / FIGURES)
+    with suppress(OSError):
+        (Path(folder) / FIGURES).rmdir()

@@ -1,0 +1,54 @@
+"""`nag-ntk report`, and the report at the end of `nag-ntk verify`: what fails here must not cost the results."""
+
+from pathlib import Path
+
+import click
+
+from .console import Failure, say
+from .session import PROGRAM, Terminated
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Write DIR/report.html again, from the results in DIR alone.
+
+    Nothing is simulated and no lemma is computed; the figures and their data go to DIR/figures.
+    """
+    from .report import page
+    from .store import StoreError
+
+    try:
+        say(f"Report in {page.write(folder)}.")
+    except StoreError as error:
+        raise Failure(str(error)) from None
+    except OSError as error:
+        raise Failure(f"cannot write the report to {folder}: {error.strerror or error}") from None
+
+
+def after_results(folder: Path, anew: bool) -> None:
+    """Write the report of results just written; if that fails, say so and go on, and leave no report of earlier ones.
+
+    Args:
+        folder: the results.
+        anew: whether they are new; a report of those that were there already is left as it is.
+    """
+    from .store import REPORT
+
+    if not anew and (folder / REPORT).exists():
+        return
+    try:
+        from .report import page
+
+        page.discard(folder)
+        page.write(folder)
+    except KeyboardInterrupt as stop:
+        word, code = ("terminated", 143) if isinstance(stop, Terminated) else ("interrupted", 130)
+        again = f"{PROGRAM} report {folder} writes it"
+        raise Failure(f"{word} while the report was made; the results are in {folder}; {again}", code) from None
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        click.echo(
+            f"{PROGRAM}: the results are written, the report is not: {type(error).__name__}: {text}; "
+            f"{PROGRAM} report {folder} tries again", err=True,
+        )  # fmt: skip

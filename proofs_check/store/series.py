@@ -1,0 +1,122 @@
+"""What a reader draws: recorded quantities and both sides of the checked inequalities over the steps, as quantiles.
+
+The curves of the checks lie in trajectories.nc, in the group RUN/checks/LEMMA; the recorded quantities are summed up
+here, so that no reader has to hold the arrays of all seeds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .files import TRAJECTORIES, StoreError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..curves import Curve
+
+CHECKS = "checks"
+RECORDED = ("residual_norm", "flip_fraction", "distance")
+
+
+@dataclass(frozen=True)
+class Series:
+    """A quantity over the steps of one run, or both sides of what a lemma says of it.
+
+    Attributes:
+        run: name of the run.
+        name: id of the lemma, with its part after a slash, or one of RECORDED.
+        methods: (k,) names of the methods, "" where no method is meant.
+        steps: (t,) numbers of the steps.
+        levels: (q,) the quantiles over seeds.
+        observed: (k, q, t); NaN where nothing was compared.
+        bound: the same, or None for what was recorded.
+        seeds: number of seeds behind it.
+        width: of the network.
+    """
+
+    run: str
+    name: str
+    methods: tuple[str, ...]
+    steps: "np.ndarray"
+    levels: tuple[float, ...]
+    observed: "np.ndarray"
+    bound: "np.ndarray | None"
+    seeds: int
+    width: int
+
+
+def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float]) -> None:
+    """Write the curves of the checks into the groups of their runs."""
+    import h5py
+    import numpy as np
+
+    for curve in curves:
+        group = file[curve.run].create_group(f"{CHECKS}/{curve.lemma}")
+        axes = ("algorithm", "quantile", "step")
+        group.dimensions = dict(zip(axes, curve.observed.shape, strict=True))
+        named: list[tuple[str, tuple[str, ...], Any, str]] = [
+            ("algorithm", axes[:1], np.array(curve.methods, dtype=h5py.string_dtype()), "method"),
+            ("quantile", axes[1:2], np.asarray(levels, float), "level of the quantile over seeds"),
+            ("step", axes[2:], np.asarray(curve.steps, np.int64), "training step"),
+            ("observed", axes, curve.observed, "quantiles over seeds of what was observed"),
+            ("bound", axes, curve.bound, "quantiles over seeds of the bound"),
+        ]
+        for name, along, values, long_name in named:
+            group.create_variable(name, along, data=values).attrs.update({"long_name": long_name, "units": "1"})
+
+
+def read_series(out: Path, levels: Sequence[float] = (0.0, 0.1, 0.5, 0.9, 1.0)) -> tuple[Series, ...]:
+    """The recorded quantities of every run that trains, then the curves of its checks.
+
+    Args:
+        out: a folder that ``write`` has written to.
+        levels: quantiles over seeds, for what was recorded.
+
+    Raises:
+        StoreError: if the file cannot be read.
+    """
+    import h5netcdf
+
+    path = Path(out) / TRAJECTORIES
+    try:
+        with h5netcdf.File(path, "r") as file:
+            return tuple(series for run in file.groups for series in _of_run(run, file[run], levels))
+    except (OSError, KeyError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}; verify again") from None
+
+
+def _of_run(run: str, group: Any, levels: Sequence[float]) -> Iterable[Series]:
+    """Those of one run."""
+    facts = {"seeds": len(group["seed"]), "width": int(group.attrs["width"])}
+    steps = group["step"][...]
+    if len(steps) > 1:
+        methods = _names(group["algorithm"])
+        for name in RECORDED:
+            yield Series(run, name, methods, steps, tuple(levels), _over_seeds(group[name][...], levels), None, **facts)
+    if CHECKS in group.groups:
+        for name, found in _leaves(group[CHECKS], ""):
+            sides = [found[side][...] for side in ("observed", "bound")]
+            stored = tuple(float(level) for level in found["quantile"][...])
+            yield Series(run, name, _names(found["algorithm"]), found["step"][...], stored, *sides, **facts)
+
+
+def _leaves(group: Any, above: str) -> Iterable[tuple[str, Any]]:
+    """The groups with variables, by their path: the parts of a lemma are groups inside its own."""
+    for name, inner in group.groups.items():
+        if inner.variables:
+            yield above + name, inner
+        yield from _leaves(inner, f"{above}{name}/")
+
+
+def _names(variable: Any) -> tuple[str, ...]:
+    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in variable[...])
+
+
+def _over_seeds(values: "np.ndarray", levels: Sequence[float]) -> "np.ndarray":
+    """(s, k, t) -> (k, q, t), lower order statistics; NaN counts as the largest."""
+    import numpy as np
+
+    ordered = np.sort(np.asarray(values, float), axis=0)
+    return np.stack([ordered[int(level * (len(ordered) - 1))] for level in levels], axis=1)
