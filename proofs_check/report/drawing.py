@@ -47,7 +47,7 @@ def style() -> Iterator[None]:
     """Settings of matplotlib for the block: text stays text, ids are the same in every run."""
     import matplotlib
 
-    settings = {
+    settings: Any = {
         "svg.fonttype": "none", "svg.hashsalt": "nag-ntk", "font.family": "sans-serif", "font.size": 9,
         "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.grid": True,
         "grid.color": RULE, "grid.linewidth": 0.5, "axes.axisbelow": True, "legend.frameon": False,
