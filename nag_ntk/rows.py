@@ -20,8 +20,7 @@ def folded(array: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array
     """(n, m) -> (k, m) with k = ceil(n / 7) or fewer, rows combined by an associative, commutative operation.
 
     Example:
-        >>> import numpy as np
-        >>> folded(np.arange(20.0).reshape(10, 2), jnp.add).tolist()
+        >>> folded(jnp.arange(20.0).reshape(10, 2), jnp.add).tolist()
         [[40.0, 45.0], [50.0, 55.0]]
     """
     size = -(-array.shape[0] // _PARTS)

@@ -106,7 +106,7 @@ def check_resumes(server, folder, reference):
     assert start(server, folder, "--out", "out", "--resume").wait() == 0, (folder / "log").read_text()
     assert outcome(folder / "out") == outcome(reference / "out")
     assert sorted(path.name for path in (folder / "out").iterdir() if not path.name.startswith(".nag-ntk")) == [
-        "manifest.json", "results.json", "trajectories.nc",
+        "figures", "manifest.json", "report.html", "results.json", "trajectories.nc",
     ]  # fmt: skip
 
 
