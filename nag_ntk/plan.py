@@ -74,13 +74,13 @@ def advice(fits: Callable[[int], bool], width: int) -> str:
 def make(
     *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
     dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
-    mesh: tuple[int, int] | None = None,
+    mesh: tuple[int, int] | None = None, copied: int = 0,
 ) -> Plan:  # fmt: skip
     """Plan a run and refuse one that cannot fit.
 
     The estimate counts the state of a group of seeds, the temporaries of each device, and the record. `columns` says
     how many neurons of a network of some width are held. `mesh` is how many devices share the seeds, and how many the
-    neurons of each; None: as many for the seeds as there are and fit.
+    neurons of each; None: as many for the seeds as there are and fit. `copied` bytes per column lie on the host.
 
     Raises:
         CapacityError: with the estimate, the limit, and the width that would fit.
@@ -113,7 +113,7 @@ def make(
 
     def needed(width: int, group: int, devices: int) -> int:
         state, scratch = sizes(width)
-        return 2 * record + devices * scratch + 2 * group * state
+        return 2 * record + devices * scratch + group * (2 * state + copied * columns(width))
 
     state, _ = sizes(width)
     group = min(seeds, max(devices, _GROUP_TARGET // state // devices * devices))

@@ -181,7 +181,7 @@ def simulate(
     layout = plan.make(
         n=data.size, rank=coordinates.shape[1], width=m, columns=chosen.columns, seeds=len(numbers),
         methods=len(listed), steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
-        radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid,
+        radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid, copied=chosen.copied,
     )  # fmt: skip
     shape = shape._replace(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length

@@ -31,13 +31,15 @@ _DEARER = 2.5
 class Choice(NamedTuple):
     """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds.
 
-    `columns` is a function of the width: the run's own, or another that would have been asked for.
+    `columns` is a function of the width: the run's own, or another that would have been asked for. `copied` are bytes
+    per column that the host holds beside the state.
     """
 
     engine: str
     columns: Callable[[int], int]
     rows: int
     thresholds: np.ndarray
+    copied: int = 0
 
 
 def _screened(shape: Shape, problem: Problem, steps: int, network: Network | None) -> Choice:
@@ -49,7 +51,9 @@ def _screened(shape: Shape, problem: Problem, steps: int, network: Network | Non
         """Thresholds shrink like the root of the width."""
         return screened.columns(n, screened.expected_at_risk(width, limits * np.sqrt(shape.width / width)))
 
-    return Choice(screened.NAME, columns, n, limits)
+    # what the draw leaves, as it came and filled up: pre-activations, movement, speed, signs, flags
+    copied = 2 * (np.dtype(shape.dtype).itemsize * (3 * n + 1) + n + 2)
+    return Choice(screened.NAME, columns, n, limits, copied)
 
 
 def choose(
