@@ -115,7 +115,7 @@ def test_a_peer_that_dies_costs_the_chunk_in_progress(whole, victim):
 
 
 def test_a_damaged_state_is_told_and_the_run_begun_anew(whole):
-    killed_while_a_run_is_kept(whole, "damaged", 1)
+    killed_while_a_run_is_kept(whole, "damaged", 0)
     steps = whole / "damaged" / "cells" / "second.3.steps"
     largest = max((path for path in steps.glob("state-*/**/*") if path.is_file()), key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())
