@@ -23,9 +23,10 @@ def bench(
     quick: bool, part: tuple[str, ...], rounds: int | None, json_file: Path | None, markdown: Path | None,
     read: Path | None, quiet: bool,
 ) -> int:  # fmt: skip
-    """Measure speed and memory: against an optax program, PyTorch if installed, and this machine's ceilings.
+    """Measure speed and memory.
 
-    The programs of a cell take turns in one process. All takes about a quarter of an hour; leave the machine alone.
+    Against an optax program, PyTorch if installed, and this machine's ceilings. The
+    programs of a cell take turns in one process. All takes about a quarter of an hour; leave the machine alone.
     """
     session.silence()
     if read is not None and (quick or part or rounds or json_file):

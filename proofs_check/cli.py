@@ -19,10 +19,12 @@ from .bench_command import bench
 from .certificates.command import certify, recheck
 from .console import Failure, say
 from .formal_command import formal
+from .help_examples import epilog
 from .processes import Group
 from .processes import options as process_options
 from .report_command import report
 from .session import PROGRAM
+from .start_command import bundled, completion, init, lemma_ids
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from .lemma import Lemma
@@ -94,13 +96,12 @@ def cli(context: click.Context) -> int | None:
     return None
 
 
-cli.add_command(bench)
-
-
 @cli.command()
-@click.argument("config", default="quick")
+@click.argument("config", default="quick", shell_complete=bundled)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [nag-ntk-results/NAME].")
-@click.option("--select", multiple=True, metavar="ID", help="Check this lemma only; may be repeated.")
+@click.option(
+    "--select", multiple=True, metavar="ID", shell_complete=lemma_ids, help="Check this lemma only; may be repeated."
+)
 @click.option("--seeds", type=click.IntRange(min=1), help="Replaces the number of seeds of every run.")
 @click.option(
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
@@ -123,7 +124,10 @@ def verify(
     certify: int | None, strict: bool, quiet: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None,
 ) -> int:  # fmt: skip
-    """Run a study and decide: CONFIG is a YAML file or a bundled study (quick by default)."""
+    """Run a study and decide its claims.
+
+    CONFIG is a YAML file or a bundled study, quick by default.
+    """
     session.silence()
     from .study_command import Call, run_study
 
@@ -149,9 +153,12 @@ def lemmas(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("lemma_id", metavar="ID")
+@click.argument("lemma_id", metavar="ID", shell_complete=lemma_ids)
 def explain(lemma_id: str) -> None:
-    """Explain one lemma: what it claims, where it comes from, how it is decided."""
+    """Explain one lemma.
+
+    What it claims and when, where it comes from, how it is decided, and which false variants must fall.
+    """
     import shutil
     import textwrap
 
@@ -175,7 +182,7 @@ def explain(lemma_id: str) -> None:
 
 
 @cli.command()
-@click.argument("lemma_id", metavar="ID", required=False)
+@click.argument("lemma_id", metavar="ID", required=False, shell_complete=lemma_ids)
 @click.option("--control", metavar="NAME", help="Attack this false variant of the lemma, which must fall.")
 @click.option("--budget", type=click.IntRange(min=1), default=200, show_default=True, help="Examples to try.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=120, show_default=True, help="Time limit.")
@@ -187,7 +194,9 @@ def search(
     lemma_id: str | None, control: str | None, budget: int, seconds: float, seed: int, out: Path | None,
     replay: Path | None, quiet: bool,
 ) -> int:  # fmt: skip
-    """Attack a lemma with degenerate data: draw, climb, shrink, store.
+    """Attack a lemma with degenerate data.
+
+    Draw, climb, shrink, store.
 
     Exit codes: 1 when the lemma fell, or a control did not, or a replayed counterexample no longer holds; else 0.
     """
@@ -211,20 +220,25 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
-cli.add_command(formal)
-cli.add_command(certify)
-cli.add_command(recheck)
-cli.add_command(report)
+for command in (bench, certify, completion, formal, init, recheck, report):
+    cli.add_command(command)
 
 
 @cli.command()
 def schema() -> None:
-    """Print the JSON schema of a study, for an editor or a generator."""
+    """Print the JSON schema of a study.
+
+    For an editor or a generator.
+    """
     import json
 
     from proofs_check.config import study_schema
 
     say(json.dumps(study_schema(), indent=1, ensure_ascii=False))
+
+
+for name, command in cli.commands.items():
+    command.epilog = epilog(name)
 
 
 def _find(lemma_id: str) -> "Lemma":

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--words", is_flag=True, help="Show what every theorem says.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with statements, axioms and times.")
 def formal(jobs: int | None, keep: Path | None, words: bool, as_json: bool) -> int:
-    """Compile the formal proofs with Coq, from scratch, and list every theorem with its axioms.
+    """Compile the formal proofs with Coq.
+
+    From scratch; lists every theorem with its axioms.
 
     Exit codes: 0 all proved, from no axioms but those of Coq's real numbers; 2 Coq is not installed; 3 not proved.
     """

@@ -11,9 +11,10 @@ from .session import PROGRAM, Terminated
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
-    """Write DIR/report.html again, from the results in DIR alone.
+    """Write the report of results again.
 
-    Nothing is simulated and no lemma is computed; the figures and their data go to DIR/figures.
+    DIR/report.html, from the results in DIR alone. Nothing is
+    simulated and no lemma is computed; the figures and their data go to DIR/figures.
     """
     from .report import page
     from .store import StoreError

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 POINTS = 160
 """At most so many points of a line; the file of the data has all of them."""
 
+BOTH_SIDES = "both sides of the inequality (1)"
 # name: (title, axis, whether the axis is logarithmic) of what is recorded
 RECORDED = {
     "residual_norm": ("Residual", "‖ξ(t)‖, norm of the residual (1)", True),
@@ -29,8 +30,7 @@ def recorded(series: Series, name: str) -> Figure:
         series: from the store.
         name: of the files.
     """
-    title, axis, logarithmic = RECORDED[series.name]
-    return _drawn(series, name, f"{title}, run {series.run}", axis, logarithmic, "")
+    return _drawn(series, name, f"{RECORDED[series.name][0]}, run {series.run}", "")
 
 
 def compared(series: Series, name: str, title: str, row: Mapping[str, Any]) -> Figure:
@@ -47,14 +47,29 @@ def compared(series: Series, name: str, title: str, row: Mapping[str, Any]) -> F
         where = ", ".join(f"{axis} {words(str(value))}" for axis, value in row["witness"].items())
         worst = f" Closest to the bound, or furthest beyond it: margin {number(row['margin'], '+.3g')} at {where}."
     heading = f"{title}: {series.name}, run {series.run}"
-    return _drawn(series, name, heading, "both sides of the inequality (1)", True, worst)
+    return _drawn(series, name, heading, worst)
 
 
-def _drawn(series: Series, name: str, title: str, axis: str, logarithmic: bool, worst: str) -> Figure:
+def _drawn(series: Series, name: str, title: str, worst: str) -> Figure:
+    figure, axes = canvas(3.5 if len(series.methods) > 1 else 3.2)
+    draw(axes, series)
+    rows = (len(axes.get_legend_handles_labels()[0]) + 1) // 2
+    figure.legend(loc="lower center", ncol=2, handlelength=3.2)
+    figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.54 + 0.19 * rows) / figure.get_figheight())
+    return finished(figure, name, title, _described(series) + worst, *_table(series))
+
+
+def draw(axes: Any, series: Series) -> None:
+    """Draw the lines of a series, with bands over the seeds, on axes of matplotlib.
+
+    Args:
+        axes: where to; logarithmic upwards if the series is of that kind and has a value above 0.
+        series: from the store.
+    """
     import numpy as np
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-    figure, axes = canvas(3.5 if len(series.methods) > 1 else 3.2)
+    _, axis, logarithmic = RECORDED.get(series.name, ("", BOTH_SIDES, True))
     sides = [side for side in (series.observed, series.bound) if side is not None]
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
     positive = np.concatenate([side[np.isfinite(side) & (side > 0)] for side in sides])
@@ -70,10 +85,6 @@ def _drawn(series: Series, name: str, title: str, axis: str, logarithmic: bool, 
         axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("training step t")
     axes.set_ylabel(axis)
-    rows = (len(axes.get_legend_handles_labels()[0]) + 1) // 2
-    figure.legend(loc="lower center", ncol=2, handlelength=3.2)
-    figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.54 + 0.19 * rows) / figure.get_figheight())
-    return finished(figure, name, title, _described(series) + worst, *_table(series))
 
 
 def _lines(

@@ -24,6 +24,7 @@ _HEADLINE = ("REFUTED", "ERROR", "INCONCLUSIVE", "SUPPORTED", "CERTIFIED", "VACU
 _WIDE = 150
 """Columns from which on the reasons get a column of their own; below, it would be too narrow to read."""
 
+COLUMNS = ("verdict", "lemma", "run", "margin", "violations", "limit")
 NO_PROOF = "A run on finitely many networks never proves a statement about all of them."
 
 
@@ -75,17 +76,21 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(rows)} finding{'' if len(rows) == 1 else 's'}: {', '.join(said)}."
 
 
+def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands in the COLUMNS of a row."""
+    numbers = (_number(row["margin"], "+.3g"), _violations(row), _number(row["limit"], ".3g"))
+    return (row["verdict"], row["lemma"], row["run"], *numbers)
+
+
 def _render_table(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    for name in ("verdict", "lemma", "run"):
+    for name in COLUMNS[:3]:
         table.add_column(name, no_wrap=True)
-    for name in ("margin", "violations", "limit"):
+    for name in COLUMNS[3:]:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("reason", ratio=1, overflow="fold")
     for row in rows:
-        numbers = (_number(row["margin"], "+.3g"), _violations(row), _number(row["limit"], ".3g"))
-        named = (_verdict(row, console), Text(row["lemma"]), Text(row["run"]))
-        table.add_row(*named, *map(Text, numbers), Text(row["reason"]))
+        table.add_row(_verdict(row, console), *map(Text, cells(row)[1:]), Text(row["reason"]))
     console.print(table)
 
 

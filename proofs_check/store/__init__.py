@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arrays import AXES, NUMBERS, VARIABLES, write_trajectories
+from .arrays import AXES, NUMBERS, VARIABLES, image, write_trajectories
 from .cells import Cells, already_done, under_way
 from .files import (
     CELLS,
@@ -58,6 +58,7 @@ __all__ = [
     "StoredResult",
     "already_done",
     "check_writable",
+    "image",
     "read",
     "read_series",
     "read_sweep",

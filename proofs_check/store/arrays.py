@@ -29,22 +29,25 @@ VARIABLES = {
 
 
 def write_trajectories(path: Path, runs: Any, curves: Any = ()) -> None:
-    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full.
+    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full."""
+    path.write_bytes(image(runs, curves).getbuffer())
+    sync(path)
 
-    The curves are of these runs; those of any other are left out.
-    """
+
+def image(runs: Any, curves: Any = ()) -> io.BytesIO:
+    """The file in memory. The curves are of these runs; those of any other are left out."""
     import h5netcdf
 
     from ..finding import SEED_LEVELS
 
-    image = io.BytesIO()
-    with h5netcdf.File(image, "w") as file:
+    laid_out = io.BytesIO()
+    with h5netcdf.File(laid_out, "w") as file:
         for run in runs:
             record(file.create_group(run.name), run)
         names = {run.name for run in runs}
         record_curves(file, (curve for curve in curves if curve.run in names), SEED_LEVELS)
-    path.write_bytes(image.getbuffer())
-    sync(path)
+    laid_out.seek(0)
+    return laid_out
 
 
 def record(group: Any, run: "Run") -> None:

@@ -12,7 +12,7 @@ from .files import PACKAGE
 if TYPE_CHECKING:
     from ..runner import StudyResult
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def describe(

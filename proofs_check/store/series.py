@@ -1,13 +1,13 @@
 """What a reader draws: recorded quantities and both sides of the checked inequalities over the steps, as quantiles.
 
-The curves of the checks lie in trajectories.nc, in the group RUN/checks/LEMMA; the recorded quantities are summed up
+The curves of the checks lie in trajectories.nc, in the group Checks/RUN/LEMMA; the recorded quantities are summed up
 here, so that no reader has to hold the arrays of all seeds.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .files import TRAJECTORIES, StoreError
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from ..curves import Curve
 
-CHECKS = "checks"
+CHECKS = "Checks"
+"""Beside the runs, whose names have no capitals: below them, xarray would ask for dimensions that agree."""
 RECORDED = ("residual_norm", "flip_fraction", "distance")
 
 
@@ -48,12 +49,12 @@ class Series:
 
 
 def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float]) -> None:
-    """Write the curves of the checks into the groups of their runs."""
+    """Write the curves of the checks, by run."""
     import h5py
     import numpy as np
 
     for curve in curves:
-        group = file[curve.run].create_group(f"{CHECKS}/{curve.lemma}")
+        group = file.create_group(f"{CHECKS}/{curve.run}/{curve.lemma}")
         axes = ("algorithm", "quantile", "step")
         group.dimensions = dict(zip(axes, curve.observed.shape, strict=True))
         named: list[tuple[str, tuple[str, ...], Any, str]] = [
@@ -67,11 +68,13 @@ def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float])
             group.create_variable(name, along, data=values).attrs.update({"long_name": long_name, "units": "1"})
 
 
-def read_series(out: Path, levels: Sequence[float] = (0.0, 0.1, 0.5, 0.9, 1.0)) -> tuple[Series, ...]:
+def read_series(
+    source: Path | BinaryIO, levels: Sequence[float] = (0.0, 0.1, 0.5, 0.9, 1.0)
+) -> tuple[Series, ...]:  # fmt: skip
     """The recorded quantities of every run that trains, then the curves of its checks.
 
     Args:
-        out: a folder that ``write`` has written to.
+        source: a folder that ``write`` has written to, or what its trajectories.nc holds, in memory.
         levels: quantiles over seeds, for what was recorded.
 
     Raises:
@@ -79,24 +82,26 @@ def read_series(out: Path, levels: Sequence[float] = (0.0, 0.1, 0.5, 0.9, 1.0)) 
     """
     import h5netcdf
 
-    path = Path(out) / TRAJECTORIES
+    path = Path(source) / TRAJECTORIES if isinstance(source, str | Path) else source
     try:
         with h5netcdf.File(path, "r") as file:
-            return tuple(series for run in file.groups for series in _of_run(run, file[run], levels))
+            runs = [run for run in file.groups if run != CHECKS]
+            return tuple(series for run in runs for series in _of_run(run, file, levels))
     except (OSError, KeyError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}; verify again") from None
 
 
-def _of_run(run: str, group: Any, levels: Sequence[float]) -> Iterable[Series]:
+def _of_run(run: str, file: Any, levels: Sequence[float]) -> Iterable[Series]:
     """Those of one run."""
+    group = file[run]
     facts = {"seeds": len(group["seed"]), "width": int(group.attrs["width"])}
     steps = group["step"][...]
     if len(steps) > 1:
         methods = _names(group["algorithm"])
         for name in RECORDED:
             yield Series(run, name, methods, steps, tuple(levels), _over_seeds(group[name][...], levels), None, **facts)
-    if CHECKS in group.groups:
-        for name, found in _leaves(group[CHECKS], ""):
+    if CHECKS in file.groups and run in file[CHECKS].groups:
+        for name, found in _leaves(file[CHECKS][run], ""):
             sides = [found[side][...] for side in ("observed", "bound")]
             stored = tuple(float(level) for level in found["quantile"][...])
             yield Series(run, name, _names(found["algorithm"]), found["step"][...], stored, *sides, **facts)

@@ -1,0 +1,52 @@
+"""The examples at the end of every --help; a test parses each with the command that it shows."""
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "verify": (
+        ("nag-ntk verify", "the default study: half a minute"),
+        ("nag-ntk verify my-study.yaml --out results --resume", "your own; goes on if it was stopped"),
+        ("nag-ntk verify quick --select distance --select flip-count --seeds 200", "two lemmas, more seeds"),
+        ("nag-ntk verify quick --max-seeds 1024 --strict", "until every claim is decided"),
+    ),
+    "lemmas": (
+        ("nag-ntk lemmas", "the catalogue, in the order of the proof"),
+        ("nag-ntk lemmas --json", "for a program"),
+    ),
+    "explain": (("nag-ntk explain nesterov-contraction", "statement, hypotheses, source, controls"),),
+    "search": (
+        ("nag-ntk search gram-separation --budget 500", "attack a lemma"),
+        ("nag-ntk search gram-positive --control distinct --out witness.json", "a false variant must fall"),
+        ("nag-ntk search --replay witness.json", "check a stored counterexample again"),
+    ),
+    "certify": (
+        ("nag-ntk certify quick --method nesterov --seeds 1", "one network, from its first weights to zero loss"),
+        ("nag-ntk certify quick --from late --out proofs", "only from late in a run on"),
+    ),
+    "recheck": (("nag-ntk recheck nag-ntk-certificates/quick/*.json", "verify certificates, and nothing else"),),
+    "report": (("nag-ntk report nag-ntk-results/quick", "write report.html again"),),
+    "formal": (("nag-ntk formal --words", "compile the Coq proofs, say what each theorem says"),),
+    "bench": (
+        ("nag-ntk bench --quick", "a minute"),
+        ("nag-ntk bench --json bench.json --markdown docs/performance.md", "all, kept"),
+    ),
+    "schema": (("nag-ntk schema > study.schema.json", "for the editor"),),
+    "init": (
+        ("nag-ntk init my-study.yaml", "the default study, every key explained"),
+        ("nag-ntk init ladder.yaml --like width", "start from another one"),
+    ),
+    "completion": (('eval "$(nag-ntk completion bash)"', "for this shell; put it in ~/.bashrc to keep it"),),
+}
+"""By command: what to type, and what it does."""
+
+
+def epilog(command: str) -> str:
+    r"""The examples of a command as click shows them, unwrapped.
+
+    Example:
+        >>> print(epilog("report").replace("\b", ""))
+        <BLANKLINE>
+        Examples:
+          nag-ntk report nag-ntk-results/quick
+              write report.html again
+    """
+    shown = [f"  {typed}\n      {does}" for typed, does in EXAMPLES.get(command, ())]
+    return "\n".join(["\b", "Examples:", *shown]) if shown else ""

@@ -1,0 +1,278 @@
+"""Studies from Python and notebooks: verify one, read one that was written; look at it as a table, arrays, figures.
+
+Like the report, a reader of what the store keeps, so that a study just made and one read from a folder look the same.
+"""
+
+import html
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+    from .config import Study
+    from .lemma import Lemma, Run
+    from .runner import StudyResult
+    from .store import Series
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Results:
+    """A finished study. In a notebook it shows itself as a table with reasons, elsewhere as text without.
+
+    Attributes:
+        study: its name.
+        level: family-wise error level of its verdicts.
+        rows: a mapping per lemma and run, with the keys of results.json (lemma, run, verdict, reason, observed, bound,
+            margin, trials, violations, limit, worst_seed, witness, ...); infinity is "inf", what does not exist None.
+        slack: a mapping per link of the proof and method: orders of magnitude that it loses (docs/slack.md).
+        made: the StudyResult behind it, with Runs and Findings; None of results that were read from a folder.
+
+    Example:
+        >>> import nag_ntk, proofs_check
+        >>> nag_ntk.enable_float64()
+        >>> study = {"dataset": {"source": "sphere", "samples": 4, "dimension": 3}, "methods": ["nesterov"],
+        ...          "width": 64, "seeds": 8, "steps": 20}
+        >>> results = proofs_check.verify(study, select=["distance", "flip-count", "nesterov-matrix"])
+        >>> results.select(verdict="CERTIFIED")
+        verdict    lemma            run   margin   violations  limit
+        CERTIFIED  nesterov-matrix  once  +0.0833
+        study: 1 finding: none refuted, 1 certified.
+        >>> results.to_xarray()["study"].residual_norm.sizes
+        Frozen({'seed': 8, 'algorithm': 1, 'step': 21})
+    """
+
+    study: str
+    level: float
+    rows: tuple[Mapping[str, Any], ...]
+    slack: tuple[Mapping[str, Any], ...] = ()
+    made: "StudyResult | None" = None
+    _image: Callable[[], io.BytesIO] = field(default=io.BytesIO)
+
+    def __repr__(self) -> str:
+        from .report.terminal import COLUMNS, cells, headline
+
+        table = [COLUMNS, *map(cells, self.rows)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
+        return "\n".join([*lines, f"{self.study}: {headline(self.rows)}"])
+
+    def _repr_html_(self) -> str:
+        from .report.terminal import COLUMNS, NO_PROOF, cells, headline
+
+        def line(tag: str, texts: Sequence[str]) -> str:
+            left = 'style="text-align: left; white-space: normal"'
+            return "<tr>" + "".join(f"<{tag} {left}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
+
+        body = "".join(line("td", (*cells(row), row["reason"])) for row in self.rows)
+        said = html.escape(f"{self.study}: {headline(self.rows)}")
+        table = f"<table><thead>{line('th', (*COLUMNS, 'reason'))}</thead><tbody>{body}</tbody></table>"
+        return f"<p><strong>{said}</strong> {NO_PROOF}</p>{table}"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def runs(self) -> "tuple[Run, ...]":
+        """The Runs, for lemmas and probes of your own; () of results that were read from a folder."""
+        return self.made.runs if self.made else ()
+
+    @property
+    def exit_code(self) -> int:
+        """What `nag-ntk verify` would return: 0 nothing refuted, 1 something REFUTED, 3 an ERROR."""
+        from .finding import code_of
+
+        return code_of({row["verdict"] for row in self.rows})
+
+    def select(self, lemma: str | None = None, *, run: str | None = None, verdict: str | None = None) -> "Results":
+        """The rows of one lemma (all its parts, or one as "lemma/part"), of one run, or of one verdict.
+
+        Raises:
+            KeyError: for a lemma or run that has no row; the message names those there are.
+        """
+        kept = self.rows
+        for key, wanted in (("lemma", lemma), ("run", run)):
+            if wanted is None:
+                continue
+            found = tuple(row for row in kept if row[key] == wanted or row[key].startswith(f"{wanted}/"))
+            if not found:
+                known = ", ".join(dict.fromkeys(row[key] for row in self.rows))
+                raise KeyError(f"no row has the {key} {wanted}; there are: {known}")
+            kept = found
+        return replace(self, rows=tuple(row for row in kept if verdict in (None, row["verdict"])))
+
+    def to_xarray(self) -> "xarray.DataTree":
+        """What was recorded, as a tree: a node per run with the dimensions seed, algorithm, step and sample.
+
+        A run's node has `residual`, `residual_norm`, `flip_fraction`, `distance`, `undecided`, coordinates and units.
+        The node "Checks/RUN/LEMMA" has, of a lemma compared step by step, `observed` and `bound` as quantiles over the
+        seeds. It is trajectories.nc, which `xarray.open_datatree` reads as well.
+
+        Cost: a copy of the record in memory.
+        """
+        import xarray
+
+        with xarray.open_datatree(self._image(), engine="h5netcdf") as tree:
+            return tree.load()
+
+    def plot(
+        self, name: str = "residual_norm", *, run: str | None = None, method: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Axes":  # fmt: skip
+        """Draw a recorded quantity, or both sides of what a lemma compares, over the steps, with bands over the seeds.
+
+        Bands are the range and the middle eight tenths of the seeds, not confidence bands.
+
+        Args:
+            name: "residual_norm", "flip_fraction", "distance", or the id of a lemma, with its part after a slash.
+            run: name of the run; the first that has it if None.
+            method: one method alone; all if None.
+            ax: axes of matplotlib to draw on; new ones of pyplot if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            KeyError: if no run has it; the message names what there is.
+        """
+        from .report.curves import draw
+
+        series = self._find(name, run, method)
+        if ax is None:
+            from matplotlib import pyplot
+
+            _, ax = pyplot.subplots(layout="constrained")
+        draw(ax, series)
+        facts = f"run {series.run}, width {series.width:,}, {series.seeds} seeds"
+        ax.set_title(f"{series.name}, {facts}", fontsize="medium")
+        ax.legend(fontsize="small")
+        return ax
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the files of `nag-ntk verify` into a folder, and report.html beside them.
+
+        Args:
+            folder: made if absent; one that holds anything but earlier results is refused.
+
+        Returns:
+            The path of the report.
+
+        Raises:
+            StoreError: if the folder cannot be written.
+            ValueError: of results that were read from a folder: they are there already.
+        """
+        from . import store
+        from .report import page
+
+        if self.made is None:
+            raise ValueError("these results were read from a folder; copy that")
+        store.write(self.made, Path(folder), wall_time=sum(row["wall_time"] for row in self.rows))
+        store.write_certificates(self.made.certificates, Path(folder))
+        return page.write(Path(folder))
+
+    @cached_property
+    def _series(self) -> "tuple[Series, ...]":
+        from .store import read_series
+
+        return read_series(self._image())
+
+    def _find(self, name: str, run: str | None, method: str | None) -> "Series":
+        """The first series of that name, or of the parts of that lemma; one method of it if asked."""
+        found = [s for s in self._series if (s.name == name or s.name.startswith(f"{name}/")) and run in (None, s.run)]
+        if not found:
+            known = ", ".join(dict.fromkeys(f"{s.name} @ {s.run}" for s in self._series))
+            raise KeyError(f"nothing over the steps is called {name}{f' @ {run}' if run else ''}; there are: {known}")
+        if method is None:
+            return found[0]
+        for series in found:
+            if method in series.methods:
+                k = [series.methods.index(method)]
+                bound = None if series.bound is None else series.bound[k]
+                return replace(series, methods=(method,), observed=series.observed[k], bound=bound)
+        raise KeyError(f"{name} has no method {method}; it has: {', '.join(found[0].methods)}")
+
+
+def verify(
+    study: "str | Path | Mapping[str, Any] | Study" = "quick", *, select: Sequence[str] = (), seeds: int | None = None,
+    max_seeds: int | None = None, lemmas: "Sequence[Lemma]" = (), out: str | Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Results:  # fmt: skip
+    """Run a study and decide all its claims, as `nag-ntk verify` does.
+
+    Call `nag_ntk.enable_float64()` first, or say `dtype: float32` in the study.
+
+    Args:
+        study: name of a bundled study, path of a YAML file, a mapping with the keys of such a file, or a Study.
+        select: ids of lemmas to check, lemmas of your own among them; empty for those that the study names.
+        seeds: replaces the number of seeds of every run.
+        max_seeds: double the seeds until every claim is decided, or so many are used.
+        lemmas: your own, in addition to the catalogue.
+        out: folder to write the files and the report to; nothing is written if None.
+        progress: called with (run, done, total) between chunks of steps.
+
+    Returns:
+        Results.
+
+    Raises:
+        ConfigError: for a study with mistakes; it names them all.
+        InputError: for an unknown lemma, or a configuration that cannot run.
+        StoreError: if `out` cannot be written.
+
+    Cost: that of the runs; the default study takes about half a minute on two cores, compilation included.
+
+    Example:
+        >>> verify("no-such-study")
+        Traceback (most recent call last):
+        proofs_check.yaml_source.ConfigError: no-such-study: no such file, and no study of that name is bundled (...)
+    """
+    from . import runner, store
+
+    if out is not None:
+        store.check_writable(Path(out))
+    catalogue = (*runner.CATALOGUE, *lemmas)
+    given = runner.narrowed(_study(study, [lemma.id for lemma in catalogue]), select, seeds)
+    options: dict[str, Any] = {"lemmas": catalogue, "progress": progress}
+    made = (
+        runner.verify(given, **options)
+        if max_seeds is None
+        else runner.verify_until_decided(given, max_seeds, **options)
+    )
+    rows, slack = (tuple(row.to_row() for row in part) for part in (made.findings, made.slack))
+    results = Results(made.study.name, made.study.level, rows, slack, made, lambda: store.image(made.runs, made.curves))
+    if out is not None:
+        results.save(out)
+    return results
+
+
+def read(folder: str | Path) -> Results:
+    """Read the results in a folder that `nag-ntk verify` or `Results.save` wrote, without computing anything.
+
+    Raises:
+        StoreError: if the folder holds no results, or they are damaged or changed.
+
+    Example:
+        >>> read("no-such-folder")
+        Traceback (most recent call last):
+        proofs_check.store.files.StoreError: no-such-folder holds no results: ...
+    """
+    from . import store
+
+    stored, path = store.read(Path(folder)), Path(folder) / store.TRAJECTORIES
+    return Results(stored.study, stored.level, stored.rows, stored.slack, None, lambda: io.BytesIO(path.read_bytes()))
+
+
+def _study(given: "str | Path | Mapping[str, Any] | Study", known: Sequence[str]) -> "Study":
+    import json
+
+    from .config import Study, load_study, parse_study
+
+    if isinstance(given, Study):
+        return given
+    if isinstance(given, Mapping):  # JSON is YAML
+        return parse_study(json.dumps(given), name="study", base=Path(), known_lemmas=known)
+    return load_study(given, known_lemmas=known)

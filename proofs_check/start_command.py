@@ -1,0 +1,72 @@
+"""`nag-ntk init` and `nag-ntk completion`: a study to begin with, and a shell that knows the commands."""
+
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from .console import Failure, say
+from .session import PROGRAM
+
+
+def bundled(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """For the shell: the bundled studies, then files."""
+    from .config import bundled_configs
+
+    names = [CompletionItem(name) for name in bundled_configs() if name.startswith(begun)]
+    return [*names, CompletionItem(begun, type="file")]
+
+
+def lemma_ids(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """For the shell: the ids of the catalogue."""
+    from .lemmas import CATALOGUE
+
+    return [lemma.id for lemma in CATALOGUE if lemma.id.startswith(begun)]
+
+
+@click.command()
+@click.argument("file", default="study.yaml", type=click.Path(path_type=Path))
+@click.option("--like", default="quick", metavar="NAME", shell_complete=bundled, help="Bundled study to copy [quick].")
+def init(file: Path, like: str) -> None:
+    """Write a study to change and run.
+
+    FILE [study.yaml] explains every key. An existing file is never overwritten.
+    """
+    from .config import bundled_configs
+
+    known = bundled_configs()
+    name = like.removesuffix(".yaml")
+    if name not in known:
+        raise Failure(f'no bundled study is called "{like}"; there are: {", ".join(known)}')
+    text = known[name].read_text(encoding="utf-8")
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise Failure(f"{file} is there already and was left as it is; name another FILE") from None
+    except OSError as error:
+        raise Failure(f"cannot write {file}: {error.strerror or error}") from None
+    say(f"Wrote {file}. Change it, then: {PROGRAM} verify {file}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    r"""Print the completion of a shell.
+
+    It completes commands, options, lemmas, bundled studies and files.
+
+    \b
+    bash: eval "$(nag-ntk completion bash)"        in ~/.bashrc
+    zsh:  eval "$(nag-ntk completion zsh)"         in ~/.zshrc
+    fish: nag-ntk completion fish | source         in ~/.config/fish/config.fish
+    """
+    from .cli import cli
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # one of the choices
+    variable = f"_{PROGRAM}_COMPLETE".replace("-", "_").upper()
+    try:
+        say(kind(cli, {}, PROGRAM, variable).source())
+    except RuntimeError as error:  # a bash too old
+        raise Failure(str(error)) from None
