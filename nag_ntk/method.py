@@ -21,9 +21,14 @@ STARTS = ("gradient", "extrapolated")
 
 
 class Method(NamedTuple):
-    """A member of the family: a label, eta (step size), beta and gamma (momentum), and the delay of the momentum.
+    """A member of the family of methods.
 
-    With delay r > 0 the momentum at step t is beta t / (t + r), and gamma likewise; with 0 it is constant.
+    Attributes:
+        name: a label.
+        eta: step size.
+        beta: momentum.
+        gamma: weight of the change of the gradient; 0 for heavy ball, beta for Nesterov.
+        delay: with r > 0 the momentum at step t is beta t / (t + r), and gamma likewise; with 0 it is constant.
     """
 
     name: str

@@ -100,6 +100,10 @@ def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
 def forward(network: Network, inputs: Float[Array, "n d"]) -> Float[Array, " n"]:
     """The outputs f(x_i) = m^{-1/2} sum_r a_r relu(w_r . x_i).
 
+    Args:
+        network: m neurons.
+        inputs: (n, d).
+
     Accuracy: gamma_{m+d} relative to the sum of absolute terms.
 
     Example:
@@ -114,5 +118,16 @@ def forward(network: Network, inputs: Float[Array, "n d"]) -> Float[Array, " n"]
 
 
 def residual(network: Network, inputs: Float[Array, "n d"], targets: Float[Array, " n"]) -> Float[Array, " n"]:
-    """The residual xi = f(X) - y, (n,); the loss is |xi|^2 / 2."""
+    """The residual xi = f(X) - y, (n,); the loss is |xi|^2 / 2.
+
+    Args:
+        network: m neurons.
+        inputs: (n, d).
+        targets: (n,).
+
+    Example:
+        >>> import numpy as np
+        >>> residual(Network(np.eye(2), np.array([1.0, 1.0])), np.eye(2), np.zeros(2)).round(4).tolist()
+        [0.7071, 0.7071]
+    """
     return forward(network, inputs) - jnp.asarray(targets)

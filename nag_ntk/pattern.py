@@ -51,6 +51,10 @@ def activation_pattern(weights: Float[Array, "m d"], inputs: Float[Array, "n d"]
 def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) -> Float[Array, ""]:
     """The share of (neuron, sample) pairs on which two patterns differ.
 
+    Args:
+        pattern: (m, n) bool.
+        reference: (m, n) bool.
+
     Example:
         >>> import numpy as np
         >>> float(flip_fraction(np.array([[True, False]]), np.array([[True, True]])))

@@ -182,7 +182,11 @@ class Proof:
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """The hypotheses do not hold at this configuration, or the bound is weaker than the trivial one."""
+    """The hypotheses do not hold at this configuration, or the bound is weaker than the trivial one.
+
+    Attributes:
+        reason: a sentence that says which, with the numbers.
+    """
 
     reason: str
 

@@ -25,8 +25,8 @@ def options(command: Any) -> Any:
         click.option("--process-id", type=click.IntRange(min=0), metavar="I", help="Which of the processes, from 0."),
         click.option("--processes", type=click.IntRange(min=1), metavar="N", help="How many run the study together."),
         click.option(
-            "--coordinator", metavar="HOST:PORT|auto",
-            help="Where process 0 listens; auto: as Slurm, a TPU pod or GKE started them.",
+            "--coordinator", metavar="ADDRESS",
+            help="Where process 0 listens, as host:port; auto: as Slurm, a TPU pod or GKE started them.",
         ),
     ):  # fmt: skip
         command = option(command)

@@ -358,12 +358,12 @@ def test_a_witness_says_what_it_is_about():
 
 
 def test_the_page_about_the_search_runs_as_written(capsys):
-    text = (Path(__file__).resolve().parents[1] / "docs" / "search.md").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[1] / "docs" / "counterexamples.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     printed = re.findall(r"```text\n(.*?)\n\.\.\.", text, re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
-        exec(compile(block, "docs/search.md", "exec"), {})  # our own page
+        exec(compile(block, "docs/counterexamples.md", "exec"), {})  # our own page
 
     def without_time(line):
         return re.sub(r"in \d+ s", "in S s", line)

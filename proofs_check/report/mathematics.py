@@ -27,15 +27,20 @@ def statement(tex: str, plain: str) -> Markup:
         for found in _MATHEMATICS.finditer(tex):
             pieces.append(escape(tex[end : found.start()]))
             display, inline = found.groups()
-            pieces.append(_converted(inline or display, alone=display is not None))
+            pieces.append(formula(inline or display, alone=display is not None))
             end = found.end()
     except Exception:  # the converter has no base class for what it does not understand
         return escape(plain)
     return Markup("").join([*pieces, escape(tex[end:])])
 
 
-def _converted(tex: str, alone: bool) -> Markup:
-    """One formula, with its TeX as the text for those who cannot see it."""
+def formula(tex: str, alone: bool) -> Markup:
+    r"""One formula, with its TeX as the text for those who cannot see it.
+
+    Example:
+        >>> "<mfrac>" in formula(r"\frac{1}{n}", alone=False)
+        True
+    """
     from latex2mathml.converter import convert
 
     # inside a power browsers do not stretch \Bigr), but they do \right)
