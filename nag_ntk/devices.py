@@ -13,6 +13,8 @@ import numpy as np
 from nag_ntk.errors import InputError
 
 AUTO = "auto"
+HEARTBEAT = 30
+"""Seconds without a sign of life after which a process counts as gone, and the others are ended (JAX's own: 100)."""
 
 
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
@@ -35,7 +37,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     if processes is not None and (processes < 1 or process not in range(processes)):
         raise InputError(f"process must be one of 0..processes-1, got process {process} of {processes}")
     try:
-        jax.distributed.initialize(coordinator, processes, process)
+        jax.distributed.initialize(coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"could not join the other processes: {' '.join(str(error).split())[:300]}") from None
 
