@@ -23,6 +23,7 @@ from .processes import Group
 from .processes import options as process_options
 from .report_command import report
 from .session import PROGRAM
+from .width_command import width
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from .lemma import Lemma
@@ -215,6 +216,7 @@ cli.add_command(formal)
 cli.add_command(certify)
 cli.add_command(recheck)
 cli.add_command(report)
+cli.add_command(width)
 
 
 @cli.command()
