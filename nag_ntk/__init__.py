@@ -12,7 +12,7 @@ from nag_ntk.network import Network, draw, forward, residual, seed_key
 from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_count, preactivations
 from nag_ntk.precision import enable_float64
 from nag_ntk.simulate import simulate
-from nag_ntk.sources import digits, from_npz, near_parallel_pairs, sphere
+from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, mnist, near_parallel_pairs, sphere
 from nag_ntk.trajectory import Trajectory
 
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ __all__ = [
     "Trajectory",
     "activation_pattern",
     "angles",
+    "cifar10",
     "companion_matrix",
     "companion_power_norms",
     "cross_gram",
@@ -34,6 +35,7 @@ __all__ = [
     "draw",
     "enable_float64",
     "extreme_eigenvalues",
+    "fashion_mnist",
     "flip_fraction",
     "forward",
     "from_npz",
@@ -42,6 +44,7 @@ __all__ = [
     "gram_limit",
     "heavy_ball",
     "linear_residual",
+    "mnist",
     "near_boundary_count",
     "near_parallel_pairs",
     "nesterov",

@@ -4,7 +4,9 @@ Only the part of a weight in the span of the inputs matters, and N(0, I) is rota
 coordinates of the inputs in that span, (n, p) with p = rank <= min(n, d), and draws p normals per neuron.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,11 +45,13 @@ class Dataset:
         targets: (n,) real.
         normalise: scale each row to unit norm first.
         name: a label for tables and files.
+        origin: where the data come from and how they were made, in words, for the records.
 
     Attributes:
         inputs: (n, d) float64, read-only.
         targets: (n,) float64, read-only.
         name: the label.
+        origin: what was given, read-only.
 
     Raises:
         InputError: for no samples, wrong shapes, entries that are complex, text, NaN or infinite, zero rows, or
@@ -59,7 +63,10 @@ class Dataset:
         ([[0.6, 0.8], [0.0, 1.0]], 2, 2)
     """
 
-    def __init__(self, inputs, targets, *, normalise: bool = False, name: str = "data") -> None:
+    def __init__(
+        self, inputs, targets, *, normalise: bool = False, name: str = "data",
+        origin: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         """Check and store; see the class."""
         rows, roundoff = _real("inputs", inputs)
         labels, _ = _real("targets", targets)
@@ -90,6 +97,7 @@ class Dataset:
                 )
         rows.flags.writeable = labels.flags.writeable = False
         self.inputs, self.targets, self.name = rows, labels, name
+        self.origin = MappingProxyType(dict(origin))
 
     def __repr__(self) -> str:
         """Dataset(name, n, d)."""

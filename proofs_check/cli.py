@@ -25,6 +25,7 @@ from .processes import options as process_options
 from .report_command import report
 from .session import PROGRAM
 from .start_command import bundled, completion, init, lemma_ids
+from .width_command import width
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from .lemma import Lemma
@@ -220,7 +221,7 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
-for command in (bench, certify, completion, formal, init, recheck, report):
+for command in (bench, certify, completion, formal, init, recheck, report, width):
     cli.add_command(command)
 
 

@@ -4,8 +4,6 @@ Every leaf type says in English what it expects, so that ``config`` never has to
 messages for it. The JSON schema comes from the same types.
 """
 
-import math
-import os
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -14,113 +12,42 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PlainSerializer,
     Tag,
-    ValidationError,
-    ValidationInfo,
     WithJsonSchema,
-    WrapValidator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-EXPECTED = "expected"  # the error code of a leaf; its message is the phrase below
+from .config_data import DATA_MODELS, DataSpec
+from .config_types import (
+    EXPECTED,
+    Count,
+    Key,
+    Momentum,
+    Natural,
+    NonEmpty,
+    Positive,
+    Record,
+    Share,
+    Slug,
+    Text,
+    expected,
+)
 
-
-def _expected(phrase: str) -> WrapValidator:
-    def wrap(value: Any, handler: Any) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise PydanticCustomError(EXPECTED, "{phrase}", {"phrase": phrase}) from None
-
-    return WrapValidator(wrap)
-
-
-Count = Annotated[int, Field(ge=1), _expected("a whole number, 1 or more")]
-Natural = Annotated[int, Field(ge=0), _expected("a whole number, 0 or more")]
-# JAX's keys are made from 64-bit integers.
-Key = Annotated[int, Field(ge=0, lt=2**63), _expected("a whole number from 0 to 2^63 - 1")]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _expected("a finite number above 0")]
-Momentum = Annotated[float, Field(ge=0, lt=1), _expected("a number from 0 to below 1")]
-Share = Annotated[float, Field(gt=0, lt=1), _expected("a number between 0 and 1, both excluded")]
-Angle = Annotated[float, Field(gt=0, le=math.pi / 2), _expected("an angle in radians, above 0 and at most pi/2")]
-Flag = Annotated[bool, _expected("true or false")]
-Text = Annotated[str, _expected("text")]
-NonEmpty = Annotated[str, Field(min_length=1), _expected("text that is not empty")]
-Slug = Annotated[
-    str,
-    Field(pattern="^[a-z0-9_-]+$", max_length=100),
-    _expected("a name of small letters, digits, _ and - (at most 100)"),
+__all__ = [
+    "DATA_MODELS",
+    "EXPECTED",
+    "WITHOUT_MOMENTUM",
+    "MethodSpec",
+    "RunFields",
+    "RunSpec",
+    "Study",
+    "StudyFields",
+    "field_names",
 ]
-
-
-class Record(BaseModel):
-    """Base of all records: frozen, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class DigitsData(Record):
-    """Handwritten digits, bundled with scikit-learn: 8 x 8 pixels, rows scaled to length 1."""
-
-    source: Literal["digits"]
-    samples: Count
-    """How many images."""
-    labels: Literal["parity", "centred", "random"] = "parity"
-    """The targets: +1 for odd and -1 for even digits, the centred digit, or random signs."""
-    offset: Natural = 0
-    """How many images to skip first."""
-
-
-class SphereData(Record):
-    """Points drawn uniformly from the unit sphere."""
-
-    source: Literal["sphere"]
-    samples: Count
-    dimension: Count
-    key: Key = 0
-    """Number that seeds the draw of the data."""
-    labels: Literal["signs", "gaussian"] = "signs"
-
-
-class PairsData(Record):
-    """Pairs of unit vectors a given angle apart: small angles make the least eigenvalue small."""
-
-    source: Literal["pairs"]
-    pairs: Count
-    angle: Angle
-    """Angle within a pair, in radians."""
-    dimension: Count
-    key: Key = 0
-    """Number that seeds the draw of the data."""
-    labels: Literal["signs", "gaussian", "paired"] = "signs"
-
-
-def _beside_the_file(path: str, info: ValidationInfo) -> str:
-    base = (info.context or {}).get("base")
-    return path if base is None else os.path.abspath(os.path.join(base, path))
-
-
-class NpzData(Record):
-    """Arrays of the user's own, in a file of numpy.savez."""
-
-    source: Literal["npz"]
-    path: Annotated[NonEmpty, AfterValidator(_beside_the_file)]
-    """The file, relative to the YAML file."""
-    inputs: NonEmpty = "inputs"
-    """Name of the (n, d) array of inputs."""
-    targets: NonEmpty = "targets"
-    """Name of the (n,) array of targets."""
-    normalise: Flag = False
-    """Whether to scale the inputs to length 1; otherwise other lengths are refused."""
-
-
-DATA_MODELS: dict[str, type[Record]] = {"digits": DigitsData, "sphere": SphereData, "pairs": PairsData, "npz": NpzData}
-DataSpec = Annotated[DigitsData | SphereData | PairsData | NpzData, Field(discriminator="source")]
 
 MethodName = Literal["gradient_descent", "heavy_ball", "nesterov", "nesterov_increasing"]
 WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
@@ -213,7 +140,7 @@ Point = Annotated[
     WithJsonSchema(
         {"type": "object", "additionalProperties": {"type": ["number", "string", "boolean"]}, "default": {}}
     ),
-    _expected("a mapping from names of axes (small letters, digits, _; not of results) to numbers or texts"),
+    expected("a mapping from names of axes (small letters, digits, _; not of results) to numbers or texts"),
 ]
 
 

@@ -19,6 +19,7 @@ from .yaml_source import KeyPath, preview
 MAX_RUNS = 1000
 _LONGEST_NAME = 100
 _NOT_SWEPT = ("dataset", "methods", "at")  # they hold more than one value
+_NOT_SWEPT_OF_DATA = ("source", "classes")  # another source has other fields; classes are a list
 _OF_METHODS = ("eta", "beta", "scale")
 
 
@@ -61,11 +62,11 @@ def swept_keys(source: object = None) -> tuple[str, ...]:
     """The keys that a sweep may have, for one source of data or for all.
 
     Example:
-        >>> swept_keys("digits")[-6:]
-        ('dataset.samples', 'dataset.labels', 'dataset.offset', 'methods.eta', 'methods.beta', 'methods.scale')
+        >>> swept_keys("sphere")[-7:-2]
+        ('dataset.samples', 'dataset.dimension', 'dataset.key', 'dataset.labels', 'methods.eta')
     """
     models = [DATA_MODELS[source]] if isinstance(source, str) and source in DATA_MODELS else DATA_MODELS.values()
-    data = dict.fromkeys(name for model in models for name in field_names(model) if name != "source")
+    data = dict.fromkeys(name for model in models for name in field_names(model) if name not in _NOT_SWEPT_OF_DATA)
     plain = [name for name in field_names(RunFields) if name not in _NOT_SWEPT]
     return (*plain, *(f"dataset.{name}" for name in data), *(f"methods.{name}" for name in _OF_METHODS))
 

@@ -92,7 +92,7 @@ class Finding:
 
     def to_row(self) -> dict[str, Any]:
         """Plain values that JSON can hold, in the order above; infinities as "inf", "-inf", NaN as None."""
-        return _plain({**asdict(self), "slack": self.slack, "median_slack": self.median_slack})
+        return plain({**asdict(self), "slack": self.slack, "median_slack": self.median_slack})
 
 
 def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
@@ -116,13 +116,19 @@ def code_of(verdicts: Collection[str], strict: bool = False) -> int:
     return 4 if strict and (Verdict.INCONCLUSIVE in verdicts or Verdict.VACUOUS in verdicts) else 0
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same as JSON can hold it: infinities as "inf" and "-inf", NaN as None, arrays as lists.
+
+    Example:
+        >>> plain({"a": (1, float("inf"))})
+        {'a': [1, 'inf']}
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     return str(value) if isinstance(value, str) or not isinstance(value, bool | int | float | None) else value

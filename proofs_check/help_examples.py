@@ -28,6 +28,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("nag-ntk bench --quick", "a minute"),
         ("nag-ntk bench --json bench.json --markdown docs/performance.md", "all, kept"),
     ),
+    "width": (
+        ("nag-ntk width quick", "what the theory asks for on these data"),
+        ("nag-ntk width my-study.yaml --delta 0.01 --json", "more surely, for a program"),
+    ),
     "schema": (("nag-ntk schema > study.schema.json", "for the editor"),),
     "init": (
         ("nag-ntk init my-study.yaml", "the default study, every key explained"),

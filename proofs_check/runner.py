@@ -12,8 +12,11 @@ from nag_ntk import (
     Dataset,
     InputError,
     Method,
+    cifar10,
     digits,
+    fashion_mnist,
     from_npz,
+    mnist,
     near_parallel_pairs,
     simulate,
     sphere,
@@ -52,15 +55,24 @@ class StudyResult:
     certificates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+_FILES = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
+
+
 def build_dataset(spec: Any) -> Dataset:
     """The dataset that a config describes."""
-    if spec.source == "digits":
-        return digits(spec.samples, spec.labels, spec.offset)
     if spec.source == "sphere":
         return sphere(spec.samples, spec.dimension, spec.key, spec.labels)
     if spec.source == "pairs":
         return near_parallel_pairs(spec.pairs, spec.angle, spec.dimension, spec.key, spec.labels)
-    return from_npz(spec.path, spec.inputs, spec.targets, spec.normalise)
+    if spec.source == "npz":
+        return from_npz(
+            spec.path, spec.inputs, spec.targets, spec.normalise, samples=spec.samples, offset=spec.offset
+        )  # fmt: skip
+    chosen = {"classes": spec.classes, "centre": spec.centre, "key": spec.key}
+    if spec.source == "digits":
+        return digits(spec.samples, spec.labels, spec.offset, **chosen)
+    chosen |= {"split": spec.split, "download": spec.download}
+    return _FILES[spec.source](spec.path or "", spec.samples, spec.labels, spec.offset, **chosen)
 
 
 def build_method(spec: Any, data: Dataset) -> Method:

@@ -19,7 +19,7 @@ from proofs_check.config import (
     study_as_dict,
     study_schema,
 )
-from proofs_check.config_models import RunFields, StudyFields, field_names
+from proofs_check.config_models import DATA_MODELS, RunFields, StudyFields, field_names
 
 BASE = """\
 dataset: {source: digits, samples: 5}
@@ -83,6 +83,28 @@ MISTAKES = {
         "at most pi/2, got 1.6",
     ),
     "normalise": ("dataset: {source: npz, path: a, normalise: yes}", 1, "dataset.normalise", "true or false"),
+    "classes": (
+        "dataset: {source: digits, samples: 1, classes: [3, 3]}",
+        1,
+        "dataset.classes",
+        "different whole numbers",
+    ),
+    "class": ("dataset: {source: digits, samples: 1, classes: [3, 10]}", 1, "dataset.classes", "from 0 to 9, got"),
+    "one class": (
+        "dataset: {source: digits, samples: 1, labels: pair, classes: [3]}",
+        1,
+        "dataset",
+        "need two classes",
+    ),
+    "no class": ("dataset: {source: mnist, path: a, samples: 1, labels: one}", 1, "dataset", "such as classes: [3]"),
+    "no path": ("dataset: {source: mnist, samples: 1}", 1, "dataset", "download: true"),
+    "path and download": (
+        "dataset: {source: cifar10, samples: 1, path: a, download: true}",
+        1,
+        "dataset",
+        "and not both",
+    ),
+    "split": ("dataset: {source: mnist, path: a, samples: 1, split: tset}", 1, "dataset.split", 'did you mean "test"?'),
     "methods not a list": ("methods: nesterov", 2, "methods", 'a list, got the text "nesterov"; write'),
     "no methods": ("methods: []", 2, "methods", "at least one"),
     "method name": ("methods: [nesterof]", 2, "methods[0]", 'did you mean "nesterov"?'),
@@ -109,6 +131,7 @@ MISTAKES = {
     "run key": ("runs:\n  a:\n  b:\n    key: 1\n    widht: 1", 10, "runs.b.widht", 'did you mean "width"?'),
     "run value": ("runs:\n  a:\n    width: -1", 8, "runs.a.width", "1 or more, got -1"),
     "study key in a run": ("runs:\n  a:\n    level: 0.1", 8, "runs.a.level", "belongs at the top level"),
+    "swept classes": ("sweep: {dataset.classes: [3]}", 6, "sweep.dataset.classes", "unknown key"),
     "shared error once": ("runs: {a: {}, b: {}}\nkey: x", 7, "key", 'got the text "x"'),
     "always overridden": ("runs: {a: {chunk: 1}}\nchunk: x", 7, "chunk", 'got the text "x"'),
     "run dataset": ("runs:\n  a:\n    dataset: {source: npz}", 8, "runs.a.dataset.path", "missing"),
@@ -393,7 +416,7 @@ def test_the_schema_names_every_key_and_its_range():
         **{"description": properties["level"]["description"], "title": "Level", "type": "number"},
         **{"default": 0.001, "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     }
-    assert set(properties["dataset"]["discriminator"]["mapping"]) == {"digits", "sphere", "pairs", "npz"}
+    assert set(properties["dataset"]["discriminator"]["mapping"]) == set(DATA_MODELS)
     assert "nesterov" in properties["methods"]["items"]["anyOf"][0]["enum"]
     references = set(re.findall(r"#/\$defs/(\w+)", json.dumps(schema)))
     assert references <= set(schema["$defs"])

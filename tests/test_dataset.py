@@ -24,14 +24,14 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
-def answer(call):
+def answer(call, length=250):
     """The message of the InputError: one sentence, one line, no traceback."""
     with pytest.raises(InputError) as caught:
         call()
     message = str(caught.value)
     assert "\n" not in message
     assert not re.search(r"\.\s+[A-Z]", message), f"more than one sentence: {message}"
-    assert len(message) < 250
+    assert len(message) < length
     return message
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import nag_ntk
 from nag_ntk.gram import Spectrum
-from proofs_check import cli, formal_command
+from proofs_check import cli, formal_command, widths
 from proofs_check.enclosure import GRADIENT_DESCENT, HEAVY_BALL, NESTEROV, power_controls
 from proofs_check.formal import coq, sources
 from proofs_check.lemmas import CATALOGUE, contraction, gd_matrix, momentum_matrix
@@ -118,6 +118,8 @@ DAMAGE = [
     ("contraction", "R := 1 - 1 / (2 * sqrt k)", "R := 1 - 1 / (3 * sqrt k)", "tie"),
     ("controls", "8 * sqrt (kappa lo hi)", "12 * sqrt (kappa lo hi)", "controls"),
     ("distance", "(1 + 2 * gamma p) * path", "(1 + gamma p) * path", "distance"),
+    ("explicit", "(1040 * 39) * (1040 * 39)", "(1040 * 38) * (1040 * 38)", "explicit"),
+    ("widths", "momentum_demand 192 31", "momentum_demand 192 30", "widths"),
     ("tie", '"nesterov prefactor", 12 * s', '"nesterov prefactor", 11 * s', "tie"),
 ]
 
@@ -233,6 +235,16 @@ def test_the_bound_of_flip_count_is_the_same(readings):
     assert LEMMAS["flip-count"] is FLIP_COUNT
     for (s, _), (_, values) in readings.items():
         assert math.isclose(values["flip-count at width 100"], slope * float(s) / 100, rel_tol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_explicit_widths_are_the_same(readings, name):
+    """n = 3, lambda = 1/2 and |xi(0)| <= 5/2; Coq's demand is the width times lambda^4."""
+    for (s, _), (_, values) in readings.items():
+        kappa = float(s * s)
+        asked = widths.explicit_width(name, kappa, 3.0, 2.5, 0.5)
+        assert math.isclose(asked * 0.5**4, values[f"{name} demand"], rel_tol=ROUNDING)
+        assert math.isclose(widths.radius(name, kappa, 3.0, 0.5), values[f"{name} radius"], rel_tol=ROUNDING)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Lra Lia QArith Qreals List String.
 From NagNtk Require Import vectors matrices blocks companion tunings powers network distance gronwall bootstrap contraction
-  controls.
+  widths controls.
 Import ListNotations.
 Open Scope R_scope.
 
@@ -79,7 +79,10 @@ Definition constants (s : R) : list (string * R) :=
    ("gradient_descent rate", gradient_descent_rate k); ("gradient_descent claim", gradient_descent_claim k);
    ("nesterov eight", nesterov_eight k); ("heavy_ball small", heavy_ball_small k);
    ("heavy_ball root-two squared", heavy_ball_root_two 1 (s * s) * heavy_ball_root_two 1 (s * s));
-   ("flip-count at width 100", flip_count_bound hundred (s / 100))].
+   ("flip-count at width 100", flip_count_bound hundred (s / 100));
+   ("nesterov radius", momentum_radius 1040 k 3 (1 / 2)); ("nesterov demand", momentum_demand 1040 39 k 3 (5 / 2));
+   ("heavy_ball radius", momentum_radius 192 k 3 (1 / 2)); ("heavy_ball demand", momentum_demand 192 31 k 3 (5 / 2));
+   ("gradient_descent radius", descent_radius 3 (1 / 2)); ("gradient_descent demand", descent_demand 3 (5 / 2))].
 
 (** ** Their rational twins *)
 
@@ -110,7 +113,13 @@ Definition q_constants (s : Q) : list (string * Q) :=
    ("gradient_descent rate", 1 - 1 / (s * s)); ("gradient_descent claim", 1 - 1 / (2 * (s * s)));
    ("nesterov eight", 8 * s); ("heavy_ball small", 19 / 10 * s);
    ("heavy_ball root-two squared", q_root_two s);
-   ("flip-count at width 100", 4 * 100 * (s / 100))].
+   ("flip-count at width 100", 4 * 100 * (s / 100));
+   ("nesterov radius", (1 / 2) / (1040 * s * 3));
+   ("nesterov demand", (1040 * 39) * (1040 * 39) * ((s * s) * (s * s)) * (3 * 3 * 3) * ((5 / 2) * (5 / 2)));
+   ("heavy_ball radius", (1 / 2) / (192 * s * 3));
+   ("heavy_ball demand", (192 * 31) * (192 * 31) * ((s * s) * (s * s)) * (3 * 3 * 3) * ((5 / 2) * (5 / 2)));
+   ("gradient_descent radius", (1 / 2) / (16 * 3));
+   ("gradient_descent demand", (16 * 2) * (16 * 2) * (3 * 3 * 3) * ((5 / 2) * (5 / 2)))].
 
 (** The hypotheses on the spectrum: 0 < lo <= hi and lo <= h <= hi, here with lo = 1 and hi = s^2. *)
 Definition q_allowed (s h : Q) : bool := (Qle_bool 1 (s * s) && Qle_bool 1 h && Qle_bool h (s * s))%bool.
@@ -195,7 +204,7 @@ Lemma constants_read : constants (Q2R s) = map real (q_constants s).
 Proof.
   unfold constants, q_constants, real, nesterov_prefactor, nesterov_rate, nesterov_claim, heavy_ball_prefactor,
     heavy_ball_rate, heavy_ball_claim, gradient_descent_rate, gradient_descent_claim, nesterov_eight, heavy_ball_small,
-    flip_count_bound.
+    flip_count_bound, momentum_radius, descent_radius, momentum_demand, descent_demand.
   rewrite root_reads, kappa_reads. simpl map. simpl width.
   assert (W : INR 100 = 100) by (rewrite INR_IZR_INZ; reflexivity). rewrite W.
   rewrite root_two_reads.

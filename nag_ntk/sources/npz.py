@@ -1,0 +1,51 @@
+"""A dataset of the user's own, in a file of numpy.savez."""
+
+from pathlib import Path
+
+from nag_ntk.dataset import Dataset
+from nag_ntk.errors import InputError
+from nag_ntk.sources.formats import npz
+
+
+def from_npz(
+    path: str | Path, inputs: str = "inputs", targets: str = "targets", normalise: bool = False, *,
+    samples: int | None = None, offset: int = 0,
+) -> Dataset:  # fmt: skip
+    """A dataset from a local NumPy .npz file; object arrays (pickles) are refused.
+
+    Args:
+        path: the file.
+        inputs: name of the (n, d) array in it.
+        targets: name of the (n,) array in it.
+        normalise: scale the rows to unit norm.
+        samples: how many rows, from `offset` on; None for all of them.
+        offset: index of the first row.
+
+    Returns:
+        A Dataset.
+
+    Raises:
+        InputError: if the file is missing or no .npz, if an array is missing, if there are not that many rows, or for
+            bad data (see Dataset).
+
+    Example:
+        >>> from_npz("no-such-file.npz")
+        Traceback (most recent call last):
+        nag_ntk.errors.InputError: no dataset file at no-such-file.npz
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"no dataset file at {source}")
+    rows, labels = npz(source, (inputs, targets))
+    origin = {
+        "from": source.name,
+        "normalisation": "rows scaled to length 1" if normalise else "none: the rows have length 1",
+    }
+    if samples is not None or offset:
+        last = len(rows) if rows.ndim else 0
+        end = last if samples is None else offset + samples
+        if not 0 <= offset < end <= last:
+            raise InputError(f"{source} has {last} rows; rows {offset} to {end} were asked for")
+        rows, labels = rows[offset:end], labels[offset:end] if labels.ndim else labels
+        origin["rows"] = f"{offset} to {end - 1}"
+    return Dataset(rows, labels, normalise=normalise, name=source.stem, origin=origin)

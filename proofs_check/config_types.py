@@ -1,0 +1,45 @@
+"""The leaves of a study: types that carry their ranges, and their plain words for messages."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
+
+EXPECTED = "expected"  # the error code of a leaf; its message is the phrase below
+
+
+def expected(phrase: str) -> WrapValidator:
+    """Whatever is wrong with a value is told by this phrase."""
+
+    def wrap(value: Any, handler: Any) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError(EXPECTED, "{phrase}", {"phrase": phrase}) from None
+
+    return WrapValidator(wrap)
+
+
+Count = Annotated[int, Field(ge=1), expected("a whole number, 1 or more")]
+Natural = Annotated[int, Field(ge=0), expected("a whole number, 0 or more")]
+# JAX's keys are made from 64-bit integers.
+Key = Annotated[int, Field(ge=0, lt=2**63), expected("a whole number from 0 to 2^63 - 1")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), expected("a finite number above 0")]
+Momentum = Annotated[float, Field(ge=0, lt=1), expected("a number from 0 to below 1")]
+Share = Annotated[float, Field(gt=0, lt=1), expected("a number between 0 and 1, both excluded")]
+Angle = Annotated[float, Field(gt=0, le=math.pi / 2), expected("an angle in radians, above 0 and at most pi/2")]
+Flag = Annotated[bool, expected("true or false")]
+Text = Annotated[str, expected("text")]
+NonEmpty = Annotated[str, Field(min_length=1), expected("text that is not empty")]
+Slug = Annotated[
+    str,
+    Field(pattern="^[a-z0-9_-]+$", max_length=100),
+    expected("a name of small letters, digits, _ and - (at most 100)"),
+]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)

@@ -1,0 +1,153 @@
+"""The widths that the theory asks for on a dataset, without hidden constants.
+
+Floating-point numbers, rounded to their usual 16 digits: the widths are orders of magnitude away from any that decides.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
+
+if TYPE_CHECKING:
+    from nag_ntk import Dataset
+
+EXPLICIT: dict[str, tuple[int, int, int]] = {
+    "gradient_descent": (16, 2, 0),
+    "heavy_ball": (192, 31, 1),
+    "nesterov": (1040, 39, 1),
+}
+"""Method -> (a, b, p) of `proofs_check/formal/explicit.v`: the radius is R = lambda/(a kappa^(p/2) n), and the width is
+such that b kappa^(p/2) sqrt(n/m) |xi(0)| <= lambda R. tests/test_formal.py compares them with Coq's."""
+
+
+class Asked(NamedTuple):
+    """A width that a statement asks for.
+
+    Attributes:
+        id: what asks: "hoeffding", "chernoff", "theorem" (with n) or "theorem-norm" (with the norm of |K|).
+        method: of which method it speaks, or "".
+        width: the width, a float; infinity where lambda_0 is 0 up to rounding.
+        words: a few words for tables.
+    """
+
+    id: str
+    method: str
+    width: float
+    words: str
+
+
+def radius(method: str, kappa: float, size: float, lambda_min: float) -> float:
+    """R = lambda/(a kappa^(p/2) n): how far the explicit theorem lets a neuron move.
+
+    Args:
+        method: one of EXPLICIT.
+        kappa: of the working spectrum.
+        size: n, or the norm of |K|, which is at most n.
+        lambda_min: lambda, the least eigenvalue of the working spectrum.
+
+    Source: proofs_check/formal/explicit.v.
+
+    Example:
+        >>> radius("gradient_descent", 4.0, 2.0, 0.5)
+        0.015625
+    """
+    a, _, power = EXPLICIT[method]
+    return lambda_min / (a * kappa ** (power / 2) * size)
+
+
+def explicit_width(method: str, kappa: float, size: float, residual: float, lambda_min: float) -> float:
+    """The width (a b)^2 kappa^(2p) n^3 B^2 / lambda^4 from which the theorem of a method holds.
+
+    Given that H(0) has its spectrum in [lambda, kappa lambda], |S_i(R)| <= 4 m R for all i at R = `radius`, and
+    |xi(0)| <= B. Nesterov: 40560^2 kappa^2 n^3 B^2/lambda^4.
+
+    Args:
+        method: one of EXPLICIT.
+        kappa: of the working spectrum.
+        size: n, or the norm of |K|: `contraction.v` needs no more, and it is often several times smaller.
+        residual: B.
+        lambda_min: lambda.
+
+    Source: proofs_check/formal/explicit.v; with the norm of |K| contraction.v and the same choice of R.
+
+    Example:
+        >>> explicit_width("gradient_descent", 4.0, 2.0, 3.0, 0.5)
+        1179648.0
+    """
+    a, b, power = EXPLICIT[method]
+    return (a * b) ** 2 * kappa ** (2 * power) * size**3 * residual**2 / lambda_min**4
+
+
+def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> float:
+    """The width from which the theorem holds with probability at least 1 - delta over the draw of the network.
+
+    The largest of four: the explicit width with B^2 = (n/2 + |y|^2)/(delta/3) (initial-residual), and what
+    gram-concentration (Hoeffding, for both ends of the spectrum) and flip-count (m R >= ln(n/(delta/3))) ask, each at
+    delta/3.
+
+    Args:
+        method: one of EXPLICIT.
+        data: a dataset with lambda_0 > 0.
+        delta: failure probability.
+        size: as for `explicit_width`.
+    """
+    spectrum, share, n = data.spectrum, delta / 3, data.size
+    residual = math.sqrt((n / 2 + float(data.targets @ data.targets)) / share)
+    asked = explicit_width(method, spectrum.kappa, size, residual, spectrum.lambda_min)
+    few = math.log(n / share) / radius(method, spectrum.kappa, size, spectrum.lambda_min)
+    return max(asked, few, hoeffding_width(n, spectrum.lambda_0, share))
+
+
+def facts(data: "Dataset") -> dict[str, Any]:
+    """The numbers of a dataset that the widths depend on; kappa is None where lambda_0 is 0 up to rounding."""
+    spectrum = data.spectrum
+    singular = spectrum.lambda_0 <= data.size * np.finfo(float).eps * spectrum.lambda_top
+    return {
+        "name": data.name,
+        "samples": data.size,
+        "dimension": data.dimension,
+        "lambda_0": spectrum.lambda_0,
+        "lambda_top": spectrum.lambda_top,
+        "kappa": None if singular else spectrum.kappa,
+        "kernel_norm": float(np.linalg.norm(data.kernel, 2)),
+        "absolute_kernel_norm": float(np.linalg.norm(np.abs(data.kernel), 2)),
+        "targets_norm": float(np.linalg.norm(data.targets)),
+    }
+
+
+def asked(data: "Dataset", delta: float) -> tuple[Asked, ...]:
+    """All widths for a dataset: of gram-concentration twice, of the theorem per method with n and with the norm of |K|.
+
+    Args:
+        data: the dataset.
+        delta: failure probability of every statement.
+
+    Example:
+        >>> from nag_ntk import digits, enable_float64
+        >>> enable_float64()
+        >>> for row in asked(digits(20), 0.1)[:4]:
+        ...     print(f"{row.id} {row.method} {row.width:.3g}")
+        hoeffding  6.06e+06
+        chernoff  3.13e+04
+        theorem gradient_descent 1.03e+15
+        theorem heavy_ball 3.84e+23
+    """
+    known, spectrum = facts(data), data.spectrum
+    if known["kappa"] is None:
+        nothing = (("hoeffding", ""), ("chernoff", ""), *(("theorem", method) for method in EXPLICIT))
+        return tuple(Asked(name, method, math.inf, "lambda_0 is 0: no width is enough") for name, method in nothing)
+    norm, n = known["kernel_norm"], data.size
+    two_sided = hoeffding_width(n, spectrum.lambda_0, delta)
+    one_sided = chernoff_width(n, spectrum.lambda_0, norm, delta)
+    rows = [
+        Asked("hoeffding", "", two_sided, "Hoeffding: |H(0) - H_inf|_F <= lambda_0/4"),
+        Asked("chernoff", "", one_sided, "matrix Chernoff: lambda_min(H(0)) >= 3/4 lambda_0"),
+    ]
+    for name, size, words in (
+        ("theorem", float(n), "the theorem, explicit (Coq)"),
+        ("theorem-norm", known["absolute_kernel_norm"], "the same with the norm of |K| for n (Coq)"),
+    ):
+        rows += [Asked(name, method, theorem_width(method, data, delta, size), words) for method in EXPLICIT]
+    return tuple(rows)
