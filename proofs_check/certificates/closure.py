@@ -54,10 +54,8 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
         sizes = [
             sum((abs(rows[i][j]) * (active[i] & active[j]).bit_count() for j in range(n)), arb(0)) for i in range(n)
         ]
-        high = float_above(max(sizes, key=float).upper() / flow.width) * (1 + _ROOM)
-        mu, sigma = (
-            max((rows[i][i].upper() * c[i] for i in range(n)), key=float) / flow.width for c in (counts, weighted)
-        )
+        high = float_above((max(x.upper() for x in sizes) / flow.width).upper()) * (1 + _ROOM)
+        mu, sigma = (max((rows[i][i] * c[i]).upper() for i in range(n)) / flow.width for c in (counts, weighted))
         jolt = mu * max(per_neuron.values())
         gain = 2 - eta * high - 2 * eta * (high * jolt).sqrt() - eta * jolt
         square = 1 - eta * (gain * found[0] - sigma / gain)
