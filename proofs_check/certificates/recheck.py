@@ -278,14 +278,14 @@ class Run:
             square = (1 - (1 + self.gamma) * z) ** 2 + 1 + (self.lift / self.eta * z) ** 2 + self.beta**2
             inside = abs(c) <= rate**2 and abs(a) * rate <= rate**2 + c and square - 2 * c <= shear**2
             need(abs(1 - z) <= rate if self.net.plain else inside, "the rate")
-        self.beyond(low)
+        self.beyond([low] * self.net.n)
         if high is not self.top:
-            self.beyond(high, -1)
+            self.beyond([high] * self.net.n, -1)
 
-    def beyond(self, end: arb, side: int = 1, kept: int = -1) -> None:
-        """Show by elimination that all eigenvalues of H, of the neurons kept, are on that side of `end`."""
+    def beyond(self, ends: list[arb], side: int = 1, kept: int = -1) -> None:
+        """Show by elimination that H, of the neurons kept, is on that side of a diagonal matrix."""
         n = range(self.net.n)
-        rows = [[side * (self.entry(i, j, kept) - (end if i == j else 0)) for j in n] for i in n]
+        rows = [[side * (self.entry(i, j, kept) - (ends[i] if i == j else 0)) for j in n] for i in n]
         while rows:
             first, rows = rows[0], rows[1:]
             need(first[0] > 0, "the bounds on the eigenvalues of H")
@@ -297,18 +297,17 @@ class Run:
         need(net.plain and low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
         for r, i in net.sliding:
             sets[i] |= 1 << r
-        self.beyond(low, 1, ~sum(1 << r for r in each))
         for row, one in zip(self.kernel, sets, strict=True):
             size = sum((abs(k) * (one & other).bit_count() for k, other in zip(row, sets, strict=True)), ZERO)
             need(size / net.m <= high, "the bounds on the eigenvalues of H")
         here = [[each[r] for r, j in net.sliding if i == j] for i in n]
         jolt = max((self.kernel[i][i] * len(here[i]) * max(each.values()) / net.m).upper() for i in n)
-        sigma = max((self.kernel[i][i] * sum(here[i]) / net.m).upper() for i in n)
         steady = (1 - self.eta * low).max(self.eta * high - 1)
         steady += self.eta * norm(self.norms[i] * len(here[i]) / net.m for i in n)
         gain = 2 - self.eta * high - 2 * self.eta * (high * jolt).sqrt() - self.eta * jolt
-        paid = gain > 0 and 1 - self.eta * (gain * low - sigma / gain) <= rate**2
-        need(steady <= rate or paid, "the rate, with pairs that slide")
+        need(steady <= rate or (gain > 0 and 1 - self.eta * gain * low <= rate**2), "the rate, with pairs that slide")
+        pays = [ZERO if steady <= rate else self.kernel[i][i] * sum(here[i]) / (net.m * gain**2) for i in n]
+        self.beyond([low + x for x in pays], 1, ~sum(1 << r for r in each))
 
     def conclude(self) -> None:
         """The argument about all later steps, (8) to (10), with the numbers that the file claims."""
