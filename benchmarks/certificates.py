@@ -34,7 +34,8 @@ def measure(name: str, seed: int) -> dict[str, Any]:
     row["seconds_float64"] = round(time.process_time() - begun, 1)
     begun = time.process_time()
     try:
-        proof = prove(found.problem, 3000)
+        # gradient descent slides for ever: what its pairs near a kink do is left open, see (10) of docs/certificates.md
+        proof = prove(found.problem, 3000 if found.problem.beta else 0)
     except NotProved as error:
         return {**row, "certified": False, "reason": str(error)}
     body = certificate.body_of(proof, one.name)
@@ -55,12 +56,16 @@ def measure(name: str, seed: int) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """A line per method: what docs/certificates.md shows."""
-    lines = ["| method | certified | last flip seen | lock-in | certify | recheck |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| method | certified | pairs left to slide | last flip seen | lock-in | certify | recheck |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name in dict.fromkeys(row["method"] for row in rows):
         mine = [row for row in rows if row["method"] == name]
         good = [row for row in mine if row["certified"]]
         medians = [
-            f"{statistics.median(row[key] for row in good)}" if good else "" for key in ("last_flip_seen", "lock_in")
+            f"{statistics.median(row[key] for row in good)}" if good else ""
+            for key in ("sliding", "last_flip_seen", "lock_in")
         ]
         costs = [
             f"{min(row[key] for row in good):.0f}–{max(row[key] for row in good):.0f}" if good else ""

@@ -50,15 +50,17 @@ def check(body, folder, *, signed=True):
 
 
 def test_it_is_small_and_knows_nothing():
-    files = [FILE, FILE.with_name("retrace.py")]
-    for file in files:
-        text = file.read_text()
-        assert len(text.splitlines()) <= 300
-        tree = ast.parse(text)
-        names = {a.name for x in ast.walk(tree) if isinstance(x, ast.Import) for a in x.names}
-        froms = {x.module or "." for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
-        known = {*sys.stdlib_module_names, "flint", *({"retrace"} if file == FILE else set())}
-        assert {n.split(".")[0] for n in names | froms} <= known
+    """One program of at most 300 lines of code: blank lines, comments and docstrings are for the reader."""
+    text, notes = FILE.read_text(), set()
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            notes |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    lines = [line.strip() for k, line in enumerate(text.splitlines(), 1) if k not in notes]
+    assert sum(bool(line) and not line.startswith("#") for line in lines) <= 300
+    names = {a.name for x in ast.walk(tree) if isinstance(x, ast.Import) for a in x.names}
+    froms = {x.module or "." for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
+    assert {n.split(".")[0] for n in names | froms} <= {*sys.stdlib_module_names, "flint"}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -230,15 +232,14 @@ def test_a_malformed_claim_with_a_fitting_digest(key, value, body, tmp_path):
     assert check(changed(body, **{key: value}), tmp_path)[0] == 2
 
 
-def test_undecided_is_said(tmp_path, monkeypatch, capsys):
+def test_undecided_is_said(tmp_path, capsys):
     third = Fraction(1, 3)
     inputs = ((third, third), (1.0, 0.0))
     tie = GOOD._replace(inputs=inputs, targets=(0.0, 0.0), weights=((third, -third), (1.0, 1.0)), signs=(1, 1))
     proof = attempt(GOOD)._replace(problem=tie, enclosures={})
-    monkeypatch.setattr(recheck, "MAX_BITS", 2048)
     write(body_of(proof), tmp_path / "tie.json")
     assert recheck.main([str(tmp_path / "tie.json")]) == 1
-    assert "undecided with 2048 bits" in capsys.readouterr().out
+    assert "not proved with 256 bits: it does not show which sign" in capsys.readouterr().out
 
 
 def test_it_agrees_with_the_maker_step_by_step(body, tmp_path):

@@ -6,8 +6,9 @@ by what the exact run may differ from its shadow at N, in weights and momentum. 
 pattern changes in the next step either, and so on for ever.
 """
 
+import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from proofs_check.certificates.flow import Flow, Pair, norm
 from proofs_check.certificates.shadow import LOW
 from proofs_check.enclosure.pencil import float_above
 
-_ROUNDS = 8
+_ROUNDS = 20
 _ROOM = 2.0**-40  # for the roundings of another program
 
 
@@ -41,9 +42,6 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
     if not flow.memoryless or len(per_neuron) == flow.width:
         return None
     kept = ~sum(1 << r for r in per_neuron)
-    found = extreme_eigenvalues(arb_mat(n, n, [flow.gram_entry(i, j, kept) for i in range(n) for j in range(n)]))
-    if found is None:
-        return None
     active, counts, weighted = list(flow.bits), [0] * n, [0] * n
     for r, i in sliding:
         active[i] |= 1 << r
@@ -54,18 +52,27 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
         sizes = [
             sum((abs(rows[i][j]) * (active[i] & active[j]).bit_count() for j in range(n)), arb(0)) for i in range(n)
         ]
-        high = float_above(max(sizes, key=float).upper() / flow.width) * (1 + _ROOM)
-        mu, sigma = (
-            max((rows[i][i].upper() * c[i] for i in range(n)), key=float) / flow.width for c in (counts, weighted)
-        )
-        jolt = mu * max(per_neuron.values())
+        high = float_above((max(x.upper() for x in sizes) / flow.width).upper()) * (1 + _ROOM)
+        jolt = max((rows[i][i] * counts[i]).upper() for i in range(n)) / flow.width * max(per_neuron.values())
         gain = 2 - eta * high - 2 * eta * (high * jolt).sqrt() - eta * jolt
-        square = 1 - eta * (gain * found[0] - sigma / gain)
-        steady = (1 - eta * found[0]).max(eta * high - 1)
-        steady += eta * norm(flow.norms[i] * counts[i] / flow.width for i in range(n))
-        rates = [steady, *([square.sqrt()] if gain > 0 and square > 0 else [])]
-        rate = min(float_above(x.upper()) for x in rates) * (1 + _ROOM)
-        return Contraction(found[0], high, rate, 0.0) if rate < 1 else None
+        spread = eta * norm(flow.norms[i] * counts[i] / flow.width for i in range(n))
+    rates = [_slower(flow, kept, [arb(0)] * n, lambda low: (1 - eta * low).max(eta * high - 1) + spread)]
+    if gain > 0:
+        pays = [rows[i][i] * weighted[i] / flow.width / gain**2 for i in range(n)]
+        rates.append(_slower(flow, kept, pays, lambda low: (1 - eta * gain * low).max(arb(0)).sqrt()))
+    rate, low = min(rates)
+    return Contraction(low, high, rate, 0.0) if rate < 1 else None
+
+
+def _slower(flow: Flow, kept: int, pays: list[arb], rate: Callable[[float], arb]) -> tuple[float, float]:
+    """(rate, lower bound) where the Gram matrix of the neurons kept, less a diagonal matrix, is above the bound."""
+    n = flow.size
+    gram = arb_mat(n, n, [flow.gram_entry(i, j, kept) - (pays[i] if i == j else 0) for i in range(n) for j in range(n)])
+    found = extreme_eigenvalues(gram)
+    if found is None:
+        return math.inf, 0.0
+    with ctx.workprec(LOW):
+        return float_above(rate(found[0]).upper()) * (1 + _ROOM), found[0]
 
 
 def remaining(flow: Flow, found: Contraction) -> np.ndarray:
@@ -80,10 +87,11 @@ def remaining(flow: Flow, found: Contraction) -> np.ndarray:
         return 1.001 * np.array([float_above((size * total + length * off).upper()) for size, length in pairs])
 
 
-def closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | Blocked:
+def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]] | Blocked:
     """Whether nothing can change any more: the rate, and the pairs that may go on sliding, or what stands in the way.
 
-    Under gradient descent pairs that keep changing sign are let slide, as long as the rate can pay for them.
+    Under gradient descent pairs that keep changing sign are let slide, as long as the rate can pay for them; when
+    `wide`, all pairs that may come near their kink are, whether they did so before or not.
     """
     sliding: set[Pair] = set()
     reason = ""
@@ -116,10 +124,10 @@ def closed(flow: Flow) -> tuple[Contraction, frozenset[Pair]] | Blocked:
                     f"{last}); with momentum no argument here covers that"
                 )
             break
-        if len(samples) > len(going_on):
+        if not wide and len(samples) > len(going_on):
             break
         unsafe = set(zip(neurons.tolist(), samples.tolist(), strict=True))
-        if not unsafe <= going_on:
+        if not wide and not unsafe <= going_on:
             break
         sliding |= unsafe
     return Blocked(reason)

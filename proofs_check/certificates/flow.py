@@ -280,7 +280,7 @@ class Flow:
         """A bound on ||H||, its largest row sum."""
         with ctx.workprec(LOW):
             sizes = arb_mat(self.size, self.size, [abs(x) for x in self.gram.entries()])
-            return max((x.upper() for x in (sizes * _column([arb(1)] * self.size)).entries()), key=float)
+            return max(x.upper() for x in (sizes * _column([arb(1)] * self.size)).entries())
 
     @cached_property
     def _growth(self) -> arb:

@@ -100,7 +100,7 @@ class Late(NamedTuple):
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a run that blows up is refused
-def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: float = 1e-6) -> Late:
+def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: float = 1e-7) -> Late:
     """Train in float64 and return the earliest weights from which a lock-in certificate can be hoped for.
 
     With momentum these are the first two steps in a row of the final pattern. Gradient descent may go on sliding along
@@ -147,7 +147,7 @@ def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: flo
             last_flip = step
         if (kept is None and size <= from_share * first) if beta == gain == 0 else step == last_flip + 1:
             kept = (before.copy(), weights.copy(), step)
-        if size <= share * first or step >= max_steps:
+        if size <= share * first or step >= max_steps or (kept and beta == gain == 0):
             break
         before, pattern, step = weights, now, step + 1
         weights = weights + speed - push * gradient

@@ -125,6 +125,9 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
             enclosures[flow.step] = _outward(flow)
         if flow.step >= attempt or last:
             verdict = closed(flow)
+            if last and flow.memoryless and isinstance(verdict, Blocked):
+                wider = closed(flow, wide=True)
+                verdict = verdict if isinstance(wider, Blocked) else wider
             if not isinstance(verdict, Blocked):
                 found, sliding = verdict
                 enclosures[flow.step] = _outward(flow)
