@@ -33,6 +33,12 @@ def _qr(matrix: np.ndarray, pivoting: bool = False) -> tuple[np.ndarray, np.ndar
     return np.asarray(factors[0]), np.asarray(factors[1])
 
 
+def _shared(array: np.ndarray) -> np.ndarray:
+    """The array made read-only: it is computed once, and many read it."""
+    array.flags.writeable = False
+    return array
+
+
 def _first_bad(mask: np.ndarray) -> str:
     return str(tuple(int(i) for i in np.argwhere(mask)[0]))
 
@@ -116,7 +122,7 @@ class Dataset:
     @cached_property
     def kernel(self) -> np.ndarray:
         """K = X X^T, (n, n)."""
-        return self.inputs @ self.inputs.T
+        return _shared(self.inputs @ self.inputs.T)
 
     @cached_property
     def basis(self) -> np.ndarray | None:
@@ -130,20 +136,20 @@ class Dataset:
         diagonal = np.abs(np.diag(triangle))
         # an unpivoted diagonal does not reveal the rank: an early small pivot magnifies the noise after it
         if diagonal.min() > np.sqrt(np.finfo(np.float64).eps):
-            return columns * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+            return _shared(columns * np.where(np.diag(triangle) < 0, -1.0, 1.0))
         columns, triangle = _qr(transposed, pivoting=True)
         keep = np.abs(np.diag(triangle)) > cutoff
-        return columns[:, keep] * np.where(np.diag(triangle)[keep] < 0, -1.0, 1.0)
+        return _shared(columns[:, keep] * np.where(np.diag(triangle)[keep] < 0, -1.0, 1.0))
 
     @cached_property
     def coordinates(self) -> np.ndarray:
         """The inputs in their span, (n, p): the same K, fewer columns."""
-        return self.inputs if self.basis is None else self.inputs @ self.basis
+        return self.inputs if self.basis is None else _shared(self.inputs @ self.basis)
 
     @cached_property
     def gram_limit(self) -> np.ndarray:
         """H_inf, (n, n); see nag_ntk.gram_limit."""
-        return np.asarray(gram_limit(self.inputs))
+        return _shared(np.array(gram_limit(self.inputs)))
 
     @cached_property
     def spectrum(self) -> Spectrum:

@@ -1,8 +1,9 @@
 """Trajectory: what a run recorded, on the host, for every seed, method and step."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +12,38 @@ from nag_ntk.pattern import OverlapRange
 from nag_ntk.precision import gamma, unit_roundoff
 
 
+def read_only(value: Any) -> Any:
+    """The same without leave to write: many readers share a record. What the caller holds stays as it was.
+
+    Args:
+        value: an array, or a tuple, NamedTuple or mapping of them, of any depth; anything else is returned.
+
+    Example:
+        >>> read_only(np.zeros(2)).flags.writeable
+        False
+    """
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, Mapping):
+        return {key: read_only(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        parts = [read_only(item) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+class _ReadOnly:
+    """A record whose arrays cannot be written to."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # pyright: ignore[reportArgumentType]
+            object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
+
+
 @dataclass(frozen=True)
-class Recursion:
+class Recursion(_ReadOnly):
     """The terms of the residual recursion, each (s, k, t+1, n).
 
     Attributes:
@@ -30,7 +61,7 @@ class Recursion:
 
 
 @dataclass(frozen=True)
-class GramPath:
+class GramPath(_ReadOnly):
     """How H(t) moved, at some steps of a run.
 
     Attributes:
@@ -62,8 +93,8 @@ class Screening(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trajectory:
-    """What simulate recorded. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
+class Trajectory(_ReadOnly):
+    """What simulate recorded, read-only. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
 
     Attributes:
         residual: (s, k, t+1, n), xi = f(X) - y.
@@ -128,12 +159,12 @@ class Trajectory:
     @cached_property
     def residual_norm(self) -> np.ndarray:
         """(s, k, t+1), |xi(t)|."""
-        return np.linalg.norm(self.residual, axis=-1)
+        return read_only(np.linalg.norm(self.residual, axis=-1))
 
     @cached_property
     def flip_fraction(self) -> np.ndarray:
         """(s, k, t+1), share of (neuron, sample) pairs whose pattern differs from step 0."""
-        return self.flips / (self.width * self.residual.shape[-1])
+        return read_only(self.flips / (self.width * self.residual.shape[-1]))
 
     @cached_property
     def coefficient_bound(self) -> np.ndarray:
@@ -142,12 +173,12 @@ class Trajectory:
         With u(t) = sum_i c_i(t) x_i it obeys the method's recursion driven by |xi|: whatever the patterns do,
         |A_ri xi_i| <= |xi_i|.
         """
-        return coefficient_bound(self.residual, self.methods, self.start)
+        return read_only(coefficient_bound(self.residual, self.methods, self.start))
 
     @cached_property
     def reach(self) -> np.ndarray:
         """(s, k, t+1), sigma(t): the sum of `coefficient_bound`, a bound on |u_r(t)| of every neuron."""
-        return self.coefficient_bound.sum(-1)
+        return read_only(self.coefficient_bound.sum(-1))
 
     @property
     def movement_rounding(self) -> float:

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -20,21 +20,13 @@ from .certificates.command import certify, recheck
 from .console import Failure, say
 from .formal_command import formal
 from .help_examples import epilog
+from .lemmas_command import Lemmas, explain, lemma_files, lemmas
 from .processes import Group
 from .processes import options as process_options
 from .report_command import report
 from .session import PROGRAM
 from .start_command import bundled, completion, init, lemma_ids
 from .width_command import width
-
-if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
-    from .lemma import Lemma
-
-_PROVENANCE = {
-    "derived": "derived here, in docs/theory",
-    "form of": "the form of the cited theorem, with constants of this project; source not re-read",
-    "recalled": "source not re-read",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -103,6 +95,7 @@ def cli(context: click.Context) -> int | None:
 @click.option(
     "--select", multiple=True, metavar="ID", shell_complete=lemma_ids, help="Check this lemma only; may be repeated."
 )
+@lemma_files
 @click.option("--seeds", type=click.IntRange(min=1), help="Replaces the number of seeds of every run.")
 @click.option(
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
@@ -123,7 +116,7 @@ def cli(context: click.Context) -> int | None:
 def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None,
     certify: int | None, strict: bool, quiet: bool, slack: bool, resume: bool, save_every: float | None,
-    coordinator: str | None, processes: int | None, process_id: int | None,
+    coordinator: str | None, processes: int | None, process_id: int | None, lemma_files: tuple[Path, ...],
 ) -> int:  # fmt: skip
     """Run a study and decide its claims.
 
@@ -132,54 +125,9 @@ def verify(
     session.silence()
     from .study_command import Call, run_study
 
-    chosen = [_find(name).id for name in select] if select else []
     group = Group(coordinator, processes, process_id)
-    call = Call(config, out, chosen, seeds, max_seeds, certify, resume, save_every, strict, quiet, group)
+    call = Call(config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, group, lemma_files)
     return run_study(call, links=slack)
-
-
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with statements, hypotheses and sources.")
-def lemmas(as_json: bool) -> None:
-    """List the lemmas that can be checked."""
-    from proofs_check.lemmas import CATALOGUE
-
-    if as_json:
-        import json
-
-        say(json.dumps([lemma.described() for lemma in CATALOGUE], indent=1, ensure_ascii=False))
-    else:
-        width = max(len(lemma.id) for lemma in CATALOGUE) + 2
-        say("\n".join(f"{lemma.id:<{width}}{lemma.kind:<12}{lemma.title}" for lemma in CATALOGUE))
-
-
-@cli.command()
-@click.argument("lemma_id", metavar="ID", shell_complete=lemma_ids)
-def explain(lemma_id: str) -> None:
-    """Explain one lemma.
-
-    What it claims and when, where it comes from, how it is decided, and which false variants must fall.
-    """
-    import shutil
-    import textwrap
-
-    lemma = _find(lemma_id.partition("/")[0])  # rows of results name a part after the slash
-    columns = min(shutil.get_terminal_size().columns, 100)
-    sections = [
-        ("statement", lemma.statement),
-        ("hypotheses", lemma.hypotheses),
-        ("kind", f"{lemma.kind}{f'; about {lemma.method}' if lemma.method else ''}"),
-        *([("constants", lemma.constants)] if lemma.constants else []),
-        ("source", f"{lemma.source} ({_PROVENANCE.get(lemma.provenance, lemma.provenance)})"),
-        ("decided", lemma.decision),
-        *([("formal", f"{lemma.formal_part} In Coq: {', '.join(lemma.formal)}")] if lemma.formal else []),
-        *((f"control {control.id}", f"must be REFUTED: {control.statement}") for control in lemma.controls),
-    ]
-    lines = [f"{lemma.id}: {lemma.title}"]
-    for name, text in sections:
-        lines.append(f"\n{name}")
-        lines += textwrap.wrap(text, columns, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-    say("\n".join(lines))
 
 
 @cli.command()
@@ -191,9 +139,10 @@ def explain(lemma_id: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="JSON file for a counterexample.")
 @click.option("--replay", type=click.Path(path_type=Path), help="Check a stored counterexample again.")
 @click.option("--quiet", is_flag=True, help="No progress.")
+@lemma_files
 def search(
     lemma_id: str | None, control: str | None, budget: int, seconds: float, seed: int, out: Path | None,
-    replay: Path | None, quiet: bool,
+    replay: Path | None, quiet: bool, lemma_files: tuple[Path, ...],
 ) -> int:  # fmt: skip
     """Attack a lemma with degenerate data.
 
@@ -205,23 +154,24 @@ def search(
     if (lemma_id is None) == (replay is None) or (replay and (control or out)):
         raise Failure("give the ID of a lemma to attack, or --replay FILE and nothing else")
     try:
-        lemma = None if lemma_id is None else _find(lemma_id)
+        known = Lemmas(lemma_files)
+        lemma = None if lemma_id is None else known.find(lemma_id)
         from nag_ntk import InputError
         from proofs_check.search.command import SearchError, WitnessError, again, attack
 
-        session.prepare_jax()
+        known.prepare()
         note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
         try:
-            return (
-                again(replay, say) if lemma is None else attack(lemma, control, budget, seconds, seed, out, say, note)
-            )
+            if lemma is None:
+                return again(replay, known.known.lemmas, say)
+            return attack(lemma, control, budget, seconds, seed, out, say, note)
         except (InputError, SearchError, WitnessError) as error:
             raise Failure(str(error)) from None
     except KeyboardInterrupt:
         raise Failure("interrupted; nothing was written", 130) from None
 
 
-for command in (bench, certify, completion, formal, init, recheck, report, width):
+for command in (bench, certify, completion, explain, formal, init, lemmas, recheck, report, width):
     cli.add_command(command)
 
 
@@ -240,18 +190,6 @@ def schema() -> None:
 
 for name, command in cli.commands.items():
     command.epilog = epilog(name)
-
-
-def _find(lemma_id: str) -> "Lemma":
-    """The lemma of that id; a Failure naming the nearest one otherwise."""
-    from proofs_check.config_check import did_you_mean
-    from proofs_check.lemmas import CATALOGUE
-
-    known = {lemma.id: lemma for lemma in CATALOGUE}
-    if lemma_id not in known:
-        hint = did_you_mean(lemma_id.replace("_", "-"), list(known)) or f"{PROGRAM} lemmas lists them"
-        raise Failure(f'no lemma is called "{lemma_id[:100]}"; {hint}')
-    return known[lemma_id]
 
 
 def _describe(error: Exception) -> str:

@@ -5,14 +5,13 @@ out. Nothing here imports JAX or the mathematics, so a wrong configuration is re
 """
 
 import re
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from .config_check import StudyCheck, did_you_mean
+from .config_check import KnownLemmas, StudyCheck, did_you_mean
 from .config_models import MethodSpec, RunFields, RunSpec, Study, StudyFields
 from .config_sweep import swept_keys
 from .yaml_source import ConfigError, Problem, preview, read_yaml
@@ -34,13 +33,14 @@ MAX_BYTES = 1_000_000
 _SUFFIXES = (".yaml", ".yml")
 
 
-def load_study(source: str | Path, *, known_lemmas: Sequence[str] = ()) -> Study:
+def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
     """Reads and validates a study.
 
     Args:
         source: path to a YAML file, or the name of a bundled study such as ``quick`` or ``quick.yaml``. A
             file that exists wins over a bundled study of the same name.
-        known_lemmas: ids that ``lemmas`` may list; empty: any.
+        known_lemmas: ids that ``lemmas`` may list, or a function that makes them of the study's ``lemma_files`` and
+            raises a ValueError if it cannot; empty: any.
 
     Returns:
         The study, with one resolved run at least.
@@ -74,14 +74,15 @@ def load_study(source: str | Path, *, known_lemmas: Sequence[str] = ()) -> Study
     return parse_study(text, name=shown, base=path.parent, known_lemmas=known_lemmas)
 
 
-def parse_study(text: str, *, name: str, base: Path, known_lemmas: Sequence[str] = ()) -> Study:
+def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas = ()) -> Study:
     r"""Validates the text of a study.
 
     Args:
         text: YAML 1.2.
         name: name of the file, for messages and for the study's default name.
         base: folder that paths within the study are relative to.
-        known_lemmas: ids that ``lemmas`` may list; empty: any.
+        known_lemmas: ids that ``lemmas`` may list, or a function that makes them of the study's ``lemma_files`` and
+            raises a ValueError if it cannot; empty: any.
 
     Returns:
         The study.

@@ -15,6 +15,9 @@ from .config_models import DATA_MODELS, EXPECTED, MethodSpec, RunFields, RunSpec
 from .config_sweep import cells, run_problem, swept_keys, value_problems
 from .yaml_source import KeyPath, Problem, Source, one_line, path_text, preview
 
+KnownLemmas = Sequence[str] | Callable[[Sequence[str]], Sequence[str]]
+"""Ids of lemmas (none: any), or a function from the files that hold more of them; what it cannot load, a ValueError."""
+
 
 class StudyCheck:
     """Resolves one study and collects its problems on the way.
@@ -28,7 +31,7 @@ class StudyCheck:
         self.source, self.base = source, base
         self.found: dict[tuple[KeyPath, str], None] = {}  # a set that keeps its order: runs share errors
 
-    def study(self, default_name: str, known_lemmas: Sequence[str]) -> Study | None:
+    def study(self, default_name: str, known_lemmas: KnownLemmas) -> Study | None:
         """The study, or None if it has problems; then ``all_problems`` tells them."""
         data = self.source.value
         if not isinstance(data, dict):
@@ -37,7 +40,7 @@ class StudyCheck:
         shared = {key: data[key] for key in field_names(RunFields) if key in data}
         self._unknown_keys(data, (), (*field_names(StudyFields), *field_names(RunFields), "runs", "sweep"))
         fields = self._record(StudyFields, {"name": default_name, **head}, _itself)
-        self._lemmas(head.get("lemmas"), known_lemmas)
+        self._lemmas(head.get("lemmas"), self._known(known_lemmas, None if fields is None else fields.lemma_files))
         if "sweep" in data:
             runs = self._swept(data["sweep"], shared, beside_runs="runs" in data)
         elif "runs" not in data:
@@ -116,6 +119,16 @@ class StudyCheck:
                 self._add((*at, key), "belongs at the top level of the file, not in a run")
             else:
                 self._add((*at, key), _unknown(key, known))
+
+    def _known(self, given: KnownLemmas, files: Sequence[str] | None) -> Sequence[str]:
+        """The ids that may be listed; none, which is any, where the files that hold them cannot be told or loaded."""
+        if not callable(given) or files is None:
+            return () if callable(given) else given
+        try:
+            return given(files)
+        except ValueError as error:
+            self._add(("lemma_files",), str(error))
+            return ()
 
     def _lemmas(self, listed: Any, known: Sequence[str]) -> None:
         for index, lemma in enumerate(listed if isinstance(listed, list) and known else ()):

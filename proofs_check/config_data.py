@@ -1,12 +1,11 @@
 """Where the data of a run come from: a record per source, by the word after `source:`."""
 
-import os
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .config_types import Angle, Count, Flag, Key, Natural, NonEmpty, Record, expected
+from .config_types import Angle, Count, File, Flag, Key, Natural, NonEmpty, Record, expected
 
 
 def _no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -81,16 +80,11 @@ class PairsData(Record):
     labels: Literal["signs", "gaussian", "paired"] = "signs"
 
 
-def _beside_the_file(path: str, info: ValidationInfo) -> str:
-    base = (info.context or {}).get("base")
-    return path if base is None else os.path.abspath(os.path.join(base, path))
-
-
 class NpzData(Record):
     """Arrays of the user's own, in a file of numpy.savez."""
 
     source: Literal["npz"]
-    path: Annotated[NonEmpty, AfterValidator(_beside_the_file)]
+    path: File
     """The file, relative to the YAML file."""
     inputs: NonEmpty = "inputs"
     """Name of the (n, d) array of inputs."""
@@ -107,7 +101,7 @@ class NpzData(Record):
 class FileData(ImageFields):
     """Images in files of the user's own, or fetched from OpenML where the study asks for it."""
 
-    path: Annotated[NonEmpty, AfterValidator(_beside_the_file)] | None = None
+    path: File | None = None
     """The folder or file, relative to the YAML file; docs/data.md says which files."""
     split: Literal["train", "test"] = "train"
     """Which images: those to train or those to test with."""

@@ -25,6 +25,7 @@ from .config_data import DATA_MODELS, DataSpec
 from .config_types import (
     EXPECTED,
     Count,
+    File,
     Key,
     Momentum,
     Natural,
@@ -117,6 +118,10 @@ Lemmas = Annotated[
 ]
 
 
+# may be empty, as it is by default: a study that was written out is a study again
+LemmaFiles = Annotated[tuple[File, ...], Field(strict=False)]
+
+
 def _not_reserved(name: str) -> str:
     if re.fullmatch(RESERVED_AXES, name):
         raise ValueError
@@ -192,6 +197,10 @@ class StudyFields(Record):
     """Failure probability the lemmas are claimed for."""
     lemmas: Lemmas = "all"
     """The word all, or a list of lemma ids."""
+    lemma_files: LemmaFiles = ()
+    """Python files that hold lemmas of your own, relative to the YAML file."""
+    check_seconds: Positive = 300.0
+    """Most seconds that the check of a lemma of your own may take; then it is an ERROR."""
     certify: Natural = 0
     """Of how many seeds of every run the networks get a proof of the theorem's rate; verify --certify replaces it."""
     memory_limit_gib: Positive | None = None

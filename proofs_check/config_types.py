@@ -1,9 +1,10 @@
 """The leaves of a study: types that carry their ranges, and their plain words for messages."""
 
 import math
+import os
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, WrapValidator
 from pydantic_core import PydanticCustomError
 
 EXPECTED = "expected"  # the error code of a leaf; its message is the phrase below
@@ -37,6 +38,15 @@ Slug = Annotated[
     Field(pattern="^[a-z0-9_-]+$", max_length=100),
     expected("a name of small letters, digits, _ and - (at most 100)"),
 ]
+
+
+def _beside_the_file(path: str, info: ValidationInfo) -> str:
+    base = (info.context or {}).get("base")
+    return path if base is None else os.path.abspath(os.path.join(base, path))
+
+
+File = Annotated[NonEmpty, AfterValidator(_beside_the_file)]
+"""A path, relative to the YAML file."""
 
 
 class Record(BaseModel):

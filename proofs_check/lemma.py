@@ -95,7 +95,8 @@ class Inequality:
         where: optional mask of the entries that are compared at all.
         labels: optional names of the positions along an axis, e.g. {"method": ("nesterov",)}.
 
-    The bound already contains its rounding allowance. NaN on either side counts as a violation.
+    The bound already contains its rounding allowance. NaN on either side counts as a violation where training diverged;
+    where it stayed finite, the check is at fault, and an ERROR.
     """
 
     observed: np.ndarray
@@ -192,8 +193,11 @@ class NotApplicable:
 
 
 Evidence = Trials | Law | Proof | NotApplicable
-Check = Callable[[Any], Evidence | Mapping[str, Evidence]]
-"""A check of one Run or, for a lemma about a whole study, of the tuple of its Runs."""
+Check = Callable[[Any], Evidence | Inequality | Mapping[str, Evidence | Inequality]]
+"""A check of one Run or, for a lemma about a whole study, of the tuple of its Runs. What it may return: returned.py."""
+KINDS = ("identity", "exact law", "instance", "probability", "every run", "all kappa", "scaling")
+UNSTATED = "not stated"
+"""What a lemma says where its author wrote nothing; the catalogue must say everything."""
 
 
 @dataclass(frozen=True)
@@ -235,16 +239,17 @@ class Lemma:
     """A statement of the theory that can be checked on a run.
 
     Attributes:
-        id: as in docs/theory, where each has a page.
+        id: words joined by hyphens; in docs/theory each lemma of the catalogue has a page of that name.
         title: a few words.
         statement: the claim with its explicit constants.
+        check: Run -> Inequality or other Evidence, or a mapping of part names to them for a claim in several parts.
+        controls: false variants, at least two.
+        kind: one of KINDS. A plain Inequality is claimed with probability 1 - delta where it is "probability", else
+            of every run.
         hypotheses: when it is claimed.
-        kind: "identity", "exact law", "instance", "probability", "every run" or "all kappa".
         source: authors, year, arXiv id; or "derived".
         provenance: "derived", "form of" or "recalled" (source not re-read).
         decision: how the verdict is reached, in a sentence or two.
-        check: Run -> Evidence, or a mapping of part names to Evidence for a claim in several parts.
-        controls: false variants, at least two.
         method: the method that it speaks of, or None for all; a run without it is skipped.
         trains: whether it needs a run of at least one step.
         records_recursion: whether it needs the simulation to record the terms of the residual recursion.
@@ -267,19 +272,19 @@ class Lemma:
     id: str
     title: str
     statement: str
-    hypotheses: str
-    kind: str
-    source: str
-    provenance: str
-    decision: str
     check: Check
     controls: tuple[Control, ...]
+    kind: str = "every run"
+    hypotheses: str = UNSTATED
+    source: str = UNSTATED
+    provenance: str = UNSTATED
+    decision: str = UNSTATED
     method: str | None = None
     trains: bool = False
     records_recursion: bool = False
     records_gram_path: bool = False
     scope: Literal["run", "study", "once"] = "run"
-    constants: str = ""
+    constants: str = UNSTATED
     study: Mapping[str, Any] = field(default_factory=dict)
     about_data: DataClaim | None = None
     formal: tuple[str, ...] = ()

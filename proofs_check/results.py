@@ -199,7 +199,7 @@ class Results:
 
 def verify(
     study: "str | Path | Mapping[str, Any] | Study" = "quick", *, select: Sequence[str] = (), seeds: int | None = None,
-    max_seeds: int | None = None, lemmas: "Sequence[Lemma]" = (), out: str | Path | None = None,
+    max_seeds: int | None = None, lemmas: "Sequence[Lemma | str | Path]" = (), out: str | Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Results:  # fmt: skip
     """Run a study and decide all its claims, as `nag-ntk verify` does.
@@ -211,7 +211,7 @@ def verify(
         select: ids of lemmas to check, lemmas of your own among them; empty for those that the study names.
         seeds: replaces the number of seeds of every run.
         max_seeds: double the seeds until every claim is decided, or so many are used.
-        lemmas: your own, in addition to the catalogue.
+        lemmas: your own, in addition to the catalogue, plugins and the study's `lemma_files`; or files that hold some.
         out: folder to write the files and the report to; nothing is written if None.
         progress: called with (run, done, total) between chunks of steps.
 
@@ -220,7 +220,8 @@ def verify(
 
     Raises:
         ConfigError: for a study with mistakes; it names them all.
-        InputError: for an unknown lemma, or a configuration that cannot run.
+        InputError: for an unknown lemma, an id that is taken, or a configuration that cannot run.
+        LemmaError: for a file of lemmas that cannot be used.
         StoreError: if `out` cannot be written.
 
     Cost: that of the runs; the default study takes about half a minute on two cores, compilation included.
@@ -230,13 +231,25 @@ def verify(
         Traceback (most recent call last):
         proofs_check.yaml_source.ConfigError: no-such-study: no such file, and no study of that name is bundled (...)
     """
-    from . import runner, store
+    from nag_ntk import InputError
+
+    from . import own, runner, store
 
     if out is not None:
         store.check_writable(Path(out))
-    catalogue = (*runner.CATALOGUE, *lemmas)
-    given = runner.narrowed(_study(study, [lemma.id for lemma in catalogue]), select, seeds)
-    options: dict[str, Any] = {"lemmas": catalogue, "progress": progress}
+    files = [item for item in lemmas if isinstance(item, str | Path)]
+    known: dict[str, Lemma] = {}
+
+    def ids(more: Sequence[str]) -> Sequence[str]:
+        found = own.known((*more, *files)).lemmas
+        given = [item for item in lemmas if not isinstance(item, str | Path)]
+        known.update((lemma.id, lemma) for lemma in (*found, *given))
+        if len(known) < len(found) + len(given):
+            raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
+        return tuple(known)
+
+    given = runner.narrowed(_study(study, ids), select, seeds)
+    options: dict[str, Any] = {"lemmas": tuple(known.values()), "progress": progress}
     made = (
         runner.verify(given, **options)
         if max_seeds is None
@@ -266,12 +279,15 @@ def read(folder: str | Path) -> Results:
     return Results(stored.study, stored.level, stored.rows, stored.slack, None, lambda: io.BytesIO(path.read_bytes()))
 
 
-def _study(given: "str | Path | Mapping[str, Any] | Study", known: Sequence[str]) -> "Study":
+def _study(
+    given: "str | Path | Mapping[str, Any] | Study", known: Callable[[Sequence[str]], Sequence[str]]
+) -> "Study":  # fmt: skip
     import json
 
     from .config import Study, load_study, parse_study
 
     if isinstance(given, Study):
+        known(given.lemma_files)
         return given
     if isinstance(given, Mapping):  # JSON is YAML
         return parse_study(json.dumps(given), name="study", base=Path(), known_lemmas=known)

@@ -26,9 +26,12 @@ from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
 from proofs_check.curves import Curve, curve_of
 from proofs_check.finding import Finding, Verdict
+from proofs_check.guard import attempt, bounded, defined_at
 from proofs_check.lemma import Check as Checker
-from proofs_check.lemma import Evidence, Lemma, NotApplicable, Run
-from proofs_check.lemmas import CATALOGUE
+from proofs_check.lemma import Evidence, Law, Lemma, NotApplicable, Run
+from proofs_check.own import is_own
+from proofs_check.own import known as all_known
+from proofs_check.returned import evidence_from
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
 from proofs_check.store.cells import Cells
@@ -131,17 +134,37 @@ def applies(lemma: Lemma, run: Run) -> bool:
     return (lemma.method is None or run.index(lemma.method) is not None) and (trained or not lemma.trains)
 
 
-def examine(name: str, check: Checker, subject: Run | tuple[Run, ...], where: str) -> list[Check]:
-    """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash."""
+def examine(
+    name: str, check: Checker, subject: Run | tuple[Run, ...], where: str, kind: str = "every run",
+    seconds: float | None = None,
+) -> list[Check]:  # fmt: skip
+    """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash.
+
+    Args:
+        name: of the lemma, for the rows.
+        check: of a lemma or a control.
+        subject: what it is asked of.
+        where: the run's name, for the rows.
+        kind: of the lemma; it says what a plain Inequality claims.
+        seconds: most that the check may take, None for no limit; see guard.attempt.
+    """
     begun = time.perf_counter()
-    parts: Mapping[str, Evidence | Exception]
-    try:
-        evidence = check(subject)
-        parts = evidence if isinstance(evidence, Mapping) else {"": evidence}
-    except Exception as error:
-        parts = {"": error}
-    spent = time.perf_counter() - begun
-    return [Check(f"{name}/{part}" if part else name, where, found, spent) for part, found in parts.items()]
+    found = attempt(lambda: check(subject), seconds)
+    if isinstance(found, Mapping) and not found and isinstance(subject, Run):
+        found = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
+    parts = found if isinstance(found, Mapping) else {"": found}
+    judged = {part: _evidence(each, subject, kind, seconds) for part, each in parts.items()}
+    spent, home = time.perf_counter() - begun, defined_at(check)
+    return [Check(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in judged.items()]
+
+
+def _evidence(found: Any, subject: Run | tuple[Run, ...], kind: str, seconds: float | None) -> Evidence | Exception:
+    """What a check returned as evidence, or why it is none; an error stays one."""
+    evidence = found if isinstance(found, Exception) else attempt(lambda: evidence_from(found, subject, kind))
+    if isinstance(evidence, Law) and seconds is not None:
+        # its interval is code of the check too, and is asked for later
+        return replace(evidence, interval=bounded(evidence.interval, seconds))
+    return evidence
 
 
 def with_seeds(study: Study, seeds: int) -> Study:
@@ -158,7 +181,7 @@ def narrowed(study: Study, select: Sequence[str] = (), seeds: int | None = None)
 
 def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
-    lemmas: Sequence[Lemma] = CATALOGUE, cells: Cells | None = None,
+    lemmas: Sequence[Lemma] | None = None, cells: Cells | None = None,
 ) -> StudyResult:  # fmt: skip
     """Check the lemmas of a study.
 
@@ -167,7 +190,8 @@ def verify(
         select: ids of lemmas; empty for those that the study names.
         seeds: replaces the study's number of seeds.
         progress: called with (run name, done, total) between chunks of steps.
-        lemmas: those to choose from; (*CATALOGUE, MINE) adds one of your own (docs/own-lemma.md).
+        lemmas: those to choose from; None: the catalogue, installed plugins, and what the study's `lemma_files` hold.
+            (*CATALOGUE, MINE) adds one of your own (docs/extending.md).
         cells: from store.under_way: finished runs are read from it and kept in it.
 
     Returns:
@@ -175,7 +199,9 @@ def verify(
 
     Raises:
         InputError: for unknown lemma ids or a configuration that cannot run.
+        proofs_check.own.LemmaError: for lemma files that cannot be used.
     """
+    lemmas = all_known(study.lemma_files).lemmas if lemmas is None else lemmas
     known = {lemma.id: lemma for lemma in lemmas}
     study = narrowed(study, select, seeds)
     wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
@@ -183,6 +209,7 @@ def verify(
     if unknown:
         raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
     lemmas = [lemma for lemma in lemmas if lemma.id in wanted]
+    limits = {lemma.id: study.check_seconds if is_own(lemma) else None for lemma in lemmas}
     checks: list[Check] = []
     runs: list[Run] = []
     skipped: list[str] = []
@@ -198,7 +225,8 @@ def verify(
             if not applies(lemma, run):
                 skipped.append(f"{lemma.id} @ {run.name}")
             else:
-                found = examine(lemma.id, lemma.check, run, "once" if lemma.scope == "once" else run.name)
+                where = "once" if lemma.scope == "once" else run.name
+                found = examine(lemma.id, lemma.check, run, where, lemma.kind, limits[lemma.id])
                 curves += filter(None, (curve_of(check, lemma.method or "") for check in found))
                 checks += found
         if study.certify and spec.steps > 0:
@@ -212,7 +240,7 @@ def verify(
         runs.append(replace(run, trajectory=run.trajectory.without_bulk()))
     for lemma in lemmas:
         if lemma.scope == "study":
-            found = examine(lemma.id, lemma.check, tuple(runs), study.name)
+            found = examine(lemma.id, lemma.check, tuple(runs), study.name, lemma.kind, limits[lemma.id])
             if not found and study.lemmas != "all":  # asked for by name: it must not vanish
                 few = NotApplicable("too few runs: it compares at least 4 that differ in their width, or in kappa")
                 found = [Check(lemma.id, study.name, few)]

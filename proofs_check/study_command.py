@@ -44,6 +44,7 @@ class Call(NamedTuple):
     strict: bool
     quiet: bool
     group: Group = ALONE
+    lemma_files: Sequence[Path] = ()
 
 
 def run_study(call: Call, links: bool) -> int:
@@ -85,20 +86,22 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
     from . import runner, store
     from .config import ConfigError, load_study
     from .finding import code_of, exit_code
-    from .lemmas import CATALOGUE
+    from .lemmas_command import Lemmas
     from .store import shared
 
     unsaved = ""
     try:
-        known = [lemma.id for lemma in CATALOGUE]
-        study = runner.narrowed(load_study(call.config, known_lemmas=known), call.select, call.seeds)
+        lemmas = Lemmas(call.lemma_files)
+        study = load_study(call.config, known_lemmas=lemmas.ids)
+        study = study.model_copy(update={"lemma_files": lemmas.files})
+        study = runner.narrowed(study, [lemmas.find(name).id for name in call.select], call.seeds)
         study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
         folder = call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
         if call.group.process in (None, 0):
             store.check_writable(folder)
-        session.prepare_jax()
+        lemmas.prepare()
         several, first = join(call.group)
-        wanted = store.request(study, call.max_seeds)
+        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
         if call.resume:
             done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
             if code is not None:
@@ -117,10 +120,11 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
                     bar(run, done, total)
 
                 with _told_of_peers(several, held):
+                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas}
                     if call.max_seeds is None:
-                        result = runner.verify(study, progress=progress, cells=cells)
+                        result = runner.verify(study, **options)
                     else:
-                        result = runner.verify_until_decided(study, call.max_seeds, progress=progress, cells=cells)
+                        result = runner.verify_until_decided(study, call.max_seeds, **options)
             check()
             spent = time.perf_counter() - begun
             if first:

@@ -5,16 +5,15 @@ refutes, and again over all that supports, each at the level of the study.
 """
 
 import math
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import statistics
 from .finding import SEED_LEVELS, Finding, Verdict
+from .guard import Place, describe
 from .lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
 
 UNIVERSAL_FAILURE = 0.1
@@ -24,12 +23,13 @@ the suite supports "a random initialisation violates it with probability at most
 
 @dataclass
 class Check:
-    """What one lemma returned, or raised, on one run."""
+    """What one lemma returned, or raised, on one run; `home` is where its check is defined, to place an error."""
 
     lemma: str
     run: str
     evidence: Evidence | Exception
     wall_time: float = 0.0
+    home: Place | None = None
 
 
 def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
@@ -221,14 +221,14 @@ def _attempt(check: Check, step: Callable[[], Any]) -> Any:
     try:
         return step()
     except Exception as error:
-        return Finding(check.lemma, check.run, Verdict.ERROR, _describe(error))
+        return Finding(check.lemma, check.run, Verdict.ERROR, describe(error, check.home))
 
 
 def _screen(check: Check) -> Finding | _TrialsClaim | Law:
     """A finding for what needs no statistics; else what will take part in the families."""
     evidence = check.evidence
     if isinstance(evidence, Exception):
-        return Finding(check.lemma, check.run, Verdict.ERROR, _describe(evidence))
+        return Finding(check.lemma, check.run, Verdict.ERROR, describe(evidence, check.home))
     if isinstance(evidence, NotApplicable):
         return Finding(check.lemma, check.run, Verdict.VACUOUS, evidence.reason)
     if isinstance(evidence, Proof):
@@ -327,11 +327,3 @@ def _witness_text(worst: Mapping[str, Any]) -> str:
 
 def _noted(reason: str, note: str) -> str:
     return f"{reason}. {note}" if note else reason
-
-
-def _describe(error: Exception) -> str:
-    """Type, message on one line and innermost place; a traceback belongs into the log."""
-    text = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else text

@@ -279,10 +279,11 @@ def test_flip_fraction_linear():
     assert isinstance(control("flip-fraction", "slope")(far), Trials)
     for distance, applies in ((0.3, False), (0.25, False), (0.2499, True)):
         at = random_run(distance=np.full((SEEDS, 4, STEPS + 1), distance), dtype="float64")
-        at.trajectory.coefficient_bound[...] = 0.0
+        vars(at.trajectory)["coefficient_bound"] = np.zeros_like(at.trajectory.coefficient_bound)
         assert isinstance(claim(at), Trials) == applies
-    far.trajectory.distance[..., :2] = 0.0  # one step within the radius is enough
-    assert isinstance(claim(random_run(distance=far.trajectory.distance / 2 * 0.99)), Trials)
+    near = far.trajectory.distance.copy()
+    near[..., :2] = 0.0  # one step within the radius is enough
+    assert isinstance(claim(random_run(distance=near / 2 * 0.99)), Trials)
 
 
 @pytest.mark.parametrize("start", ["gradient", "extrapolated"])
@@ -323,7 +324,9 @@ def test_remainder_bound(check, shrink, share, start):
 
 def test_a_remainder_that_overflows_is_not_compared():
     run = random_run()
-    run.trajectory.residual[0, 0, 3] = np.inf
+    residual = run.trajectory.residual.copy()
+    residual[0, 0, 3] = np.inf
+    run = replace(run, trajectory=replace(run.trajectory, residual=residual))
     with np.errstate(invalid="ignore"):
         evidence = LEMMAS["remainder-bound"].check(run)
     assert not evidence.inequality.where[0, 0].all()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofs_check import cli, runner, session, store
+from proofs_check import cli, lemmas_command, runner, session, store
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemmas import CATALOGUE
 
@@ -299,8 +299,8 @@ def test_explain_accepts_a_part_and_helps_with_a_slip(call):
 
 
 def test_recalled_sources_say_so():
-    assert cli._PROVENANCE["recalled"] == "source not re-read"
-    assert {lemma.provenance for lemma in CATALOGUE} <= cli._PROVENANCE.keys()
+    assert lemmas_command._PROVENANCE["recalled"] == "source not re-read"
+    assert {lemma.provenance for lemma in CATALOGUE} <= lemmas_command._PROVENANCE.keys()
 
 
 def test_schema(call):

@@ -160,6 +160,21 @@ def test_what_cannot_run_is_refused_before_it_runs(tmp_path):
         proofs_check.verify(STUDY, out=tmp_path)
 
 
+def test_lemmas_come_from_files_too_and_ids_are_free(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from proofs_check import Inequality, Lemma\n"
+        "def check(run):\n"
+        "    return Inequality(run.trajectory.flip_fraction, 1.0, ('seed', 'method', 'step'))\n"
+        "SHARE = Lemma('share', 'A share', 'at most 1', check, ())\n",
+        encoding="utf-8",
+    )
+    study = {**STUDY, "lemmas": ["share"], "runs": {"training": {"steps": 12}}}
+    assert [row["lemma"] for row in proofs_check.verify(study, lemmas=[file]).rows] == ["share"]
+    with pytest.raises(InputError, match="the same id"):
+        proofs_check.verify(study, lemmas=[file, NONSENSE, NONSENSE])
+
+
 def test_more_seeds_until_decided_and_a_folder(tmp_path):
     study = {**STUDY, "lemmas": ["flip-inclusion"], "runs": {"a": {"steps": 2}}}
     told = []

@@ -91,6 +91,6 @@ def test_every_example_parses(typed):
     command = cli.cli.commands[name]
     context = command.make_context(name, arguments, parent=click.Context(cli.cli))
     for lemma in [*context.params.get("select", ()), *filter(None, [context.params.get("lemma_id")])]:
-        found = cli._find(lemma)
+        found = {known.id: known for known in CATALOGUE}[lemma]
         control = context.params.get("control")
         assert control is None or control in [known.id for known in found.controls]

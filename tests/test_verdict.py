@@ -195,7 +195,7 @@ def raised():
 @pytest.mark.parametrize(
     ("evidence", "reason"),
     [
-        (raised(), "line 1 column 2 (char 1) (decoder.py:"),
+        (raised(), "line 1 column 2 (char 1) (test_verdict.py:"),
         (KeyError(), "KeyError"),
         ("no evidence", "TypeError: expected Trials, Law, Proof or NotApplicable, got str (verdict.py:"),
         (trials(0, 3, failure=math.nan), "failure nan"),

@@ -1,6 +1,6 @@
 """What `nag-ntk search` does between reading its arguments and ending the process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from proofs_check.lemma import Lemma
@@ -52,7 +52,7 @@ def attack(
     return int(outcome.witness is None)
 
 
-def again(path: Path | None, say: Say) -> int:
+def again(path: Path | None, lemmas: Sequence[Lemma], say: Say) -> int:
     """Replay a witness: 0 when it refutes its claim as stored, 1 when it does not.
 
     Raises:
@@ -60,6 +60,6 @@ def again(path: Path | None, say: Say) -> int:
     """
     if path is None:
         raise SearchError("give the ID of a lemma, or a file to replay")
-    result = replay(path)
+    result = replay(path, lemmas)
     say(result.message)
     return int(not result.holds)

@@ -16,6 +16,8 @@ from proofs_check.search.witness import WitnessError
 
 LEVEL = 1e-9
 """Family-wise level of every single trial: in a thousand trials luck refutes a true claim with probability 1e-6."""
+SECONDS = 60.0
+"""Most that a check of a lemma of one's own may take on a trial."""
 
 
 class _Found(Exception):
@@ -52,13 +54,15 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
 
 def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
     """The verdicts on a trial; empty where the lemma does not apply."""
+    from proofs_check.own import is_own
     from proofs_check.runner import applies, examine
     from proofs_check.verdict import decide
 
     run = execute(trial, lemma)
     if run is None or not applies(lemma, run):
         return ()
-    return decide(examine(lemma.id, check, run, "search"), LEVEL)
+    limit = SECONDS if is_own(lemma) else None
+    return decide(examine(lemma.id, check, run, "search", lemma.kind, limit), LEVEL)
 
 
 def refutation(findings: tuple[Finding, ...]) -> Finding | None:

@@ -20,12 +20,15 @@ _CURES = {
 }
 
 
-def request(study: "Study", max_seeds: int | None = None) -> dict[str, Any]:
+def request(
+    study: "Study", max_seeds: int | None = None, lemmas: Mapping[str, str] | None = None
+) -> dict[str, Any]:  # fmt: skip
     """Everything that the numbers of a study depend on, as plain values; it may start JAX's devices.
 
     Args:
         study: as it will be run.
         max_seeds: the limit of ``runner.verify_until_decided``, or None.
+        lemmas: id -> digest of the lemmas that are not of the catalogue; those count that the study asks for.
 
     Cost: a hundred small files are read.
     """
@@ -36,12 +39,15 @@ def request(study: "Study", max_seeds: int | None = None) -> dict[str, Any]:
     from ..config import study_as_dict
 
     configured = study_as_dict(study)
-    configured.pop("out")  # a folder may be moved
+    for moved in ("out", "lemma_files"):  # folders and files may be moved: what is in them counts
+        configured.pop(moved)
+    own = {name: sha for name, sha in (lemmas or {}).items() if study.lemmas == "all" or name in study.lemmas}
     told = {
         "study": configured,
         "max_seeds": max_seeds,
         "versions": {name: version(name) for name in ("jax", "jaxlib", "numpy", "scipy")},
         "code": code_digest(),
+        "file of the lemma": own,
         "key_implementation": KEY_IMPLEMENTATION,
         "x64": bool(jax.config.jax_enable_x64),  # pyright: ignore[reportAttributeAccessIssue]
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
