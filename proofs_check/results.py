@@ -238,18 +238,17 @@ def verify(
     if out is not None:
         store.check_writable(Path(out))
     files = [item for item in lemmas if isinstance(item, str | Path)]
-    known: dict[str, Lemma] = {}
+    known: list[Lemma] = []
 
     def ids(more: Sequence[str]) -> Sequence[str]:
-        found = own.known((*more, *files)).lemmas
-        given = [item for item in lemmas if not isinstance(item, str | Path)]
-        known.update((lemma.id, lemma) for lemma in (*found, *given))
-        if len(known) < len(found) + len(given):
-            raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
-        return tuple(known)
+        known[:] = own.known((*more, *files)).lemmas
+        known.extend(item for item in lemmas if not isinstance(item, str | Path))
+        return [lemma.id for lemma in known]
 
     given = runner.narrowed(_study(study, ids), select, seeds)
-    options: dict[str, Any] = {"lemmas": tuple(known.values()), "progress": progress}
+    if len({lemma.id for lemma in known}) < len(known):
+        raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
+    options: dict[str, Any] = {"lemmas": known, "progress": progress}
     made = (
         runner.verify(given, **options)
         if max_seeds is None
