@@ -23,7 +23,7 @@ runs:
   third: {key: 2}
 """
 KILLS = int(os.environ.get("KILLS", "15"))
-"""How often the slow test kills at random; one durable call in 75 / KILLS is tried too. KILLS=50 takes some minutes."""
+"""How often the slow test kills at random; one durable call in 150 / KILLS is tried too. 50 take some minutes."""
 CALLS = ("fsync", "replace", "rename")
 """What makes a file durable or gives it its name: between two of them a killed process leaves what it left."""
 
@@ -149,7 +149,7 @@ def test_a_study_killed_between_two_durable_calls_goes_on(server, reference, sha
 
 @pytest.mark.slow
 def test_a_study_killed_before_any_durable_call_goes_on(server, reference):
-    for number in range(1, reference[2] + 1, max(1, 75 // KILLS)):
+    for number in range(1, reference[2] + 1, max(1, 150 // KILLS)):
         killed_before(server, reference, number)
 
 
