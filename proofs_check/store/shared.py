@@ -114,6 +114,8 @@ def under_way(
 ) -> Iterator[Cells | None]:  # fmt: skip
     """As cells.under_way, called by every process of several that run one study; the first holds the folder.
 
+    What `note` says in which process is for the caller to decide.
+
     Yields None where nothing can be kept: orbax is not installed, or some process does not see the folder.
 
     Raises:
@@ -123,15 +125,8 @@ def under_way(
 
     out = Path(out)
     with ExitStack() as stack:
-        refused: StoreError | None = None
-        held = Cells(out / CELLS)
-        if devices.writes():
-            try:
-                held = stack.enter_context(cells.under_way(out, wanted, resume=resume, note=note, every=every))
-            except StoreError as error:
-                refused = error
-        if devices.told(int(refused is not None)):
-            raise refused or StoreError("the first process cannot begin and says why")
+        keeping = cells.under_way(out, wanted, resume=resume, note=note, every=every)
+        held = _in_first(lambda: stack.enter_context(keeping), lambda _: _OPEN)[0] or Cells(out / CELLS)
         why = ""
         if not devices.everywhere(importlib.util.find_spec("orbax") is not None):
             why = _MISSING
@@ -141,8 +136,7 @@ def under_way(
             raise StoreError(why)
         if why:
             note(f"nothing is kept on the way: {why}")
-        quiet = note if devices.writes() else lambda text: None
-        yield None if why else SharedCells(held.folder, quiet, every)
+        yield None if why else SharedCells(held.folder, note, every)
 
 
 def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int]) -> tuple[Any, int | None]:
@@ -151,16 +145,28 @@ def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int
     Raises:
         StoreError: in every process, if the first cannot read them or they are of another request.
     """
+    found, answer = _in_first(
+        lambda: cells.already_done(out, wanted), lambda done: _OPEN if done is None else code(done)
+    )
+    return found, None if answer == _OPEN else answer
+
+
+def _in_first(act: Callable[[], Any], number: Callable[[Any], int]) -> tuple[Any, int]:
+    """What the first process gets (None in the others), and the number that it makes of it, told to all.
+
+    Raises:
+        StoreError: in every process, if it was refused in the first.
+    """
     from nag_ntk import devices
 
     found: Any = None
     refused: StoreError | None = None
     if devices.writes():
         try:
-            found = cells.already_done(out, wanted)
+            found = act()
         except StoreError as error:
             refused = error
-    answer = devices.told(_REFUSED if refused else _OPEN if found is None else code(found))
+    answer = devices.told(_REFUSED if refused else number(found))
     if answer == _REFUSED:
         raise refused or StoreError("the first process cannot begin and says why")
-    return found, None if answer == _OPEN else answer
+    return found, answer
