@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from exact_training import train
-from flint import arb, ctx, fmpq
+from flint import arb, arb_mat, ctx, fmpq
 from test_certificates import INPUTS, METHODS, network
 
 from proofs_check.certificates.contraction import contraction
 from proofs_check.certificates.flow import Flow, Undecided
-from proofs_check.certificates.shadow import Distance, best_metric, growth, power_bound
+from proofs_check.certificates.shadow import Distance, Metric, best_metric, growth, power_bound
 
 MOMENTUM = [name for name, (_, beta, _) in METHODS.items() if beta]
 
@@ -181,6 +181,86 @@ def test_no_sign_is_taken_that_the_distance_leaves_open(name):
                         clear = flow.lengths[i] * flow.distance.bound
                         assert all(abs(flow.neurons.value(r, i)) > clear for r in range(flow.width))
     assert 0 < given_up < 6
+
+
+@pytest.mark.parametrize("name", MOMENTUM)
+def test_a_kink_that_only_the_distance_reaches_is_noticed(name):
+    """Late, when nothing moves any more: a distance beyond the smallest margin leaves a sign open."""
+    for share in (0.4, 1.5):
+        with ctx.workprec(200):
+            flow = Flow(network(16, name, 10), 200)
+            for _ in range(80):
+                flow.advance()
+            margins = [
+                abs(flow.neurons.value(r, i)) / flow.lengths[i] for i in range(flow.size) for r in range(flow.width)
+            ]
+            flow.distance.stir()
+            flow.distance._form = share * min(margins, key=float) / flow.distance._out
+            if share < 1:
+                flow.advance()
+            else:
+                with pytest.raises(Undecided):
+                    flow.advance()
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_energy_counts_errors_and_distance(side):
+    """Gradient descent, h = 0: a residual that is off, and a run from other weights, in either direction."""
+    problem, off = network(16, "gradient descent", 10), side * arb(2) ** -40
+    with ctx.workprec(300):
+        flow = Flow(problem, 300)
+        true = sum((x**2 for x in flow.residual.entries()), arb(0)).sqrt()
+        for i in range(flow.size):
+            flow.residual[i, 0] += off
+        flow.error += abs(off) * arb(flow.size).sqrt()
+        assert true <= flow.energy()
+        row = tuple(Fraction(x) + side * Fraction(1, 1 << 40) for x in problem.weights[7])
+        flow = Flow(problem, 300)
+        enlarged(flow, 4 * abs(off) * arb(2).sqrt() * (1 + arb(2) ** -50))
+        other = Flow(problem._replace(weights=(*problem.weights[:7], row, *problem.weights[8:])), 300)
+        assert sum((x**2 for x in other.residual.entries()), arb(0)).sqrt() <= flow.energy()
+
+
+@pytest.mark.parametrize("name", MOMENTUM)
+def test_the_growth_is_that_of_the_worse_end(name):
+    """In forms that are not the best, where the ends differ."""
+    problem, ends = network(16, name), set()
+    for metric in (Metric(0.0, 1.0), Metric(0.5, 4.0), Metric(-0.5, 1.0), Metric(2.0, 30.0)):
+        for high in (0.2, 6.0):
+            root = np.linalg.cholesky(np.array([[1.0, metric.cross], [metric.cross, metric.weight]])).T
+            sizes = [
+                np.linalg.norm(root @ block(problem, float(problem.eta) * x) @ np.linalg.inv(root), 2)
+                for x in np.linspace(0.0, high, 50)
+            ]
+            ends.add(int(np.argmax(sizes)))
+            assert max(sizes) <= float(growth(problem, metric, arb(high))) * (1 + 1e-12)  # 2 x 2 products in float64
+    assert ends == {0, 49}
+
+
+def test_radii_and_what_s_and_q_are_rounded_by_are_counted():
+    """(6), with balls of known radius, and with S and Q so large that their rounding is seen."""
+    with ctx.workprec(80):
+        flow, wide = Flow(network(16, "nesterov", 10), 80), arb(0, 2.0**-30)
+        old = flow.error, flow.momentum_error
+        flow._settle(*(arb_mat(3, 1, [x + wide for x in y.entries()]) for y in (flow.residual, flow.momentum)))
+        for before, now in zip(old, (flow.error, flow.momentum_error), strict=True):
+            assert now >= before + arb(3).sqrt() * 2.0**-30
+        flow = Flow(network(16, "nesterov", 10), 80)
+        flow.watch.limits[:] = np.inf  # no sign is looked at
+        for i in range(3):
+            flow.common[i, 0], flow.speed[i, 0] = arb(2) ** 40 + 1, (arb(2) ** 40 + i) / 3
+        flow.speed = flow.speed.mid()
+        total, speed, xi = flow.common * 1, flow.speed * 1, flow.residual * 1
+        flow.advance()
+        with ctx.workprec(400):
+            push, beta = exact(Fraction(1, 3)) * exact(Fraction(8, 5)), exact(Fraction(3, 5))
+            lift = exact(Fraction(1, 3)) * (beta * exact(Fraction(8, 5)) - exact(Fraction(3, 5)))
+            lost = flow.common - (total + speed + push * xi), flow.speed - (beta * speed + lift * xi)
+            sizes = [sum((x**2 for x in (flow.gram * y).entries()), arb(0)).sqrt() for y in lost]
+        assert sizes[0] > 2.0**-45
+        assert sizes[1] > 2.0**-45
+        assert flow.error >= sizes[0]
+        assert flow.momentum_error >= sizes[1]
 
 
 def started_late(name):
