@@ -127,6 +127,15 @@ def slides():
     return certified(SLIDING)
 
 
+def test_momentum_may_not_slide(body, tmp_path):
+    """A claim that would hold of gradient descent with the same numbers: (9) and (10) are not for momentum."""
+    low = hexed(body["claim"]["lambda_min"], 0.05)
+    claims = {"sliding": [[3, 1]], "lambda_min": low, "lambda_max": (2.2).hex(), "rate": (0.9995).hex()}
+    later = changed(body, **claims, shear=(0.0).hex(), applied=150, energy=(1e-10).hex())
+    code, said = check(later, tmp_path)
+    assert (code, "a rate below 1" in said) == (1, True), said
+
+
 def test_sliding_counts_for_what_it_costs(slides, tmp_path):
     """(10) with the least eigenvalue of H_c, not less what sliding spoils, and with that of H: both too fast."""
     with ctx.workprec(256):
