@@ -31,7 +31,8 @@ def study(tmp_path):
 def test_certify_then_recheck(call, study):  # noqa: F811
     end = call("certify", "mine.yaml", "--seeds", "1", "--out", "c")
     assert end.code == 0, end.out + end.err
-    assert "2 of 2 proved" in end.out
+    assert "2 of 2 proved, each file confirmed by recheck" in end.out
+    assert end.out.count(" bits, float64 run within ") == end.out.count(", rechecked, ") == 2
     files = sorted(Path("c").iterdir())
     assert [path.name for path in files] == ["mine-heavy-ball-seed-0.json", "mine-nesterov-seed-0.json"]
     for path in files:
@@ -49,6 +50,30 @@ def test_certify_from_late_steps(call, study):  # noqa: F811
     for path in Path("c").iterdir():
         assert json.loads(path.read_text())["problem"]["start"] == "state"
         assert call("recheck", str(path)).code == 0
+
+
+def test_a_file_that_recheck_does_not_confirm_is_no_proof(call, study, monkeypatch):  # noqa: F811
+    """A maker with a fault: it claims a faster rate than there is."""
+    from proofs_check.certificates import certificate
+
+    honest = certificate.body_of
+
+    def faulty(proof, *rest):
+        found = proof.contraction
+        return honest(proof._replace(contraction=found._replace(rate=found.rate * 0.99)), *rest)
+
+    monkeypatch.setattr(certificate, "body_of", faulty)
+    end = call("certify", "mine.yaml", "--method", "nesterov", "--seeds", "1", "--out", "c")
+    assert end.code == 1, end.out + end.err
+    assert "NOT PROVED, recheck does not confirm mine-nesterov-seed-0.json: not proved with" in end.out
+    assert "0 of 1 proved" in end.out
+
+
+def test_gradient_descent_from_late_steps(call, study):  # noqa: F811
+    Path("slow.yaml").write_text(STUDY.replace("[nesterov, heavy_ball]", "[gradient_descent]").replace("64", "256"))
+    end = call("certify", "slow.yaml", "--seeds", "2", "--from", "late", "--out", "c")
+    assert end.code == 0, end.out + end.err
+    assert end.out.count(", rechecked, ") == 2
 
 
 def test_sliding_under_momentum_is_named_and_given_up_soon():

@@ -79,7 +79,7 @@ def library_knows_no_checks(root: Path) -> list[str]:
 def rigorous_part_stands_alone(root: Path) -> list[str]:
     folder = "proofs_check/certificates"
     recheckers = [f"{folder}/{path.name}" for path in (root / folder).glob("recheck*")]
-    names = "problem contraction shadow neurons watch flow closure prove certificate".split()
+    names = "problem contraction shadow neurons watch flow closure prove certificate confirm".split()
     makers = [f"{folder}/{name}.py" for name in names]
     allowed = ("proofs_check.enclosure", "proofs_check.certificates")
     return [

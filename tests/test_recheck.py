@@ -8,14 +8,16 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
-from flint import ctx
+from flint import arb_mat, ctx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_certificates import GOOD, METHODS, SLIDING, attempt, network
 
 from proofs_check.certificates import recheck
 from proofs_check.certificates.certificate import body_of, digest, distance, write
+from proofs_check.certificates.contraction import extreme_eigenvalues
 from proofs_check.certificates.flow import Flow
 from proofs_check.certificates.networks import late
 
@@ -91,6 +93,67 @@ def test_sliding_pairs_are_confirmed_and_cannot_be_left_out(tmp_path):
         changed(body, rate=(1 - 2.0**-52).hex(), sliding=[[r, i] for r in range(16) for i in range(3)]), tmp_path
     )
     assert code == 1, said  # a sliding everything proves nothing
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_faster_rate_is_not_confirmed_whatever_the_damping(method, tmp_path):
+    """Real eigenvalues of either sign (the trace), complex pairs (the determinant)."""
+    body = first_certified(method)
+    code, said = check(changed(body, rate=hexed(body["claim"]["rate"], 0.9999)), tmp_path)
+    assert (code, "the rate" in said) == (1, True), said
+
+
+SLIDES_WRONG = {
+    "negative shear": (lambda c: {"shear": (-0.1).hex()}, "rate below 1"),  # less movement ahead than there is
+    "rate 1": (lambda c: {"rate": (1.0).hex()}, "rate below 1"),
+    "faster rate": (lambda c: {"rate": hexed(c["rate"], 0.99)}, "the rate, with pairs that slide"),
+    "larger lambda_min": (lambda c: {"lambda_min": hexed(c["lambda_min"], 1.01)}, "eigenvalues"),
+    "smaller lambda_max": (lambda c: {"lambda_max": hexed(c["lambda_max"], 0.9)}, "eigenvalues"),
+    "smaller energy": (lambda c: {"energy": hexed(c["energy"], 0.99)}, "energy"),
+    "earlier lock-in": (lambda c: {"lock_in": c["lock_in"] - 1}, "number of flips"),
+}
+
+
+@pytest.mark.parametrize("name", SLIDES_WRONG)
+def test_a_wrong_claim_about_sliding_is_not_confirmed(name, slides, tmp_path):
+    change, why = SLIDES_WRONG[name]
+    code, said = check(changed(slides, **change(slides["claim"])), tmp_path)
+    assert code == 1, said
+    assert why in said
+
+
+@pytest.fixture(scope="module")
+def slides():
+    return certified(SLIDING)
+
+
+def test_momentum_may_not_slide(body, tmp_path):
+    """A claim that would hold of gradient descent with the same numbers: (9) and (10) are not for momentum."""
+    low = hexed(body["claim"]["lambda_min"], 0.05)
+    claims = {"sliding": [[3, 1]], "lambda_min": low, "lambda_max": (2.2).hex(), "rate": (0.9995).hex()}
+    later = changed(body, **claims, shear=(0.0).hex(), applied=150, energy=(1e-10).hex())
+    code, said = check(later, tmp_path)
+    assert (code, "a rate below 1" in said) == (1, True), said
+
+
+def test_sliding_counts_for_what_it_costs(slides, tmp_path):
+    """(10) with the least eigenvalue of H_c, not less what sliding spoils, and with that of H: both too fast."""
+    with ctx.workprec(256):
+        flow = Flow(SLIDING, 256)
+        while flow.step < slides["claim"]["applied"]:
+            flow.advance()
+        entries = [flow.gram_entry(i, j, ~(1 << 11)) for i in range(3) for j in range(3)]
+        found = extreme_eigenvalues(arb_mat(3, 3, entries))
+        assert found is not None
+        assert flow.spectrum is not None
+        kernel = np.array([[float(x) for x in row] for row in flow.kernel_rows])
+    eta, high, jolt = float(SLIDING.eta), float.fromhex(slides["claim"]["lambda_max"]), kernel[0, 0] / 16
+    gain = 2 - eta * high - 2 * eta * (high * jolt) ** 0.5 - eta * jolt
+    for low in (found[0], flow.spectrum[0]):
+        rate = (1 - eta * gain * low) ** 0.5 * (1 + 1e-9)
+        assert max(1 - eta * low, eta * high - 1) + eta * np.linalg.norm(kernel[0]) / 16 > rate  # (9) gives less
+        code, said = check(changed(slides, lambda_min=low.hex(), rate=rate.hex()), tmp_path)
+        assert (code, "eigenvalues" in said) == (1, True), said
 
 
 def changed(body, **claims):

@@ -5,18 +5,16 @@ from the certified rate. A row is CERTIFIED only after the rechecker has confirm
 results.
 """
 
-import io
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from flint import arb, ctx
 
-from proofs_check.certificates import certificate, networks, recheck
+from proofs_check.certificates import certificate, confirm, networks
 from proofs_check.certificates.flow import Flow, norm
 from proofs_check.certificates.problem import ProblemError
 from proofs_check.certificates.prove import NotProved, Proof, prove
@@ -47,11 +45,11 @@ def claimed(method: str, kappa: arb) -> dict[str, tuple[float, float]]:
 
 
 def confirmed(body: dict[str, Any]) -> str:
-    """What the rechecker says of a certificate, or "" when it confirms it."""
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as said:
+    """What the rechecker has against a certificate, or "" when it confirms it."""
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "certificate.json"
         certificate.write(body, path)
-        return "" if recheck.main([str(path)]) == 0 else said.getvalue().strip()
+        return confirm.doubt(path)
 
 
 class Sizes:
