@@ -59,9 +59,9 @@ def datasets(study: "Study", delta: float) -> dict[str, Any]:
 
 
 _NOTE = (
-    "Sufficient widths at failure probability delta; each is one inequality without a hidden constant. The theorem's\n"
-    "are the largest of what its three random events ask at delta/3 each and of the explicit width proved in Coq, with\n"
-    "n, or with the norm of |K| in its place. From which width on runs do behave, nag-ntk verify measures."
+    "Sufficient widths at failure probability delta; each is one inequality without a hidden constant. The\n"
+    "theorem's are the largest of what its three random events ask at delta/3 each and of the explicit width proved\n"
+    "in Coq, with n, or with the norm of |K| in its place. From which width on runs do behave, nag-ntk verify measures."
 )
 
 
