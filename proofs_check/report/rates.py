@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs_check.store import Series
 
-from .drawing import COLOURS, INK, MARKERS, PAPER, Figure, canvas, finished, logarithmic
+from .drawing import COLOURS, INK, MARKERS, Figure, canvas, finished, logarithmic
 from .numbers import number, words
 
 if TYPE_CHECKING:
@@ -189,6 +189,3 @@ def _legend(figure: Any, axes: Any, columns: int) -> None:
     figure.legend(loc="lower center", ncol=columns, handlelength=3.2)
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.14, right=0.98, top=1 - 0.1 / height, bottom=(0.54 + 0.19 * rows) / height)
-
-
-__all__ = ["LEAST", "ORDER", "PAPER", "against_kappa", "method_style", "residual", "tuned"]
