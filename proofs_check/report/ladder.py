@@ -154,7 +154,7 @@ def _last(series: Series, method: str) -> str:
 
 # claim, method: what is claimed
 _CLAIMS = {
-    ("hoeffding", ""): "‖H(0) − H∞‖ ≤ λ₀/4 (Hoeffding)",
+    ("hoeffding", ""): "‖H(0) − H∞‖_F ≤ λ₀/4 (Hoeffding)",
     ("chernoff", ""): "λ_min(H(0)) ≥ ¾ λ₀ (matrix Chernoff)",
     ("theorem", "gradient_descent"): "rate of gradient descent",
     ("theorem", "heavy_ball"): "rate of heavy ball",
@@ -215,7 +215,7 @@ def asked_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figure |
         axes.text(0.01, y + 0.27, label, fontsize=8.5, transform=axes.get_yaxis_transform())
         seen = (
             f"not even at {tried[-1]:,}" if least is None
-            else f"observed from {'the smallest, ' if least == tried[0] else ''}{least:,} on"
+            else f"observed from {least:,} on{', the smallest run' if least == tried[0] else ''}"
         )  # fmt: skip
         norms = f" ({number(norm, '.2g')} with the norm of |K| for n)" if math.isfinite(norm) else ""
         said.append(f"{label}: {seen}, asked for {number(asked, '.2g')}{norms}")
