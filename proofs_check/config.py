@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from .config_check import KnownLemmas, StudyCheck, did_you_mean
 from .config_models import MethodSpec, RunFields, RunSpec, Study, StudyFields
-from .config_sweep import swept_keys
+from .config_sweep import data_keys, swept_keys
 from .yaml_source import ConfigError, Problem, preview, read_yaml
 
 __all__ = [
@@ -119,7 +119,7 @@ def bundled_configs() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_configs())
-        ['acceleration', 'digits', 'quick', 'sweep', 'theorem_width', 'width']
+        ['acceleration', 'digits', 'paper', 'quick', 'sweep', 'theorem_width', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())
@@ -155,7 +155,8 @@ def study_schema() -> dict[str, Any]:
     definitions = models_json_schema(models, by_alias=True)[1]["$defs"]
     head, run = definitions.pop("StudyFields"), definitions.pop("RunFields")
     required = run.pop("required")
-    override = {**run, "title": "Overrides", "type": ["object", "null"]}
+    fields = {key: {"description": "This field of the dataset, for this run."} for key in data_keys()}
+    override = {**run, "properties": {**run["properties"], **fields}, "title": "Overrides", "type": ["object", "null"]}
     override["description"] = "What this run changes of the fields above."
     runs = {"type": "object", "minProperties": 1, "additionalProperties": override}
     runs["propertyNames"] = {"pattern": head["properties"]["name"]["pattern"]}

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .config_models import DATA_MODELS, EXPECTED, MethodSpec, RunFields, RunSpec, Study, StudyFields, field_names
-from .config_sweep import cells, run_problem, swept_keys, value_problems
+from .config_sweep import cells, data_keys, run_problem, swept_keys, value_problems
 from .yaml_source import KeyPath, Problem, Source, one_line, path_text, preview
 
 KnownLemmas = Sequence[str] | Callable[[Sequence[str]], Sequence[str]]
@@ -68,13 +68,20 @@ class StudyCheck:
                 self._add(("runs", name), message)
 
     def _run(self, name: str, overrides: dict[str, Any], shared: dict[str, Any]) -> RunSpec | None:
-        self._unknown_keys(overrides, ("runs", name), field_names(RunFields))
+        data = overrides.get("dataset", shared.get("dataset"))
+        of_data = data_keys(data.get("source") if isinstance(data, dict) else None)
+        self._unknown_keys(overrides, ("runs", name), (*field_names(RunFields), *of_data))
         own = {key: overrides[key] for key in field_names(RunFields) if key in overrides}
         inherited = shared.keys() - own.keys()
         merged = {**shared, **own, "name": name}
+        changed = {key.partition(".")[2]: overrides[key] for key in of_data if key in overrides}
+        if changed and isinstance(data, dict):
+            merged["dataset"] = {**data, **changed}
         own_name = ("name",)  # a run's own name is its key under ``runs``, not a key within it
 
         def place(path: KeyPath) -> KeyPath:
+            if path[0] == "dataset" and path[1:2] and path[1] in changed:
+                return ("runs", name, f"dataset.{path[1]}", *path[2:])
             return path if path[0] in inherited else ("runs", name, *(() if path == own_name else path))
 
         return self._record(RunSpec, merged, place)

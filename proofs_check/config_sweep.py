@@ -71,6 +71,19 @@ def swept_keys(source: object = None) -> tuple[str, ...]:
     return (*plain, *(f"dataset.{name}" for name in data), *(f"methods.{name}" for name in _OF_METHODS))
 
 
+def data_keys(source: object = None) -> tuple[str, ...]:
+    """The keys by which a run changes one field of its dataset, for one source of data or for all.
+
+    Example:
+        >>> data_keys("sphere")
+        ('dataset.samples', 'dataset.dimension', 'dataset.key', 'dataset.labels')
+    """
+    models = [DATA_MODELS[source]] if isinstance(source, str) and source in DATA_MODELS else DATA_MODELS.values()
+    return tuple(
+        dict.fromkeys(f"dataset.{name}" for model in models for name in field_names(model) if name != "source")
+    )
+
+
 def value_problems(values: object) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong with the list of one key: where below it, and what in plain words."""
     if not isinstance(values, list) or not values:

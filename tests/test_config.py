@@ -129,6 +129,9 @@ MISTAKES = {
     "run not a mapping": ("runs: {a: 3}", 6, "runs.a", "what the run changes, got 3"),
     "run name": ("runs: {A b: {}}", 6, "runs.A b", "small letters, digits"),
     "run key": ("runs:\n  a:\n  b:\n    key: 1\n    widht: 1", 10, "runs.b.widht", 'did you mean "width"?'),
+    "run field of the data": ("runs:\n  a:\n    dataset.samples: 0", 8, "runs.a.dataset.samples", "1 or more, got 0"),
+    "run foreign field": ("runs:\n  a:\n    dataset.angle: 1", 8, "runs.a.dataset.angle", "unknown key"),
+    "run misspelt field": ("runs:\n  a:\n    dataset.sample: 1", 8, "runs.a.dataset.sample", '"dataset.samples"?'),
     "run value": ("runs:\n  a:\n    width: -1", 8, "runs.a.width", "1 or more, got -1"),
     "study key in a run": ("runs:\n  a:\n    level: 0.1", 8, "runs.a.level", "belongs at the top level"),
     "swept classes": ("sweep: {dataset.classes: [3]}", 6, "sweep.dataset.classes", "unknown key"),
@@ -323,6 +326,21 @@ def test_results_are_frozen_and_hashable():
     assert hash(study) == hash(parse(BASE))
 
 
+def test_a_run_changes_one_field_of_its_data():
+    study = parse(
+        BASE
+        + """
+runs:
+  a: {dataset.samples: 7, dataset.classes: [1, 2]}
+  b: {dataset: {source: sphere, samples: 3, dimension: 4}, dataset.dimension: 5}
+  c: {}
+"""
+    )
+    assert [run.dataset.samples for run in study.runs] == [7, 3, 5]
+    assert (study.run("a").dataset.classes, study.run("b").dataset.dimension) == ((1, 2), 5)
+    assert study.run("c").dataset.classes == ()
+
+
 # Files and bundled names.
 
 
@@ -338,7 +356,7 @@ def refused(source) -> str:
 def test_a_missing_file_is_named_with_the_bundled_ones():
     assert refused("no/thing.yaml") == (
         "no/thing.yaml: no such file, and no study of that name is bundled "
-        "(acceleration, digits, quick, sweep, theorem_width, width)"
+        "(acceleration, digits, paper, quick, sweep, theorem_width, width)"
     )
     assert refused("quik.yaml").endswith('; did you mean "quick"?')
 
@@ -420,7 +438,9 @@ def test_the_schema_names_every_key_and_its_range():
     assert "nesterov" in properties["methods"]["items"]["anyOf"][0]["enum"]
     references = set(re.findall(r"#/\$defs/(\w+)", json.dumps(schema)))
     assert references <= set(schema["$defs"])
-    assert set(properties["runs"]["additionalProperties"]["properties"]) == set(field_names(RunFields))
+    of_runs = set(properties["runs"]["additionalProperties"]["properties"])
+    assert {key for key in of_runs if not key.startswith("dataset.")} == set(field_names(RunFields))
+    assert {"dataset.samples", "dataset.classes", "dataset.angle"} <= of_runs
 
 
 def test_the_schema_accepts_the_bundled_studies_and_refuses_mistakes():

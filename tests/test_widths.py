@@ -44,15 +44,17 @@ def test_the_widths_are_the_formulas_of_the_theorems(data):
     assert all(found["theorem-norm", name] <= found["theorem", name] for name in widths.EXPLICIT)
 
 
-def test_the_other_events_can_ask_for_more():
-    """One sample: no residual to speak of, and the spectrum is what asks."""
-    data = Dataset([[1.0]], [1e-9])
-    found = by_name(widths.asked(data, 0.3))
-    spectrum = data.spectrum
-    square = (0.5 + 1e-18) / 0.1
-    explicit = widths.explicit_width("gradient_descent", spectrum.kappa, 1.0, math.sqrt(square), spectrum.lambda_min)
-    few = math.log(1 / 0.1) / widths.radius("gradient_descent", spectrum.kappa, 1.0, spectrum.lambda_min)
-    assert found["theorem", "gradient_descent"] == max(explicit, few, 8 / spectrum.lambda_0**2 * math.log(2 / 0.1))
+def test_the_explicit_width_is_what_asks_for_most():
+    """Its n^3 B^2/lambda^4 with lambda_0 <= 1/2 is above what the spectrum of H(0) and the flips ask, on any data."""
+    for data in (Dataset([[1.0]], [0.0]), Dataset(np.eye(5), np.zeros(5)), digits(8)):
+        found, spectrum, n, share = by_name(widths.asked(data, 0.3)), data.spectrum, data.size, 0.1
+        square = (n / 2 + float(data.targets @ data.targets)) / share
+        for name in widths.EXPLICIT:
+            known = (name, spectrum.kappa, float(n))
+            explicit = widths.explicit_width(*known, math.sqrt(square), spectrum.lambda_min)
+            few = math.log(n / share) / widths.radius(*known, spectrum.lambda_min)
+            assert max(few, 8 * n**2 / spectrum.lambda_0**2 * math.log(2 * n**2 / share)) < explicit
+            assert found["theorem", name] == explicit
 
 
 def test_the_width_grows_as_the_theorem_says():

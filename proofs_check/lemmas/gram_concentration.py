@@ -42,6 +42,11 @@ def _least(run: Run) -> Trials:
     return Trials(Inequality(lambda_0 - least, np.full_like(least, lambda_0 / 4)), run.delta, run.trajectory.seeds)
 
 
+def claimed(run: Run) -> dict[str, Trials]:
+    """Both claims, whatever the width: for measuring from which width on they hold."""
+    return {"hoeffding": _frobenius(run, 1.0), "chernoff": _least(run)}
+
+
 def _check(run: Run, shrink: float = 1.0) -> dict[str, Evidence]:
     if run.singular:
         nothing = NotApplicable("lambda_0 is 0 up to rounding (gram-positive decides it exactly): no width is enough")

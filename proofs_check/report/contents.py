@@ -12,8 +12,10 @@ from proofs_check.store import Series, StoredResult
 
 from .curves import RECORDED, compared, recorded
 from .drawing import Figure, style
+from .ladder import QUANTITIES, asked_and_observed, at_the_end, over_steps, rungs
 from .margins import chain, margins
 from .mathematics import statement
+from .rates import ORDER, against_kappa, residual, tuned
 
 FIGURES = 24
 """Figures over steps on a page: more would make it slow to write and to read."""
@@ -52,11 +54,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that the template asks for; `recorded` are the figures of the runs, `losses` those of the proof."""
+    """Everything that the template asks for.
+
+    `theory` are the figures of the study as a whole, `recorded` those of the runs, `losses` those of the proof.
+    """
 
     stored: StoredResult
     parts: Sequence[Part]
     margins: Figure | None
+    theory: Sequence[Figure]
     recorded: Sequence[Figure]
     losses: Mapping[str, Figure]
     left_out: int
@@ -65,7 +71,13 @@ class Contents:
     def figures(self) -> list[Figure]:
         """All figures, in the order of the page."""
         first = [self.margins] if self.margins else []
-        return [*first, *self.recorded, *(f for part in self.parts for f in part.figures), *self.losses.values()]
+        return [
+            *first,
+            *self.theory,
+            *self.recorded,
+            *(f for part in self.parts for f in part.figures),
+            *self.losses.values(),
+        ]
 
     def replay(self, row: Mapping[str, Any]) -> str:
         """The command that comes upon the worst seed of a finding again, or ""."""
@@ -118,9 +130,34 @@ def gather(stored: StoredResult, series: Sequence[Series]) -> Contents:
         runs = dict.fromkeys(row["run"] for row in stored.slack)
         losses = {run: chain(stored.slack, run, names("loss", run)) for run in list(runs)[:4]}
         overview = margins(stored.rows, names("margins"))
+        theory = _theory(stored, series, names)
     left_out = len(over_steps) - len(drawn) + max(len(checked) - rooms, 0)
     kept = {run: figure for run, figure in losses.items() if figure is not None}
-    return Contents(stored, parts, overview, drawn, kept, left_out)
+    return Contents(stored, parts, overview, theory, drawn, kept, left_out)
+
+
+def _theory(stored: StoredResult, series: Sequence[Series], names: "_Names") -> list[Figure]:
+    """The figures of the papers, as far as the study has what they need."""
+    summaries = {run["run"]: run for run in stored.runs}
+    by_run: dict[str, dict[str, Series]] = {}
+    for one in series:
+        if one.bound is None and one.run in summaries:
+            by_run.setdefault(one.run, {})[one.name] = one
+    figures: list[Figure | None] = []
+    # the first of the runs with the most methods whose rates theory knows
+    shown = max(by_run, key=lambda run: len(tuned(summaries[run])), default=None)
+    if shown is not None and tuned(summaries[shown]):
+        figures.append(residual(by_run[shown]["relative_residual"], summaries[shown], names("theory-residual")))
+    figures.append(against_kappa(stored.runs, names("theory-rate-kappa")))
+    ladder = [run for run in rungs(stored.manifest["study"]["runs"]) if run in by_run]
+    if ladder:
+        columns = {run: {name: by_run[run][name] for name in QUANTITIES} for run in ladder}
+        methods = [name for name in by_run[ladder[0]]["loss"].methods if name in ORDER]
+        figures += [over_steps(columns, method, names("theory-widths", method)) for method in methods]
+        if methods:
+            figures.append(at_the_end(columns, methods, names("theory-widths-end")))
+        figures.append(asked_and_observed([summaries[run] for run in ladder], names("theory-widths-asked")))
+    return [figure for figure in figures if figure is not None]
 
 
 def _by_lemma(stored: StoredResult) -> Iterable[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:

@@ -1,6 +1,7 @@
 """From a matplotlib figure to an SVG that a page can hold: own ids, the page's colours, a text for the blind."""
 
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,12 +10,18 @@ from typing import Any
 
 from markupsafe import Markup
 
+from .numbers import number, power_of_ten
+
 # Okabe and Ito's palette, told apart by people with any kind of colour vision; a marker and a dash go with each.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+# An order, such as that of widths: light to dark in lightness alone, the same for any kind of colour vision.
+SCALE = ("#8fbcdf", "#6a9fcc", "#4a82b4", "#2f6699", "#1b4a7a", "#0b2f58")
 INK, PAPER, RULE = "#000000", "#ffffff", "#cccccc"
 _IN_PAGE = {INK: "var(--ink)", PAPER: "var(--paper)", RULE: "var(--rule)"} | {
-    colour: f"var(--series-{position})" for position, colour in enumerate(COLOURS)
+    colour: f"var(--{kind}-{position})"
+    for kind, colours in (("series", COLOURS), ("scale", SCALE))
+    for position, colour in enumerate(colours)
 }
 WIDTH = 5.0
 """Inches; small enough that the letters are still read on a phone, where the figure shrinks."""
@@ -65,6 +72,48 @@ def canvas(height: float) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
+def panels(height: float, count: int) -> tuple[Any, list[Any]]:
+    """An empty figure with panels above each other that share their horizontal axis."""
+    from matplotlib.figure import Figure as Canvas
+
+    figure = Canvas(figsize=(WIDTH, height))
+    return figure, list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+
+
+def logarithmic(axes: Any, which: str, ticks: Sequence[float] = ()) -> None:
+    """The x or y axis logarithmic: in powers of ten, with steps between them if there are few, or with these ticks.
+
+    To be called when everything is drawn and the limits are set.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    low, high = getattr(axes, f"get_{which}lim")()
+    marks = list(ticks) or steps_of_ten(low, high)
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+    if marks:
+        axis.set_major_locator(FixedLocator(marks))
+    axis.set_major_formatter(FuncFormatter((lambda value, _: number(value)) if marks else power_of_ten))
+
+
+def steps_of_ten(low: float, high: float) -> list[float]:
+    """Marks 1, 2, 5 (or 1, 3) times a power of ten, where powers of ten alone would be less than three; else [].
+
+    Example:
+        >>> steps_of_ten(0.08, 0.6), steps_of_ten(2.0, 200.0), steps_of_ten(1e-6, 1.0)
+        ([0.1, 0.2, 0.5], [3.0, 10.0, 30.0, 100.0], [])
+    """
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    powers = [exponent for exponent in exponents if low <= 10.0**exponent <= high]
+    if len(powers) > 2:
+        return []
+    leads = (1, 2, 5) if high / low < 12 else (1, 3)
+    marks = [float(f"{lead}e{exponent}") for exponent in exponents for lead in leads]
+    return [mark for mark in marks if low <= mark <= high]
+
+
 def finished(
     figure: Any, name: str, title: str, description: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> Figure:
@@ -74,7 +123,8 @@ def finished(
     text = target.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.S)
-    text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)  # a hundredth of a point cannot be seen
+    # a hundredth of a point cannot be seen; what is written keeps its digits
+    text = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), text)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui, sans-serif", text)
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     label = Markup('<title id="{0}-title">{1}</title><desc id="{0}-desc">{2}</desc>').format(name, title, description)

@@ -79,6 +79,7 @@ class StoredResult:
         rows: one mapping per finding, as ``Finding.to_row`` made it.
         slack: one mapping per link of the proof, as ``SlackRow.to_row`` made it.
         lemmas: one mapping per lemma that was asked for, as ``Lemma.described`` made it.
+        runs: one mapping per run, as ``summary.summary`` made it.
         manifest: where the rows come from.
         study: name of the study.
         level: family-wise error level of the verdicts.
@@ -90,6 +91,7 @@ class StoredResult:
     level: float
     slack: tuple[Mapping[str, Any], ...] = ()
     lemmas: tuple[Mapping[str, Any], ...] = ()
+    runs: tuple[Mapping[str, Any], ...] = ()
 
 
 def check_writable(out: Path) -> None:
@@ -178,7 +180,7 @@ def read(out: Path) -> StoredResult:
             raise StoreError(f"{out / name} is not what {MANIFEST} says was written; verify again")
     results = read_json(out / RESULTS)
     try:
-        more = (tuple(results.get(name, ())) for name in ("slack", "lemmas"))
+        more = (tuple(results.get(name, ())) for name in ("slack", "lemmas", "runs"))
         return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), *more)
     except (KeyError, TypeError, ValueError):
         raise StoreError(f"{out / RESULTS} lacks study, level or findings; verify again") from None
@@ -186,8 +188,11 @@ def read(out: Path) -> StoredResult:
 
 def _results(result: "StudyResult") -> dict[str, Any]:
     """What must come out again from the same study, but for the fields called wall_time."""
+    from ..summary import summary
+
     rows = [finding.to_row() for finding in result.findings]
     slack = [row.to_row() for row in result.slack]
     lemmas = [lemma.described() for lemma in result.lemmas]
     head = {"schema": SCHEMA, "study": result.study.name, "level": result.study.level}
-    return {**head, "findings": rows, "slack": slack, "lemmas": lemmas}
+    runs = [summary(run) for run in result.runs]
+    return {**head, "findings": rows, "slack": slack, "lemmas": lemmas, "runs": runs}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CHECKS = "Checks"
 """Beside the runs, whose names have no capitals: below them, xarray would ask for dimensions that agree."""
 RECORDED = ("residual_norm", "flip_fraction", "distance")
+DERIVED = ("relative_residual", "loss")
+"""|xi(t)|/|xi(0)| and |xi(t)|^2/2, from the norm of the residual of every seed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Series:
 
     Attributes:
         run: name of the run.
-        name: id of the lemma, with its part after a slash, or one of RECORDED.
+        name: id of the lemma, with its part after a slash, or one of RECORDED or DERIVED.
         methods: (k,) names of the methods, "" where no method is meant.
         steps: (t,) numbers of the steps.
         levels: (q,) the quantiles over seeds.
@@ -100,11 +102,20 @@ def _of_run(run: str, file: Any, levels: Sequence[float]) -> Iterable[Series]:
         methods = _names(group["algorithm"])
         for name in RECORDED:
             yield Series(run, name, methods, steps, tuple(levels), _over_seeds(group[name][...], levels), None, **facts)
+        for name, values in zip(DERIVED, _derived(group["residual_norm"][...]), strict=True):
+            yield Series(run, name, methods, steps, tuple(levels), _over_seeds(values, levels), None, **facts)
     if CHECKS in file.groups and run in file[CHECKS].groups:
         for name, found in _leaves(file[CHECKS][run], ""):
             sides = [found[side][...] for side in ("observed", "bound")]
             stored = tuple(float(level) for level in found["quantile"][...])
             yield Series(run, name, _names(found["algorithm"]), found["step"][...], stored, *sides, **facts)
+
+
+def _derived(norms: "np.ndarray") -> tuple["np.ndarray", "np.ndarray"]:
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # a run that diverged
+        return norms / norms[..., :1], norms**2 / 2
 
 
 def _leaves(group: Any, above: str) -> Iterable[tuple[str, Any]]:

@@ -1,0 +1,191 @@
+"""Figures of the rates: the residual of a run with what theory says of it, and observed rates against kappa."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proofs_check.store import Series
+
+from .drawing import COLOURS, INK, MARKERS, Figure, canvas, finished, logarithmic
+from .numbers import number, words
+
+if TYPE_CHECKING:
+    import numpy as np
+
+POINTS = 160
+LEAST = 3
+"""Values of kappa, or widths, from which on there is something to see."""
+_BOUND, _LINEAR = (0, (5, 2)), (0, (1, 1.6))
+# method: 1 - rate of the linear model and of the theorem, as kappa's power and in words
+_CURVES = {
+    "gradient_descent": ((1.0, 1.0, "1/κ"), (0.5, 1.0, "1/(2κ)")),
+    "heavy_ball": ((0.5, 0.5, "1/(2√κ)"), (0.25, 0.5, "1/(4√κ)")),
+    "nesterov": ((2 / 3, 0.5, "2/(3√κ)"), (0.5, 0.5, "1/(2√κ)")),
+}
+ORDER = tuple(_CURVES)
+
+
+def method_style(name: str) -> tuple[str, str]:
+    """Colour and marker of a method, the same in all figures of a study."""
+    place = ORDER.index(name) if name in ORDER else len(ORDER)
+    return COLOURS[place], MARKERS[place]
+
+
+def tuned(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The methods of a run that have the tuning of their theorem and its rates."""
+    return [row for row in run["methods"] if "claimed_rate" in row]
+
+
+def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
+    """|xi(t)|/|xi(0)| of all methods, with the theorem's bound and the rate of the linear model.
+
+    Args:
+        series: the relative residual.
+        run: its summary.
+        name: of the files.
+    """
+    import numpy as np
+
+    known = {row["method"]: row for row in tuned(run)}
+    levels = [round(100 * level) for level in series.levels]
+    shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
+    figure, axes = canvas(4.0)
+    said, rows = [], []
+    lowest = 1.0
+    for k, method in enumerate(series.methods):
+        colour, marker = method_style(known[method]["name"] if method in known else method)
+        middle = series.observed[k]
+        every = max(1, len(shown) // 8)
+        axes.fill_between(series.steps[shown], _floored(middle[0, shown]), _floored(middle[-1, shown]), color=colour,
+                          alpha=0.2, linewidth=0)  # fmt: skip
+        median = middle[len(levels) // 2]
+        axes.plot(series.steps[shown], _floored(median[shown]), color=colour, marker=marker, markersize=4,
+                  markevery=(k * every // 3, every), label=words(method))  # fmt: skip
+        positive = median[np.isfinite(median) & (median > 0)]
+        lowest = min(lowest, float(positive.min()) if positive.size else 1.0)
+        bound = linear = np.full(len(series.steps), np.nan)
+        told = f"{words(method)}: median {number(float(median[-1]))} at step {series.steps[-1]}"
+        if method in known:
+            row = known[method]
+            bound = row["claimed_prefactor"] * row["claimed_rate"] ** series.steps.astype(float)
+            linear = row["linear_rate"] ** series.steps.astype(float)
+            axes.plot(series.steps[shown], bound[shown], color=colour, linestyle=_BOUND, linewidth=1.1)
+            axes.plot(series.steps[shown], linear[shown], color=colour, linestyle=_LINEAR, linewidth=1.1)
+            told += (
+                f", the theorem's bound {number(float(bound[-1]))} (rate {row['claimed_rate']:.5g}), the linear "
+                f"model's rate {row['linear_rate']:.5g}, observed {_rates(row)}"
+            )
+        said.append(told)
+        rows += [
+            [method, int(step), *map(float, middle[:, t]), float(bound[t]), float(linear[t])]
+            for t, step in enumerate(series.steps)
+        ]
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=max(lowest / 10, 1e-17))
+    logarithmic(axes, "y")
+    axes.set_xlabel("training step t")
+    axes.set_ylabel("‖ξ(t)‖/‖ξ(0)‖, residual relative to its start (1)")
+    if known:
+        axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem's bound")
+        axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="rate of the linear model")
+    _legend(figure, axes, 2)
+    kappa = number(run["data"]["kappa"])
+    description = (
+        f"{run['data']['name']}, n = {run['data']['samples']}, κ = {kappa or 'none'}, width {series.width:,}; "
+        f"medians and range over {series.seeds} seeds. For momentum the bound is that of |V(t)|, V = [ξ(t); ξ(t−1)]. "
+        f"{'; '.join(said)}."
+    )
+    header = ["method", "step", *(f"residual_q{level}" for level in levels), "bound", "linear_model"]
+    return finished(figure, name, f"Residual against steps, run {series.run}", description, header, rows)
+
+
+def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
+    """1 - rate per step against kappa, observed and as theory has it; None for less than three values of kappa.
+
+    Args:
+        runs: summaries; of runs with one kappa the widest is shown.
+        name: of the files.
+    """
+    import numpy as np
+
+    widest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for run in sorted(runs, key=lambda run: (run["width"], run["steps"])):
+        for row in tuned(run):
+            if None not in row.get("observed_rate", (None,)):
+                widest[row["name"], format(run["data"]["kappa"], ".6g")] = {**run, "row": row}
+    found = sorted(widest.items(), key=lambda item: (ORDER.index(item[0][0]), item[1]["data"]["kappa"]))
+    kappas = sorted({run["data"]["kappa"] for _, run in found})
+    if len({kappa for _, kappa in widest}) < LEAST:
+        return None
+    figure, axes = canvas(4.3)
+    rows, said = [], []
+    for method in ORDER:
+        points = [run for (named, _), run in found if named == method]
+        if not points:
+            continue
+        colour, marker = method_style(method)
+        at = np.array([run["data"]["kappa"] for run in points])
+        # a rate above 1, of a residual that grows, has no place on the axis
+        gaps = 1 - np.array([run["row"]["observed_rate"] for run in points], float)
+        gaps = np.where(gaps > 0, gaps, np.nan)
+        middle = gaps[:, gaps.shape[1] // 2]
+        axes.vlines(at, gaps[:, -1], gaps[:, 0], color=colour, linewidth=1.2)
+        axes.plot(at, middle, color=colour, marker=marker, markersize=5, linestyle="none", label=words(method))
+        line = np.geomspace(kappas[0], kappas[-1], 40)
+        for (gap, power, _), dash in zip(_CURVES[method], (_LINEAR, _BOUND), strict=True):
+            axes.plot(line, gap / line**power, color=colour, linestyle=dash, linewidth=1.1)
+        slope = _slope(at, middle)
+        told = "" if slope is None else f", slope {number(slope, '.2f')} on log-log axes"
+        (_, _, model), (_, _, claim) = _CURVES[method]
+        said.append(
+            f"{words(method)}: from {number(float(middle[0]))} at κ = {number(float(at[0]))} to "
+            f"{number(float(middle[-1]))} at κ = {number(float(at[-1]))}{told}; linear model {model}, theorem {claim}"
+        )
+        rows += [
+            [method, run["run"], run["width"], run["seeds"], run["data"]["kappa"], *run["row"]["observed_rate"],
+             run["row"]["linear_rate"], run["row"]["claimed_rate"]]
+            for run in points
+        ]  # fmt: skip
+    logarithmic(axes, "x")
+    logarithmic(axes, "y")
+    axes.set_xlabel("condition number κ (1)")
+    axes.set_ylabel("1 − rate per step (1)")
+    axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="linear model, at least")
+    axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem, at least")
+    _legend(figure, axes, 2)
+    description = (
+        f"Points: median over seeds of the rate in the second half of the steps, bars: all seeds; higher is faster. "
+        "The linear model of heavy ball and the theorem of Nesterov have one curve. "
+        f"{'; '.join(said)}."
+    )
+    header = ["method", "run", "width", "seeds", "kappa", *(f"rate_q{level}" for level in (0, 10, 50, 90, 100)),
+              "linear_rate", "claimed_rate"]  # fmt: skip
+    return finished(figure, name, "Rate against κ", description, header, rows)
+
+
+def _rates(row: Mapping[str, Any]) -> str:
+    rates = [rate for rate in row.get("observed_rate", ()) if rate is not None]
+    return f"{rates[len(rates) // 2]:.5g}" if rates else "none"
+
+
+def _slope(at: "np.ndarray", values: "np.ndarray") -> float | None:
+    """Least-squares slope on log-log axes; None for less than three points."""
+    import numpy as np
+
+    there = np.isfinite(values)
+    return float(np.polyfit(np.log(at[there]), np.log(values[there]), 1)[0]) if there.sum() >= LEAST else None
+
+
+def _floored(values: "np.ndarray") -> "np.ndarray":
+    """What is zero goes far below the axis."""
+    import numpy as np
+
+    return np.where(np.isnan(values), np.nan, np.maximum(values, 1e-300))
+
+
+def _legend(figure: Any, axes: Any, columns: int) -> None:
+    """Below the axes, with room made for it."""
+    rows = math.ceil(len(axes.get_legend_handles_labels()[0]) / columns)
+    figure.legend(loc="lower center", ncol=columns, handlelength=3.2)
+    height = figure.get_figheight()
+    figure.subplots_adjust(left=0.14, right=0.98, top=1 - 0.1 / height, bottom=(0.54 + 0.19 * rows) / height)

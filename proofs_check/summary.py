@@ -1,0 +1,124 @@
+"""A run in numbers: its spectrum, the rates that theory claims and that were observed, the widths asked for.
+
+What the figures of a study as a whole are drawn from; results.json keeps it under "runs".
+"""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from proofs_check import widths
+from proofs_check.finding import SEED_LEVELS, plain
+from proofs_check.lemma import Trials
+from proofs_check.lemmas import contraction, gram_concentration
+from proofs_check.store.arrays import labels
+
+if TYPE_CHECKING:
+    from proofs_check.lemma import Run
+
+LINEAR: dict[str, tuple[float, float]] = {
+    "gradient_descent": (1.0, 1.0),
+    "heavy_ball": (1 / 2, 1 / 2),
+    "nesterov": (2 / 3, 1 / 2),
+}
+"""Method -> (b, p): the linear model with spectrum in [lambda, kappa lambda] has rate at most 1 - b/kappa^p, by the
+lemmas gd-matrix, heavy-ball-matrix and nesterov-matrix."""
+FLOOR = 1e-9
+"""Rates are observed above this share of the first residual: far below it the residual is rounding."""
+
+
+def observed_rate(norms: np.ndarray) -> np.ndarray:
+    """The factor per step of |xi(t)|, from the second half of the steps.
+
+    The least-squares slope of ln |xi(t)| over t in [T/2, T], T the last step before |xi| falls below FLOOR |xi(0)|.
+
+    Args:
+        norms: (s, t+1), |xi(t)| of every seed.
+
+    Returns:
+        (s,); NaN where fewer than three steps are left or a residual is not finite.
+
+    Example:
+        >>> observed_rate(np.array([[2.0, 1.0, 0.5, 0.25, 0.125]])).round(12).tolist()
+        [0.5]
+    """
+    found = np.full(len(norms), np.nan)
+    for seed, values in enumerate(norms):
+        with np.errstate(invalid="ignore"):
+            below = ~(values >= FLOOR * values[0])
+        last = int(np.argmax(below)) - 1 if below.any() else len(values) - 1
+        steps = np.arange(last // 2, last + 1)
+        if len(steps) >= 3 and np.isfinite(values[steps]).all() and values[steps].min() > 0:
+            found[seed] = math.exp(np.polyfit(steps, np.log(values[steps]), 1)[0])
+    return found
+
+
+def summary(run: "Run") -> dict[str, Any]:
+    """The numbers of a run as JSON can hold them.
+
+    Returns:
+        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its numbers, whether it has
+        the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the theorem's
+        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), and the observed rate as quantiles over
+        seeds; `claims`: in how many seeds a claim failed at this width; `asked`: the widths that theory asks for.
+    """
+    data, trajectory = run.data, run.trajectory
+    known = widths.facts(data)
+    return plain({
+        "run": run.name,
+        "width": trajectory.width,
+        "steps": trajectory.steps,
+        "seeds": len(trajectory.seeds),
+        "data": known,
+        "methods": [_method(run, k, label, known["kappa"]) for k, label in enumerate(labels(run.methods))],
+        "claims": [row for row in _claims(run) if row is not None],
+        "asked": [row._asdict() for row in widths.asked(data, run.delta)],
+    })  # fmt: skip
+
+
+def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, Any]:
+    method, trajectory = run.methods[k], run.trajectory
+    theirs = method.name in LINEAR and k == run.index(method.name) and not run.untuned(method.name)
+    row: dict[str, Any] = {
+        "method": label,
+        "name": method.name,
+        "eta": method.eta,
+        "beta": method.beta,
+        "tuned": theirs,
+    }
+    if theirs and kappa is not None:
+        gap, power = LINEAR[method.name]
+        forms = contraction.FORMS[method.name]
+        prefactor, claimed, order = forms.get("sharp", forms.get("", (math.nan,) * 3))
+        momentum = method.name != "gradient_descent"
+        row |= {
+            "linear_rate": 1 - gap / kappa**power,
+            "claimed_rate": 1 - claimed / kappa**order,
+            "claimed_prefactor": prefactor * math.sqrt(2 * kappa) if momentum else prefactor,
+        }
+    if trajectory.steps:
+        rates = np.sort(observed_rate(trajectory.residual_norm[:, k]))  # NaN last
+        row["observed_rate"] = [rates[int(level * (len(rates) - 1))] for level in SEED_LEVELS]
+    return row
+
+
+def _claims(run: "Run") -> list[dict[str, Any] | None]:
+    if run.singular:
+        return []
+    found = [_counted(name, "", trials) for name, trials in gram_concentration.claimed(run).items()]
+    for lemma in (contraction.GD_CONTRACTION, contraction.HEAVY_BALL_CONTRACTION, contraction.NESTEROV_CONTRACTION):
+        method = str(lemma.method)
+        if run.trajectory.steps and run.index(method) is not None:
+            evidence: Any = lemma.check(run)
+            found.append(_counted("theorem", method, evidence if method == "gradient_descent" else evidence["sharp"]))
+    return found
+
+
+def _counted(claim: str, method: str, evidence: Any) -> dict[str, Any] | None:
+    """In how many seeds a claim failed; None where it says nothing."""
+    if not isinstance(evidence, Trials):
+        return None
+    margin = evidence.inequality.relative_margin()
+    failed = margin.reshape(len(margin), -1).min(axis=1) < 0
+    return {"claim": claim, "method": method, "violations": int(failed.sum()), "seeds": len(margin)}
