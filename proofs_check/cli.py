@@ -17,6 +17,7 @@ import click
 from . import session
 from .bench_command import bench
 from .certificates.command import certify, recheck
+from .check_command import check
 from .console import Failure, say
 from .formal_command import formal
 from .lemmas_command import Lemmas, explain, lemma_files, lemmas
@@ -166,6 +167,7 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
+cli.add_command(check)
 cli.add_command(formal)
 cli.add_command(certify)
 cli.add_command(recheck)
