@@ -11,7 +11,7 @@ from nag_ntk import neurons
 from nag_ntk.errors import CapacityError, InputError
 
 _GROUP_TARGET = 2**28  # bytes of state walked at once: enough to amortise a call, small beside any machine
-_STEPS_BETWEEN_PROGRESS = 128
+STEPS_BETWEEN_PROGRESS = 128
 
 
 class Plan(NamedTuple):
@@ -74,13 +74,14 @@ def advice(fits: Callable[[int], bool], width: int) -> str:
 def make(
     *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
     dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
-    mesh: tuple[int, int] | None = None, copied: int = 0,
+    mesh: tuple[int, int] | None = None, copied: int = 0, probed: int | None = None,
 ) -> Plan:  # fmt: skip
     """Plan a run and refuse one that cannot fit.
 
     The estimate counts the state of a group of seeds, the temporaries of each device, and the record. `columns` says
     how many neurons of a network of some width are held. `mesh` is how many devices share the seeds, and how many the
-    neurons of each; None: as many for the seeds as there are and fit. `copied` bytes per column lie on the host.
+    neurons of each; None: as many for the seeds as there are and fit. `copied` bytes per column lie on the host. With
+    probes, `probed` bytes are recorded of a seed and method, and a whole network is laid out beside the state.
 
     Raises:
         CapacityError: with the estimate, the limit, and the width that would fit.
@@ -88,7 +89,7 @@ def make(
     if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
         raise InputError(f"chunk must be a positive whole number, got {chunk!r}")
     item = dtype.itemsize
-    chunks = -(-(steps + 1) // (chunk or _STEPS_BETWEEN_PROGRESS))
+    chunks = -(-(steps + 1) // (chunk or STEPS_BETWEEN_PROGRESS))
     # a length that was asked for is kept, so that runs of different lengths share one compilation
     steps_each = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
     devices, across = mesh or (min(len(jax.local_devices()), seeds), 1)
@@ -106,10 +107,12 @@ def make(
         # over seeds and methods, and the product, masks and forcing of a block
         drawing = across * neurons.per_device(held, across) * item * (3 * rank + 3 * n)
         block = across * each * item * (5 * n + 3 * rows)
-        return state, max(drawing, 2 * state + block) + across * item * 8 * n * n
+        # a snapshot: W(0) drawn, movement and pre-activations, in blocks and neurons first
+        snapshot = 0 if probed is None else width * item * (4 * rank + 3 * n + 3)
+        return state, max(drawing, 2 * state + block, state + snapshot) + across * item * 8 * n * n
 
     per_step = item * n * (5 if recursion else 1) + 4 * item
-    record = seeds * (methods * (steps + 1) * per_step + item * n * (n + radii + 2))
+    record = seeds * (methods * ((steps + 1) * per_step + (probed or 0)) + item * n * (n + radii + 2))
 
     def needed(width: int, group: int, devices: int) -> int:
         state, scratch = sizes(width)

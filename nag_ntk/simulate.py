@@ -24,8 +24,10 @@ from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
+from nag_ntk.probe import Probe, measured, probe_now, stride
+from nag_ntk.probe import checked as checked_probes
 from nag_ntk.problem import Problem, Shape
-from nag_ntk.trajectory import GramPath, Recursion, Trajectory
+from nag_ntk.trajectory import GramPath, Probed, Recursion, Trajectory
 
 
 def _whole(name: str, value, least: int) -> int:
@@ -70,6 +72,11 @@ def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.linalg.eigvalsh(grams)[..., 0], drift
 
 
+def _padded(group: Sequence[int], size: int) -> np.ndarray:
+    """The seed numbers of a group, the last one repeated to fill it up."""
+    return np.array([*group, *[group[-1]] * (size - len(group))], dtype=np.uint32)
+
+
 def simulate(
     data: Dataset,
     methods: Method | Sequence[Method],
@@ -86,6 +93,7 @@ def simulate(
     overlap_radii: Sequence[float] = (),
     recursion: bool = False,
     gram_path: bool = False,
+    probes: Sequence[Probe] = (),
     chunk: int | None = None,
     memory_limit: int | float | None = None,
     devices: Sequence[int] | str = "auto",
@@ -111,7 +119,8 @@ def simulate(
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: also record the terms of the residual recursion (about doubles the cost).
         gram_path: also record the spectrum of H(t) at the beginning of each chunk of steps and after the last.
-        chunk: steps between calls of `progress`; chosen if None.
+        probes: quantities of your own to be measured on the way, see nag_ntk.Probe; dense engines only.
+        chunk: steps between calls of `progress`, at most; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
         devices: over how many devices the seeds are spread, and over how many the neurons of each network (dense
             engines only); "auto": the seeds over all, in several processes a mesh of all. See docs/devices.md.
@@ -176,12 +185,21 @@ def simulate(
     shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
     laid = mesh(devices, len(numbers))
     spread = several() or (laid is not None and laid[1] > 1)
-    chosen = choose(shape, problem, steps, len(numbers), given, spread)
+    asked = checked_probes(probes)
+    if asked and laid is not None and laid[1] > 1:
+        raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
+    chosen = choose(shape, problem, steps, len(numbers), given, spread, bool(asked))
     allowed = plan.free_memory() if memory_limit is None else memory_limit
+    recorded_bytes = None
+    if asked:
+        chunk = stride(asked, plan.STEPS_BETWEEN_PROGRESS if chunk is None else _whole("chunk", chunk, 1))
+        found = [(measured(probe, data, m, dtype), steps // probe.every + 1) for probe in asked]
+        recorded_bytes = sum(count * like.size * np.dtype(like.dtype).itemsize for like, count in found)
     layout = plan.make(
         n=data.size, rank=coordinates.shape[1], width=m, columns=chosen.columns, seeds=len(numbers),
         methods=len(listed), steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
         radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid, copied=chosen.copied,
+        probed=recorded_bytes,
     )  # fmt: skip
     shape = shape._replace(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
@@ -203,6 +221,10 @@ def simulate(
             last = index + 1 == layout.chunks
             if index >= len(parts):
                 part = {"before": fetched(backend.gram_now(shape, problem, state), size)} if gram_path else {}
+                due = tuple(probe for probe in asked if index * layout.chunk % probe.every == 0)
+                if due:
+                    drawn = _padded(group, layout.group)
+                    part["probes"] = fetched(probe_now(shape, problem, due, state, drawn, given), size)
                 state, recorded = backend.advance(shape, problem, state)
                 part["record"] = fetched(recorded, size)
                 if gram_path and last:
@@ -221,6 +243,12 @@ def simulate(
             if "held" in record:
                 record["held"] = np.concatenate([part["record"]["held"] for part in parts], axis=2)
             record["gram_path"] = np.stack([*(part["before"] for part in parts), parts[-1]["after"]], axis=2)
+        if asked:
+            known = [part.get("probes", {}) for part in parts]
+            record["probes"] = {
+                probe.name: np.stack([found[probe.name] for found in known if probe.name in found], axis=2)
+                for probe in asked
+            }
         return record
 
     outcomes = []
@@ -231,21 +259,22 @@ def simulate(
                 screened.train(shape, problem, group, layout.group, last, chosen.thresholds, given, through, allowed)
             )
             continue
-        padded = np.array(group + group[-1:] * (layout.group - len(group)), dtype=np.uint32)
-        state, begun = step.begin(shape, problem, padded, given)
+        state, begun = step.begin(shape, problem, _padded(group, layout.group), given)
         outcomes.append((through(state, group), fetched(begun, len(group)), None))
         del state
     record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *outcomes)
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
     terms, grams = record.pop("recursion", None), record.pop("gram_path", None)
     record.pop("held", None)
+    values = record.pop("probes", {})
+    probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in asked}
     path = None
     if grams is not None:
         at = layout.chunk * np.arange(layout.chunks + 1)
         path = GramPath(at, *_path(grams, begun["initial_gram"]))
     return Trajectory(
         **record, **begun, radii=balls, overlap_radii=overlap_balls, key=key,
-        recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening,
+        recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,
         methods=listed, seeds=tuple(numbers), width=m, start=start, engine=chosen.engine, dtype=real.name,
         rank=coordinates.shape[1], weights_digest=digest,
     )  # fmt: skip

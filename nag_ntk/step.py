@@ -19,10 +19,10 @@ from nag_ntk.precision import HIGHEST
 from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace
 from nag_ntk.state import Seen, Start, State, partition
 
-__all__ = ["_draw_and_begin", "advance", "begin", "gram_now"]
+__all__ = ["_draw_and_begin", "advance", "begin", "gram_now", "pushed"]
 
 
-def _moved(engine, operator, state: State, movement, speed, pattern):
+def pushed(engine, operator, state: State, movement, speed, pattern):
     """A block's movement and speed after the push of the step before."""
     forcing = engine.drive(operator, jnp.where(pattern, state.residual[:, None], 0))
     push, decay, lift = state.pace
@@ -72,7 +72,7 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
         """One block, its part of the state cut out."""
         movement, speed, pattern, flips, reach = mine
         origin, signs = _part(start.preactivation, index), _part(start.signs, index)
-        moved, faster = _moved(engine, operator, state, movement, speed, pattern)
+        moved, faster = pushed(engine, operator, state, movement, speed, pattern)
         change, squared = engine.response(operator, moved)
         preactivation = origin - signs[None, :] * change
         sums = totals["sums"]
@@ -211,7 +211,7 @@ def gram_now(shape: Shape, problem: Problem, begun):
         def one(state: State):
             def of_block(parts):
                 origin, signs, *held = parts
-                change, _ = engine.response(operator, _moved(engine, operator, state, *held)[0])
+                change, _ = engine.response(operator, pushed(engine, operator, state, *held)[0])
                 active = origin - signs[None, :] * change >= 0
                 return pattern_counts(active, active)
 

@@ -1,7 +1,7 @@
 """Trajectory: what a run recorded, on the host, for every seed, method and step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -38,8 +38,8 @@ class _ReadOnly:
     """A record whose arrays cannot be written to."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # pyright: ignore[reportArgumentType]
-            object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
+        for each in fields(self):  # pyright: ignore[reportArgumentType]
+            object.__setattr__(self, each.name, read_only(getattr(self, each.name)))
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,19 @@ class GramPath(_ReadOnly):
     steps: np.ndarray
     least_eigenvalue: np.ndarray
     drift: np.ndarray
+
+
+@dataclass(frozen=True)
+class Probed(_ReadOnly):
+    """What a probe measured.
+
+    Attributes:
+        steps: (c,), the steps: 0 and every multiple of the probe's `every` up to T.
+        values: (s, k, c, ...), c measurements of the shape that the probe's function returns.
+    """
+
+    steps: np.ndarray
+    values: np.ndarray
 
 
 class Screening(NamedTuple):
@@ -114,6 +127,7 @@ class Trajectory(_ReadOnly):
         key: the base key that the seeds' draws come from.
         methods, seeds, width, start, engine, dtype: what was run; `rank` is p, the dimension of the inputs' span.
         screening: how the screened engine did, or None with another one.
+        probes: what was measured by probes that were asked for, by their names.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
     """
 
@@ -141,6 +155,7 @@ class Trajectory(_ReadOnly):
     rank: int
     weights_digest: str
     screening: Screening | None = None
+    probes: Mapping[str, Probed] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:

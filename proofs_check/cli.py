@@ -17,6 +17,7 @@ import click
 from . import session
 from .bench_command import bench
 from .certificates.command import certify, recheck
+from .check_command import check
 from .console import Failure, say
 from .formal_command import formal
 from .help_examples import epilog
@@ -171,7 +172,7 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
-for command in (bench, certify, completion, explain, formal, init, lemmas, recheck, report, width):
+for command in (bench, certify, check, completion, explain, formal, init, lemmas, recheck, report, width):
     cli.add_command(command)
 
 

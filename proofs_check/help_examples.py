@@ -5,7 +5,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("nag-ntk verify", "the default study: half a minute"),
         ("nag-ntk verify my-study.yaml --out results --resume", "your own; goes on if it was stopped"),
         ("nag-ntk verify quick --select distance --select flip-count --seeds 200", "two lemmas, more seeds"),
+        ("nag-ntk verify quick --lemmas my_lemmas.py --select growth", "a lemma of your own"),
         ("nag-ntk verify quick --max-seeds 1024 --strict", "until every claim is decided"),
+    ),
+    "check": (
+        ("nag-ntk check my_lemmas.py", "does every lemma of the file conform, and do its controls fall?"),
+        ("nag-ntk check my_lemmas.py --select growth --seeds 32", "one of them, sooner"),
     ),
     "lemmas": (
         ("nag-ntk lemmas", "the catalogue, in the order of the proof"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:  # the catalogue is read without waiting for JAX
-    from nag_ntk import Dataset, Method, Trajectory
+    from nag_ntk import Dataset, Method, Probe, Trajectory
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Run:
         methods: the methods, in the order of the trajectory's axis k.
         trajectory: what the simulation recorded.
         delta: the failure probability that probabilistic claims are stated for.
+        unrecorded: id of a lemma -> why what it asked for was not recorded.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Run:
     methods: "tuple[Method, ...]"
     trajectory: "Trajectory"
     delta: float
+    unrecorded: "Mapping[str, Exception | NotApplicable]" = field(default_factory=dict)
 
     def index(self, method: str) -> int | None:
         """Position of the first method of that name on axis k, or None when the run has none."""
@@ -264,6 +266,7 @@ class Lemma:
         rests_on: ids of the lemmas that its proof, or its hypotheses, use.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
         overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
+        probes: quantities that it needs and the trajectory does not record by itself: run.trajectory.probes[name].
         tex: the statement once more with its mathematics in TeX between dollars (two for a line of its own), which the
             report shows; "" where the statement is to be shown as it is.
         group: what it is about; the report filters by it.
@@ -292,6 +295,7 @@ class Lemma:
     rests_on: tuple[str, ...] = ()
     radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
     overlap_radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
+    probes: "tuple[Probe, ...]" = ()
     tex: str = ""
     group: str = "your own"
 

@@ -113,6 +113,17 @@ def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
     return lemmas, digest
 
 
+def only(file: str | Path) -> tuple[Lemma, ...]:
+    """The lemmas of a file, fit to stand beside all others.
+
+    Raises:
+        LemmaError: as for `known`.
+    """
+    found = known([file])
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return tuple(lemma for lemma in found.lemmas if found.digests.get(lemma.id) == digest)
+
+
 def is_own(lemma: Lemma) -> bool:
     """Whether a lemma is none of the catalogue's."""
     return not any(lemma is theirs for theirs in catalogue.CATALOGUE)
@@ -168,6 +179,11 @@ def _check(lemma: Lemma) -> None:
     for name in texts:
         if not isinstance(getattr(lemma, name), str):
             raise LemmaError(f"{where}: {name} must be text, got {type(getattr(lemma, name)).__name__}")
+    if lemma.probes:
+        from nag_ntk import Probe
+
+        if not isinstance(lemma.probes, tuple) or not all(isinstance(probe, Probe) for probe in lemma.probes):
+            raise LemmaError(f"{where}: probes must be a tuple of nag_ntk.Probe, got {lemma.probes!r:.80}")
     for name in ("check", "radii", "overlap_radii"):
         if not callable(getattr(lemma, name)):
             raise LemmaError(f"{where}: {name} must be a function, got {type(getattr(lemma, name)).__name__}")

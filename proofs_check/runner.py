@@ -1,7 +1,6 @@
 """Run a study: simulate each configuration once, feed every lemma from it, decide all verdicts together."""
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,13 +24,11 @@ from nag_ntk import (
 from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from proofs_check.config import RunSpec, Study
 from proofs_check.curves import Curve, curve_of
+from proofs_check.examination import applies, ask
 from proofs_check.finding import Finding, Verdict
-from proofs_check.guard import attempt, bounded, defined_at
-from proofs_check.lemma import Check as Checker
-from proofs_check.lemma import Evidence, Law, Lemma, NotApplicable, Run
-from proofs_check.own import is_own
+from proofs_check.lemma import Lemma, NotApplicable, Run
 from proofs_check.own import known as all_known
-from proofs_check.returned import evidence_from
+from proofs_check.recording import wanted
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
 from proofs_check.store.cells import Cells
@@ -88,31 +85,31 @@ def build_method(spec: Any, data: Dataset) -> Method:
 
 def execute(
     spec: RunSpec, lemmas: Sequence[Lemma], delta: float, *, progress: Progress | None = None,
-    memory_limit_gib: float | None = None, cells: Cells | None = None,
+    memory_limit_gib: float | None = None, cells: Cells | None = None, seconds: float | None = None,
 ) -> Run:  # fmt: skip
-    """Simulate one configuration, recording what the lemmas need; or read it from the cells of a study under way."""
+    """Simulate one configuration, recording what the lemmas need; or read it from the cells of a study under way.
+
+    What a lemma asks to record is found by its own functions, which may take `seconds`; where they fail, the run says
+    so in `unrecorded`.
+    """
     data = build_dataset(spec.dataset)
     methods = tuple(build_method(m, data) for m in spec.methods)
-    asking = [lemma for lemma in lemmas if spec.steps > 0 or not lemma.trains]
-    recorded = {
-        "radii": sorted({r for lemma in asking for r in lemma.radii(data.size, spec.width, delta)}),
-        "overlap_radii": sorted({r for lemma in asking for r in lemma.overlap_radii(data.size, spec.width, delta)}),
-        "recursion": any(lemma.records_recursion for lemma in asking),
-        "gram_path": any(lemma.records_gram_path for lemma in asking),
-    }
+    told = wanted(
+        lemmas, data, spec.width, spec.steps, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds
+    )  # fmt: skip
     question: dict[str, Any] = {}
     if cells is not None:
         question = {
             "run": spec.model_dump(mode="json"),
             "data": _digest(data.inputs, data.targets),  # a file of the user's own may have changed
             "methods": [list(method) for method in methods],
-            "recorded": recorded,
+            "recorded": told.described(),
         }
     trajectory = None if cells is None else cells.read(spec.name, spec.seeds, question)
     if trajectory is None:
         trajectory = simulate(
             data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
-            key=spec.key, chunk=spec.chunk, **recorded,
+            key=spec.key, chunk=spec.chunk, **told.options,
             memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
             progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
             checkpoint=None if cells is None else cells.steps(spec.name, spec.seeds, question),
@@ -121,50 +118,11 @@ def execute(
             trajectory = cells.keep(spec.name, spec.seeds, question, trajectory)
     elif progress is not None:
         progress(spec.name, 1, 1)
-    return Run(spec.name, data, methods, trajectory, delta)
+    return Run(spec.name, data, methods, trajectory, delta, told.failed)
 
 
 def _digest(*arrays: np.ndarray) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
-
-
-def applies(lemma: Lemma, run: Run) -> bool:
-    """Whether a run has what the lemma speaks of: its method, and at least one step if it is about training."""
-    trained = run.trajectory.steps > 0
-    return (lemma.method is None or run.index(lemma.method) is not None) and (trained or not lemma.trains)
-
-
-def examine(
-    name: str, check: Checker, subject: Run | tuple[Run, ...], where: str, kind: str = "every run",
-    seconds: float | None = None,
-) -> list[Check]:  # fmt: skip
-    """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash.
-
-    Args:
-        name: of the lemma, for the rows.
-        check: of a lemma or a control.
-        subject: what it is asked of.
-        where: the run's name, for the rows.
-        kind: of the lemma; it says what a plain Inequality claims.
-        seconds: most that the check may take, None for no limit; see guard.attempt.
-    """
-    begun = time.perf_counter()
-    found = attempt(lambda: check(subject), seconds)
-    if isinstance(found, Mapping) and not found and isinstance(subject, Run):
-        found = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
-    parts = found if isinstance(found, Mapping) else {"": found}
-    judged = {part: _evidence(each, subject, kind, seconds) for part, each in parts.items()}
-    spent, home = time.perf_counter() - begun, defined_at(check)
-    return [Check(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in judged.items()]
-
-
-def _evidence(found: Any, subject: Run | tuple[Run, ...], kind: str, seconds: float | None) -> Evidence | Exception:
-    """What a check returned as evidence, or why it is none; an error stays one."""
-    evidence = found if isinstance(found, Exception) else attempt(lambda: evidence_from(found, subject, kind))
-    if isinstance(evidence, Law) and seconds is not None:
-        # its interval is code of the check too, and is asked for later
-        return replace(evidence, interval=bounded(evidence.interval, seconds))
-    return evidence
 
 
 def with_seeds(study: Study, seeds: int) -> Study:
@@ -209,7 +167,6 @@ def verify(
     if unknown:
         raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
     lemmas = [lemma for lemma in lemmas if lemma.id in wanted]
-    limits = {lemma.id: study.check_seconds if is_own(lemma) else None for lemma in lemmas}
     checks: list[Check] = []
     runs: list[Run] = []
     skipped: list[str] = []
@@ -218,7 +175,15 @@ def verify(
     curves: list[Curve] = []
     for spec in study.runs:
         limit = study.memory_limit_gib
-        run = execute(spec, lemmas, study.delta, progress=progress, memory_limit_gib=limit, cells=cells)
+        run = execute(
+            spec,
+            lemmas,
+            study.delta,
+            progress=progress,
+            memory_limit_gib=limit,
+            cells=cells,
+            seconds=study.check_seconds,
+        )
         for lemma in lemmas:
             if lemma.scope == "study" or (lemma.scope == "once" and runs):
                 continue
@@ -226,7 +191,7 @@ def verify(
                 skipped.append(f"{lemma.id} @ {run.name}")
             else:
                 where = "once" if lemma.scope == "once" else run.name
-                found = examine(lemma.id, lemma.check, run, where, lemma.kind, limits[lemma.id])
+                found = ask(lemma, run, where, study.check_seconds)
                 curves += filter(None, (curve_of(check, lemma.method or "") for check in found))
                 checks += found
         if study.certify and spec.steps > 0:
@@ -240,7 +205,7 @@ def verify(
         runs.append(replace(run, trajectory=run.trajectory.without_bulk()))
     for lemma in lemmas:
         if lemma.scope == "study":
-            found = examine(lemma.id, lemma.check, tuple(runs), study.name, lemma.kind, limits[lemma.id])
+            found = ask(lemma, tuple(runs), study.name, study.check_seconds)
             if not found and study.lemmas != "all":  # asked for by name: it must not vanish
                 few = NotApplicable("too few runs: it compares at least 4 that differ in their width, or in kappa")
                 found = [Check(lemma.id, study.name, few)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nag_ntk.pattern import OverlapRange
-from nag_ntk.trajectory import GramPath, Recursion
+from nag_ntk.trajectory import GramPath, Probed, Recursion
 from proofs_check.lemma import Run
 
 _BY_SEED = ("initial_gram", "mean_size", "mean_square", "near_boundary")
@@ -46,6 +46,7 @@ def select(run: Run, seeds: Sequence[int] | None = None, methods: Sequence[int] 
         overlap_range=OverlapRange(*(bound[s] for bound in trajectory.overlap_range)),
         recursion=None if recursion is None else Recursion(*(both(term) for term in vars(recursion).values())),
         gram_path=None if path is None else GramPath(path.steps, both(path.least_eigenvalue), both(path.drift)),
+        probes={name: Probed(probed.steps, both(probed.values)) for name, probed in trajectory.probes.items()},
         methods=chosen,
         seeds=tuple(trajectory.seeds[i] for i in s),
     )

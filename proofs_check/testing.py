@@ -1,4 +1,4 @@
-"""A conformance kit for lemmas: the catalogue passes it, and so can a lemma of your own (docs/own-lemma.md).
+"""A conformance kit for lemmas: the catalogue passes it, and so can a lemma of your own (docs/extending.md).
 
 Each question is a function that returns problems, one sentence each, none if all is well; check_lemma asks them all.
 They run simulations in float64, so they switch JAX to it. No test framework is needed.
@@ -7,7 +7,7 @@ They run simulations in float64, so they switch JAX to it. No test framework is 
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,11 +16,14 @@ from typing import Any
 from nag_ntk import enable_float64
 from proofs_check.agreement import decisive, differs, replay_problems, wrong_side
 from proofs_check.config import parse_study
+from proofs_check.examination import applies, examine
 from proofs_check.finding import Finding, Verdict
-from proofs_check.lemma import KINDS, UNSTATED, Control, Evidence, Lemma, Run
+from proofs_check.guard import describe
+from proofs_check.lemma import KINDS, UNSTATED, Control, Evidence, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.own import is_own
-from proofs_check.runner import applies, examine, execute
+from proofs_check.recording import repeated
+from proofs_check.runner import execute
 from proofs_check.selection import select
 from proofs_check.verdict import Check, decide
 
@@ -57,14 +60,28 @@ def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int
         >>> from proofs_check.lemmas import CATALOGUE
         >>> check_lemma(next(lemma for lemma in CATALOGUE if lemma.id == "flip-count"))
     """
-    problems = [*complete(lemma)]
-    for question in (not_refuted, controls_refuted, margins_have_the_right_sign, same_in_any_batch):
-        try:
-            problems += question(lemma, study, seeds)
-        except Exception as error:  # a study that cannot run, a check that fails on some of the seeds
-            problems.append(f"{question.__name__} cannot be answered: {type(error).__name__}: {error}")
+    problems = [problem for _, found in answers(lemma, study, seeds) for problem in found]
     if problems:
         raise AssertionError("\n".join(f"{lemma.id}: {problem}" for problem in problems))
+
+
+def answers(
+    lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The questions one after the other: the name of each, and the problems it found.
+
+    Args:
+        lemma: as for `check_lemma`.
+        study: likewise.
+        seeds: likewise.
+    """
+    yield complete.__name__, complete(lemma)
+    for question in (not_refuted, controls_refuted, margins_have_the_right_sign, same_in_any_batch):
+        try:
+            problems = question(lemma, study, seeds)
+        except Exception as error:  # a study that cannot run, a check that fails on some of the seeds
+            problems = (f"{question.__name__} cannot be answered: {type(error).__name__}: {error}",)
+        yield question.__name__, problems
 
 
 def complete(lemma: Lemma) -> tuple[str, ...]:
@@ -227,7 +244,8 @@ class _Needs:
 
     @classmethod
     def of(cls, lemma: Lemma) -> "_Needs":
-        key = (lemma.scope == "study", lemma.trains, lemma.records_recursion, lemma.radii, lemma.overlap_radii)
+        key = (lemma.scope == "study", lemma.trains, lemma.records_recursion, lemma.records_gram_path)
+        key += (lemma.radii, lemma.overlap_radii, lemma.probes)
         return cls(key, lemma)
 
 
@@ -250,7 +268,10 @@ def _runs(text: str, seeds: int | None, needs: _Needs | None) -> tuple[Run, ...]
     study = parse_study(text, name="conformance", base=Path())
     lemmas = CATALOGUE if needs is None else (needs.lemma,)
     specs = study.runs if seeds is None else [spec.model_copy(update={"seeds": seeds}) for spec in study.runs]
-    runs = tuple(execute(spec, lemmas, study.delta) for spec in specs)
+    runs = tuple(execute(spec, lemmas, study.delta, seconds=SECONDS) for spec in specs)
+    for run in runs:
+        for name, why in run.unrecorded.items():
+            raise ValueError(f"what {name} asks for cannot be recorded: {_told(why)}")
     if needs is None or needs.lemma.scope != "study":
         return runs
     # as in the runner: the terms of the recursion are not kept until all runs are there
@@ -283,19 +304,7 @@ def _control_problems(lemma: Lemma, control: Control, subject: Subject) -> list[
 
 def _alone(lemma: Lemma, subject: Subject, seed: int) -> Subject:
     """The same configuration, drawn and trained again with one seed."""
-    return _each(subject, lambda run: _rerun(lemma, run, seed))
-
-
-def _rerun(lemma: Lemma, run: Run, seed: int) -> Run:
-    from nag_ntk import simulate
-
-    t = run.trajectory
-    trajectory = simulate(
-        run.data, run.methods, t.width, [seed], t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,
-        radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
-        gram_path=t.gram_path is not None,
-    )  # fmt: skip
-    return replace(run, trajectory=trajectory)
+    return _each(subject, lambda run: repeated(run, lemma, [seed]))
 
 
 @lru_cache(maxsize=64)
@@ -321,6 +330,10 @@ def _findings(parts: Iterable[Check]) -> tuple[Finding, ...]:
 def _evidence(parts: Iterable[Check]) -> dict[str, Evidence]:
     """What did not fail; what did is an ERROR and reported as such."""
     return {part.lemma: part.evidence for part in parts if not isinstance(part.evidence, Exception)}
+
+
+def _told(why: Exception | NotApplicable) -> str:
+    return why.reason if isinstance(why, NotApplicable) else describe(why)
 
 
 def _every_other(run: Run, first: int) -> Run:

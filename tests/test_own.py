@@ -400,3 +400,91 @@ def test_bundled_studies_name_no_files():
     assert load_study("quick").lemma_files == ()
     assert load_study("quick").check_seconds == 300
     assert Path(own.__file__).name == "own.py"
+
+
+PROBING = (
+    HEAD
+    + """
+import jax.numpy as jnp
+from nag_ntk import Probe
+
+def check(run):
+    found = run.trajectory.probes["moved"]
+    return Inequality(found.values, 1e9, ("seed", "method", "step"))
+
+def moved(network):
+    return jnp.sum(network.movement**2)
+
+CONTROLS = ()
+GOOD = Lemma(id="good", title="g", statement="g", check=check, controls=CONTROLS, probes=(Probe("moved", moved, 2),))
+BROKEN = Lemma(
+    id="broken", title="b", statement="b", check=check, controls=CONTROLS,
+    probes=(Probe("other", lambda network: network.nothing, 2),),  # broken
+)
+CLASH = Lemma(
+    id="clash", title="c", statement="c", check=check, controls=CONTROLS, probes=(Probe("moved", moved, 4),),
+)
+RADII = Lemma(
+    id="radii", title="r", statement="r", check=check, controls=CONTROLS,
+    radii=lambda n, width, delta: (1 / 0,),  # radii
+)
+LOOPS = Lemma(
+    id="loops", title="r", statement="r", check=check, controls=CONTROLS,
+    radii=lambda n, width, delta: tuple(0.0 for _ in iter(int, 1)),  # loops
+)
+"""
+)
+
+
+def test_what_cannot_be_recorded_is_an_error_of_that_lemma_alone(tmp_path, alone):
+    path = tmp_path / "probing.py"
+    path.write_text(PROBING)
+    lemmas = own.only(path)
+    study = studied(tmp_path).model_copy(update={"check_seconds": 0.5})
+    names = tuple(lemma.id for lemma in lemmas)
+    study = study.model_copy(update={"lemmas": (*names, *OTHERS)})
+    result = verify(study, lemmas=(*lemmas, *CATALOGUE))
+    reasons = {found.lemma: (found.verdict, found.reason) for found in result.findings}
+    lines = PROBING.split("\n")
+    for name, sentence in (
+        ("broken", "AttributeError: 'Snapshot' object has no attribute 'nothing'"),
+        ("clash", "ValueError: another lemma of this study has another probe called moved"),
+        ("radii", "ZeroDivisionError: division by zero"),
+        ("loops", "TimeoutError: stopped after 0.5 s"),
+    ):
+        verdict, reason = reasons[name]
+        assert verdict is Verdict.ERROR
+        assert reason.startswith(sentence)
+        marked = [i for i, line in enumerate(lines, 1) if line.endswith(f"# {name}")]
+        assert not marked or reason.endswith(f"(probing.py:{marked[0]})"), reason
+    assert reasons["good"][0] is Verdict.INCONCLUSIVE  # twelve seeds
+    assert result.runs[0].trajectory.probes["moved"].steps.tolist() == [0, 2, 4]
+    assert [row["lemma"] for row in rows(result)] == [row["lemma"] for row in alone]
+    screened = study.model_copy(
+        update={"runs": (study.runs[0].model_copy(update={"engine": "screened", "width": 64}),)}
+    )
+    (found,) = verify(screened.model_copy(update={"lemmas": ("good",)}), lemmas=lemmas).findings
+    assert found.verdict is Verdict.VACUOUS
+    assert "screened" in found.reason
+
+
+def test_check_tells_question_by_question(call, tmp_path):
+    study = "study={'width': 32, 'steps': 3, 'methods': ['gradient_descent']}, controls=("
+    text = '"""Growth of residuals."""\n' + GOOD.replace("controls=(", study, 1)
+    (tmp_path / "kit.py").write_text(text)
+    good = call("check", "kit.py", "--select", "growth", "--seeds", "16")
+    assert good.code == 0
+    assert good.out.count("✓") == 5
+    assert good.out.endswith("All is well.\n")
+    (tmp_path / "kit.py").write_text(text.replace("growth(run, 0.0)", "growth(run, 9.0)"))
+    bad = call("check", "kit.py", "--select", "growth", "--seeds", "16")
+    assert bad.code == 1
+    assert "✗ controls_refuted" in bad.out
+    assert "control none is INCONCLUSIVE, not REFUTED" in bad.out
+    assert bad.out.endswith("1 problem.\n")
+    assert call("check", "gone.py").code == 2
+    refused = call("check", "kit.py", "--select", "grwth")
+    assert refused.code == 2
+    assert 'has no lemma called "grwth"; it has growth, likely' in refused.err
+    told = call("check", "--help")
+    assert "Example: nag-ntk check my_lemmas.py" in " ".join(told.out.split())

@@ -24,7 +24,7 @@ PUBLIC = [(module, name) for module in (nag_ntk, proofs_check) for name in modul
 BLOCK = re.compile(r"^```python( no-run)?\n(.*?)^```", flags=re.M | re.S)
 RUN_BY_ANOTHER_TEST = {
     "counterexamples.md": "test_search.py",
-    "own-lemma.md": "test_testing.py",
+    "extending.md": "test_extending.py",
     "resume.md": "test_sweep.py",
     "sweeps.md": "test_sweep.py",
 }

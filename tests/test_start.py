@@ -90,6 +90,8 @@ def test_every_example_parses(typed):
     assert program == session.PROGRAM
     command = cli.cli.commands[name]
     context = command.make_context(name, arguments, parent=click.Context(cli.cli))
+    if name == "check" or context.params.get("lemma_files"):
+        return  # lemmas of a file that nobody has
     for lemma in [*context.params.get("select", ()), *filter(None, [context.params.get("lemma_id")])]:
         found = {known.id: known for known in CATALOGUE}[lemma]
         control = context.params.get("control")

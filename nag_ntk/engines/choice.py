@@ -57,9 +57,12 @@ def _screened(shape: Shape, problem: Problem, steps: int, network: Network | Non
 
 
 def choose(
-    shape: Shape, problem: Problem, steps: int, seeds: int, network: Network | None = None, spread: bool = False
-) -> Choice:
-    """The engine of a run; shape.engine is a name or "auto", `spread` asks for a network on several devices.
+    shape: Shape, problem: Problem, steps: int, seeds: int, network: Network | None = None, spread: bool = False,
+    probed: bool = False,
+) -> Choice:  # fmt: skip
+    """The engine of a run; shape.engine is a name or "auto".
+
+    `spread` asks for a network on several devices, `probed` for all neurons at once; both take a dense engine.
 
     Counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened one a fixed
     amount per step, the neurons at risk that are awake (all in the first steps, few later), looking at every neuron
@@ -69,6 +72,8 @@ def choose(
     if shape.engine == screened.NAME:
         if spread:
             raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
+        if probed:
+            raise InputError('engine="screened" does not hold all neurons, so it cannot measure probes; leave them out')
         return _screened(shape, problem, steps, network)
     name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
     dense = Choice(name, lambda width: width, ENGINES[name].rows(n, rank), np.empty(0))
@@ -76,7 +81,7 @@ def choose(
     cost = trained * shape.width * ENGINES[name].cost(n, rank)
     once = seeds * shape.width * (2 * n * n + 20 * n)
     least = _COMPILED + once + trained * _STEP
-    if shape.engine != "auto" or spread or cost <= least or once > _LONGEST:
+    if shape.engine != "auto" or spread or probed or cost <= least or once > _LONGEST:
         return dense
     found = _screened(shape, problem, steps, network)
     awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns(shape.width)

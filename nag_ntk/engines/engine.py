@@ -17,6 +17,7 @@ class Engine(NamedTuple):
         operator: coordinates (n, p) -> the constant matrix of the engine.
         drive: (operator, G (n, m)) -> the state-shaped forcing (rows, m).
         response: (operator, state (rows, m)) -> (X u (n, m), |u_r|^2 (m,)).
+        movement: (coordinates, state (rows, m)) -> u (p, m).
         cost: (n, p) -> operations per neuron and step, counted.
     """
 
@@ -25,4 +26,5 @@ class Engine(NamedTuple):
     operator: Callable[[Array], jax.Array]
     drive: Callable[[jax.Array, jax.Array], jax.Array]
     response: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+    movement: Callable[[jax.Array, jax.Array], jax.Array]
     cost: Callable[[int, int], int]

@@ -31,5 +31,6 @@ PREACTIVATIONS = Engine(
     operator=_operator,
     drive=_drive,
     response=_response,
+    movement=lambda coordinates, coefficients: jnp.dot(coordinates.T, coefficients, precision=HIGHEST),
     cost=lambda n, p: 2 * n * n + 12 * n,
 )

@@ -28,5 +28,6 @@ WEIGHTS = Engine(
     operator=_operator,
     drive=_drive,
     response=_response,
+    movement=lambda coordinates, movement: movement,
     cost=lambda n, p: 4 * n * p + 6 * (n + p),
 )

@@ -37,7 +37,7 @@ def family(run: Run, lemmas: Sequence[Lemma]) -> Family:
 
     What does not apply, or is trivial, counts with the failure probability `run.delta`; a lemma about every run with 0.
     """
-    from ..runner import applies, examine  # it brings JAX
+    from ..examination import applies, examine  # it brings JAX
 
     probable: dict[str, float] = {}
     universal: list[str] = []

@@ -3,13 +3,14 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from proofs_check.finding import Finding, Verdict
-from proofs_check.lemma import Check, Lemma, Run
+from proofs_check.lemma import Check as Checker
+from proofs_check.lemma import Lemma, Run
 from proofs_check.search.inputs import Attempt
 from proofs_check.search.strategies import CHUNK, Trial, trials
 from proofs_check.search.witness import WitnessError
@@ -32,6 +33,7 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     """
     from nag_ntk import Dataset, simulate, theorem_tuning
     from nag_ntk.method import METHODS
+    from proofs_check.recording import wanted
 
     data = Dataset(np.array(trial.inputs), np.array(trial.targets), name="search")
     # below this lambda_0 is rounding, and so would the tuning be
@@ -41,28 +43,24 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     for name, eta, beta in trial.methods:
         numbers = (eta,) if name == "gradient_descent" else (eta, beta)
         methods.append(theorem_tuning(name, data) if eta is None else METHODS[name](*numbers))
-    radii = sorted(set(lemma.radii(data.size, trial.width, trial.delta)))
+    recorded, failed = wanted([lemma], data, trial.width, trial.steps, trial.delta, seconds=SECONDS)
     # one engine for all shapes: which of the two is cheaper changes with the rank
     trajectory = simulate(
         data, methods, trial.width, trial.seeds, trial.steps, engine="preactivations", start=trial.start,
-        dtype="float64", key=trial.key, radii=radii, chunk=CHUNK, recursion=trial.steps > 0 and lemma.records_recursion,
-        overlap_radii=sorted(set(lemma.overlap_radii(data.size, trial.width, trial.delta))),
-        gram_path=trial.steps > 0 and lemma.records_gram_path,
+        dtype="float64", key=trial.key, chunk=CHUNK, **recorded,
     )  # fmt: skip
-    return Run("search", data, tuple(methods), trajectory, trial.delta)
+    return Run("search", data, tuple(methods), trajectory, trial.delta, failed)
 
 
-def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
+def judge(trial: Trial, lemma: Lemma, check: Checker) -> tuple[Finding, ...]:
     """The verdicts on a trial; empty where the lemma does not apply."""
-    from proofs_check.own import is_own
-    from proofs_check.runner import applies, examine
+    from proofs_check.examination import applies, ask
     from proofs_check.verdict import decide
 
     run = execute(trial, lemma)
     if run is None or not applies(lemma, run):
         return ()
-    limit = SECONDS if is_own(lemma) else None
-    return decide(examine(lemma.id, check, run, "search", lemma.kind, limit), LEVEL)
+    return decide(ask(replace(lemma, check=check), run, "search", SECONDS), LEVEL)
 
 
 def refutation(findings: tuple[Finding, ...]) -> Finding | None:
@@ -71,7 +69,7 @@ def refutation(findings: tuple[Finding, ...]) -> Finding | None:
 
 
 def search_runs(
-    lemma: Lemma, check: Check, examples: int, seconds: float, seed: int, say: Callable[[str], None], **options: Any
+    lemma: Lemma, check: Checker, examples: int, seconds: float, seed: int, say: Callable[[str], None], **options: Any
 ) -> tuple[Attempt, Trial | None, Finding | None, dict[str, Any]]:
     """Look for a run that refutes a claim.
 

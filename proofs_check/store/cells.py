@@ -193,9 +193,10 @@ def _begun(folder: Path) -> Mapping[str, Any] | None:
 def _types() -> dict[str, Any]:
     from nag_ntk import Method, Trajectory
     from nag_ntk.pattern import OverlapRange
-    from nag_ntk.trajectory import GramPath, Recursion, Screening
+    from nag_ntk.trajectory import GramPath, Probed, Recursion, Screening
 
-    return {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, OverlapRange, Screening, Method)}
+    kinds = (Trajectory, Recursion, GramPath, OverlapRange, Probed, Screening, Method)
+    return {kind.__name__: kind for kind in kinds}
 
 
 def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
@@ -214,6 +215,8 @@ def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
         parts = {part: _encode(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
         return {"type": kind, "fields": parts}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: _encode(item, f"{name}.{key}", arrays) for key, item in value.items()}}
     if isinstance(value, tuple):
         return [_encode(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
     raise TypeError(f"a cell cannot keep a {kind} (at {name})")
@@ -224,6 +227,8 @@ def _decode(value: Any, arrays: Mapping[str, Any]) -> Any:
         return tuple(_decode(item, arrays) for item in value)
     if not isinstance(value, dict):
         return value
+    if "mapping" in value:
+        return {key: _decode(item, arrays) for key, item in value["mapping"].items()}
     if "array" in value:
         return arrays[value["array"]]
     return _types()[value["type"]](**{part: _decode(item, arrays) for part, item in value["fields"].items()})

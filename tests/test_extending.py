@@ -1,0 +1,99 @@
+"""docs/extending.md and the README's lemma, executed as a reader would: files, then commands, then what they say."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from proofs_check import cli, own, session, testing
+from proofs_check.config import parse_study
+from proofs_check.runner import verify
+
+ROOT = Path(__file__).resolve().parents[1]
+GUIDE = ROOT / "docs" / "extending.md"
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def blocks(text):
+    """Kind and text of each block of a page; of a file also its name, from its first line."""
+    for kind, body in BLOCK.findall(text):
+        named = re.match(r"# ([\w.]+)\n", body)
+        yield kind, named[1] if named else None, body
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)
+    monkeypatch.setattr(cli, "_leave", lambda code: None)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    for name in ("my_lemmas", "false_lemmas", "layer_lemmas"):
+        sys.modules.pop(name, None)
+
+
+def run(line, capsys):
+    """Exit code and output of a command, lines joined."""
+    program, *arguments = line.split()
+    assert program == "nag-ntk"
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    return end.value.code, " ".join(capsys.readouterr().out.split())
+
+
+def test_the_guide_runs_as_written(folder, capsys):
+    said, codes, files, compared = "", [], [], 0
+    for kind, name, body in blocks(GUIDE.read_text(encoding="utf-8")):
+        if kind in ("python", "yaml"):
+            (folder / name).write_text(body, encoding="utf-8")
+            files.append(name)
+        elif kind == "sh":
+            outcomes = [run(line, capsys) for line in body.strip().split("\n")]
+            codes += [code for code, _ in outcomes]
+            said = " ".join(text for _, text in outcomes)
+        elif kind == "text":
+            at = 0
+            for line in body.strip().split("\n"):
+                wanted = " ".join(line.split())
+                assert wanted in said[at:], (line, said)
+                at += said[at:].index(wanted)
+                compared += 1
+    assert codes == [0, 1, 0, 0]
+    assert compared == 14
+    assert files[-1] == "run_my_lemmas.py"
+    exec((folder / files[-1]).read_text(), {})
+    assert "small growth SUPPORTED no violation in 100 seeds" in capsys.readouterr().out
+
+
+def test_lemmas_are_short():
+    for page in (GUIDE, ROOT / "README.md"):
+        for kind, name, body in blocks(page.read_text(encoding="utf-8")):
+            if kind == "python" and name and name.endswith("lemmas.py"):
+                assert body.count("\n") <= 40, name
+
+
+def test_the_guide_names_every_question():
+    text = GUIDE.read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \| ", text, re.MULTILINE))
+    questions = {"complete", "not_refuted", "controls_refuted", "margins_have_the_right_sign", "same_in_any_batch"}
+    assert named >= questions
+    assert all(callable(getattr(testing, name)) for name in questions)
+
+
+def test_the_lemmas_of_the_readme(folder):
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("## A lemma of your own")[1].split("\n## ")[0]
+    found = list(blocks(text))
+    ((_, name, body),) = [block for block in found if block[0] == "python"]
+    (folder / name).write_text(body, encoding="utf-8")
+    ((_, _, commands),) = [block for block in found if block[0] == "sh"]
+    assert all(name in line for line in commands.strip().split("\n"))
+    study = parse_study(
+        "dataset: {source: digits, samples: 8}\nmethods: [gradient_descent, nesterov]\nwidth: 128\nseeds: 100\n"
+        "steps: 60",
+        name="s.yaml", base=folder,
+    )  # fmt: skip
+    lemmas = own.only(folder / name)
+    verdicts = {found.lemma: found for found in verify(study, lemmas=lemmas).findings}
+    assert [verdicts[lemma.id].verdict.value for lemma in lemmas] == ["SUPPORTED", "REFUTED"]
+    assert verdicts[lemmas[1].id].witness["method"] == "gradient_descent"
