@@ -5,6 +5,7 @@ Like the report, a reader of what the store keeps, so that a study just made and
 
 import html
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -129,7 +130,8 @@ class Results:
         Bands are the range and the middle eight tenths of the seeds, not confidence bands.
 
         Args:
-            name: "residual_norm", "flip_fraction", "distance", or the id of a lemma, with its part after a slash.
+            name: "residual_norm", "relative_residual", "loss", "flip_fraction", "distance", or the id of
+                a lemma, with its part after a slash.
             run: name of the run; the first that has it if None.
             method: one method alone; all if None.
             ax: axes of matplotlib to draw on; new ones of pyplot if None.
@@ -241,7 +243,10 @@ def verify(
     known: list[Lemma] = []
 
     def ids(more: Sequence[str]) -> Sequence[str]:
-        known[:] = own.known((*more, *files)).lemmas
+        found = own.known((*more, *files))
+        for note in found.notes:  # a plugin that was left out
+            warnings.warn(note, stacklevel=3)
+        known[:] = found.lemmas
         known.extend(item for item in lemmas if not isinstance(item, str | Path))
         return [lemma.id for lemma in known]
 

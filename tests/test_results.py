@@ -119,6 +119,15 @@ def test_select(results):
         results.select(run="x")
 
 
+def test_what_is_derived_from_the_residual_is_drawn_with_its_name(results):
+    from matplotlib.figure import Figure
+
+    axes = results.plot("loss", method="nesterov", ax=Figure().add_subplot())
+    norms = np.sort(results.runs[0].trajectory.residual_norm[:, 1], axis=0)[2]
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), norms**2 / 2, rtol=1e-15)  # the same two operations
+    assert "loss" in axes.get_ylabel()
+
+
 @pytest.mark.parametrize("name", ["residual_norm", "flip_fraction", "distance"])
 def test_a_plot_shows_the_median_over_seeds(results, name):
     from matplotlib import pyplot

@@ -15,6 +15,7 @@ POINTS = 160
 """At most so many points of a line; the file of the data has all of them."""
 
 BOTH_SIDES = "both sides of the inequality (1)"
+DERIVED = {"relative_residual": "‖ξ(t)‖/‖ξ(0)‖ (1)", "loss": "loss ½‖ξ(t)‖² (1)"}
 # name: (title, axis, whether the axis is logarithmic) of what is recorded
 RECORDED = {
     "residual_norm": ("Residual", "‖ξ(t)‖, norm of the residual (1)", True),
@@ -69,7 +70,7 @@ def draw(axes: Any, series: Series) -> None:
     import numpy as np
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-    _, axis, logarithmic = RECORDED.get(series.name, ("", BOTH_SIDES, True))
+    _, axis, logarithmic = RECORDED.get(series.name, ("", DERIVED.get(series.name, BOTH_SIDES), True))
     sides = [side for side in (series.observed, series.bound) if side is not None]
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
     positive = np.concatenate([side[np.isfinite(side) & (side > 0)] for side in sides])
