@@ -51,8 +51,7 @@ def _screened(shape: Shape, problem: Problem, steps: int, network: Network | Non
         """Thresholds shrink like the root of the width."""
         return screened.columns(n, screened.expected_at_risk(width, limits * np.sqrt(shape.width / width)))
 
-    # what the draw leaves, as it came and filled up: pre-activations, movement, speed, signs, flags
-    copied = 2 * (np.dtype(shape.dtype).itemsize * (3 * n + 1) + n + 2)
+    copied = 2 * screened.column_bytes(n, shape.dtype)  # what the draw leaves, as it came and filled up
     return Choice(screened.NAME, columns, n, limits, copied)
 
 

@@ -16,9 +16,9 @@ it. Exact: nothing is left out that a bound does not exclude. Derived in docs/sc
 """
 
 from nag_ntk.engines.screened.attempts import train
-from nag_ntk.engines.screened.run import advance, columns, gram_now
+from nag_ntk.engines.screened.run import advance, column_bytes, columns, gram_now
 from nag_ntk.engines.screened.thresholds import expected_at_risk, guess
 
 NAME = "screened"
 
-__all__ = ["NAME", "advance", "columns", "expected_at_risk", "gram_now", "guess", "train"]
+__all__ = ["NAME", "advance", "column_bytes", "columns", "expected_at_risk", "gram_now", "guess", "train"]

@@ -41,7 +41,7 @@ def _check_memory(problem: Problem, shape: Shape, neurons: int, patterns: int, s
         """At this or another width; neurons at risk are as the root of it, unless they are all."""
         share = width / shape.width
         at_risk = round(neurons * (share if neurons == shape.width else min(share**0.5, width / max(neurons, 1))))
-        held = run.columns(n, at_risk) * (item * (3 * n + 1) + n + 2) + patterns * 4 * -(-n // 32)
+        held = run.columns(n, at_risk) * run.column_bytes(n, shape.dtype) + patterns * 4 * -(-n // 32)
         return held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, at_risk) + 4 * item * patterns
 
     if needed(shape.width) > limit:

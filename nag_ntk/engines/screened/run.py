@@ -47,6 +47,16 @@ def columns(n: int, at_risk: int) -> int:
     return _rounded(-(-at_risk // length)) * length
 
 
+def column_bytes(n: int, dtype: str) -> int:
+    """Bytes of one of them: pre-activations, movement and speed, length; pattern, sign, flag.
+
+    Example:
+        >>> column_bytes(10, "float64")
+        260
+    """
+    return np.dtype(dtype).itemsize * (3 * n + 1) + n + 2
+
+
 def together(shape: Shape, found: list[Survey], thresholds: list[np.ndarray]) -> Drawn:
     """The surveys of several seeds, padded to common lengths; axis 0 counts seeds. On the host."""
     n = len(found[0].outputs)
