@@ -1,6 +1,7 @@
 """Settings of every test: shapes checked at run time, float64, strict JAX, reproducible hypothesis."""
 
 import os
+import signal
 
 import jax
 from hypothesis import settings
@@ -10,6 +11,10 @@ from jaxtyping import install_import_hook
 install_import_hook("nag_ntk", "beartype.beartype")
 
 import nag_ntk  # noqa: E402
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 nag_ntk.enable_float64()
 jax.config.update("jax_numpy_rank_promotion", "raise")

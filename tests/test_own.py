@@ -486,5 +486,3 @@ def test_check_tells_question_by_question(call, tmp_path):
     refused = call("check", "kit.py", "--select", "grwth")
     assert refused.code == 2
     assert 'has no lemma called "grwth"; it has growth, likely' in refused.err
-    told = call("check", "--help")
-    assert "Example: nag-ntk check my_lemmas.py" in " ".join(told.out.split())
