@@ -146,6 +146,11 @@ class Dataset:
         """The inputs in their span, (n, p): the same K, fewer columns."""
         return self.inputs if self.basis is None else _shared(self.inputs @ self.basis)
 
+    @property
+    def singular(self) -> bool:
+        """Whether lambda_0 is 0 up to the rounding of its computation; no theorem then states a tuning."""
+        return bool(self.spectrum.lambda_0 <= self.size * np.finfo(np.float64).eps * self.spectrum.lambda_top)
+
     @cached_property
     def gram_limit(self) -> np.ndarray:
         """H_inf, (n, n); see nag_ntk.gram_limit."""

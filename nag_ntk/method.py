@@ -165,7 +165,7 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
         A Method.
 
     Raises:
-        InputError: for an unknown name, or when the least eigenvalue of H_inf is not positive.
+        InputError: for an unknown name, or when the least eigenvalue of H_inf is not positive, or 0 up to rounding.
 
     Source: docs/theory/README.md, section 1; form of arXiv 2107.01832.
 
@@ -177,6 +177,11 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
     if name not in METHODS:
         raise InputError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
     spectrum = data.spectrum if isinstance(data, Dataset) else data
+    if isinstance(data, Dataset) and data.singular:
+        raise InputError(
+            f"the least eigenvalue of H_inf of {data.name} is 0 up to rounding ({spectrum.lambda_0:.3g}), so the "
+            "theorems state no tuning; remove parallel inputs, or give the step size and momentum yourself"
+        )
     root = math.sqrt(spectrum.kappa)
     if name == "gradient_descent":
         return gradient_descent(scale / spectrum.lambda_max)

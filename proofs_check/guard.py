@@ -1,6 +1,7 @@
 """Code of a user's own, called so that it harms nothing else: its time, its prints, its errors and their line."""
 
 import functools
+import os
 import signal
 import sys
 import sysconfig
@@ -10,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +19,8 @@ import numpy as np
 T = TypeVar("T")
 _AGAIN = 1.0
 """Seconds after which an alarm that was swallowed rings again."""
+_LAST = 10
+"""After so many the program ends: an `except BaseException` within another, each in a loop, cannot be left."""
 
 
 class Place(NamedTuple):
@@ -85,13 +89,29 @@ def limited(seconds: float | None) -> Iterator[None]:
     if seconds is None or not limitable():
         yield
         return
-    running = True
+    running, rung = True, 0
 
-    def ring(*_: object) -> None:
-        if running:
+    def at_once(frame: FrameType, event: str, _: object) -> Any:
+        if running and event == "line":
             raise OutOfTime
+        return at_once
 
-    begun = time.monotonic()
+    def ring(_: int, frame: FrameType | None) -> None:
+        nonlocal rung
+        rung += running
+        if not running:
+            return
+        if rung > _LAST:
+            os.write(2, b"nag-ntk: a check swallows every exception and cannot be stopped; the program ends\n")
+            os._exit(3)
+        if rung > 1:  # what it raised was swallowed: raised again at the next line, it leaves that `try` as well
+            sys.settrace(lambda *_: None)
+            while frame is not None and frame.f_code.co_filename != __file__:
+                frame.f_trace = at_once
+                frame = frame.f_back
+        raise OutOfTime
+
+    traced, begun = sys.gettrace(), time.monotonic()
     handler = signal.signal(signal.SIGALRM, ring)
     left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
@@ -101,6 +121,8 @@ def limited(seconds: float | None) -> Iterator[None]:
             running = False
         finally:  # it may have rung a moment ago; it rings again much later than this
             running = False
+            if rung > 1:
+                sys.settrace(traced)
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, handler)
             if left:
@@ -149,7 +171,8 @@ def describe(error: BaseException, home: Place | None = None) -> str:
         'ValueError: no such'
     """
     said = (error.msg or "") if isinstance(error, SyntaxError) else _text(error)
-    text = " ".join(said.split())
+    # what a terminal would obey is not shown
+    text = " ".join("".join(c if c.isprintable() else " " for c in said).split())
     text = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
     at = place_of(error, home)
     return text if at is None else f"{text} ({at})"

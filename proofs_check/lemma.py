@@ -61,8 +61,7 @@ class Run:
     @property
     def singular(self) -> bool:
         """Whether lambda_0 is 0 up to the rounding of its computation; gram-positive decides it exactly."""
-        spectrum = self.data.spectrum
-        return spectrum.lambda_0 <= self.data.size * np.finfo(float).eps * spectrum.lambda_top
+        return self.data.singular
 
     def untuned(self, method: str) -> str:
         """Why the theorem of a method does not speak of it in this run, or "": other numbers, or another start."""

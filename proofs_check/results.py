@@ -94,8 +94,12 @@ class Results:
         """The rows of one lemma (all its parts, or one as "lemma/part"), of one run, or of one verdict.
 
         Raises:
-            KeyError: for a lemma or run that has no row; the message names those there are.
+            KeyError: for a lemma or run that has no row, or what is no verdict; the message names those there are.
         """
+        from .finding import Verdict
+
+        if verdict is not None and verdict not in Verdict.__members__:
+            raise KeyError(f"no verdict is called {verdict}; there are: {', '.join(Verdict)}")
         kept = self.rows
         for key, wanted in (("lemma", lemma), ("run", run)):
             if wanted is None:
@@ -130,8 +134,8 @@ class Results:
         Bands are the range and the middle eight tenths of the seeds, not confidence bands.
 
         Args:
-            name: "residual_norm", "relative_residual", "loss", "flip_fraction", "distance", or the id of
-                a lemma, with its part after a slash.
+            name: "residual_norm", "relative_residual", "loss", "flip_fraction", "distance", or the id of a lemma, with
+                its part after a slash. Of `distance`, which is both, the lemma if it was checked.
             run: name of the run; the first that has it if None.
             method: one method alone; all if None.
             ax: axes of matplotlib to draw on; new ones of pyplot if None.
@@ -140,7 +144,7 @@ class Results:
             The axes.
 
         Raises:
-            KeyError: if no run has it; the message names what there is.
+            KeyError: if no run has it, or the lemma has several parts; the message names what there is.
         """
         from .report.curves import draw
 
@@ -172,7 +176,7 @@ class Results:
         from .report import page
 
         if self.made is None:
-            raise ValueError("these results were read from a folder; copy that")
+            raise ValueError("these results were read from a folder: copy its files, there is nothing else to write")
         store.write(self.made, Path(folder), wall_time=sum(row["wall_time"] for row in self.rows))
         store.write_certificates(self.made.certificates, Path(folder))
         return page.write(Path(folder))
@@ -184,8 +188,12 @@ class Results:
         return read_series(self._image())
 
     def _find(self, name: str, run: str | None, method: str | None) -> "Series":
-        """The first series of that name, or of the parts of that lemma; one method of it if asked."""
+        """The series of that name, a lemma's before a recorded one, or of the only part; one method of it if asked."""
         found = [s for s in self._series if (s.name == name or s.name.startswith(f"{name}/")) and run in (None, s.run)]
+        found.sort(key=lambda s: s.bound is None)  # "distance" is both
+        parts = dict.fromkeys(s.name for s in found if s.name != name)
+        if len(parts) > 1:
+            raise KeyError(f"{name} has several parts; name one: {', '.join(parts)}")
         if not found:
             known = ", ".join(dict.fromkeys(f"{s.name} @ {s.run}" for s in self._series))
             raise KeyError(f"nothing over the steps is called {name}{f' @ {run}' if run else ''}; there are: {known}")
@@ -210,7 +218,7 @@ def verify(
 
     Args:
         study: name of a bundled study, path of a YAML file, a mapping with the keys of such a file, or a Study.
-        select: ids of lemmas to check, lemmas of your own among them; empty for those that the study names.
+        select: ids of lemmas to check, or one id, lemmas of your own among them; empty for those that the study names.
         seeds: replaces the number of seeds of every run.
         max_seeds: double the seeds until every claim is decided, or so many are used.
         lemmas: your own, in addition to the catalogue, plugins and the study's `lemma_files`; or files that hold some.
@@ -250,7 +258,7 @@ def verify(
         known.extend(item for item in lemmas if not isinstance(item, str | Path))
         return [lemma.id for lemma in known]
 
-    given = runner.narrowed(_study(study, ids), select, seeds)
+    given = runner.narrowed(_study(study, ids), [select] if isinstance(select, str) else select, seeds)
     if len({lemma.id for lemma in known}) < len(known):
         raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
     options: dict[str, Any] = {"lemmas": known, "progress": progress}
@@ -288,11 +296,41 @@ def _study(
 ) -> "Study":  # fmt: skip
     import json
 
+    from nag_ntk import InputError
+
     from .config import Study, load_study, parse_study
 
     if isinstance(given, Study):
         known(given.lemma_files)
         return given
     if isinstance(given, Mapping):  # JSON is YAML
-        return parse_study(json.dumps(given), name="study", base=Path(), known_lemmas=known)
-    return load_study(given, known_lemmas=known)
+        return parse_study(json.dumps(_plain(given, "study")), name="study", base=Path(), known_lemmas=known)
+    if isinstance(given, str | Path):
+        return load_study(given, known_lemmas=known)
+    raise InputError(f"a study is a name, a path, a mapping or a Study; got {type(given).__name__}")
+
+
+def _plain(value: Any, where: str) -> Any:
+    """What YAML could hold, of what Python holds: paths, numbers of NumPy, a Method with numbers of its own.
+
+    Raises:
+        InputError: for anything else; it says where.
+    """
+    import numpy as np
+
+    from nag_ntk import InputError, Method
+
+    if isinstance(value, Method):
+        momentum = {"beta": value.beta} if value.name in ("heavy_ball", "nesterov") else {}
+        return {"name": value.name, "eta": value.eta, **momentum}
+    if isinstance(value, Mapping) and where.count(".") < 20:
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple) and where.count("[") < 20:
+        return [_plain(item, f"{where}[{position}]") for position, item in enumerate(value)]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist(), where)
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise InputError(f"{where} holds a {type(value).__name__}, which a YAML file could not say; see nag-ntk schema")

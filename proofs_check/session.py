@@ -28,6 +28,8 @@ def terminable() -> Iterator[Callable[[], None]]:
 
     def handle(number: int, *_: object) -> None:
         asked.append(kinds[number])
+        if len(asked) > 2:  # what was raised is swallowed every time
+            os._exit(128 + number)
         raise asked[-1]
 
     def check() -> None:

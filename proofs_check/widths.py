@@ -103,14 +103,13 @@ def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> fl
 def facts(data: "Dataset") -> dict[str, Any]:
     """The numbers of a dataset that the widths depend on; kappa is None where lambda_0 is 0 up to rounding."""
     spectrum = data.spectrum
-    singular = spectrum.lambda_0 <= data.size * np.finfo(float).eps * spectrum.lambda_top
     return {
         "name": data.name,
         "samples": data.size,
         "dimension": data.dimension,
         "lambda_0": spectrum.lambda_0,
         "lambda_top": spectrum.lambda_top,
-        "kappa": None if singular else spectrum.kappa,
+        "kappa": None if data.singular else spectrum.kappa,
         "kernel_norm": float(np.linalg.norm(data.kernel, 2)),
         "absolute_kernel_norm": float(np.linalg.norm(np.abs(data.kernel), 2)),
         "targets_norm": float(np.linalg.norm(data.targets)),

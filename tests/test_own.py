@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -394,6 +395,43 @@ def test_an_alarm_that_is_swallowed_rings_again(monkeypatch):
     begun = time.monotonic()
     assert isinstance(guard.attempt(stubborn, 0.1), TimeoutError)
     assert time.monotonic() - begun < 2
+
+
+def test_a_loop_that_swallows_everything_is_left(monkeypatch):
+    monkeypatch.setattr(guard, "_AGAIN", 0.1)
+
+    def deaf():
+        while True:
+            try:
+                time.sleep(5)
+            except BaseException:
+                pass
+
+    tracing = sys.gettrace()
+    begun = time.monotonic()
+    assert isinstance(guard.attempt(deaf, 0.1), TimeoutError)
+    assert time.monotonic() - begun < 2
+    assert sys.gettrace() is tracing
+
+
+def test_two_such_loops_in_each_other_end_the_program(tmp_path):
+    (tmp_path / "deaf.py").write_text(
+        "import time\nfrom proofs_check import guard\nguard._AGAIN = 0.05\n"
+        "def inner():\n    while True:\n        try: time.sleep(5)\n        except BaseException: pass\n"
+        "def outer():\n    while True:\n        try: inner()\n        except BaseException: pass\n"
+        "guard.attempt(outer, 0.1)\n"
+    )
+    root = Path(own.__file__).parents[1]
+    end = subprocess.run(
+        [sys.executable, str(tmp_path / "deaf.py")], env={"PYTHONPATH": str(root)}, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
+    assert end.returncode == 3
+    assert "swallows every exception" in end.stderr
+
+
+def test_what_a_terminal_would_obey_is_not_shown():
+    assert guard.describe(ValueError("a\x1b[31mRED\x1b]0;title\x07")) == "ValueError: a [31mRED ]0;title"
 
 
 def test_bundled_studies_name_no_files():

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+import nag_ntk
 import proofs_check
 from nag_ntk import InputError
 from proofs_check.config import ConfigError
@@ -115,6 +116,8 @@ def test_select(results):
     assert len(results.select("distance", verdict="REFUTED")) == 0
     with pytest.raises(KeyError, match=r"no row has the lemma flip; there are: .*distance"):
         results.select("flip")  # the beginning of a word is not a lemma
+    with pytest.raises(KeyError, match="no verdict is called CERTIFED; there are: CERTIFIED, "):
+        results.select(verdict="CERTIFED")
     with pytest.raises(KeyError, match="no row has the run x"):
         results.select(run="x")
 
@@ -132,10 +135,10 @@ def test_what_is_derived_from_the_residual_is_drawn_with_its_name(results):
 def test_a_plot_shows_the_median_over_seeds(results, name):
     from matplotlib import pyplot
 
-    # "distance" is a recorded quantity and a lemma; the recorded one comes first
     axes = results.plot(name, method="nesterov")
     try:
-        (line,) = axes.get_lines()
+        line, *bound = axes.get_lines()
+        assert len(bound) == (name == "distance")  # a recorded quantity and a lemma, which comes first
         values = np.sort(results.runs[0].trajectory.__getattribute__(name)[:, 1], axis=0)[2]  # lower median of six
         positive = values > 0  # zero sits on the lower end of a logarithmic axis
         np.testing.assert_array_equal(line.get_ydata()[positive], values[positive])
@@ -149,12 +152,67 @@ def test_a_plot_of_a_lemma_has_both_sides_and_takes_axes(results):
     from matplotlib.figure import Figure
 
     given = Figure().add_subplot()
-    assert results.plot("nesterov-contraction", ax=given) is given
+    assert results.plot("nesterov-contraction/sharp", ax=given) is given
     assert {line.get_label().partition(",")[0] for line in given.get_lines()} == {"measured", "bound"}
     with pytest.raises(KeyError, match=r"there are: .*residual_norm @ training"):
         results.plot("gram-limit", ax=given)
+    with pytest.raises(KeyError, match="has several parts; name one: nesterov-contraction/paper-form, "):
+        results.plot("nesterov-contraction", ax=given)
     with pytest.raises(KeyError, match="no method heavy_ball; it has: gradient_descent, nesterov"):
         results.plot(method="heavy_ball", ax=given)
+
+
+def test_values_of_numpy_and_pathlib_are_values_of_a_study(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(4, 3))
+    np.savez(tmp_path / "mine.npz", inputs=rows, targets=np.ones(4))
+    study = {
+        "dataset": {"source": "npz", "path": tmp_path / "mine.npz", "normalise": np.True_},
+        "methods": [nag_ntk.heavy_ball(0.1, 0.5), nag_ntk.gradient_descent(0.2)],
+        "width": np.int64(64), "seeds": np.array(4), "steps": 3,
+    }  # fmt: skip
+    made = proofs_check.verify(study, select="distance")
+    assert [method.eta for method in made.runs[0].methods] == [0.1, 0.2]
+    for wrong, said in (
+        ({**study, "dataset": nag_ntk.digits(3)}, "study.dataset holds a Dataset"),
+        ({**study, "methods": {"nesterov"}}, "study.methods holds a set"),
+        (None, "got NoneType"),
+        ([study], "got list"),
+    ):
+        with pytest.raises(InputError, match=said):
+            proofs_check.verify(wrong)
+    loop = {**study}
+    loop["runs"] = loop
+    with pytest.raises(InputError, match="which a YAML file could not say"):
+        proofs_check.verify(loop)
+
+
+def test_data_with_a_repeated_row_cost_no_verdict(tmp_path):
+    """lambda_0 is 0, and its computed value now below, now above."""
+    for seed in range(6):
+        rows = np.random.default_rng(seed).normal(size=(5, 3))
+        rows[1] = rows[0]
+        np.savez(tmp_path / "twice.npz", inputs=rows, targets=np.ones(5))
+        study = {
+            "dataset": {"source": "npz", "path": str(tmp_path / "twice.npz"), "normalise": True},
+            "methods": [{"name": "nesterov", "eta": 0.1, "beta": 0.5}], "width": 64, "seeds": 4, "steps": 3,
+        }  # fmt: skip
+        made = proofs_check.verify(study, select=["gram-positive", "distance"])
+        assert made.select("gram-positive").rows[0]["verdict"] == "VACUOUS"
+        assert len(made.select("distance")) == 1
+        with pytest.raises(InputError, match=r"state no tuning|kappa does not exist"):
+            proofs_check.verify({**study, "methods": ["nesterov"]})
+
+
+def test_a_chain_of_losses_that_fails_costs_no_verdict(monkeypatch):
+    from proofs_check import slack
+
+    def fail(*_):
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(slack, "slack_table", fail)
+    made = proofs_check.verify(STUDY, select="distance")
+    assert len(made) == 1
+    assert {row["reason"] for row in made.slack} == {"could not be computed: ZeroDivisionError: on purpose"}
 
 
 def test_what_cannot_run_is_refused_before_it_runs(tmp_path):

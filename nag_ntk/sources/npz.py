@@ -48,4 +48,7 @@ def from_npz(
             raise InputError(f"{source} has {last} rows; rows {offset} to {end} were asked for")
         rows, labels = rows[offset:end], labels[offset:end] if labels.ndim else labels
         origin["rows"] = f"{offset} to {end - 1}"
-    return Dataset(rows, labels, normalise=normalise, name=source.stem, origin=origin)
+    try:
+        return Dataset(rows, labels, normalise=normalise, name=source.stem, origin=origin)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
