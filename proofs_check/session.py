@@ -8,8 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 PROGRAM = "nag-ntk"
+GC_CALLBACK = "_xla_gc_callback"
+"""JAX's, which the garbage collector calls."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -26,8 +29,10 @@ def terminable() -> Iterator[Callable[[], None]]:
     kinds: dict[int, type[KeyboardInterrupt]] = {signal.SIGTERM: Terminated, signal.SIGINT: KeyboardInterrupt}
     asked: list[type[KeyboardInterrupt]] = []
 
-    def handle(number: int, *_: object) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         asked.append(kinds[number])
+        if frame is not None and frame.f_code.co_name == GC_CALLBACK:
+            return  # what is raised there is dropped, with a traceback on stderr; the check raises it soon
         if len(asked) > 2:  # what was raised is swallowed every time
             os._exit(128 + number)
         raise asked[-1]

@@ -193,6 +193,23 @@ def test_a_signal_that_was_lost_is_raised_again(number):
     assert signal.getsignal(number) == before
 
 
+def test_a_signal_within_the_callback_of_the_garbage_collector_is_raised_after_it(capfd):
+    from jax._src import lib
+
+    from proofs_check import session
+
+    assert hasattr(lib, session.GC_CALLBACK)
+
+    def _xla_gc_callback():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with session.terminable() as check:
+        _xla_gc_callback()
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_termination_that_is_ignored_stays_ignored():
     from proofs_check import session
 
