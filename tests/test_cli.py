@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from in_process import caller
 
-from proofs_check import cli, lemmas_command, runner, session, store
+from proofs_check import lemmas_command, runner, session, store
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemmas import CATALOGUE
 
@@ -47,16 +47,8 @@ def call(tmp_path, monkeypatch, capsys):
     """The program in this process, whose JAX it must not set up anew."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "prepare_jax", lambda: None)
-    monkeypatch.setattr(cli, "_leave", lambda code: None)
     (tmp_path / "tiny.yaml").write_text(STUDY)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=end.value.code, out=out, err=err)
-
-    return run
+    return caller(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from in_process import caller
 
 import nag_ntk
 from nag_ntk.gram import Spectrum
-from proofs_check import cli, formal_command, widths
+from proofs_check import formal_command, widths
 from proofs_check.enclosure import GRADIENT_DESCENT, HEAVY_BALL, NESTEROV, power_controls
 from proofs_check.formal import coq, sources
 from proofs_check.lemmas import CATALOGUE, contraction, gd_matrix, momentum_matrix
@@ -268,15 +269,7 @@ def test_the_distance_bound_is_the_same(readings, name):
 
 @pytest.fixture
 def call(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_leave", lambda code: None)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=end.value.code, out=out, err=err)
-
-    return run
+    return caller(monkeypatch, capsys)
 
 
 def test_without_coq_the_command_says_what_to_install(call, monkeypatch):

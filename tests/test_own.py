@@ -7,12 +7,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from in_process import caller
 
-from proofs_check import cli, guard, own, session
+from proofs_check import guard, own, session
 from proofs_check.config import load_study, parse_study
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality
@@ -271,18 +271,10 @@ def call(tmp_path, monkeypatch, capsys):
     """The program in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "prepare_jax", lambda: None)
-    monkeypatch.setattr(cli, "_leave", lambda code: None)
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "s.yaml").write_text(STUDY)
     (tmp_path / "mine.py").write_text("print('noise at import')\n" + GOOD)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=end.value.code, out=out, err=err)
-
-    return run
+    return caller(monkeypatch, capsys)
 
 
 def test_commands_know_them(call, installed):

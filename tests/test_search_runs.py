@@ -6,14 +6,14 @@ import os
 import signal
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import caller
 
-from proofs_check import cli, session
+from proofs_check import session
 from proofs_check.lemma import Control, Inequality, Trials
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.lemmas.distance import DISTANCE
@@ -137,15 +137,7 @@ def call(tmp_path, monkeypatch, capsys):
     """The program in this process, whose JAX it must not set up anew."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "prepare_jax", lambda: None)
-    monkeypatch.setattr(cli, "_leave", lambda code: None)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main(arguments)
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=end.value.code, out=out, err=err)
-
-    return run
+    return caller(monkeypatch, capsys)
 
 
 def test_the_command_finds_stores_and_replays(call, tmp_path):
