@@ -21,6 +21,7 @@ from nag_ntk.dataset import Dataset
 from nag_ntk.devices import fetched, mesh, several
 from nag_ntk.engines import NAMES, choose, screened
 from nag_ntk.errors import InputError
+from nag_ntk.mappings import make_room
 from nag_ntk.method import STARTS, Method
 from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
@@ -138,7 +139,8 @@ def simulate(
         one to rounding until the first sign that rounding decides (counted in `undecided`).
 
     Cost: per step, seed and method about 2 m n^2 ("preactivations") or 4 m n p ("weights") operations; "screened":
-        at most 2 N n^2 for N neurons at risk, most of which rest, after m n (n + p) once per seed.
+        at most 2 N n^2 for N neurons at risk, most of which rest, after m n (n + p) once per seed. Each new shape is
+        compiled; before compiled programs fill the memory mappings of the process, all are dropped (mappings.py).
 
     Source: derived, docs/theory/README.md, section 2.
 
@@ -251,6 +253,7 @@ def simulate(
             }
         return record
 
+    make_room()
     outcomes = []
     for group in layout.groups(numbers):
         if chosen.engine == screened.NAME:

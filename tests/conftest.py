@@ -4,6 +4,7 @@ import os
 import signal
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -11,6 +12,7 @@ from jaxtyping import install_import_hook
 install_import_hook("nag_ntk", "beartype.beartype")
 
 import nag_ntk  # noqa: E402
+from nag_ntk.mappings import make_room  # noqa: E402
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -23,3 +25,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_compiled_programs():
+    """A process goes through dozens of files, and compiles thousands of programs."""
+    make_room(share=0.25)

@@ -1,0 +1,52 @@
+"""Room for compiled programs among the memory mappings of a process.
+
+Each program that XLA compiles for the CPU holds several memory mappings for as long as JAX keeps it in a cache. Linux
+allows a process 65,530 (`vm.max_map_count`); where none is left, the next compilation ends the process with a
+segmentation fault. Some hundred configurations of different shapes get there.
+"""
+
+import mmap
+from pathlib import Path
+
+import jax
+
+LIMIT = Path("/proc/sys/vm/max_map_count")
+USED = Path("/proc/self/maps")
+SHARE = 0.5
+"""Part of the allowed mappings that may be in use before compiled programs are dropped."""
+
+
+def in_use() -> int:
+    """Memory mappings of this process; 0 where the system does not tell.
+
+    Cost: about a microsecond for each.
+    """
+    try:
+        with USED.open("rb", buffering=0) as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(16 * mmap.PAGESIZE), b""))
+    except OSError:
+        return 0
+
+
+def make_room(share: float = SHARE) -> bool:
+    """Drop every compiled program of this process if it uses more than a share of the mappings that it may have.
+
+    Args:
+        share: of the mappings allowed, between 0 and 1.
+
+    Returns:
+        Whether programs were dropped (`jax.clear_caches`); they are compiled anew at their next use. Always False where
+        the system sets no such limit (not Linux).
+
+    Example:
+        >>> make_room(share=1.0)
+        False
+    """
+    try:
+        allowed = int(LIMIT.read_text())
+    except (OSError, ValueError):
+        return False
+    if in_use() <= share * allowed:
+        return False
+    jax.clear_caches()
+    return True
