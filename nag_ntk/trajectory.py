@@ -174,7 +174,8 @@ class Trajectory(_ReadOnly):
     @cached_property
     def residual_norm(self) -> np.ndarray:
         """(s, k, t+1), |xi(t)|."""
-        return read_only(np.linalg.norm(self.residual, axis=-1))
+        with np.errstate(over="ignore"):  # of a run that diverges; infinite then
+            return read_only(np.linalg.norm(self.residual, axis=-1))
 
     @cached_property
     def flip_fraction(self) -> np.ndarray:

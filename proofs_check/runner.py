@@ -137,6 +137,7 @@ def narrowed(study: Study, select: Sequence[str] = (), seeds: int | None = None)
     return study.model_copy(update={"lemmas": tuple(dict.fromkeys(select))}) if select else study
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of runs that diverge; their verdicts say so
 def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
     lemmas: Sequence[Lemma] | None = None, cells: Cells | None = None,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nag_ntk import InputError
@@ -78,3 +79,15 @@ def test_real_runs_are_decided_with_enough_seeds():
     assert len(result.runs[0].trajectory.seeds) == used
     fixed = runner.verify(runner.with_seeds(study(), used))
     assert {f.lemma: f.worst_seed for f in fixed.findings} == {f.lemma: f.worst_seed for f in result.findings}
+
+
+def test_a_run_that_diverges_is_judged_without_warnings_of_its_numbers():
+    """Warnings are errors here, and would be rows of their own."""
+    diverging = parse_study(
+        "{dataset: {source: sphere, samples: 8, dimension: 5}, width: 500, seeds: 4, steps: 2000, "
+        "methods: [{name: nesterov, eta: 3.9, beta: 0.9}]}", name="diverging", base=Path(),
+    )  # fmt: skip
+    result = runner.verify(diverging)
+    assert not np.isfinite(result.runs[0].trajectory.residual_norm[..., -1]).any()
+    assert Verdict.ERROR not in {found.verdict for found in result.findings}
+    assert {found.lemma: found.verdict for found in result.findings}["distance"] is not Verdict.SUPPORTED

@@ -327,10 +327,11 @@ def test_a_sum_without_one_of_its_links_is_marked():
     row = {"run": "a", "method": "nesterov", "what": "first", "step": "distance", "lost": 0.5}
     whole, partial = io.StringIO(), io.StringIO()
     for file, lost in ((whole, 0.25), (partial, None)):
-        rows = [row, {**row, "what": "second", "lost": lost}]
+        rows = [row, {**row, "what": "second", "lost": lost, "reason": "it was not recorded"}]
         console = Console(width=100, file=file)
         terminal.render([], console=console, study="x", level=1e-3, slack=rows)
     assert "0.75" in whole.getvalue()
     assert "*" not in whole.getvalue()
     assert "0.50*" in partial.getvalue()
-    assert "a link has no number here" in partial.getvalue()
+    assert "it was not recorded" not in whole.getvalue()
+    assert "distance: it was not recorded" in partial.getvalue()

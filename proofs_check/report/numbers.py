@@ -43,15 +43,15 @@ def power_of_ten(value: float, _: Any = None) -> str:
 
 
 def violations(row: Mapping[str, Any]) -> str:
-    """Violations of how many trials; a law counts draws and has no violations.
+    """Violations of how many trials; a law is about all its draws together, and none of them can violate it.
 
     Example:
         >>> violations({"violations": 0, "trials": 128}), violations({"violations": None, "trials": 9})
-        ('0 of 128', '9 draws')
+        ('0 of 128', '– of 9')
     """
     if row["violations"] is not None:
         return f"{row['violations']} of {row['trials']}"
-    return "" if row["trials"] is None else f"{row['trials']:,} draws"
+    return "" if row["trials"] is None else f"– of {row['trials']:,}"
 
 
 def words(name: str) -> str:

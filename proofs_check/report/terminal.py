@@ -114,10 +114,12 @@ def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bo
     """Orders of magnitude lost in one run: a row per step (its links added up) or per link, a column per method."""
     lost: dict[tuple[str, str], float] = {}
     partial: set[tuple[str, str]] = set()
+    reasons: dict[str, str] = {}  # of the first link of a step that has no number
     for row in rows:
         key = (_link(row, links), row["method"])
         if row["lost"] is None:
             partial.add(key)
+            reasons.setdefault(row["step"], row["reason"])
         else:
             lost[key] = lost.get(key, 0.0) + row["lost"]
     hint = "" if links else "; --slack shows each link"
@@ -133,7 +135,10 @@ def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bo
         table.add_row(Text(step), *map(Text, cells))
     console.print(table)
     if partial:
-        _print(console, Text("* a link has no number here: results.json says why"))
+        _print(console, Text("* a link has no number here (all reasons are in results.json):"))
+        for reason in dict.fromkeys(reasons.values()):
+            steps = ", ".join(step for step, its in reasons.items() if its == reason)
+            _print(console, Text(f"  {steps}: {reason}"))
 
 
 def _link(row: Mapping[str, Any], links: bool) -> str:
