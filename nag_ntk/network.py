@@ -55,7 +55,8 @@ def seed_key(base, seed):
 def draw_block(key, index, dimension: int, dtype: str) -> Network:
     """The neurons index * 1024, ..., index * 1024 + 1023 of a seed's draw, whatever the width."""
     normal, sign = jax.random.split(jax.random.fold_in(key, index))
-    weights = jax.random.normal(normal, (BLOCK, dimension), dtype)
+    # a kernel of its own: fused into what uses it, it is rounded as that program likes (XLA of JAX 0.12)
+    weights = jax.lax.optimization_barrier(jax.random.normal(normal, (BLOCK, dimension), dtype))
     return Network(weights, jax.random.rademacher(sign, (BLOCK,), dtype))
 
 
