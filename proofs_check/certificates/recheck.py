@@ -18,8 +18,7 @@ from typing import Any
 from flint import arb, arb_mat, ctx, fmpq
 
 FORMAT = "nag-ntk certificate 2"
-MAX_BITS, MAX_STEPS = 1 << 15, 10**6
-LOW = 64  # bits for bounds
+MAX_BITS, MAX_STEPS, LOW = 1 << 15, 10**6, 64  # LOW: bits for bounds
 ZERO, ONE, BITS = arb(0), arb(1), bytes([48, 49, *[0] * 254])
 
 
@@ -61,7 +60,7 @@ class Certificate:
     """What a file says, as exact numbers; whatever is wrong with its form raises an exception."""
 
     def __init__(self, path: Path) -> None:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(path.read_text("utf-8"), object_pairs_hook=lambda x: dict(x) if len(dict(x)) == len(x) else 0)
         if not isinstance(body, dict) or body.get("format") != FORMAT:
             raise ValueError(f"not a {FORMAT}")
         stated = body.pop("digest")
@@ -77,7 +76,7 @@ class Certificate:
         self.plain = self.beta == 0 and self.gamma == 0
         self.bounds = [numbers(claim[x], 1)[0] for x in ("lambda_min", "lambda_max", "rate", "shear", "energy")]
         self.applied, self.lock_in, self.flips, self.bits = (
-            int(claim[x]) for x in ("applied", "lock_in", "flips", "bits")
+            claim[x].__index__() for x in ("applied", "lock_in", "flips", "bits")
         )
         self.metric, self.distance = numbers(claim["metric"], 2), numbers(claim["distance"], 1)[0]
         self.contraction = [numbers(x, 2) for x in claim["contraction"]]
@@ -89,7 +88,8 @@ class Certificate:
         known = self.start in ("gradient", "extrapolated", "state") and self.eta > 0 and 0 <= self.beta < 1
         steps = max(len(self.simulated) - 1, *self.enclosures, 0) <= self.applied <= MAX_STEPS
         pairs = all(0 <= r < self.m and 0 <= i < self.n for r, i in self.sliding)
-        if not (sizes and known and steps and pairs and self.gamma >= 0 and LOW <= self.bits <= MAX_BITS):
+        keys = [*map(str, self.enclosures)] == [*claim["enclosures"]] and min(self.enclosures, default=0) >= 0
+        if not (sizes and known and steps and pairs and keys and self.gamma >= 0 and LOW <= self.bits <= MAX_BITS):
             raise ValueError("shapes, start, step size, momentum, steps or precision out of range")
 
 
