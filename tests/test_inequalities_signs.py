@@ -108,6 +108,15 @@ def test_a_limit_is_what_the_least_value_leaves():
         assert run.limits[1][4] <= 2.0**53
 
 
+def test_a_flip_lowers_limits_by_what_momentum_gains_however_little_that_is():
+    with ctx.workprec(200):
+        run = recheck.Run(read(network(16, "nesterov", 10)))
+        run.limits = [[2.0**53] * 16 for _ in range(3)]
+        run.flip(4, 1, run.value(4, 1), run.xi, run.h)
+        assert all(0 < abs(k * run.speed[1, 0]) * run.long < 0.5 for k in run.kernel[1])  # less than is seen at 2^53
+        assert all(run.limits[i][4] < 2.0**53 for i in range(3))
+
+
 def test_a_value_that_may_have_either_sign_has_none():
     """Its own radius counts, besides what the exact run may be off by."""
     with ctx.workprec(200):
