@@ -162,6 +162,19 @@ def test_pairs_may_slide_on_samples_in_different_numbers():
     assert shown > 20
 
 
+def test_the_rate_without_sliding_counts_both_ends_of_the_spectrum():
+    attained = set()
+    for overlap, eta in product(ROWS, (0.5, 1.0, 1.25, 1.5)):
+        with ctx.workprec(128):
+            flow = Flow(two_samples(overlap, {(1, 1): 8, (1, 0): 2, (0, 1): 2}, eta), 128)
+            found = closure.rate_of(flow)
+        values = np.linalg.eigvalsh(np.array([[float(x) for x in row] for row in flow.gram.tolist()]))
+        sizes = abs(1 - eta * values)
+        assert found is None or max(sizes) <= found.rate * (1 + 1e-12)
+        attained |= set() if found is None else {int(np.argmax(sizes))}
+    assert attained == {0, 1}
+
+
 def test_only_gradient_descent_has_a_rate_for_sliding():
     with ctx.workprec(200):
         for name in METHODS:
