@@ -181,3 +181,37 @@ def test_only_gradient_descent_has_a_rate_for_sliding():
             flow = Flow(SLIDING._replace(beta=METHODS[name][1], gamma=METHODS[name][2]), 200)
             assert (closure.rate_of(flow, [(11, 0)]) is None) == (name != "gradient descent")
             assert closure.rate_of(flow, [(r, 0) for r in range(16)]) is None
+
+
+def test_one_pair_within_reach_of_what_may_still_move_is_enough():
+    """Its limit alone, below the whole way to come, stands in the way; one beyond it does not."""
+    with ctx.workprec(128):
+        flow = Flow(two_samples(next(iter(ROWS)), {(1, 1): 13, (1, 0): 2, (0, 1): 2}, 0.25), 128)
+        found = closure.rate_of(flow)
+        assert found is not None
+        ahead = closure.remaining(flow, found)
+        for share, clear in ((0.6, False), (0.99, False), (1.01, True)):
+            flow.watch.limits[:] = np.inf
+            flow.watch.limits[1, 3] = flow.watch.moved[1] + share * ahead[1]
+            answer = closure.closed(flow)
+            assert isinstance(answer, closure.Blocked) != clear
+            assert not isinstance(answer, closure.Blocked) or "sample 1, neuron 3" in answer.reason
+
+
+def test_a_pair_within_reach_only_at_the_rate_of_those_that_slide_is_enough():
+    with ctx.workprec(128):
+        flow = Flow(two_samples(next(iter(ROWS)), {(1, 1): 13, (1, 0): 2, (0, 1): 2}, 0.25), 128)
+        before, after = closure.rate_of(flow), closure.rate_of(flow, [(0, 0)])
+        assert before is not None
+        assert after is not None
+        first, second = closure.remaining(flow, before), closure.remaining(flow, after)
+        assert first[1] < 0.99 * second[1]
+        flow.flips = [(0, 0, 0), (0, 0, 0)]
+        flow.step = 10
+        for limit, clear in (((first[1] + second[1]) / 2, False), (1.01 * second[1], True)):
+            flow.watch.limits[:] = np.inf
+            flow.watch.limits[0, 0] = 0.0  # goes on changing sign
+            flow.watch.limits[1, 3] = flow.watch.moved[1] + limit
+            answer = closure.closed(flow)
+            assert isinstance(answer, closure.Blocked) != clear
+            assert isinstance(answer, closure.Blocked) or answer[1] == {(0, 0)}
