@@ -9,12 +9,10 @@ import math
 import pytest
 from flint import arb, ctx
 from test_certificates import METHODS, attempt, network
-from test_inequalities_recheck import linear, read
+from test_inequalities_recheck import linear, placed, read
 
 from proofs_check.certificates import recheck
 from proofs_check.certificates.certificate import body_of, digest, write
-
-ONE = arb(1)
 
 
 class Off(recheck.Run):
@@ -29,7 +27,7 @@ class Off(recheck.Run):
             self.xi[i, 0] += self.shift
         far = abs(self.shift) * arb(net.n).sqrt()
         if self.distant:
-            self.form = far * (net.m / self.top).sqrt() / (ONE if net.plain else ((1 + self.weight) / self.gap).sqrt())
+            placed(self, far * (net.m / self.top).sqrt())
         else:
             self.error += far
 

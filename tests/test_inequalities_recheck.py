@@ -6,6 +6,7 @@ test_inequalities_ahead.py.
 
 import math
 import tempfile
+from contextlib import nullcontext
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from exact_training import train
 from flint import arb, arb_mat, ctx
 from test_certificates import INPUTS, METHODS, attempt, network
-from test_inequalities import block, exact
+from test_inequalities import MOMENTUM, block, exact
 
 from proofs_check.certificates import recheck
 from proofs_check.certificates.certificate import body_of, write
@@ -24,7 +25,6 @@ from proofs_check.certificates.problem import Problem
 from proofs_check.certificates.prove import Proof
 from proofs_check.certificates.shadow import best_metric
 
-MOMENTUM = [name for name, (_, beta, _) in METHODS.items() if beta]
 SIZE = Fraction(9, 4)  # of the rows of `linear`, squared: H = SIZE times the identity
 
 
@@ -236,6 +236,16 @@ def test_rest_ends_with_a_change_of_sign(name):
 def enlarged(run, distance):
     """Say that the exact run may start this far away, in weights times sqrt m."""
     run.form += distance * (1 if run.net.plain else (1 + run.weight).sqrt())
+
+
+def placed(run, off):
+    """Say that weights and momentum of the exact run may be exactly this far away."""
+    run.form = off / (arb(1) if run.net.plain else ((1 + run.weight) / run.gap).sqrt())
+
+
+def refused(why):
+    """A context in which the rechecker must give up for this reason; without one it must not."""
+    return pytest.raises(recheck.Unproved, match=why) if why else nullcontext()
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not mappings.LIMIT.exists(), reason="this system
 ROOT = Path(nag_ntk.__file__).parents[1]
 
 CROWDED = """
-import ctypes, mmap, sys
+import ctypes, mmap
 import nag_ntk
 from nag_ntk import mappings
 

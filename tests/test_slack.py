@@ -334,4 +334,5 @@ def test_a_sum_without_one_of_its_links_is_marked():
     assert "*" not in whole.getvalue()
     assert "0.50*" in partial.getvalue()
     assert "it was not recorded" not in whole.getvalue()
+    assert "a link has no number here" in partial.getvalue()
     assert "distance: it was not recorded" in partial.getvalue()
