@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError
 
 MAX_NODES = 10_000  # a study has some hundred; aliases of aliases can stand for billions
+MAX_DEPTH = 50  # lists and mappings within each other; the time that the parser needs grows like its square
 MAX_NUMBER = 300  # characters; Python refuses to convert very long digit strings
 _CORE = "tag:yaml.org,2002:"
 _TEXT = {_CORE + kind for kind in ("str", "timestamp", "value")}  # YAML 1.2 knows no dates: they are text
@@ -144,10 +146,12 @@ def read_yaml(text: str) -> Source:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor defined twice is legal YAML 1.2
-            node = YAML(typ="safe", pure=True).compose(text)
+            yaml = YAML(typ="safe", pure=True)
+            yaml.max_depth = MAX_DEPTH
+            node = yaml.compose(text)
         if node is not None:
             source.value = _Reader(source).read(node, ())
-    except RecursionError:
+    except MaxDepthExceededError:
         return _refuse(source, None, "nested too deeply to be a study")
     except _TooLarge as error:
         return _refuse(source, error.args[0], f"aliases expand to more than {MAX_NODES} values")

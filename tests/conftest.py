@@ -1,10 +1,11 @@
-"""Settings of every test: shapes checked at run time, float64, strict JAX, reproducible hypothesis."""
+"""Settings of every test: shape checks, float64, strict JAX, reproducible hypothesis, a compilation cache."""
 
 import os
 import signal
 
 import jax
 import pytest
+from ceiling import Ceiling
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -25,6 +26,40 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""Compiling takes half the time. Tests that run for long are marked slow, and run what users run."""
+
+
+LONGEST = ()
+"""Files in the order in which workers begin with them."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--ceiling", type=float, metavar="SECONDS", help="fail if a test takes more than so many seconds")
+
+
+def pytest_configure(config):
+    """Compile for the plain tests quickly, and keep what is compiled for other workers, child processes, later runs."""
+    plain = config.option.markexpr == "not slow"
+    if plain and "XLA_FLAGS" not in os.environ:
+        os.environ["XLA_FLAGS"] = UNOPTIMISED  # read when JAX first computes, here and in child processes
+    cache = getattr(config, "cache", None)
+    if cache is not None and not jax.config.jax_compilation_cache_dir:
+        folder = str(cache.mkdir("compiled"))
+        os.environ["NAG_NTK_CACHE"] = folder  # of the command line
+        kept = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0}
+        for name, value in kept.items():
+            jax.config.update(name, value)
+            os.environ[name.upper()] = str(value)  # of child processes
+    if config.option.ceiling is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Ceiling(config.option.ceiling))
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no worker is left alone with one at the end."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
 @pytest.fixture(autouse=True, scope="module")

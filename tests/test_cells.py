@@ -369,6 +369,7 @@ exit $code
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("unshare") or sys.platform != "linux", reason="makes a small disk of its own")
 def test_a_disk_that_is_really_full(tmp_path):
     (tmp_path / "s.yaml").write_text(STUDY.replace("{key: 1}", "{key: 1, steps: 3000}"))

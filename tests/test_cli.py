@@ -349,6 +349,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_again(tmp_path):
     (tmp_path / "tiny.yaml").write_text(STUDY)
     found = []

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proofs_check import yaml_source
 from proofs_check.config import (
     ConfigError,
     Study,
@@ -192,6 +193,13 @@ WHOLE = {
         "aliases expand to more than",
     ),
 }
+
+
+def test_the_deepest_text_that_is_read():
+    levels = yaml_source.MAX_DEPTH - 1  # the number is one
+    for surplus, problem in ((0, ""), (1, "nested too deeply to be a study")):
+        source = yaml_source.read_yaml("[" * (levels + surplus) + "0" + "]" * (levels + surplus))
+        assert "".join(found.message for found in source.problems) == problem
 
 
 @pytest.mark.parametrize("case", WHOLE)

@@ -10,6 +10,7 @@ from pathlib import Path
 import devices_program as program
 import numpy as np
 import pytest
+from tiers import family
 
 import nag_ntk
 from nag_ntk import Dataset, InputError, devices, neurons, simulate
@@ -60,7 +61,10 @@ def test_the_runs_compared_flip(alone):
         assert np.abs(run["recursion.forward"]).max() > 0
 
 
-@pytest.mark.parametrize(("count", "meshes"), [(1, "1x1"), (2, "2x1,1x2"), (4, "2x2,1x4"), (8, "2x4,1x8")])
+@pytest.mark.parametrize(
+    ("count", "meshes"),
+    family([(1, "1x1"), (2, "2x1,1x2"), (4, "2x2,1x4"), (8, "2x4,1x8")], lambda case: case[0] == 4),
+)
 def test_any_mesh_gives_the_run_of_one_device(alone, tmp_path, count, meshes):
     """On 8 devices some hold no neuron of the 3,000 at all."""
     ended(started(count, meshes, tmp_path / "run"))
@@ -75,7 +79,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("mesh", ["auto", "1x2"])
+@pytest.mark.parametrize("mesh", family(["auto", "1x2"], lambda mesh: mesh != "auto"))
 def test_two_processes_give_the_run_of_one_and_only_the_first_writes(alone, tmp_path, mesh):
     group = (f"127.0.0.1:{free_port()}", 2)
     ended(*(started(1, mesh, tmp_path / f"run{i}", *group, i) for i in range(2)))
@@ -155,14 +159,17 @@ def test_groups_that_cannot_be_are_named():
         devices.join("127.0.0.1:1", 1, 0)  # this process has computed already
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_blocks_change_nothing(engine, monkeypatch):
+@pytest.mark.parametrize(
+    ("engine", "lengths"),
+    family([("preactivations", (64,)), *((e, (64, 500)) for e in ENGINES)], lambda case: len(case[1]) == 1),
+)
+def test_blocks_change_nothing(engine, lengths, monkeypatch):
     """1,003 neurons at once, and in blocks that do not divide them."""
     data = Dataset(*program.inputs())
     arguments = {"recursion": True, "gram_path": True, "radii": (0.05,), "overlap_radii": (0.05,), "engine": engine}
     whole = program.leaves(simulate(data, METHODS, 1003, 2, 30, **arguments))
     assert whole["flips"].max() > 20
-    for length in (64, 500):
+    for length in lengths:
         monkeypatch.setattr(neurons, "block_length", lambda rows, used, length=length: length)
         parts = program.leaves(simulate(data, METHODS, 1003, 2, 30, **arguments))
         for name, value in whole.items():

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from in_process import caller
+from tiers import family
 
 import nag_ntk
 from nag_ntk.gram import Spectrum
@@ -91,6 +92,7 @@ def readings(compiled):
     return dict(zip([*INSIDE, *OUTSIDE], coq.readings(compiled, [*INSIDE, *OUTSIDE]), strict=True))
 
 
+@pytest.mark.slow
 def test_every_theorem_rests_on_the_classical_reals_alone(compiled):
     assert coq.all_axioms(compiled, [theorem.id for theorem in sources.theorems()]) == coq.CLASSICAL_REALS
 
@@ -125,7 +127,10 @@ DAMAGE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "old", "new", "refused"), DAMAGE)
+# the plain run has a false variant, an inequality and a constant that is read
+@pytest.mark.parametrize(
+    ("name", "old", "new", "refused"), family(DAMAGE, lambda case: case[0] in ("controls", "distance", "tie"))
+)
 def test_a_number_changed_in_coq_is_refused(compiled, tmp_path, name, old, new, refused):
     for path in compiled.folder.glob("*.vo"):
         shutil.copy(path, tmp_path)

@@ -311,6 +311,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.S | re.M)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_prints_what_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     study = parse_study(blocks("sweeps.md", "yaml")[0], name="angles.yaml", base=tmp_path)

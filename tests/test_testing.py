@@ -59,6 +59,10 @@ def refuses(lemma: Lemma, *sentences: str) -> str:
 
 def test_a_good_lemma_passes():
     check_lemma(GOOD)
+
+
+@pytest.mark.slow
+def test_a_good_lemma_passes_in_another_study_and_scope():
     check_lemma(GOOD, study={**STUDY, "width": 32}, seeds=12)
     for scope in ("once", "study"):
         check_lemma(_scoped(scope))

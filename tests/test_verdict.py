@@ -239,15 +239,16 @@ def test_exit_code(verdicts, plain, strict):
     assert (exit_code(findings), exit_code(findings, strict=True)) == (plain, strict)
 
 
+@pytest.mark.parametrize("families", [300, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("wrong", [Verdict.REFUTED, Verdict.SUPPORTED])
-def test_family_wise_error_is_kept(wrong, monkeypatch):
-    """2,000 studies of 10 checks with true failure at the claim: to refute is wrong, to support just wrong.
+def test_family_wise_error_is_kept(wrong, families, monkeypatch):
+    """Studies of 10 checks with true failure at the claim: to refute is wrong, to support just wrong.
 
     If the error rate is at most 0.05, more than the limit are seen with probability below 1e-6.
     """
     for search in ("trials_to_decide", "trials_to_refute"):  # slow, and not part of the verdict
         monkeypatch.setattr(statistics, search, lambda *arguments: None)
-    rng, families, level, failure = np.random.default_rng(7), 2000, 0.05, 0.2
+    rng, level, failure = np.random.default_rng(7), 0.05, 0.2
     seen = rng.binomial(60, failure, (families, 10))
     wrongs = 0
     for row in seen:
