@@ -1,5 +1,6 @@
 """How a run is cut: chunks of steps, groups of seeds, devices; and the memory estimate made before it starts."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -69,6 +70,33 @@ def advice(fits: Callable[[int], bool], width: int) -> str:
         return "no width would fit: lower seeds, steps or samples"
     unit = 10 ** max(len(str(found)) - 3, 0)
     return f"a width of {found // unit * unit:,} would fit; or lower seeds, steps or samples"
+
+
+def stride(every: Sequence[int], chunk: int) -> int:
+    """The longest chunk of at most `chunk` steps such that every multiple of the numbers in `every` begins one.
+
+    Example:
+        >>> stride([10, 25], 128), stride([1000], 128)
+        (5, 125)
+    """
+    common = math.gcd(*every)
+    return next(length for length in range(min(chunk, common), 0, -1) if common % length == 0)
+
+
+def looks(steps: int, every: Sequence[int] = ()) -> int:
+    """Steps from one look at H(t) to the next, about STEPS_BETWEEN_PROGRESS, whatever the chunks.
+
+    The run is cut evenly; a multiple of 6, so that shorter chunks divide it well. It fits in with measurements that are
+    taken every so many steps.
+
+    Example:
+        >>> looks(500), looks(300), looks(20), looks(500, [10, 25])
+        (126, 102, 24, 125)
+    """
+    pieces = -(-(steps + 1) // STEPS_BETWEEN_PROGRESS)
+    usual = -(-(steps + 1) // (6 * pieces)) * 6
+    each = stride(every, usual) if every else 1
+    return usual // each * each
 
 
 def make(

@@ -1,6 +1,5 @@
 """Probes: quantities of a user's own, measured on the networks of a run every so many steps."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -112,17 +111,6 @@ def checked(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     if len(set(names)) < len(names):
         raise InputError(f"two probes are called {next(name for name in names if names.count(name) > 1)}")
     return listed
-
-
-def stride(probes: Sequence[Probe], chunk: int) -> int:
-    """The longest chunk of at most `chunk` steps at whose beginnings all measurements fall.
-
-    Example:
-        >>> stride([Probe("a", abs, 10), Probe("b", abs, 25)], 128), stride([Probe("a", abs, 1000)], 128)
-        (5, 125)
-    """
-    common = math.gcd(*(probe.every for probe in probes))
-    return next(length for length in range(min(chunk, common), 0, -1) if common % length == 0)
 
 
 def measured(probe: Probe, data: Dataset, width: int, dtype: str | None = None) -> jax.ShapeDtypeStruct:

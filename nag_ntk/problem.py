@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import PartitionSpec
 
 from nag_ntk.arrays import Array
@@ -29,7 +30,11 @@ class Shape(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 4) of Method."""
+    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), coefficients (k, 4) of Method.
+
+    Steps are taken up to number `last`; from there on everything stays where it is, so that the end of the last chunk
+    is the end of the run.
+    """
 
     coordinates: Array
     targets: Array
@@ -37,6 +42,7 @@ class Problem(NamedTuple):
     radii: Array
     overlap_radii: Array
     key: Array
+    last: Array | int = np.iinfo(np.int32).max - 1
 
     @property
     def kernel(self) -> jax.Array:
@@ -88,6 +94,15 @@ def pace(coefficients: jax.Array, step: jax.Array) -> Pace:
     now, soon = _ramp(step, delay), _ramp(step + 1, delay)
     decay = beta * soon
     return Pace(eta * (1 + gain * now), decay, eta * (decay * (1 + gain * now) - gain * soon))
+
+
+def pace_until(last: Array | int, coefficients: jax.Array, step: jax.Array) -> Pace:
+    """The same, bringing a network to rest at step `last`: no speed arrives there, and no push leaves from there."""
+    usual = pace(coefficients, step)
+    moving, arriving = step < last, step + 1 < last
+    return Pace(
+        jnp.where(moving, usual.push, 0), jnp.where(arriving, usual.decay, 0), jnp.where(arriving, usual.lift, 0)
+    )
 
 
 def first_pull(start: str, coefficients: jax.Array) -> jax.Array:

@@ -25,7 +25,7 @@ from nag_ntk.mappings import make_room
 from nag_ntk.method import STARTS, Method
 from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
-from nag_ntk.probe import Probe, measured, probe_now, stride
+from nag_ntk.probe import Probe, measured, probe_now
 from nag_ntk.probe import checked as checked_probes
 from nag_ntk.problem import Problem, Shape
 from nag_ntk.trajectory import GramPath, Probed, Recursion, Trajectory
@@ -119,7 +119,8 @@ def simulate(
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: also record the terms of the residual recursion (about doubles the cost).
-        gram_path: also record the spectrum of H(t) at the beginning of each chunk of steps and after the last.
+        gram_path: also record the spectrum of H(t) every 128 steps or so, at step 0 and at step T; which steps these are
+            depends on T and on the probes, not on the chunks.
         probes: quantities of your own to be measured on the way, see nag_ntk.Probe; dense engines only.
         chunk: steps between calls of `progress`, at most; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
@@ -180,6 +181,7 @@ def simulate(
         radii=balls.astype(real),
         overlap_radii=overlap_balls.astype(real),
         key=np.asarray(_whole("key", key, 0) % 2**32, np.uint32),
+        last=np.asarray(steps, np.int32),
     )
     if given is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
@@ -192,9 +194,11 @@ def simulate(
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
     chosen = choose(shape, problem, steps, len(numbers), given, spread, bool(asked))
     allowed = plan.free_memory() if memory_limit is None else memory_limit
-    recorded_bytes = None
+    recorded_bytes, looks = None, plan.looks(steps, tuple(probe.every for probe in asked))
+    if asked or gram_path:
+        most = max(looks, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _whole("chunk", chunk, 1)
+        chunk = plan.stride([*(probe.every for probe in asked), *([looks] if gram_path else [])], most)
     if asked:
-        chunk = stride(asked, plan.STEPS_BETWEEN_PROGRESS if chunk is None else _whole("chunk", chunk, 1))
         found = [(measured(probe, data, m, dtype), steps // probe.every + 1) for probe in asked]
         recorded_bytes = sum(count * like.size * np.dtype(like.dtype).itemsize for like, count in found)
     layout = plan.make(
@@ -222,15 +226,17 @@ def simulate(
         for index in range(layout.chunks):
             last = index + 1 == layout.chunks
             if index >= len(parts):
-                part = {"before": fetched(backend.gram_now(shape, problem, state), size)} if gram_path else {}
-                due = tuple(probe for probe in asked if index * layout.chunk % probe.every == 0)
+                at, part = index * layout.chunk, {}
+                if gram_path and at % looks == 0:
+                    part["gram"] = fetched(backend.gram_now(shape, problem, state), size)
+                due = tuple(probe for probe in asked if at % probe.every == 0)
                 if due:
                     drawn = _padded(group, layout.group)
                     part["probes"] = fetched(probe_now(shape, problem, due, state, drawn, given), size)
                 state, recorded = backend.advance(shape, problem, state)
                 part["record"] = fetched(recorded, size)
-                if gram_path and last:
-                    part["after"] = fetched(backend.gram_now(shape, problem, state), size)
+                if gram_path and last and steps % looks:  # the state stays at step T
+                    part["last_gram"] = fetched(backend.gram_now(shape, problem, state), size)
                 parts.append(part)
                 if checkpoint is not None:
                     checkpoint.keep(number, about, part, state, last)
@@ -241,10 +247,9 @@ def simulate(
         record = jax.tree.map(
             lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *(part["record"] for part in parts)
         )
-        if gram_path:  # its last H belongs to the end of the last chunk, so up to there nothing may have been missed
-            if "held" in record:
-                record["held"] = np.concatenate([part["record"]["held"] for part in parts], axis=2)
-            record["gram_path"] = np.stack([*(part["before"] for part in parts), parts[-1]["after"]], axis=2)
+        if gram_path:
+            grams = [part[name] for name in ("gram", "last_gram") for part in parts if name in part]
+            record["gram_path"] = np.stack(grams, axis=2)
         if asked:
             known = [part.get("probes", {}) for part in parts]
             record["probes"] = {
@@ -257,9 +262,8 @@ def simulate(
     outcomes = []
     for group in layout.groups(numbers):
         if chosen.engine == screened.NAME:
-            last = layout.chunk * layout.chunks - 1 if gram_path else steps
             outcomes.append(
-                screened.train(shape, problem, group, layout.group, last, chosen.thresholds, given, through, allowed)
+                screened.train(shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed)
             )
             continue
         state, begun = step.begin(shape, problem, _padded(group, layout.group), given)
@@ -273,7 +277,7 @@ def simulate(
     probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in asked}
     path = None
     if grams is not None:
-        at = layout.chunk * np.arange(layout.chunks + 1)
+        at = np.append(np.arange(0, steps, looks), steps)
         path = GramPath(at, *_path(grams, begun["initial_gram"]))
     return Trajectory(
         **record, **begun, radii=balls, overlap_radii=overlap_balls, key=key,

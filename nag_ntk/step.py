@@ -16,7 +16,7 @@ from nag_ntk.begin import _draw_and_begin, begin
 from nag_ntk.engines import ENGINES
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
-from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace
+from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace_until
 from nag_ntk.state import Seen, Start, State, partition
 
 __all__ = ["_draw_and_begin", "advance", "begin", "gram_now", "pushed"]
@@ -154,7 +154,7 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
                 "forward": sums["forward"],
                 "backward": sums["backward"],
             }
-        push, decay, lift = rates = pace(coefficients, state.step)
+        push, decay, lift = rates = pace_until(problem.last, coefficients, state.step)
         size = jnp.abs(residual)
         following = state._replace(
             residual=residual, pace=rates, step=state.step + 1,

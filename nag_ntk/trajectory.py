@@ -65,7 +65,7 @@ class GramPath(_ReadOnly):
     """How H(t) moved, at some steps of a run.
 
     Attributes:
-        steps: (c,), the steps; the last may lie a little beyond T, up to the end of the last chunk.
+        steps: (c,), the steps; 0 and T are the first and the last, the others do not depend on the chunks.
         least_eigenvalue: (s, k, c), lambda_min(H(t)).
         drift: (s, k, c), |H(t) - H(0)|_F.
     """

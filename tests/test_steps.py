@@ -15,7 +15,7 @@ from proofs_check.store.steps import STATE, Steps
 
 DATA = sphere(4, 3, 0)
 METHODS = [nag_ntk.theorem_tuning(name, DATA) for name in ("gradient_descent", "nesterov")]
-OPTIONS = {"recursion": True, "gram_path": True, "radii": (0.1,), "chunk": 5}
+OPTIONS = {"recursion": True, "gram_path": True, "radii": (0.1,), "chunk": 4}
 ENGINES = {"preactivations": step, "screened": screened_run}
 
 
@@ -37,7 +37,7 @@ def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, s
     if folder is not None:
         keeper = kind(folder, {"run": "a"}, (notes if notes is not None else []).append, every=0)
     return nag_ntk.simulate(
-        DATA, METHODS, 60, seeds, 22, engine=engine, progress=progress, checkpoint=keeper, memory_limit=memory_limit,
+        DATA, METHODS, 60, seeds, 19, engine=engine, progress=progress, checkpoint=keeper, memory_limit=memory_limit,
         **OPTIONS,
     )  # fmt: skip
 
@@ -55,9 +55,9 @@ def assert_same_bits(first, second):
 def scarce():
     """Bytes at which the dense run is planned in groups of two seeds."""
     for limit in range(1_000_000, 10_000, -1_000):
-        usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 5, "methods": 2, "steps": 22, "radii": 1}
+        usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 5, "methods": 2, "steps": 19, "radii": 1}
         usual |= {"columns": lambda width: width}
-        if plan.make(**usual, dtype=np.dtype(float), recursion=True, chunk=5, limit=limit).group == 2:
+        if plan.make(**usual, dtype=np.dtype(float), recursion=True, chunk=4, limit=limit).group == 2:
             return limit
     raise AssertionError("no such limit")
 
@@ -152,7 +152,7 @@ def test_another_plan_or_another_run_begins_anew_and_says_so(whole, tmp_path):
 
 def test_it_saves_now_and_then_and_loses_only_what_came_after(whole, tmp_path):
     keeper = Steps(tmp_path / "run.steps", {}, print, every=3600)
-    nag_ntk.simulate(DATA, METHODS, 60, 5, 22, engine="preactivations", checkpoint=keeper, **OPTIONS)
+    nag_ntk.simulate(DATA, METHODS, 60, 5, 19, engine="preactivations", checkpoint=keeper, **OPTIONS)
     assert not keeper.folder.exists()
     assert len(keeper.waiting) == 5
     keeper.every = 0

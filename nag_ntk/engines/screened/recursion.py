@@ -9,7 +9,7 @@ from nag_ntk.engines.screened.flips import evaluate
 from nag_ntk.engines.screened.order import largest, sort
 from nag_ntk.engines.screened.state import Common, Drawn, Fixed, State, Sums, spread
 from nag_ntk.precision import HIGHEST
-from nag_ntk.problem import Problem, Shape, doubt, first_pull, pace
+from nag_ntk.problem import Problem, Shape, doubt, first_pull, pace_until
 
 _SORTING = 500
 """Operations that sorting costs per entry, counted like those of a product."""
@@ -116,7 +116,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
     _, carried = jax.lax.while_loop(lambda carry: carry[0], sorted_anew, (anew, carried))
     risk, safe, known, reach, now, prefix, work = carried
 
-    push, decay, lift = pace(coefficients, state.step)
+    push, decay, lift = pace_until(problem.last, coefficients, state.step)
     following = State(
         risk=risk, safe=safe,
         sums=sums._replace(memory=sums.memory + sums.memory_speed, memory_speed=decay * sums.memory_speed),
@@ -129,7 +129,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
         majorant_speed=decay * state.majorant_speed + jnp.abs(lift) * jnp.abs(residual),
         residual=residual, step=state.step + 1,
     )  # fmt: skip
-    # of the step to come, whose H may be asked for after the last one; at step 0 nothing has moved
+    # of the step to come, whose H may be asked for before it is observed; at step 0 nothing has moved
     return following, {**recorded, "held": held(shape, problem, kernel, fixed, following)}
 
 

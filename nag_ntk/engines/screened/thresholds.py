@@ -19,7 +19,7 @@ MARGIN = 1.5
 
 @partial(jax.jit, static_argnums=0)
 def _movement(start: str, coordinates, coefficients, grams, residuals, steps):
-    """The largest spread_j(S(t)), t = 0..T+1, over methods, for each residual at step 0, (q, n), without flips."""
+    """The largest spread_j(S(t)), t = 0..T, over methods, for each residual at step 0, (q, n), without flips."""
     kernel = jnp.dot(coordinates, coordinates.T, precision=HIGHEST)
 
     def one(coefficients):
@@ -33,8 +33,7 @@ def _movement(start: str, coordinates, coefficients, grams, residuals, steps):
 
         zero = jnp.zeros_like(residuals)
         begin = (zero, -first_pull(start, coefficients) * residuals, zero)
-        # the movement of the step after the last as well: H may be recorded there
-        return jax.lax.fori_loop(0, steps + 2, step, begin)[2]
+        return jax.lax.fori_loop(0, steps + 1, step, begin)[2]
 
     return jnp.max(jax.lax.map(one, coefficients), axis=0)
 
