@@ -168,6 +168,13 @@ def verify(
     if unknown:
         raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
     lemmas = [lemma for lemma in lemmas if lemma.id in wanted]
+    if study.certify:
+        from proofs_check.certificates import claims
+
+        trained = {method.name for spec in study.runs if spec.steps > 0 for method in spec.methods}
+        why = claims.refusal(trained, wanted)
+        if why:
+            raise InputError(f"certify: {study.certify} would prove nothing: {why}")
     checks: list[Check] = []
     runs: list[Run] = []
     skipped: list[str] = []
@@ -223,7 +230,9 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
     """Check a study, and while some claim is INCONCLUSIVE do so again with twice the seeds, up to max_seeds.
 
     Look j = 1, 2, ... at the data decides the whole study at level / (j (j + 1)). These sum to the level, so all looks
-    together keep it, although the number of seeds depends on what was seen. A claim keeps its first deciding verdict.
+    together keep it, although the number of seeds depends on what was seen. A claim keeps its first deciding verdict,
+    and its reason says of how many seeds that speaks. But what needs no error level, a violation of a claim about every
+    run or a disproof, stands in whatever look it is seen, and so does an error of a check.
     The seeds 0, 1, ... of a look contain those of the one before; they are simulated again.
 
     Args:
@@ -243,7 +252,7 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
     """
     if any(spec.seeds > max_seeds for spec in study.runs):
         raise InputError(f"max_seeds must not be below the study's number of seeds, got {max_seeds}")
-    decided: dict[tuple[str, str], Finding] = {}
+    decided: dict[tuple[str, str], tuple[Finding, Study]] = {}
     look, at = 0, study
     while True:
         look += 1
@@ -251,11 +260,34 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
         result = verify(at.model_copy(update={"level": share}), **options)
         for finding in result.findings:
             key = (finding.lemma, finding.run)
-            if key not in decided or decided[key].verdict is Verdict.INCONCLUSIVE:
-                decided[key] = finding
-        undecided = any(finding.verdict is Verdict.INCONCLUSIVE for finding in decided.values())
+            if key not in decided or _overrides(finding, decided[key][0]):
+                decided[key] = finding, at
+        undecided = any(finding.verdict is Verdict.INCONCLUSIVE for finding, _ in decided.values())
         if not undecided or all(spec.seeds == max_seeds for spec in at.runs):
             kept = result.study.model_copy(update={"level": study.level})
-            return replace(result, study=kept, findings=tuple(decided.values()))
+            findings = tuple(_of_its_look(finding, then, at) for finding, then in decided.values())
+            return replace(result, study=kept, findings=findings)
         more = tuple(spec.model_copy(update={"seeds": min(2 * spec.seeds, max_seeds)}) for spec in at.runs)
         at = at.model_copy(update={"runs": more})
+
+
+def _overrides(new: Finding, old: Finding) -> bool:
+    """Whether a look replaces what an earlier one said.
+
+    What was decided at a level is not asked again: it would have to be paid for. A witness needs no level.
+    """
+    if old.verdict is Verdict.INCONCLUSIVE:
+        return True
+    if new.verdict is Verdict.REFUTED and new.level is None:
+        return old.verdict is not Verdict.REFUTED or old.level is not None
+    return new.verdict is Verdict.ERROR and old.verdict is not Verdict.REFUTED
+
+
+def _of_its_look(finding: Finding, then: Study, last: Study) -> Finding:
+    """A finding whose reason says that it was decided with fewer seeds than there are in the end."""
+    few, many = ({spec.name: spec.seeds for spec in study.runs} for study in (then, last))
+    if few == many or finding.level is None:
+        return finding
+    name = finding.run if finding.run in few else min(few, key=few.__getitem__)
+    told = f"{finding.reason.rstrip('.')}. Decided with the first {few[name]} of {many[name]} seeds"
+    return replace(finding, reason=told)

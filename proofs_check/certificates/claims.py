@@ -7,7 +7,7 @@ results.
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,33 @@ from proofs_check.lemmas.contraction import FORMS
 from proofs_check.verdict import Check
 
 _STEPS = 20000
+
+
+def theorem(method: str) -> str:
+    """The id of the lemma that states the theorem of a method, "" for a method without one."""
+    return f"{method.replace('gradient_descent', 'gd').replace('_', '-')}-contraction" if method in FORMS else ""
+
+
+def refusal(methods: Iterable[str], lemmas: Sequence[str]) -> str:
+    """Why `rows` would have no row, or "".
+
+    Args:
+        methods: names of those that any run trains.
+        lemmas: ids of those asked for.
+
+    Example:
+        >>> refusal(["nesterov"], ["nesterov-contraction"]), refusal(["nesterov"], ["distance"])
+        ('', 'of these runs nesterov-contraction can be proved, which is not selected: select it, or leave certify out')
+        >>> refusal(["nesterov_increasing"], ["distance"])
+        'no run trains gradient_descent, heavy_ball or nesterov for a step: leave certify out'
+    """
+    possible = sorted(filter(None, map(theorem, methods)))
+    if not possible:
+        return f"no run trains {' or '.join(', '.join(FORMS).rsplit(', ', 1))} for a step: leave certify out"
+    if set(possible) & set(lemmas):
+        return ""
+    which = "which is not selected: select it" if len(possible) == 1 else "none of which is selected: select one"
+    return f"of these runs {', '.join(possible)} can be proved, {which}, or leave certify out"
 
 
 def kappa_below(inputs: Any) -> arb:
@@ -101,8 +128,8 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
         That of `prove` and of `recheck` per network.
     """
     for k, method in enumerate(run.methods):
-        lemma = f"{method.name.replace('gradient_descent', 'gd').replace('_', '-')}-contraction"
-        if method.name not in FORMS or lemma not in lemmas or run.index(method.name) != k:
+        lemma = theorem(method.name)
+        if not lemma or lemma not in lemmas or run.index(method.name) != k:
             continue
         untuned = run.untuned(method.name)
         parts = {} if untuned else claimed(method.name, kappa_below(run.data.inputs))
