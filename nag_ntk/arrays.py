@@ -5,10 +5,24 @@ inputs' span. Public arrays put neurons first, (m, n); inside the engines neuron
 long axis is contiguous.
 """
 
+from typing import Any
+
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 Array = jax.Array | np.ndarray
 
-__all__ = ["Array", "Bool", "Float", "Int", "Shaped"]
+__all__ = ["Array", "Bool", "Float", "Int", "Shaped", "masked"]
+
+
+def masked(values: Any) -> bool:
+    """Whether values, or what lists of them hold, are masked arrays: as plain arrays they would lose their masks.
+
+    Example:
+        >>> masked([1.0, 2.0]), masked([np.ma.array([1.0], mask=[True])])
+        (False, True)
+    """
+    if isinstance(values, list | tuple):
+        return any(map(masked, values))
+    return isinstance(values, np.ma.MaskedArray)

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from nag_ntk.arrays import masked
 from nag_ntk.errors import InputError
 from nag_ntk.gram import Spectrum, extreme_eigenvalues, gram_limit
 
 
 def _real(name: str, values) -> tuple[np.ndarray, float]:
     """Values as float64 and the unit roundoff of what came."""
+    if masked(values):
+        raise InputError(f"{name} is a masked array, whose mask would be lost: remove or impute what it masks")
     try:
         array = np.asarray(values)
     except ValueError:
@@ -60,7 +63,8 @@ class Dataset:
         origin: what was given, read-only.
 
     Raises:
-        InputError: for no samples, wrong shapes, entries that are complex, text, NaN or infinite, zero rows, or
+        InputError: for no samples, wrong shapes, a masked array, entries that are complex, text, NaN or infinite,
+            zero rows, or
             rows whose norm differs from 1 by more than their own rounding (unless normalise is set).
 
     Example:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_ntk.arrays import Array, Float
+from nag_ntk.arrays import Array, Float, masked
 from nag_ntk.errors import InputError
 from nag_ntk.pattern import preactivations
 from nag_ntk.precision import HIGHEST
@@ -32,6 +32,8 @@ def checked(network: Network) -> Network:
     Raises:
         InputError: for wrong shapes, entries that are not finite, or signs other than -1 and +1.
     """
+    if any(map(masked, network)):
+        raise InputError("a Network holds masked arrays, whose masks would be lost: give every weight and sign")
     try:
         weights, signs = (np.asarray(part, dtype=np.float64) for part in network)
     except (TypeError, ValueError):

@@ -119,8 +119,8 @@ def simulate(
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: also record the terms of the residual recursion (about doubles the cost).
-        gram_path: also record the spectrum of H(t) every 128 steps or so, at step 0 and at step T; which steps these are
-            depends on T and on the probes, not on the chunks.
+        gram_path: also record the spectrum of H(t) every 128 steps or so, at step 0 and at step T; which steps are
+            looked at depends on T and on the probes, not on the chunks.
         probes: quantities of your own to be measured on the way, see nag_ntk.Probe; dense engines only.
         chunk: steps between calls of `progress`, at most; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.

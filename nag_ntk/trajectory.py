@@ -196,6 +196,19 @@ class Trajectory(_ReadOnly):
         """(s, k, t+1), sigma(t): the sum of `coefficient_bound`, a bound on |u_r(t)| of every neuron."""
         return read_only(self.coefficient_bound.sum(-1))
 
+    @cached_property
+    def overflow(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first steps, (s, k) each, at which a number of the record, and the square of one, is not finite.
+
+        T + 1 where there is none. Squares are those of the residual norm, the distance and `reach`.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            numbers = np.isfinite(self.residual).all(-1) & np.isfinite(self.distance) & np.isfinite(self.flip_reach)
+            squares = self.residual_norm**2 + self.distance**2 + self.reach**2
+        both = numbers, numbers & np.isfinite(squares)
+        numbers, squares = (np.where(ok.all(-1), self.steps + 1, np.argmin(ok, axis=-1)) for ok in both)
+        return read_only(numbers), read_only(squares)
+
     @property
     def movement_rounding(self) -> float:
         """gamma_N, N = n + p + 8 + 3 (T+1): the relative rounding error of a movement, products and steps."""
@@ -234,7 +247,7 @@ class Trajectory(_ReadOnly):
             4 * (1 + beta) * self.rounding(sums) * scale
             + 2 * (2 * (1 + beta) * self.rounding(terms) + 16 * u) * reach
             + self.rounding(terms) * eta * (1 + 2 * gain) * (size[..., :-1] + before)
-            + 16 * u * (size.max(-1, keepdims=True))
+            + 16 * u * size.max(-1, keepdims=True, where=np.isfinite(size), initial=0)
         )
         return bound[..., None]
 

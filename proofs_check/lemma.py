@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from proofs_check.sides import at_most
+
 if TYPE_CHECKING:  # the catalogue is read without waiting for JAX
     from nag_ntk import Dataset, Method, Probe, Trajectory
 
@@ -95,9 +97,11 @@ class Inequality:
         axes: a name per axis of observed, the first "seed"; used to describe the witness.
         where: optional mask of the entries that are compared at all.
         labels: optional names of the positions along an axis, e.g. {"method": ("nesterov",)}.
+        until: the last step of the run that an entry rests on, broadcastable against observed. None: what the axis
+            called "step" or "time" says, or the last step of the run. Once a run leaves the floating-point numbers,
+            what rests on it is not compared (overflow.py).
 
-    The bound already contains its rounding allowance. NaN on either side counts as a violation where training diverged;
-    where it stayed finite, the check is at fault, and an ERROR.
+    The bound already contains its rounding allowance. NaN where the run is finite is a mistake of the check, an ERROR.
     """
 
     observed: np.ndarray
@@ -105,15 +109,21 @@ class Inequality:
     axes: tuple[str, ...] = ("seed",)
     where: np.ndarray | None = None
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    until: np.ndarray | int | None = None
 
     def relative_margin(self) -> np.ndarray:
-        """(bound - observed) / |bound|, NaN to -inf, entries that are not compared to +inf; shape of observed."""
+        """(bound - observed) / |bound|, NaN to -inf, entries that are not compared to +inf; shape of observed.
+
+        Negative exactly where observed <= bound fails, also where float64 cannot tell the two sides apart.
+        """
+        violated = ~at_most(*np.broadcast_arrays(np.asarray(self.observed), np.asarray(self.bound)))
         observed, bound = np.broadcast_arrays(np.asarray(self.observed, float), np.asarray(self.bound, float))
         scale = np.where(np.abs(bound) > 0, np.abs(bound), 1.0)
         with np.errstate(invalid="ignore", over="ignore"):
             margin = np.where(observed == bound, 0.0, (bound - observed) / scale)
         margin = np.where(np.isposinf(bound) & np.isfinite(observed), 1.0, margin)
         margin = np.where(np.isnan(margin), -np.inf, margin)
+        margin = np.where(violated & (margin >= 0), -np.finfo(float).eps, margin)
         return margin if self.where is None else np.where(self.where, margin, np.inf)
 
 
@@ -129,6 +139,8 @@ class Trials:
         attained: where the inequality's observed side is only an upper bound on what is meant (a supremum), values
             that are certainly attained, of the same shape; NaN where no attempt was made. Support counts violations
             by the upper bound, refutation violations by these: between the two nothing is decided.
+        partial: (s,) bool, seeds whose run left the floating-point numbers before the comparison was complete: they can
+            violate the claim, but not support it. Set by overflow.py.
     """
 
     inequality: Inequality
@@ -136,6 +148,7 @@ class Trials:
     seeds: tuple[int, ...]
     note: str = ""
     attained: np.ndarray | None = None
+    partial: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +182,7 @@ class Proof:
     Attributes:
         decided: the decision.
         observed, bound: the two sides of the inequality, or of its worst instance.
+        relation: what is claimed of them, observed <= bound or observed >= bound; the decision must agree with it.
         reason: a sentence with the numbers.
         witness: where it fails.
         evidence: what a reader needs to follow the proof (boxes, intervals, exact formulas); kept with the results.
@@ -180,6 +194,7 @@ class Proof:
     reason: str
     witness: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    relation: Literal["<=", ">="] = "<="
 
 
 @dataclass(frozen=True)

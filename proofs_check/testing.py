@@ -319,7 +319,9 @@ def _look(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[C
 
 def _ask(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Check]:
     """The evidence of a lemma's check, or of a control's; one of your own may take as long as in a study."""
-    return examine(name, check, subject, _first(subject).name, lemma.kind, SECONDS if is_own(lemma) else None)
+    return examine(
+        name, check, subject, _first(subject).name, lemma.kind, SECONDS if is_own(lemma) else None, lemma.method
+    )
 
 
 def _findings(parts: Iterable[Check]) -> tuple[Finding, ...]:

@@ -15,6 +15,8 @@ from . import statistics
 from .finding import SEED_LEVELS, Finding, Verdict
 from .guard import Place, describe
 from .lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
+from .sides import at_most
+from .sound import checked, interval_of
 
 UNIVERSAL_FAILURE = 0.1
 """What sampling may support of a claim about every run: no number of seeds shows that a probability is 0, so
@@ -83,10 +85,10 @@ def _holm(p_values: Mapping[int, float], level: float) -> dict[int, _Decision]:
 
 @dataclass(frozen=True)
 class _TrialsClaim:
-    """An inequality after comparison: seeds with an entry to compare, and those with a violated one.
+    """An inequality after comparison: seeds that show something, and those with a violated entry.
 
     `possible` counts the seeds that may violate it, for support; `violations` those that do, for refutation: they
-    differ only where the observed side is an upper bound.
+    differ where the observed side is an upper bound, or where both sides are infinite.
     """
 
     check: Check
@@ -118,7 +120,7 @@ class _TrialsClaim:
     def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
         x, n, everyone = self.violations, self.trials, len(self.evidence.seeds)
         universal = refuted is None
-        facts = dict(self.worst, violations=x)
+        facts = {name: value for name, value in self.worst.items() if name != "sides"} | {"violations": x}
         if universal and x:
             reason = f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate what is claimed of every run"
             return self._make(Verdict.REFUTED, reason, **facts, trials=everyone)
@@ -133,7 +135,7 @@ class _TrialsClaim:
         facts.update(trials=n, limit=limit, level=supported.level)
         seen = f"{x or 'no'} violation{'s' if x > 1 else ''} in {n} seeds"
         if self.possible > x:
-            seen += f", {self.possible} that may be one by the upper bound"
+            seen += f", {self.possible} that may be one, by an upper bound or with both sides infinite"
         if n < everyone:
             seen += f" ({everyone - n} more had nothing to compare)"
         claim = f"claimed {self.claimed:.3g}"
@@ -169,10 +171,7 @@ class _LawClaim:
 
     @classmethod
     def of(cls, check: Check, law: Law, share: float) -> "_LawClaim":
-        low, high = map(float, law.interval(share)) if law.trials else (-math.inf, math.inf)
-        if not low <= high:
-            raise ValueError(f"expected an interval low <= high at level {share:.3g}, got ({low}, {high})")
-        return cls(check, law, low, high, share)
+        return cls(check, law, *interval_of(law, share), share)
 
     @property
     def excess(self) -> float:
@@ -226,35 +225,30 @@ def _attempt(check: Check, step: Callable[[], Any]) -> Any:
 
 def _screen(check: Check) -> Finding | _TrialsClaim | Law:
     """A finding for what needs no statistics; else what will take part in the families."""
-    evidence = check.evidence
-    if isinstance(evidence, Exception):
-        return Finding(check.lemma, check.run, Verdict.ERROR, describe(evidence, check.home))
+    if isinstance(check.evidence, Exception):
+        return Finding(check.lemma, check.run, Verdict.ERROR, describe(check.evidence, check.home))
+    evidence = checked(check.evidence)
     if isinstance(evidence, NotApplicable):
         return Finding(check.lemma, check.run, Verdict.VACUOUS, evidence.reason)
     if isinstance(evidence, Proof):
         return _proof_finding(check, evidence)
     if isinstance(evidence, Trials):
         return _screen_trials(check, evidence)
-    if not isinstance(evidence, Law):
-        raise TypeError(f"expected Trials, Law, Proof or NotApplicable, got {type(evidence).__name__}")
-    if not (0 <= evidence.p_value <= 1 and evidence.resolution >= 0 and evidence.trials >= 0):
-        raise ValueError(
-            f"expected a p-value in [0, 1], resolution >= 0 and draws >= 0, "
-            f"got {evidence.p_value}, {evidence.resolution} and {evidence.trials}"
-        )
     return evidence
 
 
 def _proof_finding(check: Check, proof: Proof) -> Finding:
-    verdict = {True: Verdict.CERTIFIED, False: Verdict.REFUTED, None: Verdict.INCONCLUSIVE}[proof.decided]
+    decided = None if proof.decided is None else bool(proof.decided)
+    verdict = {True: Verdict.CERTIFIED, False: Verdict.REFUTED, None: Verdict.INCONCLUSIVE}[decided]
     reason = proof.reason
-    if proof.decided is False and proof.witness:
+    if decided is False and proof.witness:
         reason += "; witness: " + ", ".join(f"{axis} {label}" for axis, label in proof.witness.items())
-    if proof.decided is None:
+    if decided is None:
         reason += "; needs more precision"
     # The sign follows the decision, since a proof may be of observed >= bound as well.
-    size = abs(float(Inequality(np.array([proof.observed]), np.array([proof.bound])).relative_margin()[0]))
-    margin = None if proof.decided is None or not math.isfinite(size) else size if proof.decided else -size
+    observed, bound = (np.array([float(side)]) for side in (proof.observed, proof.bound))
+    size = abs(float(Inequality(observed, bound).relative_margin()[0]))
+    margin = None if decided is None or not math.isfinite(size) else size if decided else -size
     return Finding(
         check.lemma, check.run, verdict, reason,
         observed=float(proof.observed), bound=float(proof.bound), margin=margin, witness=dict(proof.witness),
@@ -264,41 +258,34 @@ def _proof_finding(check: Check, proof: Proof) -> Finding:
 
 def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
     inequality, seeds = evidence.inequality, evidence.seeds
-    observed = np.asarray(inequality.observed, float)
-    if observed.shape[:1] != (len(seeds),) or observed.ndim != len(inequality.axes) or not evidence.failure >= 0:
-        raise ValueError(
-            "expected one axis name per axis, one seed per trial and failure >= 0, got shape "
-            f"{observed.shape}, axes {inequality.axes}, {len(seeds)} seeds and failure {evidence.failure}"
-        )
+    observed = np.asarray(inequality.observed)
 
     def vacuous(reason: str) -> Finding:
         return Finding(check.lemma, check.run, Verdict.VACUOUS, _noted(reason, evidence.note))
 
     if evidence.failure >= 1:
         return vacuous(f"trivial: the claimed failure probability is {evidence.failure:.3g}")
-    if not seeds:
+    if not len(seeds):
         return _TrialsClaim(check, evidence, 0, 0, 0, {})
-    bound = np.broadcast_to(np.asarray(inequality.bound, float), observed.shape)
-    mask = True if inequality.where is None else inequality.where
-    compared = np.broadcast_to(np.asarray(mask, bool), observed.shape)
+    bound = np.broadcast_to(np.asarray(inequality.bound), observed.shape)
+    compared = np.broadcast_to(True if inequality.where is None else inequality.where, observed.shape)
+    partial = np.zeros(len(seeds), bool) if evidence.partial is None else np.asarray(evidence.partial)
     if not compared.any():
-        return vacuous("nothing to compare: no entry meets the hypotheses")
+        return vacuous("nothing to compare: no entry meets the hypotheses" if not partial.any() else "nothing is left")
     if np.all(np.isposinf(bound[compared])):
         return vacuous("the bound is infinite everywhere")
-    undefined = np.isnan(observed) | np.isnan(bound)
-    if undefined[compared].all():
-        raise ValueError(f"all {int(compared.sum())} compared values are NaN")
-    possible = compared & ~(observed <= bound)
-    violated = possible
+    # two infinities of one sign cannot be compared: neither for the claim nor against it
+    alike = compared & np.isinf(bound) & (observed == bound)
+    violated = compared & ~at_most(observed, bound)
+    possible = violated | alike
     if evidence.attained is not None:
-        violated = compared & (np.broadcast_to(np.asarray(evidence.attained, float), observed.shape) > bound)
-    if evidence.attained is not None and violated.any():
-        # what refutes is shown: the worst of the attained values
-        shown = np.where(violated, evidence.attained, -np.inf)
-        inequality = replace(inequality, observed=shown)
-        observed, undefined = shown, np.isnan(bound)
+        attained = np.broadcast_to(np.asarray(evidence.attained), observed.shape)
+        violated = compared & ~np.isnan(attained) & ~at_most(attained, bound)
+        if violated.any():  # what refutes is shown: the worst of the attained values
+            observed = np.where(violated, attained, -np.inf)
+            inequality = replace(inequality, observed=observed)
     # An infinite bound holds with all the room there is; (inf - observed) / inf would be NaN.
-    margin = np.where(compared & np.isposinf(bound) & ~undefined, np.inf, inequality.relative_margin())
+    margin = np.where(compared & np.isposinf(bound), np.inf, inequality.relative_margin())
     index = np.unravel_index(np.argmin(margin), margin.shape)
     names = zip(inequality.axes[1:], index[1:], strict=True)
     labels = {axis: inequality.labels[axis][i] if axis in inequality.labels else int(i) for axis, i in names}
@@ -308,21 +295,27 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
         "margin": float(margin[index]),
         "worst_seed": int(seeds[index[0]]),
         "witness": {"seed": int(seeds[index[0]]), **labels},
+        "sides": (observed[index], bound[index]),
     }
     rows = tuple(range(1, observed.ndim))
     tightest = np.sort(margin.min(rows)[compared.any(rows)])  # the lower median: halves of infinities are no number
     worst["median_margin"] = float(tightest[(len(tightest) - 1) // 2])
     worst["margins"] = tuple(float(tightest[int(level * (len(tightest) - 1))]) for level in SEED_LEVELS)
-    trials, violations, may = (int(entries.any(rows).sum()) for entries in (compared, violated, possible))
-    return _TrialsClaim(check, evidence, trials, violations, may, worst)
+    # an infinite bound says nothing, so it supports nothing
+    shows = ((compared & ~np.isposinf(bound)).any(rows) & ~partial) | possible.any(rows)
+    if partial.any() and not shows.any():
+        return vacuous("nothing is compared to the end")
+    violations, may = (int(entries.any(rows).sum()) for entries in (violated, possible))
+    return _TrialsClaim(check, evidence, int(shows.sum()), violations, may, worst)
 
 
 def _witness_text(worst: Mapping[str, Any]) -> str:
     where = ", ".join(f"{axis} {label}" for axis, label in worst["witness"].items())
     observed, bound = worst["observed"], worst["bound"]
-    relation = "is not <=" if math.isnan(observed) or math.isnan(bound) else ">"
-    digits = next((d for d in (4, 8, 12) if f"{observed:.{d}g}" != f"{bound:.{d}g}"), 17)
-    return f"{where}: observed {observed:.{digits}g} {relation} bound {bound:.{digits}g}"
+    digits = next((d for d in (4, 8, 12, 17) if f"{observed:.{d}g}" != f"{bound:.{d}g}"), 0)
+    if not digits:  # float64 cannot tell them apart
+        return f"{where}: observed {worst['sides'][0]!s} > bound {worst['sides'][1]!s}"
+    return f"{where}: observed {observed:.{digits}g} > bound {bound:.{digits}g}"
 
 
 def _noted(reason: str, note: str) -> str:

@@ -197,8 +197,11 @@ def test_a_theorem_that_fails_is_refuted_and_a_slower_rate_is_not_claimed():
 
     sizes = Sizes()
     proof = prove(network(16, "nesterov", 10), 2000, observe=sizes)
-    assert sizes.obeys(proof, 1e3, 0.999) == (True, proof.applied)
-    assert sizes.obeys(proof, 1.0, 0.01)[0] is False
+    rates = (proof.contraction.rate, 0.999)
+    assert sizes.obeys(proof, 1e3, 0.999) == (True, proof.applied, rates)
+    decided, _, (size, bound) = sizes.obeys(proof, 1.0, 0.01)
+    assert decided is False
+    assert size > bound
     assert sizes.obeys(proof, 1e9, proof.contraction.rate * 0.999)[0] is not True
     assert sizes.obeys(proof, 0.5, 0.999)[0] is not True
 

@@ -45,7 +45,7 @@ def family(run: Run, lemmas: Sequence[Lemma]) -> Family:
     for lemma in lemmas:
         if lemma.scope != "run" or not applies(lemma, run):
             continue
-        for check in examine(lemma.id, lemma.check, run, run.name, lemma.kind):
+        for check in examine(lemma.id, lemma.check, run, run.name, lemma.kind, method=lemma.method):
             evidence = check.evidence
             if isinstance(evidence, Exception):
                 raise evidence

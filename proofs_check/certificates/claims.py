@@ -18,7 +18,7 @@ from proofs_check.certificates import certificate, confirm, networks
 from proofs_check.certificates.flow import Flow, norm
 from proofs_check.certificates.problem import ProblemError
 from proofs_check.certificates.prove import NotProved, Proof, prove
-from proofs_check.enclosure import enclose_extreme_eigenvalues, float_below
+from proofs_check.enclosure import enclose_extreme_eigenvalues, float_above, float_below
 from proofs_check.lemma import NotApplicable, Run
 from proofs_check.lemma import Proof as Decision
 from proofs_check.lemmas.contraction import FORMS
@@ -94,8 +94,12 @@ class Sizes:
         with ctx.workprec(128):
             self.sizes.append(((size * (1 - arb(2) ** -40) - 2 * slack).lower(), (size + 2 * slack).upper()))
 
-    def obeys(self, proof: Proof, c: float, rho: float) -> tuple[bool | None, int]:
-        """Whether |V(t)| <= c rho^t |V(0)| for all t: proved, disproved at a step, or left open."""
+    def obeys(self, proof: Proof, c: float, rho: float) -> tuple[bool | None, int, tuple[float, float]]:
+        """Whether |V(t)| <= c rho^t |V(0)| for all t: proved, disproved at a step, or left open.
+
+        Returns:
+            The decision, a step, and what is compared: the rates, or both sides at the step that disproves it.
+        """
         with ctx.workprec(128):
             both = 0 if proof.problem.beta == 0 and proof.problem.gamma == 0 else 1
             least, most = (x * arb(1 + both).sqrt() * c for x in self.sizes[0])
@@ -105,11 +109,12 @@ class Sizes:
                 least, most = least * rho, most * rho
                 low, high = ((x**2 + both * y**2).sqrt() for x, y in zip(now, before, strict=True))
                 if low > most:
-                    return False, t
+                    return False, t, (float_below(low.lower()), float_above(most.upper()))
                 shown, before = shown and bool(high <= least), now
+            rates = float(proof.contraction.rate), rho
             rate, shear = arb(proof.contraction.rate), proof.contraction.shear
             rest = arb(2).sqrt() * proof.energy * (1 + shear / (rate - rate**2 / rho)) / rate
-            return (True if shown and rest <= least else None), proof.applied
+            return (True if shown and rest <= least else None), proof.applied, rates
 
 
 def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tuple[Check, str, dict[str, Any] | None]]:
@@ -160,7 +165,7 @@ def _decided(
     doubt, rate, found = confirmed(body), proof.contraction.rate, {}
     facts = {"certificate": certificate.file_name(one.name), "digest": body["digest"], "lock_in": proof.lock_in}
     after = f"rate {rate:.6f} from lock-in at step {proof.lock_in} on"
-    for part, (decided, t) in obeys.items():
+    for part, (decided, t, sides) in obeys.items():
         bound = f"{parts[part][0]:.6g} {parts[part][1]:.6g}^t |V(0)|"
         witness = {"seed": one.seed, "step": t} if decided is False else {}
         reason = {
@@ -170,5 +175,5 @@ def _decided(
         }[decided]
         if doubt:
             decided, witness, reason = None, {}, f"recheck does not confirm the certificate: {doubt}"
-        found[part] = Decision(decided, rate, parts[part][1], reason, witness, facts)
+        found[part] = Decision(decided, *sides, reason, witness, facts)
     return found, body

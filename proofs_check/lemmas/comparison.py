@@ -76,14 +76,17 @@ def _pair(run: Run, other: str) -> tuple[np.ndarray, np.ndarray] | NotApplicable
 
 
 def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Trials:
-    """Steps first <= bound; a method that has not arrived needs more steps than the run has."""
+    """Steps first <= bound; a method that has not arrived needs more steps than the run has.
+
+    One that overflows never arrives: its count is a number all the same, so that only step 0 must be finite.
+    """
     end = run.trajectory.steps + 1.0
     reached = np.isfinite(first) | np.isfinite(bound)
     late = np.where(np.isfinite(bound), bound, np.maximum(np.where(np.isfinite(first), first, 0), end))
     early = np.where(np.isfinite(first), first, end)
     kappa = run.data.spectrum.kappa
     note = f"steps to {TARGET:g}, kappa = {kappa:.4g}, medians {np.median(first):.4g} and {np.median(bound):.4g}"
-    return Trials(Inequality(early, late, where=reached), run.delta, run.trajectory.seeds, note)
+    return Trials(Inequality(early, late, where=reached, until=0), run.delta, run.trajectory.seeds, note)
 
 
 def _faster(run: Run, reverse: bool = False) -> Evidence:
@@ -104,7 +107,7 @@ def _comparable(run: Run, low: float, high: float) -> Evidence:
     both = np.isfinite(ours) & np.isfinite(theirs)
     ratio = np.log(np.where(both, ours, 1.0) / np.where(both, theirs, 1.0))
     note = f"steps to {TARGET:g}, medians {np.median(ours):.4g} (Nesterov) and {np.median(theirs):.4g} (heavy ball)"
-    inequality = Inequality(np.abs(ratio - middle), np.full_like(ratio, half), where=both)
+    inequality = Inequality(np.abs(ratio - middle), np.full_like(ratio, half), where=both, until=0)
     return Trials(inequality, run.delta, run.trajectory.seeds, note)
 
 

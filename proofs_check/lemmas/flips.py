@@ -86,7 +86,7 @@ def _count(run: Run, constant: float) -> Evidence:
         return _too_narrow(run)
     counts = run.trajectory.near_boundary[:, _position(run, radius)]
     return Trials(
-        Inequality(counts, np.full(counts.shape, constant * width * radius), ("seed", "sample")),
+        Inequality(counts, np.full(counts.shape, constant * width * radius), ("seed", "sample"), until=0),
         run.delta,
         run.trajectory.seeds,
         note=f"R = {radius:.3g}",

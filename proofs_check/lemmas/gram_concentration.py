@@ -32,14 +32,15 @@ def _too_narrow(run: Run, needed: float, which: str) -> NotApplicable:
 def _frobenius(run: Run, factor: float) -> Trials:
     distance = np.linalg.norm(factor * run.trajectory.initial_gram - run.data.gram_limit, axis=(1, 2))
     bound = np.full_like(distance, run.data.spectrum.lambda_0 / 4)
-    return Trials(Inequality(distance, bound), run.delta, run.trajectory.seeds)
+    return Trials(Inequality(distance, bound, until=0), run.delta, run.trajectory.seeds)
 
 
 def _least(run: Run) -> Trials:
     least = np.linalg.eigvalsh(run.trajectory.initial_gram)[:, 0]
     # lambda_min >= 3/4 lambda_0, written as observed <= bound for the shortfall below lambda_0
     lambda_0 = run.data.spectrum.lambda_0
-    return Trials(Inequality(lambda_0 - least, np.full_like(least, lambda_0 / 4)), run.delta, run.trajectory.seeds)
+    inequality = Inequality(lambda_0 - least, np.full_like(least, lambda_0 / 4), until=0)
+    return Trials(inequality, run.delta, run.trajectory.seeds)
 
 
 def claimed(run: Run) -> dict[str, Trials]:

@@ -101,7 +101,7 @@ def _decide(inputs, factor: Factor, one_sided: bool = False) -> Proof | NotAppli
     evidence = {"lambda_0": [bottom, top], "delta": [low, high], "c": str(constant), "n": n}
     # the ends that the decision rests on
     sides = (top, least) if decided is False else (bottom, most)
-    return Proof(decided, *sides, reason, witness, evidence)
+    return Proof(decided, *sides, reason, witness, evidence, ">=")
 
 
 def _confirm(rows, factor: Factor, one_sided: bool = False) -> Proof:

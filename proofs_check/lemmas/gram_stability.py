@@ -94,7 +94,7 @@ def _claims(run: Run, bounds: dict[str, float], radius: float) -> dict[str, Evid
     if tried:
         note += f", at least {np.nanmax(attained):.3g} by attack on {tried} seeds"
     for name, bound in bounds.items():
-        inequality = Inequality(upper, np.full_like(upper, bound))
+        inequality = Inequality(upper, np.full_like(upper, bound), until=0)
         evidence.setdefault(name, Trials(inequality, delta, trajectory.seeds, note, attained))
     return evidence
 

@@ -31,7 +31,8 @@ def _moment(run: Run, network: float) -> Law:
 def _tail(run: Run, scale: float) -> Trials:
     square = run.trajectory.residual_norm[:, 0, 0] ** 2
     moment = run.data.size / 2 + float(run.data.targets @ run.data.targets)
-    return Trials(Inequality(square, np.full_like(square, scale * moment)), run.delta, run.trajectory.seeds)
+    inequality = Inequality(square, np.full_like(square, scale * moment), until=0)
+    return Trials(inequality, run.delta, run.trajectory.seeds)
 
 
 def _check(run: Run) -> dict[str, Evidence]:

@@ -81,8 +81,6 @@ def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Trials:
             observed,
             total,
             ("seed", "method", "step"),
-            # a diverging run overflows: there is nothing to compare once numbers are not finite
-            where=np.isfinite(observed) & np.isfinite(total),
             labels={"method": tuple(m.name for m in run.methods)},
         ),
         0.0,

@@ -34,8 +34,6 @@ def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remaind
             defect,
             bound,
             ("seed", "method", "step", "sample"),
-            # a diverging run overflows: there is nothing to compare once numbers are not finite
-            where=np.isfinite(defect) & np.isfinite(bound),
             labels={"method": tuple(m.name for m in run.methods)},
         ),
         0.0,

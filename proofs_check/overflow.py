@@ -1,0 +1,124 @@
+"""Runs that leave the floating-point numbers: the one rule for what is then compared, of a seed and a method.
+
+From the first step on at which a number of the run is not finite, nothing that rests on it is compared. A step earlier
+its squares may not be finite: there, what a check makes of them is compared if both sides are. A seed supports a claim
+only if some method of it was compared to the end; what was compared before can refute. Where the run stayed finite, an
+infinite observed side is larger than a finite bound, and NaN is a mistake of the check.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from proofs_check.lemma import Inequality, Run, Trials
+
+
+def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = None) -> Trials:
+    """The trials without what rests on numbers that are not finite; the note says from which step on.
+
+    Args:
+        trials: of the right form.
+        runs: what they are about.
+        method: that the lemma speaks of, for an inequality without an axis of methods; None: of all.
+
+    Raises:
+        ValueError: for seeds that no run has.
+    """
+    known = {seed for run in runs for seed in run.trajectory.seeds}
+    foreign = [seed for seed in trials.seeds if seed not in known]
+    if foreign:
+        raise ValueError(f"seed {foreign[0]} is not among those of the run: evidence is about networks that it trained")
+    if all((run.trajectory.overflow[1] > run.trajectory.steps).all() for run in runs):
+        return trials
+    inequality = trials.inequality
+    observed = np.asarray(inequality.observed)
+    bound = np.broadcast_to(np.asarray(inequality.bound), observed.shape)
+    compared = np.broadcast_to(True if inequality.where is None else inequality.where, observed.shape)
+    out, first = np.zeros(observed.shape, bool), np.full(observed.shape, np.iinfo(np.int64).max)
+    for run in runs:
+        numbers, squares = (_aligned(each, trials, run, method) for each in run.trajectory.overflow)
+        last = _last(inequality, run)
+        out = out | (numbers <= last) | ((squares <= last) & ~(np.isfinite(observed) & np.isfinite(bound)))
+        first = np.where(out, np.minimum(first, squares), first)
+    out = out & compared
+    if not out.any():
+        return trials
+    rest = compared & ~out
+    pair = tuple(i for i, axis in enumerate(inequality.axes) if axis not in ("seed", "method"))
+    others = tuple(range(1, observed.ndim))
+    whole = rest & ~out.any(axis=pair, keepdims=True)
+    partial = out.any(axis=others) & ~whole.any(axis=others)
+    told = f"from step {first[out].min()} on numbers are not finite and nothing is compared ({_who(inequality, out)})"
+    return replace(
+        trials,
+        inequality=replace(inequality, where=rest),
+        partial=partial if trials.partial is None else partial | trials.partial,
+        note=f"{trials.note}; {told}" if trials.note else told,
+    )
+
+
+def _aligned(first: np.ndarray, trials: Trials, run: Run, method: str | None) -> np.ndarray:
+    """First steps (s, k) of a run, laid along the axes of an inequality; beyond all steps for seeds it has not."""
+    inequality, trajectory = trials.inequality, run.trajectory
+    columns = _columns(inequality, run, method)
+    # where it is not clear which method an entry is about, it may rest on any
+    chosen = first.min(axis=1, keepdims=True) if columns is None else first[:, columns]
+    places = {seed: i for i, seed in enumerate(trajectory.seeds)}
+    never = np.full(chosen.shape[1], trajectory.steps + 1)
+    rows = np.stack([chosen[places[seed]] if seed in places else never for seed in trials.seeds])
+    shape = [1] * len(inequality.axes)
+    shape[0] = len(rows)
+    if "method" in inequality.axes:
+        shape[inequality.axes.index("method")] = rows.shape[1]
+    return rows.reshape(shape)
+
+
+def _columns(inequality: Inequality, run: Run, method: str | None) -> list[int] | None:
+    """Positions of the methods that the entries are about, None where that is not clear."""
+    names = [each.name for each in run.methods]
+    if "method" not in inequality.axes:
+        found = None if method is None else run.index(method)
+        return None if found is None else [found]
+    size = np.shape(inequality.observed)[inequality.axes.index("method")]
+    labels = list(inequality.labels.get("method", names if size == len(names) else ()))
+    if labels == names:
+        return list(range(size))
+    if labels and all(names.count(label) == 1 for label in labels):
+        return [names.index(label) for label in labels]
+    return None
+
+
+def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
+    """The last step that each entry rests on, broadcastable."""
+    steps = run.trajectory.steps
+    if inequality.until is not None:
+        return np.asarray(inequality.until)
+    over = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
+    if over is None:
+        return steps
+    place = inequality.axes.index(over)
+    size = np.shape(inequality.observed)[place]
+    told = [re.fullmatch(r"(?:step )?(\d+)", str(label)) for label in inequality.labels.get(over, ())]
+    if told and all(told):
+        at = np.array([int(found[1]) for found in told if found])
+    else:  # in increasing order, entry j of so many rests on no later step
+        at = np.minimum(np.arange(size) + max(steps + 1 - size, 0), steps)
+    shape = [1] * len(inequality.axes)
+    shape[place] = size
+    return at.reshape(shape)
+
+
+def _who(inequality: Inequality, out: np.ndarray) -> str:
+    """Which methods, and in how many seeds."""
+    if "method" not in inequality.axes:
+        return _count(out)
+    place = inequality.axes.index("method")
+    labels = inequality.labels.get("method", tuple(map(str, range(out.shape[place]))))
+    of = {label: out.take(k, axis=place) for k, label in enumerate(labels)}
+    return ", ".join(f"{label} in {_count(part)}" for label, part in of.items() if part.any())
+
+
+def _count(out: np.ndarray) -> str:
+    return f"{int(out.reshape(len(out), -1).any(axis=1).sum())} of {len(out)} seeds"
