@@ -27,10 +27,6 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-"""Compiling takes half the time. Tests that run for long are marked slow, and run what users run."""
-
-
 LONGEST = ()
 """Files in the order in which workers begin with them."""
 
@@ -40,10 +36,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Compile for the plain tests quickly, and keep what is compiled for other workers, child processes, later runs."""
-    plain = config.option.markexpr == "not slow"
-    if plain and "XLA_FLAGS" not in os.environ:
-        os.environ["XLA_FLAGS"] = UNOPTIMISED  # read when JAX first computes, here and in child processes
+    """Keep what is compiled, for other workers, child processes and later runs; set the limit on a test's time."""
     cache = getattr(config, "cache", None)
     if cache is not None and not jax.config.jax_compilation_cache_dir:
         folder = str(cache.mkdir("compiled"))
