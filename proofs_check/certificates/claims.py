@@ -92,7 +92,8 @@ class Sizes:
             self.sizes = []
         size, slack = norm(flow.residual.entries()), flow.slack()
         with ctx.workprec(128):
-            self.sizes.append(((size * (1 - arb(2) ** -40) - 2 * slack).lower(), (size + 2 * slack).upper()))
+            least = (size * (1 - arb(2) ** -40) - 2 * slack).lower().max(arb(0))  # it will be squared
+            self.sizes.append((least, (size + 2 * slack).upper()))
 
     def obeys(self, proof: Proof, c: float, rho: float) -> tuple[bool | None, int, tuple[float, float]]:
         """Whether |V(t)| <= c rho^t |V(0)| for all t: proved, disproved at a step, or left open.

@@ -17,6 +17,7 @@ from flint import arb, arb_mat, ctx
 
 from proofs_check.certificates.contraction import Contraction, block, contraction, extreme_eigenvalues
 from proofs_check.certificates.flow import Flow, Pair, norm
+from proofs_check.certificates.problem import root
 from proofs_check.certificates.shadow import LOW
 from proofs_check.enclosure.pencil import float_above
 
@@ -59,7 +60,7 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
     rates = [_slower(flow, kept, [arb(0)] * n, lambda low: (1 - eta * low).max(eta * high - 1) + spread)]
     if gain > 0:
         pays = [rows[i][i] * weighted[i] / flow.width / gain**2 for i in range(n)]
-        rates.append(_slower(flow, kept, pays, lambda low: (1 - eta * gain * low).max(arb(0)).sqrt()))
+        rates.append(_slower(flow, kept, pays, lambda low: root(1 - eta * gain * low)))
     rate, low = min(rates)
     return Contraction(low, high, rate, 0.0) if rate < 1 else None
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from proofs_check.certificates.problem import Number, ball
+from proofs_check.certificates.problem import Number, ball, root
 from proofs_check.enclosure.pencil import bound_pencil, float_above, float_below
 
 _SHARPNESS = 2.0**-40
@@ -60,7 +60,8 @@ def block(eta: Number, beta: Number, gamma: Number, value: float) -> tuple[arb, 
     momentum, gain = ball(beta), ball(gamma)
     z = ball(eta) * value
     first, corner = 1 - (1 + gain) * z, (momentum * (1 + gain) - gain) * z
-    return first + momentum, momentum - gain * z, first**2 + 1 + corner**2 + momentum**2
+    squares = first * first + 1 + corner * corner + momentum * momentum
+    return first + momentum, momentum - gain * z, squares
 
 
 def contraction(eta: Number, beta: Number, gamma: Number, low: float, high: float) -> Contraction | None:
@@ -111,5 +112,5 @@ def contraction(eta: Number, beta: Number, gamma: Number, low: float, high: floa
         if Fraction(beta) == 0 and Fraction(gamma) == 0:
             return Contraction(low, high, rate, 0.0)
         excess = [(size - 2 * c).upper() for _, c, size in ends]
-        shear = max(float_above(x.max(arb(0)).sqrt()) for x in excess)
+        shear = max(float_above(root(x)) for x in excess)
         return Contraction(low, high, rate, shear)

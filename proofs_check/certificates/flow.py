@@ -215,6 +215,8 @@ class Flow:
             power, total = self.neurons.decay(self.step), self.neurons.total(self.step)
             self.watch.advance(self._widest(movement), float(power), float(total))
             slack = self.distance.bound
+            if not slack.is_finite():
+                raise Undecided(f"the distance from the exact run is not bounded at step {self.step}")
             reach = np.array([float_above(length * slack) for length in self.lengths])
         seen = self.watch.look(self.step, _floats(self.common.entries()), reach)
         found = self._decide(seen, slack, residual, momentum)

@@ -51,6 +51,19 @@ def ball(value: Number) -> arb:
     return arb(value) if isinstance(value, float) else arb(fmpq(value.numerator, value.denominator))
 
 
+def root(value: arb) -> arb:
+    """An upper bound on the square root of a number that is not negative, though its ball may reach below 0.
+
+    A square below it has to be written as a product: ball ** 2 is not a number where the midpoint is 0 and the radius
+    is not.
+
+    Example:
+        >>> root(arb(0, 0.25)) < 0.500001, arb(0, 0.25) ** 2
+        (True, nan)
+    """
+    return value.upper().max(arb(0)).sqrt()
+
+
 def matrix(rows: Sequence[Sequence[Number]]) -> arb_mat:
     """Rows of numbers as a ball matrix."""
     return arb_mat(len(rows), len(rows[0]), [ball(x) for row in rows for x in row])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from flint import ctx
 
 from proofs_check.certificates.closure import Blocked, closed
@@ -10,7 +11,7 @@ from proofs_check.certificates.contraction import Contraction
 from proofs_check.certificates.flow import Flow, Pair, Undecided
 from proofs_check.certificates.problem import Problem, check
 from proofs_check.certificates.shadow import Metric
-from proofs_check.enclosure.pencil import float_above, float_below
+from proofs_check.enclosure.pencil import NotFinite, float_above, float_below
 
 _BLOWN_UP = 1e6
 _HOPELESS = 1e-100
@@ -104,12 +105,13 @@ def prove(
         try:
             with ctx.workprec(bits):
                 return _follow(problem, bits, max_steps, set(record), observe)
-        except Undecided as error:
+        except (Undecided, NotFinite) as error:
             if 2 * bits > max_precision:
                 raise NotProved(f"undecided with {bits} bits: {error}; a higher max_precision might help") from None
             bits *= 2
 
 
+@np.errstate(all="ignore")  # numbers beyond float64 make a sign due, or the proof fail
 def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], observe) -> Proof:
     try:
         flow = Flow(problem, bits)

@@ -156,7 +156,8 @@ class Run:
             for u, v in ((ONE, ZERO), (1 - z * (1 + self.gamma), -z * self.lift / self.eta)):  # N = [[u, 1], [v, b]]
                 first, mixed = u * u + 2 * c * u * v + p * v * v, u + c * (u * b + v) + p * v * b
                 trace = (p * first - 2 * c * mixed + 1 + 2 * c * b + p * b * b) / self.gap
-                worst = worst.max((trace + (trace**2 - 4 * (u * b - v) ** 2).max(ZERO).sqrt()) / 2)
+                turn = u * b - v  # no power: (0 +/- r) ** 2 is not a number in FLINT
+                worst = worst.max((trace + (trace * trace - 4 * turn * turn).upper().max(ZERO).sqrt()) / 2)
             self.grows = (z - 1).max(ONE) if self.net.plain else worst.sqrt()
             self.scale = (self.net.m * self.top).sqrt()
 
@@ -275,7 +276,8 @@ class Run:
         need(low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
         for z in (self.eta * low, self.eta * high):
             a, c = 1 + self.beta - (1 + self.gamma) * z, self.beta - self.gamma * z
-            square = (1 - (1 + self.gamma) * z) ** 2 + 1 + (self.lift / self.eta * z) ** 2 + self.beta**2
+            first, corner = a - self.beta, self.lift / self.eta * z
+            square = first * first + 1 + corner * corner + self.beta * self.beta
             inside = abs(c) <= rate**2 and abs(a) * rate <= rate**2 + c and square - 2 * c <= shear**2
             need(abs(1 - z) <= rate if self.net.plain else inside, "the rate")
         self.beyond([low] * self.net.n)

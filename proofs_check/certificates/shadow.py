@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb
 
 from proofs_check.certificates.contraction import Contraction
-from proofs_check.certificates.problem import Problem, ball
+from proofs_check.certificates.problem import Problem, ball, root
 
 LOW = 64
 """Bits for bounds, and for signs at a first look."""
@@ -57,8 +57,8 @@ def growth(problem: Problem, metric: Metric, high: arb) -> arb:
             1 + (2 * c + p * beta) * beta,
         )
         trace = (p * m11 - 2 * c * m12 + m22) / metric.gap
-        product = (a * beta - b) ** 2
-        worst = worst.max((trace + (trace * trace - 4 * product).max(arb(0)).sqrt()) / 2)
+        turn = a * beta - b
+        worst = worst.max((trace + root(trace * trace - 4 * turn * turn)) / 2)
     return worst.sqrt().upper()
 
 
@@ -66,14 +66,14 @@ def best_metric(problem: Problem, high: float) -> Metric:
     """The form with nearly the least growth, by a search that only has to be good; `growth` proves what it gives."""
     if problem.beta == 0 and problem.gamma == 0:
         return Metric(0.0, 1.0)
-    beta, gain = float(problem.beta), float(problem.gamma)
+    eta, beta, gain = (np.float64(float(x)) for x in (problem.eta, problem.beta, problem.gamma))
     slope, log, wide = 0.0, 1.5, 1.0
     for _ in range(12):
         u, v = np.meshgrid(slope + wide * np.linspace(-1, 1, 41), log + 4 * wide * np.linspace(-1, 1, 41))
         u = np.clip(u, -0.999, 0.999)
         p, worst = np.exp(v), np.zeros_like(u)
         c = u * np.sqrt(p)
-        for z in (0.0, float(problem.eta) * high):
+        for z in (np.float64(0), eta * high):
             a, b = 1 - (1 + gain) * z, (gain - beta * (1 + gain)) * z
             m11, m12, m22 = (
                 a * a + 2 * c * a * b + p * b * b,

@@ -60,7 +60,7 @@ class Watch:
         Returns:
             (sample, neuron) of the pairs that float64 leaves open or shows to have changed, two arrays.
         """
-        i, r = np.nonzero(self.limits <= (self.moved + slack)[:, None] * (1 + _UNIT))
+        i, r = np.nonzero(~(self.limits > (self.moved + slack)[:, None] * (1 + _UNIT)))  # NaN is due
         if not len(i):
             return i, r
         values, errors, own = self._values(step, i, r, common)
@@ -114,7 +114,7 @@ class Watch:
 
     def exposed(self, ahead):
         """(sample, neuron) of the pairs whose sign a further movement of `ahead` per sample may change, two arrays."""
-        return np.nonzero(self.limits <= (self.moved + ahead)[:, None] * (1 + _UNIT))
+        return np.nonzero(~(self.limits > (self.moved + ahead)[:, None] * (1 + _UNIT)))
 
     def margins(self, i, r):
         """What the limits of these pairs leave."""

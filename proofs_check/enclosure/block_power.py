@@ -141,7 +141,7 @@ def _tail(c: arb, gap: arb, ratio: arb, rho: arb, start: int) -> arb:
     if gap < 0 or gap > 0:
         same_sign = gap > 0 and c >= 0
         sizes.append(((1 if same_sign else 2) * rho / abs(gap).sqrt() * ratio**start).upper())
-    shape = (1 + 1 / (rho * rho)).sqrt() * (1 + (c / rho) ** 2).sqrt()
+    shape = (1 + 1 / (rho * rho)).sqrt() * (1 + (c / rho) * (c / rho)).sqrt()
     bounds = [size * shape for size in sizes]
     if gap < 0:
         bounds.append(2 * (1 + c) / (-gap).sqrt() * ratio**start)

@@ -10,6 +10,10 @@ from typing import NamedTuple
 from flint import arb, arb_mat
 
 
+class NotFinite(ValueError):
+    """A ball that was to be finite and is not."""
+
+
 class PencilBounds(NamedTuple):
     """Balls around the bounds: lambda_min is in [min_low.lower(), min_high.upper()], likewise lambda_max."""
 
@@ -29,14 +33,14 @@ def float_below(value: arb) -> float:
         A float f with f <= x for all x in the ball, within one unit in the last place of the best.
 
     Raises:
-        ValueError: the ball is infinite or not a number.
+        NotFinite: the ball is infinite or not a number.
 
     Example:
         >>> float_below(arb(1) / 3) < 1 / 3 <= -float_below(-arb(1) / 3)
         True
     """
     if not value.is_finite():
-        raise ValueError(f"expected a finite ball, got {value}")
+        raise NotFinite(f"expected a finite ball, got {value}")
     low = value.lower()
     guess = float(low)
     while not arb(guess) <= low:
@@ -54,7 +58,7 @@ def float_above(value: arb) -> float:
         A float f with f >= x for all x in the ball.
 
     Raises:
-        ValueError: the ball is infinite or not a number.
+        NotFinite: the ball is infinite or not a number.
 
     Example:
         >>> float_above(arb(0.5))
