@@ -178,7 +178,6 @@ class Results:
         if self.made is None:
             raise ValueError("these results were read from a folder: copy its files, there is nothing else to write")
         store.write(self.made, Path(folder), wall_time=sum(row["wall_time"] for row in self.rows))
-        store.write_certificates(self.made.certificates, Path(folder))
         return page.write(Path(folder))
 
     @cached_property

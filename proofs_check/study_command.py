@@ -130,7 +130,6 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
             if first:
                 try:
                     store.write(result, folder, wall_time=spent, request=wanted, config=call.config)
-                    store.write_certificates(result.certificates, folder)
                     if cells is not None:
                         cells.discard()
                 except store.StoreError as error:  # the verdicts are known: they are shown all the same

@@ -23,7 +23,7 @@ SINGULAR = Problem(((1.0,), (-1.0,)), (1.0, -1.0), ((-0.5,), (2.0,)), (1, 1), 1.
 def test_a_singular_step_is_followed(seed):
     data = nag_ntk.Dataset([[1.0], [-1.0]], [1.0, -1.0])
     one = networks.case(data, nag_ntk.nesterov(1.0, 0.9), 5, seed)
-    with pytest.raises(NotProved, match="sample . is dead"):
+    with pytest.raises(NotProved, match=r"sample . is dead"):
         prove(one.problem, 100)
 
 

@@ -34,7 +34,7 @@ def test_certify_then_recheck(call, study):  # noqa: F811
     assert "2 of 2 proved, each file confirmed by recheck" in end.out
     assert end.out.count(" bits, float64 run within ") == end.out.count(", rechecked, ") == 2
     files = sorted(Path("c").iterdir())
-    assert [path.name for path in files] == ["mine-heavy-ball-seed-0.json", "mine-nesterov-seed-0.json"]
+    assert [path.name for path in files] == ["mine.heavy_ball.seed.0.json", "mine.nesterov.seed.0.json"]
     for path in files:
         body = json.loads(path.read_text())
         assert len(body["claim"]["float64"]) == body["claim"]["applied"] + 1
@@ -65,7 +65,7 @@ def test_a_file_that_recheck_does_not_confirm_is_no_proof(call, study, monkeypat
     monkeypatch.setattr(certificate, "body_of", faulty)
     end = call("certify", "mine.yaml", "--method", "nesterov", "--seeds", "1", "--out", "c")
     assert end.code == 1, end.out + end.err
-    assert "NOT PROVED, recheck does not confirm mine-nesterov-seed-0.json: not proved with" in end.out
+    assert "NOT PROVED, recheck does not confirm mine.nesterov.seed.0.json: not proved with" in end.out
     assert "0 of 1 proved" in end.out
 
 

@@ -8,10 +8,10 @@ import json
 import math
 import os
 import platform
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import flint
 from flint import ctx
@@ -51,13 +51,13 @@ def digest(body: dict[str, Any]) -> str:
 
 
 def file_name(name: str) -> str:
-    """The name of a certificate's file from that of the network.
+    """The name of a certificate's file from that of the network; two networks never share one.
 
     Example:
         >>> file_name("training nesterov seed 0")
-        'training-nesterov-seed-0.json'
+        'training.nesterov.seed.0.json'
     """
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") + ".json"
+    return quote(name, safe=" ").replace(".", "%2E").replace(" ", ".") + ".json"
 
 
 def statement(proof: Proof) -> str:

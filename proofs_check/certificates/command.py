@@ -88,7 +88,7 @@ def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
         seen = f", last flip seen {last}"
     # gradient descent slides for ever; a late start shows soon which pairs do
     proof = prove(problem, steps if begin == "start" or problem.beta else min(steps, _SLIDES))
-    name = f"{one.name}{f', weights of step {offset}' if offset else ''}"
+    name = f"{one.name}{f' from step {offset}' if offset else ''}"
     if begin == "start":
         rows = networks.simulated(one, proof.applied)
         far = certificate.distance(problem, proof.precision, rows)

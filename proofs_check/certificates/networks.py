@@ -29,8 +29,9 @@ def _rows(array: Any) -> tuple[tuple[float, ...], ...]:
 
 
 def case(
-    data: Dataset, method: Method, width: int, seed: int = 0, *, start: str = "gradient", key: int = 0, run: str = ""
-) -> Case:
+    data: Dataset, method: Method, width: int, seed: int = 0, *, start: str = "gradient", key: int = 0, run: str = "",
+    label: str = "",
+) -> Case:  # fmt: skip
     """The network of a seed, exactly the float64 numbers that `simulate` trains.
 
     Args:
@@ -40,7 +41,8 @@ def case(
         seed: the seed.
         start: "gradient" or "extrapolated".
         key: the study's base key.
-        run: a label.
+        run: name of the run.
+        label: of the method, its name if empty.
 
     Returns:
         A Case.
@@ -63,7 +65,7 @@ def case(
         _rows(coordinates), tuple(data.targets.tolist()), _rows(network.weights), signs,
         method.eta, method.beta, method.gamma, start,
     )  # fmt: skip
-    return Case(f"{run} {method.name} seed {seed}".strip(), data, method, problem, seed, key)
+    return Case(f"{run} {label or method.name} seed {seed}".strip(), data, method, problem, seed, key)
 
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
@@ -74,13 +76,16 @@ def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
         if spec.steps == 0:
             continue
         data = build_dataset(spec.dataset)
-        for fields in spec.methods:
+        names = [fields.name for fields in spec.methods]
+        for k, fields in enumerate(spec.methods):
+            count = names[: k + 1].count(names[k])  # of several with one name
+            label = f"{names[k]}-{count}" if count > 1 else names[k]
             method = build_method(fields, data)
             if method.delay:
                 continue
             numbers: Sequence[int] = range(spec.seeds) if isinstance(spec.seeds, int) else tuple(spec.seeds)
             for seed in numbers[:seeds]:
-                yield case(data, method, spec.width, seed, start=spec.start, key=spec.key, run=spec.name)
+                yield case(data, method, spec.width, seed, start=spec.start, key=spec.key, run=spec.name, label=label)
 
 
 def simulated(one: Case, steps: int) -> list[list[float]]:

@@ -7,14 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from proofs_check.store import REPORT, read, read_series, replaced
+from proofs_check.store import FIGURES, REPORT, read, read_series, refuse_links, replaced
 
 from . import terminal
 from .contents import Contents, gather, lemma_of
 from .drawing import Figure
 from .numbers import number, violations, words
 
-FIGURES = "figures"
 _INDEX = "index.json"
 MEANINGS = {
     "CERTIFIED": (
@@ -57,6 +56,7 @@ def write(folder: Path) -> Path:
     folder = Path(folder)
     contents = gather(read(folder), read_series(folder))
     text = render(contents)
+    refuse_links(folder)
     _write_figures(folder / FIGURES, contents.figures)
     with replaced(folder / REPORT) as file:
         file.write(text.encode("utf-8"))
@@ -101,12 +101,17 @@ def _write_figures(folder: Path, figures: list[Figure]) -> None:
     _remove_figures(folder)
     folder.mkdir(exist_ok=True)
     listed = {figure.name: {"title": figure.title, "description": figure.description} for figure in figures}
-    (folder / _INDEX).write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(folder / _INDEX, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
     for figure in figures:
-        (folder / f"{figure.name}.svg").write_text(figure.alone, encoding="utf-8")
+        _write(folder / f"{figure.name}.svg", figure.alone)
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows([figure.header, *figure.rows])
-        (folder / f"{figure.name}.csv").write_text(table.getvalue(), encoding="utf-8")
+        _write(folder / f"{figure.name}.csv", table.getvalue())
+
+
+def _write(path: Path, text: str) -> None:
+    with replaced(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def _remove_figures(folder: Path) -> None:
@@ -119,6 +124,7 @@ def _remove_figures(folder: Path) -> None:
 
 def discard(folder: Path) -> None:
     """Remove the report of earlier results, which would contradict the new ones."""
+    refuse_links(Path(folder))
     (Path(folder) / REPORT).unlink(missing_ok=True)
     _remove_figures(Path(folder) / FIGURES)
     with suppress(OSError):

@@ -1,19 +1,21 @@
-"""What a run leaves behind: manifest.json, results.json, trajectories.nc, sweep.nc, each whole or not at all.
+"""What a run leaves behind: manifest.json, results.json, trajectories.nc, sweep.nc, certificates, each whole or not at all.
 
 The last step of the way of the data before a report. The manifest is written last and holds the digests of the
 others, so a folder whose manifest agrees with its files is the outcome of one run.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import AXES, NUMBERS, VARIABLES, image, write_trajectories
+from .behind import check_certificates, write_certificates
 from .cells import Cells, already_done, under_way
 from .files import (
     CELLS,
+    CERTIFICATES,
+    FIGURES,
     MANIFEST,
     REPORT,
     RESULTS,
@@ -25,9 +27,9 @@ from .files import (
     own_manifest,
     read_json,
     refuse_foreign,
+    refuse_links,
     replaced,
     stage,
-    usable,
     write_json,
 )
 from .grid import read_sweep, side_by_side, write_grid
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AXES",
     "CELLS",
+    "CERTIFICATES",
     "EVERY",
+    "FIGURES",
     "MANIFEST",
     "NUMBERS",
     "RECORDED",
@@ -62,12 +66,12 @@ __all__ = [
     "read",
     "read_series",
     "read_sweep",
+    "refuse_links",
     "replaced",
     "request",
     "side_by_side",
     "under_way",
     "write",
-    "write_certificates",
 ]
 
 
@@ -134,23 +138,11 @@ def write(
         grid = side_by_side(result.study.runs, result.runs)
         if grid is not None:
             write_grid(staging / SWEEP, grid)
-        digests = {path.name: digest(path) for path in staging.iterdir()}
+        write_certificates(staging, result.certificates, [finding.to_row() for finding in result.findings])
+        files = sorted(path for path in staging.rglob("*") if path.is_file())
+        digests = {path.relative_to(staging).as_posix(): digest(path) for path in files}
         write_json(staging / MANIFEST, describe(result, digests, wall_time, request, config))
         commit(staging, out)
-
-
-def write_certificates(bodies: Mapping[str, Mapping[str, Any]], out: Path) -> None:
-    """Write the certificates behind rows of results into a folder beside them; each carries a digest of its own.
-
-    Raises:
-        StoreError: if the folder is not usable or the disk is full.
-    """
-    folder = Path(out) / "certificates"
-    with usable(folder):
-        for name, body in bodies.items():
-            folder.mkdir(exist_ok=True)
-            with replaced(folder / name) as file:
-                file.write(json.dumps(body, indent=1).encode())
 
 
 def read(out: Path) -> StoredResult:
@@ -171,7 +163,9 @@ def read(out: Path) -> StoredResult:
     digests = manifest.get("files")
     if not isinstance(digests, dict) or not {RESULTS, TRAJECTORIES} <= digests.keys():
         raise StoreError(f"{out / MANIFEST} names no digests of the files beside it; verify again")
-    for name in (RESULTS, TRAJECTORIES, *({SWEEP} & digests.keys())):
+    for name in digests:
+        if name not in (RESULTS, TRAJECTORIES, SWEEP) and not name.startswith(f"{CERTIFICATES}/"):
+            raise StoreError(f"{out / MANIFEST} names {name}, which is no file of results; verify again")
         try:
             same = digest(out / name) == digests[name]
         except OSError as error:
@@ -179,6 +173,7 @@ def read(out: Path) -> StoredResult:
         if not same:
             raise StoreError(f"{out / name} is not what {MANIFEST} says was written; verify again")
     results = read_json(out / RESULTS)
+    check_certificates(out, results.get("findings"), digests)
     try:
         more = (tuple(results.get(name, ())) for name in ("slack", "lemmas", "runs"))
         return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), *more)

@@ -18,6 +18,10 @@ SWEEP = "sweep.nc"  # of a study that sweeps over something
 REPORT = "report.html"  # made from the others, so that no digest holds it
 CELLS, STUDY = "cells", "study.json"
 """Folder of the finished runs of a study under way, and the file in it that says which study."""
+CERTIFICATES = "certificates"
+"""Folder of the certificates that rows name; the manifest knows each."""
+FIGURES = "figures"
+_COMMITTED = (RESULTS, TRAJECTORIES, SWEEP, CERTIFICATES, MANIFEST)
 _STAGING = ".nag-ntk-"
 _STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is what a killed process left
 
@@ -28,7 +32,9 @@ class StoreError(ValueError):
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain values and have the disk hold them."""
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with open(opened(path), "w", encoding="utf-8") as file:
+        file.write(text)
     sync(path)
 
 
@@ -57,7 +63,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which takes the name `path` when it is whole and on the disk, or leaves nothing."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with open(opened(temporary), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -114,18 +120,58 @@ def remove(folder: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
+def refuse_links(out: Path) -> None:
+    """A symbolic link in a folder of results would lead writes to files of the user's; the folder itself may be one.
+
+    Raises:
+        StoreError: it names the link.
+    """
+    ours = [out / name for name in (CELLS, CERTIFICATES, FIGURES)]
+    inside = (Path(at) / name for folder in ours for at, *names in os.walk(folder) for name in sum(names, []))
+    hidden = f".{PACKAGE}"
+    top = (path for path in out.iterdir() if path.name.startswith(hidden) or not path.name.startswith("."))
+    for path in (*top, *inside):
+        if path.is_symlink():
+            raise _link(path)
+
+
+def _link(path: Path) -> StoreError:
+    return StoreError(f"{path} is a symbolic link, and none is followed in a folder of results; remove it")
+
+
+def opened(path: Path, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC) -> int:
+    """A handle on a file that is no symbolic link.
+
+    Raises:
+        StoreError: it is one; whatever it points to is untouched.
+    """
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if path.is_symlink():
+            raise _link(path) from None
+        raise error
+
+
 def refuse_foreign(out: Path) -> None:
     """A folder may be empty or hold results, earlier or under way; anything else could be somebody's work."""
+    refuse_links(out)
     others = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
     if CELLS in others and not (out / CELLS / STUDY).exists():
         raise StoreError(f"{out / CELLS} was not written by {PACKAGE}; name another --out")
+    known: Any = {}
     if MANIFEST in others:
-        own_manifest(out)
+        known = own_manifest(out).get("files")
     elif others and CELLS not in others:
         raise StoreError(f"{out} is not empty and has no {MANIFEST} (it holds {others[0]}); name another --out")
     for name in (MANIFEST, RESULTS, TRAJECTORIES, SWEEP):
         if (out / name).is_dir():
             raise StoreError(f"{out / name} is a folder; name another --out")
+    if CERTIFICATES in others:
+        listed = known if isinstance(known, dict) else {}
+        for path in sorted((out / CERTIFICATES).iterdir() if (out / CERTIFICATES).is_dir() else [out / CERTIFICATES]):
+            if path.relative_to(out).as_posix() not in listed:
+                raise StoreError(f"{path} is not of the results in {out}; move it away, or name another --out")
     for entry in out.glob(f"{_STAGING}*"):
         with suppress(OSError):
             if time.time() - entry.stat().st_mtime > _STALE_AFTER:
@@ -161,24 +207,32 @@ def digest(path: Path) -> str:
 
 def commit(staging: Path, out: Path) -> None:
     """Give the staged files their names, the manifest last; if that fails, the earlier files come back."""
-    kept = staging / "earlier"
+    kept, undone = staging / "earlier", staging / "undone"
     kept.mkdir()
+    undone.mkdir()
+    before = {name for name in _COMMITTED if (out / name).exists()}
     moved: list[str] = []
     try:
         for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
             if (out / name).exists():
                 shutil.copy2(out / name, kept / name)
-        for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
+        for name in _COMMITTED:
             moved.append(name)
+            if (out / name).is_dir():
+                os.rename(out / name, kept / name)
             if (staging / name).exists():
                 os.replace(staging / name, out / name)
             else:
                 (out / name).unlink(missing_ok=True)
     except BaseException:  # an interrupt too must not leave a mixture
         for name in moved:
-            if (kept / name).exists():
+            if name in before and not (kept / name).exists():
+                continue  # it never left
+            if (out / name).is_dir():
+                os.rename(out / name, undone / name)
+            if name in before:
                 os.replace(kept / name, out / name)
-            elif not (staging / name).exists():
+            else:
                 (out / name).unlink(missing_ok=True)
         raise
     sync_folder(out)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .files import StoreError, make_folder, usable
+from .files import StoreError, make_folder, opened, usable
 
 LOCK = ".nag-ntk.lock"
 
@@ -56,7 +56,7 @@ def _locked(out: Path) -> int:
     path = out / LOCK
     while True:
         make_folder(out)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = opened(path, os.O_RDWR | os.O_CREAT)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
