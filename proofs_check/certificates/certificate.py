@@ -60,7 +60,7 @@ def file_name(name: str) -> str:
     return quote(name, safe=" ").replace(".", "%2E").replace(" ", ".") + ".json"
 
 
-def statement(proof: Proof) -> str:
+def statement(proof: Proof, energy: float) -> str:
     """What was proved, in words."""
     problem, found = proof.problem, proof.contraction
     method = ", ".join(f"{name} = {float(getattr(problem, name))!r}" for name in ("eta", "beta", "gamma"))
@@ -70,7 +70,7 @@ def statement(proof: Proof) -> str:
         f"Training this network of {len(problem.weights)} neurons on these {len(problem.inputs)} samples in exact "
         f"arithmetic with {method} brings the loss to zero. After step {proof.lock_in} no pattern changes any "
         f"more{but} and for all k >= 0 the residual at step {proof.applied} + k is at most (r^k + s k r^(k-1)) E with "
-        f"r = {found.rate!r}, s = {found.shear!r}, E = {proof.energy!r}."
+        f"r = {found.rate!r}, s = {found.shear!r}, E = {energy!r}."
     )
 
 
@@ -100,10 +100,11 @@ def body_of(
         (0, 0, ['0x1.0000000000000p+0'])
     """
     problem, found = proof.problem, proof.contraction
+    energy = proof.energy * (1 + 2.0**-40)  # another program with as many bits may come out a little wider
     body = {
         "format": FORMAT,
         "name": name,
-        "statement": statement(proof),
+        "statement": statement(proof, energy),
         "versions": {
             "python": platform.python_version(), "python-flint": flint.__version__, "flint": flint.__FLINT_VERSION__,
         },
@@ -123,8 +124,7 @@ def body_of(
             "metric": _line(proof.metric),
             "contraction": [_line(pair) for pair in contraction],
             "calm": [[t, _line((x.lambda_min, x.rate, x.shear))] for t, x in proof.calm],
-            # another program with as many bits may come out a little wider
-            "energy": written(proof.energy * (1 + 2.0**-40)),
+            "energy": written(energy),
             "enclosures": {
                 str(t): [_line(_wider(low, -1) for low, _ in pairs), _line(_wider(high, 1) for _, high in pairs)]
                 for t, pairs in sorted(proof.enclosures.items())

@@ -113,12 +113,15 @@ def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def recheck(file: Path) -> int:
+@click.option("--memory", type=click.FloatRange(min=0.1), default=4.0, show_default=True, help="GiB at most.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=7200.0, show_default=True, help="Seconds at most.")
+def recheck(file: Path, memory: float, seconds: float) -> int:
     """Verify a certificate from its file alone.
 
-    Exit codes: 0 proved; 1 a claim fails, or stays undecided; 2 the file is no certificate, or altered.
+    Exit codes: 0 proved; 1 a claim fails, or stays undecided; 2 the file is no certificate, altered or too
+    large, or memory or time do not suffice.
     """
     from proofs_check.certificates import recheck as checker
 
-    main: Callable[[list[str]], int] = checker.main
-    return main([str(file)])
+    bounded: Callable[[str, float, float], int] = checker.bounded
+    return bounded(str(file), memory, seconds)

@@ -3,12 +3,19 @@
 It reads the file, follows the training once more in ball arithmetic and checks all that is claimed about it. It imports
 the standard library and python-flint, nothing else: neither JAX, nor the simulator, nor the code that made the file.
 Formulas: docs/certificates.md.
-Exit codes: 0 proved; 1 a claim fails, or is not decided with twice the bits; 2 no certificate: unreadable or altered.
+Exit codes: 0 proved; 1 a claim fails, or is not decided with twice the bits; 2 no certificate: unreadable, altered, too
+large, or more memory or time is needed than --memory and --seconds allow.
 """
 
+import argparse
 import hashlib
 import json
 import math
+import os
+import re
+import resource
+import stat
+import subprocess
 import sys
 from collections import Counter
 from itertools import compress, product
@@ -19,6 +26,14 @@ from flint import arb, arb_mat, ctx, fmpq
 
 FORMAT = "nag-ntk certificate 2"
 MAX_BITS, MAX_STEPS, LOW = 1 << 15, 10**6, 64  # LOW: bits for bounds
+MAX_BYTES, MAX_PAIRS, MAX_WORK = 1 << 26, 1 << 22, 1 << 24  # of the file, samples times neurons, bits times steps
+MEMORY, SECONDS = 4.0, 7200.0
+NUMBER = re.compile(r"-?(0x[01](\.[0-9a-f]{1,13})?p[+-][0-9]{1,4}|[0-9]{1,4000}/[1-9][0-9]{0,3999})")
+STEP = re.compile(r"0|[1-9][0-9]{0,6}")
+CLAIMS = (
+    "bits applied lock_in flips sliding lambda_min lambda_max rate shear metric contraction calm energy enclosures "
+    "float64 distance"
+)
 ZERO, ONE, BITS = arb(0), arb(1), bytes([48, 49, *[0] * 254])
 
 
@@ -32,12 +47,79 @@ def need(holds: Any, claim: str) -> None:
         raise Unproved(f"it does not show {claim}")
 
 
-def numbers(line: str, length: int) -> list[Any]:
+def shape(holds: Any, what: str) -> None:
+    """ValueError unless a file has the form of a certificate."""
+    if not holds:
+        raise ValueError(what)
+
+
+def texts(value: Any, length: int | None = None) -> list[str]:
+    """A list of strings, of that many if told."""
+    shape(type(value) is list and all(type(x) is str for x in value), f"expected a list of texts, got {value!r:.40}")
+    shape(length in (None, len(value)), f"expected {length} rows, got {len(value)}")
+    return value
+
+
+def numbers(line: Any, length: int) -> list[Any]:
     """Floats in hexadecimal, or fractions p/q, as exact numbers."""
-    found = [fmpq(*map(int, x.split("/"))) if "/" in x else float.fromhex(x) for x in line.split()]
-    if len(found) != length or not all(isinstance(x, fmpq) or math.isfinite(x) for x in found):
-        raise ValueError(f"expected {length} finite numbers, got {line[:40]!r}")
-    return found
+    words = line.split(" ") if type(line) is str else []
+    fits = len(words) == length and all(NUMBER.fullmatch(x) for x in words)
+    shape(fits, f"expected {length} finite numbers, got {line!r:.40}")
+    return [fmpq(*map(int, x.split("/"))) if "/" in x else float.fromhex(x) for x in words]
+
+
+def whole(value: Any, most: int) -> int:
+    """A whole number from 0 to most."""
+    shape(type(value) is int and 0 <= value <= most, f"expected a whole number from 0 to {most}, got {value!r:.40}")
+    return value
+
+
+def keys(value: Any, names: str) -> None:
+    """ValueError unless it is an object with these names and no other."""
+    shape(type(value) is dict, f"expected an object, got {value!r:.40}")
+    strange = sorted(set(names.split()) ^ set(value))
+    shape(not strange, f"unknown or missing: {', '.join(strange)[:80]}")
+
+
+def short(text: str) -> str:
+    """A number of a file as the nearest float."""
+    above, _, below = text.partition("/")
+    return repr(int(above) / int(below) if below else float.fromhex(above))
+
+
+def statement(problem: dict[str, Any], claim: dict[str, Any]) -> str:
+    """The words for what a file claims."""
+    method = ", ".join(f"{name} = {short(problem[name])}" for name in ("eta", "beta", "gamma"))
+    pairs = f"those of {len(claim['sliding'])} (neuron, sample) pairs that may slide along the kink,"
+    but = f", except {pairs}" if claim["sliding"] else ""
+    rate, shear, energy = (short(claim[name]) for name in ("rate", "shear", "energy"))
+    return (
+        f"Training this network of {len(problem['weights'])} neurons on these {len(problem['inputs'])} samples in "
+        f"exact arithmetic with {method} brings the loss to zero. After step {claim['lock_in']} no pattern changes "
+        f"any more{but} and for all k >= 0 the residual at step {claim['applied']} + k is at most "
+        f"(r^k + s k r^(k-1)) E with r = {rate}, s = {shear}, E = {energy}."
+    )
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different."""
+    shape(len(dict(pairs)) == len(pairs), "one name stands twice")
+    return dict(pairs)
+
+
+def no_float(text: str) -> None:
+    """No number of a certificate is a float of JSON."""
+    raise ValueError(f"expected whole numbers and texts, got {text[:40]}")
+
+
+def content(path: Path) -> Any:
+    """The JSON in a regular file of bounded size."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        about = os.fstat(file.fileno())
+        shape(stat.S_ISREG(about.st_mode), "not a regular file")
+        shape(about.st_size <= MAX_BYTES, f"the file has {about.st_size} bytes; at most {MAX_BYTES} are read")
+        text = file.read(MAX_BYTES + 1).decode("utf-8")
+    return json.loads(text, object_pairs_hook=once, parse_float=no_float, parse_constant=no_float)
 
 
 def sign(value: arb) -> bool:
@@ -60,37 +142,53 @@ class Certificate:
     """What a file says, as exact numbers; whatever is wrong with its form raises an exception."""
 
     def __init__(self, path: Path) -> None:
-        body = json.loads(path.read_text("utf-8"), object_pairs_hook=lambda x: dict(x) if len(dict(x)) == len(x) else 0)
-        if not isinstance(body, dict) or body.get("format") != FORMAT:
-            raise ValueError(f"not a {FORMAT}")
+        body = content(path)
+        shape(isinstance(body, dict) and body.get("format") == FORMAT, f"not a {FORMAT}")
+        keys(body, "format name statement versions problem claim digest")
         stated = body.pop("digest")
         if stated != hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest():
             raise ValueError("the digest does not fit: the file was altered or damaged")
         given, claim = body["problem"], body["claim"]
-        self.n, self.m, p = len(given["inputs"]), len(given["signs"]), len(given["inputs"][0].split())
-        self.inputs, self.weights = ([numbers(x, p) for x in given[name]] for name in ("inputs", "weights"))
-        self.before = [numbers(x, p) for x in given["before"]]
+        keys(body["versions"], "python python-flint flint")
+        keys(given, "inputs targets weights before signs eta beta gamma start")
+        keys(claim, CLAIMS)
+        texts([body["name"], given["signs"], *body["versions"].values()])
+        inputs, weights, before = (texts(given[name]) for name in ("inputs", "weights", "before"))
+        self.n, self.m, p = len(inputs), len(given["signs"]), len(inputs[0].split(" "))
+        self.applied, self.bits = whole(claim["applied"], MAX_STEPS), whole(claim["bits"], MAX_BITS)
+        self.lock_in, self.flips = whole(claim["lock_in"], MAX_STEPS), whole(claim["flips"], MAX_PAIRS * MAX_STEPS)
+        pairs, work = self.n * max(self.n, self.m), self.bits * (self.applied + 1)
+        shape(pairs <= MAX_PAIRS, f"samples times neurons (or samples) are {pairs}; at most {MAX_PAIRS} are followed")
+        shape(work <= MAX_WORK, f"bits times steps are {work}; at most {MAX_WORK} are followed")
+        self.inputs, self.weights = ([numbers(x, p) for x in rows] for rows in (inputs, weights))
+        self.before = [numbers(x, p) for x in before]
         self.signs = [{"+": 1, "-": -1}[sign] for sign in given["signs"]]
         self.targets, self.start = numbers(given["targets"], self.n), given["start"]
         self.eta, self.beta, self.gamma = (numbers(given[name], 1)[0] for name in ("eta", "beta", "gamma"))
         self.plain = self.beta == 0 and self.gamma == 0
         self.bounds = [numbers(claim[x], 1)[0] for x in ("lambda_min", "lambda_max", "rate", "shear", "energy")]
-        self.applied, self.lock_in, self.flips, self.bits = (
-            claim[x].__index__() for x in ("applied", "lock_in", "flips", "bits")
-        )
         self.metric, self.distance = numbers(claim["metric"], 2), numbers(claim["distance"], 1)[0]
-        self.contraction = [numbers(x, 2) for x in claim["contraction"]]
-        self.calm = {int(t): numbers(line, 3) for t, line in claim["calm"]}
-        self.sliding = {(int(r), int(i)) for r, i in claim["sliding"]}
-        self.enclosures = {int(t): [numbers(x, self.n) for x in pair] for t, pair in claim["enclosures"].items()}
-        self.simulated = [numbers(x, self.n) for x in claim["float64"]]
-        sizes = len(self.weights) == self.m > 0 < p and len(self.before) == self.m * (self.start == "state")
+        self.contraction = [numbers(x, 2) for x in texts(claim["contraction"])]
+        shape(type(claim["calm"]) is list and all(type(x) is list for x in claim["calm"]), "calm is no list of pairs")
+        self.calm = {whole(t, self.applied): numbers(line, 3) for t, line in claim["calm"]}
+        rows: Any = claim["sliding"]
+        shape(type(rows) is list and all(type(x) is list for x in rows), "sliding is no list of pairs")
+        self.sliding = {(whole(r, self.m - 1), whole(i, self.n - 1)) for r, i in rows}
+        shape((len(self.calm), len(self.sliding)) == (len(claim["calm"]), len(rows)), "calm or sliding says one twice")
+        shape(type(claim["enclosures"]) is dict, "enclosures is no object")
+        shape(all(STEP.fullmatch(t) for t in claim["enclosures"]), "enclosures: a name is no step")
+        self.enclosures = {
+            whole(int(t), self.applied): [numbers(x, self.n) for x in texts(pair, 2)]
+            for t, pair in claim["enclosures"].items()
+        }
+        self.simulated = [numbers(x, self.n) for x in texts(claim["float64"])]
+        sizes = len(self.weights) == self.m > 0 and len(self.before) == self.m * (self.start == "state")
         known = self.start in ("gradient", "extrapolated", "state") and self.eta > 0 and 0 <= self.beta < 1
-        steps = max(len(self.simulated) - 1, *self.enclosures, 0) <= self.applied <= MAX_STEPS
-        pairs = all(0 <= r < self.m and 0 <= i < self.n for r, i in self.sliding)
-        keys = [*map(str, self.enclosures)] == [*claim["enclosures"]] and min(self.enclosures, default=0) >= 0
-        if not (sizes and known and steps and pairs and keys and self.gamma >= 0 and LOW <= self.bits <= MAX_BITS):
+        steps = len(self.simulated) - 1 <= self.applied
+        if not (sizes and known and steps and self.gamma >= 0 and LOW <= self.bits):
             raise ValueError("shapes, start, step size, momentum, steps or precision out of range")
+        words = statement(given, claim)
+        shape(body["statement"] == words, f"the statement is not what the claims say, which is: {words}")
 
 
 class Run:
@@ -364,7 +462,7 @@ def main(arguments: list[str]) -> int:
     try:
         net = Certificate(Path(arguments[0]))
     except Exception as e:  # whatever is wrong with it, it is no certificate
-        print(f"no certificate: {type(e).__name__}: {' '.join(str(e).split())[:160]}")
+        print(f"no certificate: {type(e).__name__}: {' '.join(ascii(str(e))[1:-1].split())[:160]}")
         return 2
     for bits in (net.bits, 2 * net.bits):  # a bound that fails may have been too coarse
         try:
@@ -380,5 +478,31 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
+def bounded(path: str, memory: float, seconds: float) -> int:
+    """The same in a process of its own with that many GiB and seconds; 2 when one of them does not suffice."""
+    command = [sys.executable, "-I", __file__, "--inner", str(int(memory * 2**30)), str(math.ceil(seconds)), path]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if done.returncode in (0, 1, 2) and done.stdout.count("\n") == 1:
+        print(done.stdout, end="")
+        return done.returncode
+    print(f"no verdict: {memory:g} GiB of memory and {seconds:g} s do not suffice; see --memory and --seconds")
+    return 2
+
+
+def program(arguments: list[str]) -> int:
+    """The command line."""
+    if arguments[:1] == ["--inner"]:
+        memory, seconds = map(int, arguments[1:3])
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        return main(arguments[3:])
+    parser = argparse.ArgumentParser(description="Verify a certificate from its file alone.")
+    parser.add_argument("file")
+    parser.add_argument("--memory", type=float, default=MEMORY, help="GiB of memory at most [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds of a core at most [%(default)s]")
+    given = parser.parse_args(arguments)
+    return bounded(given.file, given.memory, given.seconds)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(program(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What a run leaves behind: manifest.json, results.json, trajectories.nc, sweep.nc, certificates, each whole or not at all.
+"""What a run leaves behind: manifest.json, results.json, trajectories.nc, sweep.nc, certificates; all whole or none.
 
 The last step of the way of the data before a report. The manifest is written last and holds the digests of the
 others, so a folder whose manifest agrees with its files is the outcome of one run.

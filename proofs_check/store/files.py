@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -127,7 +128,7 @@ def refuse_links(out: Path) -> None:
         StoreError: it names the link.
     """
     ours = [out / name for name in (CELLS, CERTIFICATES, FIGURES)]
-    inside = (Path(at) / name for folder in ours for at, *names in os.walk(folder) for name in sum(names, []))
+    inside = (Path(at) / name for folder in ours for at, *names in os.walk(folder) for name in chain(*names))
     hidden = f".{PACKAGE}"
     top = (path for path in out.iterdir() if path.name.startswith(hidden) or not path.name.startswith("."))
     for path in (*top, *inside):
