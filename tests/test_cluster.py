@@ -44,6 +44,7 @@ def verdicts(folder):
     return [(row["lemma"], row["run"], row["verdict"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_verify_in_two_processes_decides_as_one_and_writes_once(tmp_path, study):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

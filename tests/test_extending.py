@@ -42,6 +42,7 @@ def run(line, capsys):
     return end.value.code, " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_the_guide_runs_as_written(folder, capsys):
     said, codes, files, compared = "", [], [], 0
     for kind, name, body in blocks(GUIDE.read_text(encoding="utf-8")):

@@ -53,6 +53,7 @@ def programs(count: int) -> list:
     return made
 
 
+@pytest.mark.slow
 def test_programs_hold_mappings_until_room_is_made():
     jax.clear_caches()
     before = mappings.in_use()

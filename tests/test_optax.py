@@ -8,6 +8,7 @@ import optax
 import oracles
 import pytest
 import tolerances
+from tiers import family
 
 from nag_ntk import Dataset, Network, draw, forward, gradient_descent, heavy_ball, nesterov, seed_key, simulate
 
@@ -53,7 +54,7 @@ def optax_run(data, optimiser, seed):
     return jax.jit(lambda carry: jax.lax.scan(step, carry, None, length=STEPS + 1))(first)[1]
 
 
-@pytest.mark.parametrize("engine", ["weights", "preactivations"])
+@pytest.mark.parametrize("engine", family(["weights", "preactivations"], "preactivations".__eq__))
 def test_every_method_equals_optax(data, expected, engine):
     run = simulate(data, METHODS, width=WIDTH, seeds=SEEDS, steps=STEPS, engine=engine, start="extrapolated")
     assert run.flips.any(), "without a flip the test would not see the patterns"

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tolerances
+from tiers import family
 
 import nag_ntk
 from nag_ntk import InputError, Network, Probe, plan, simulate
@@ -35,7 +36,7 @@ ALL = Probe("all", everything, 3)
 GRAM = Probe("gram", lambda network: network.pattern.T.astype(float) @ network.pattern.astype(float), 5)
 
 
-@pytest.mark.parametrize("engine", ["weights", "preactivations"])
+@pytest.mark.parametrize("engine", family(["weights", "preactivations"], "preactivations".__eq__))
 def test_a_snapshot_is_the_network_of_the_step(engine):
     width, steps = 40, 10
     run = simulate(DATA, METHODS, width, 3, steps, engine=engine, probes=[ALL, GRAM], gram_path=True)

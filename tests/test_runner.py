@@ -70,6 +70,7 @@ def test_a_limit_below_the_seeds_of_the_study_is_refused(looks):
     assert looks[0] == []
 
 
+@pytest.mark.slow
 def test_real_runs_are_decided_with_enough_seeds():
     result = runner.verify_until_decided(study(), 256)
     verdicts = {f.lemma: f.verdict for f in result.findings}

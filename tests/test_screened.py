@@ -105,6 +105,7 @@ def test_only_the_seeds_that_exceed_are_run_again(few_shapes, monkeypatch):
     np.testing.assert_array_equal(again.flips, usual.flips)
 
 
+@pytest.mark.slow
 def test_given_networks_of_any_scale(short_blocks):
     """Weights far from the law: the first thresholds come from the network's own residual."""
     rng, data = np.random.default_rng(0), sphere(5, 6, 3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tolerances
 from screened_cases import assert_agrees, both, tuned
+from tiers import family
 
 import nag_ntk
 from nag_ntk import Dataset, Network, nesterov, sphere
@@ -28,7 +29,7 @@ def test_a_run_that_leaves_the_floating_range_does_so_in_both_engines():
     assert not np.isfinite(dense.residual[..., -1, :]).any()
 
 
-@pytest.mark.parametrize("margin", [1.5, 0.01])
+@pytest.mark.parametrize("margin", family([1.5, 0.01], lambda margin: margin < 1))
 def test_one_step_and_the_gram_matrix_after_it(margin, monkeypatch):
     """The last H of the path is that of the last step: what may flip on the way there counts as well."""
     monkeypatch.setattr(thresholds, "MARGIN", margin)
@@ -40,10 +41,14 @@ def test_one_step_and_the_gram_matrix_after_it(margin, monkeypatch):
     assert (found.screening.repeats > 0).all() == (margin < 1)
 
 
-def test_no_target_one_neuron_and_a_dead_sample():
+@pytest.mark.slow
+def test_no_target_and_one_neuron():
     data = sphere(3, 3, 0)
     assert_agrees(*both(Dataset(data.inputs, np.zeros(3)), nesterov(0.1, 0.5), 1, 2, 8))
-    # a dead sample: no neuron sees the first input
+
+
+def test_a_dead_sample():
+    """No neuron sees the first input."""
     weights = -np.abs(np.random.default_rng(1).standard_normal((40, 2)))
     dead = partial(both, Dataset(np.eye(2), [1.0, -1.0]), nesterov(0.1, 0.5), steps=10)
     assert_agrees(*dead(initial=Network(weights, np.ones(40))))
@@ -53,9 +58,14 @@ def test_no_target_one_neuron_and_a_dead_sample():
     assert found.undecided[0, 0, 0] == dense.undecided[0, 0, 0] == 1
 
 
-def test_more_samples_than_two_words_of_pattern_and_float32():
+@pytest.mark.slow
+def test_more_samples_than_two_words_of_pattern():
     data = sphere(70, 3, 0)
     assert_agrees(*both(data, nesterov(0.01, 0.5), 500, 1, 12))
+
+
+@pytest.mark.slow
+def test_float32():
     small = sphere(6, 6, 1)
     found, dense = both(small, tuned(small), 5_000, 2, 30, dtype="float32")
     assert found.residual.dtype == np.float32

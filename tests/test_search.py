@@ -182,12 +182,17 @@ def test_shrinking_reaches_the_smallest_witness_and_keeps_it_one():
     assert _three_antipodal_pairs_in_a_plane(small)
 
 
+@pytest.fixture(scope="module")
+def witness():
+    found = search(POSITIVE, DISTINCT, examples=100, ascents=0).witness
+    assert found is not None
+    return found
+
+
 @pytest.fixture
-def stored(tmp_path):
-    outcome = search(POSITIVE, DISTINCT, examples=100, ascents=0)
-    assert outcome.witness is not None
+def stored(witness, tmp_path):
     path = tmp_path / "deep" / "witness.json"
-    outcome.witness.save(path)
+    witness.save(path)
     return path
 
 
@@ -297,10 +302,10 @@ def test_nothing_is_left_where_the_user_stands(tmp_path, monkeypatch):
 
 
 def test_degenerate_configurations_are_common():
-    """Every kind of degeneracy that the strategy promises turns up in 300 draws."""
+    """Every kind of degeneracy that the strategy promises turns up in 150 draws."""
     seen = set()
 
-    @settings(max_examples=300, database=None, derandomize=True, deadline=None)
+    @settings(max_examples=150, database=None, derandomize=True, deadline=None)
     @given(configurations())
     def draw(rows):
         rays = primitive_rows(rows)
@@ -326,7 +331,7 @@ def test_degenerate_configurations_are_common():
 def test_drawn_studies_have_the_promised_extremes():
     widths, labels = set(), set()
 
-    @settings(max_examples=300, database=None, derandomize=True, deadline=None)
+    @settings(max_examples=150, database=None, derandomize=True, deadline=None)
     @given(trials())
     def draw(trial):
         widths.add(trial.width)

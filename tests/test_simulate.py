@@ -301,7 +301,7 @@ def test_initial_moments_have_their_expectations():
     assert np.abs(gram - limit).max() < 0.5 * error
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", family(ENGINES, "preactivations".__eq__))
 def test_seeds_alone_and_in_a_batch_of_64(engine):
     data = Dataset(oracles.unit_rows(np.random.default_rng(6), 5, 8), np.ones(5))
     batch = simulate(data, STUDY[:3], 40, 64, 20, engine=engine)
@@ -366,6 +366,7 @@ def test_the_smallest_runs():
         np.testing.assert_allclose(one.residual[1, k], expected.residual, rtol=0, atol=tolerances.SAME_RUN)
 
 
+@pytest.mark.slow
 def test_auto_takes_the_cheaper_engine():
     few_samples = Dataset(oracles.unit_rows(np.random.default_rng(0), 3, 9), np.zeros(3))
     low_rank = Dataset(oracles.unit_rows(np.random.default_rng(0), 12, 2), np.zeros(12))
@@ -381,7 +382,7 @@ def test_package_reports_its_seeds_and_methods():
     assert nag_ntk.__version__
 
 
-@pytest.mark.parametrize("float64", [True, False])
+@pytest.mark.parametrize("float64", family([True, False], lambda switched: switched))
 def test_float32_is_kept_and_agrees_with_float64(float64):
     """Gradient descent with eta |H| <= 1 does not amplify errors: they add up, one recursion bound per step."""
     rng = np.random.default_rng(8)
@@ -419,7 +420,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_drawn(monkeypatch):
         simulate(data, STUDY, 10**12, 1, engine="preactivations")
 
 
-@pytest.mark.parametrize("engine", ["preactivations", "weights", "screened"])
+@pytest.mark.parametrize("engine", SOME)
 def test_the_width_that_is_named_fits_and_one_a_little_wider_does_not(engine):
     data, method, limit = nag_ntk.sphere(8, 8, 0), nag_ntk.nesterov(0.1, 0.5), 2.0**24
 
@@ -438,6 +439,7 @@ def test_the_width_that_is_named_fits_and_one_a_little_wider_does_not(engine):
     assert wider <= 1.01 * named
 
 
+@pytest.mark.slow
 def test_a_low_memory_limit_splits_the_seeds_and_changes_nothing():
     data, calls = Dataset([[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0]), []
     whole = simulate(data, STUDY[2], 500, 8, 6)

@@ -244,6 +244,7 @@ def test_no_least_eigenvalue(run):
     assert {row.step for row in missing} >= {"width", "distance", "prefactor", "rate"}
 
 
+@pytest.mark.slow
 def test_counts_that_were_not_recorded(run):
     bare = execute(study(methods=["nesterov"], steps=2).runs[0], (), 0.1)
     rows = slack_table(bare, 0)
@@ -254,6 +255,7 @@ def test_counts_that_were_not_recorded(run):
         slack_table(execute(study(methods=["nesterov"], steps=0).runs[0], (), 0.1), 0)
 
 
+@pytest.mark.slow
 def test_selection_is_the_run_of_those_seeds(run):
     """A selected run is what a simulation of these seeds and methods alone gives."""
     part = select(run, [4, 1], [2, 0])
