@@ -27,8 +27,12 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-LONGEST = ()
-"""Files in the order in which workers begin with them."""
+LONGEST = (
+    "simulate", "lemmas", "own", "cli", "slack", "search", "endurance", "bench", "certificates", "calibration",
+    "report", "screened", "devices", "enclosure_powers", "recheck", "certify", "theory_figures", "sweep",
+    "testing", "cells", "probe", "screened_edges", "store",
+)  # fmt: skip
+"""Files, without `test_`, in the order in which workers begin with them: those that take longest, then all others."""
 
 
 def pytest_addoption(parser):
@@ -51,7 +55,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     """Begin with the files that take longest, so that no worker is left alone with one at the end."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    ranks = {f"test_{name}.py": rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
