@@ -68,6 +68,13 @@ def numbers(line: Any, length: int) -> list[Any]:
     return [fmpq(*map(int, x.split("/"))) if "/" in x else float.fromhex(x) for x in words]
 
 
+def couples(value: Any) -> list[Any]:
+    """A list of lists of two."""
+    fits = type(value) is list and all(type(x) is list and len(x) == 2 for x in value)
+    shape(fits, f"expected a list of pairs, got {value!r:.40}")
+    return value
+
+
 def whole(value: Any, most: int) -> int:
     """A whole number from 0 to most."""
     shape(type(value) is int and 0 <= value <= most, f"expected a whole number from 0 to {most}, got {value!r:.40}")
@@ -169,12 +176,10 @@ class Certificate:
         self.bounds = [numbers(claim[x], 1)[0] for x in ("lambda_min", "lambda_max", "rate", "shear", "energy")]
         self.metric, self.distance = numbers(claim["metric"], 2), numbers(claim["distance"], 1)[0]
         self.contraction = [numbers(x, 2) for x in texts(claim["contraction"])]
-        shape(type(claim["calm"]) is list and all(type(x) is list for x in claim["calm"]), "calm is no list of pairs")
-        self.calm = {whole(t, self.applied): numbers(line, 3) for t, line in claim["calm"]}
-        rows: Any = claim["sliding"]
-        shape(type(rows) is list and all(type(x) is list for x in rows), "sliding is no list of pairs")
+        calm, rows = couples(claim["calm"]), couples(claim["sliding"])
+        self.calm = {whole(t, self.applied): numbers(line, 3) for t, line in calm}
         self.sliding = {(whole(r, self.m - 1), whole(i, self.n - 1)) for r, i in rows}
-        shape((len(self.calm), len(self.sliding)) == (len(claim["calm"]), len(rows)), "calm or sliding says one twice")
+        shape((len(self.calm), len(self.sliding)) == (len(calm), len(rows)), "calm or sliding says one twice")
         shape(type(claim["enclosures"]) is dict, "enclosures is no object")
         shape(all(STEP.fullmatch(t) for t in claim["enclosures"]), "enclosures: a name is no step")
         self.enclosures = {
