@@ -106,7 +106,7 @@ def test_sound_evidence_is_what_it_was():
         (Proof(True, 1.0, 2.0, None), "the reason or note must be text"),
         (NotApplicable(3), "the reason or note must be text"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )  # fmt: skip
 def test_contradictions_are_errors(evidence, sentence):
     found = finding(evidence)
