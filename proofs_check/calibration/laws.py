@@ -64,7 +64,8 @@ class Counts:
             low, high = statistics.binomial_interval(counts, self.neurons, level / counts.size)
             return float((low - self.claimed).min()), float((high - self.claimed).max())
 
-        return Law(p_value, interval, self.resolution, 0.0, self.neurons)
+        off = counts / self.neurons - self.claimed
+        return Law(p_value, interval, self.resolution, float(off[np.argmax(np.abs(off))]), self.neurons)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Means:
             low, high = statistics.mean_interval(self.values[study], level)
             return float(low - self.claimed), float(high - self.claimed)
 
-        return Law(p_value, interval, self.resolution, 0.0, len(self.values[study]))
+        deviation = float(self.values[study].mean() - self.claimed)
+        return Law(p_value, interval, self.resolution, deviation, len(self.values[study]))
 
 
 @dataclass(frozen=True)
