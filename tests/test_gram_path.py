@@ -47,7 +47,7 @@ def test_the_looks_go_from_the_first_step_to_the_last(steps, every):
         assert all(plan.stride([spacing], most) >= most / 6 for most in range(6, spacing + 1))
 
 
-@pytest.mark.parametrize("engine", ["preactivations", "screened"])
+@pytest.mark.parametrize("engine", ["preactivations", pytest.param("screened", marks=pytest.mark.slow)])
 def test_chunks_change_no_finding(engine):
     """The same steps are looked at, with the same eigenvalues and the same finding, however the run is cut."""
     whole = train(130, engine)
