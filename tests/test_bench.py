@@ -238,7 +238,7 @@ def report():
 def measured(effort):
     notes = []
     found = command.measure(command="nag-ntk bench", effort=effort, note=notes.append)
-    assert len(notes) == 1 + 1 + 1 + 1 + len(effort.growing)
+    assert len(notes) == 1 + 1 + 1 + 1 + len(effort.axes["m"])
     return found
 
 
