@@ -325,7 +325,8 @@ def assert_every_part_is_shown(report, cell):
 
 
 def test_an_empty_report_has_no_tables(report):
-    empty = report.model_copy(update={"goals": [], "shapes": [], "ceiling": None, "dense": None, "growth": [], "peaks": []})
+    parts = {"goals": [], "shapes": [], "ceiling": None, "dense": None, "growth": [], "peaks": []}
+    empty = report.model_copy(update=parts)
     assert tables.tables(empty) == []
     assert tables.where(empty) in tables.markdown(empty)
 
