@@ -58,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _leave(code: int) -> None:
     """Ends the process at once: torn down in the middle of a computation, JAX crashes and hides the exit code."""
+    if "proofs_check.apart.process" in sys.modules:
+        from .apart import CHILD
+
+        CHILD.end()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -43,6 +43,8 @@ def show(result: "StudyResult | StoredResult", quiet: bool, links: bool) -> None
             terminal.render_headline(rows, **headed)
         else:
             terminal.render(rows, **headed, slack=slack, links=links)
+        for note in result.notes:
+            click.echo(note)
 
 
 def say(text: str) -> None:

@@ -2,14 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from proofs_check.guard import attempt, bounded, defined_at
+from proofs_check.agreement import differs
+from proofs_check.apart import Apart
+from proofs_check.apart.answers import flattened, rebuilt
+from proofs_check.guard import attempt, caught, defined_at
 from proofs_check.lemma import Check as Checker
-from proofs_check.lemma import Evidence, Law, Lemma, Run
+from proofs_check.lemma import Evidence, Law, Lemma, Run, Trials
 from proofs_check.own import is_own
 from proofs_check.returned import evidence_from
+from proofs_check.selection import select
 from proofs_check.verdict import Check
 
 
@@ -32,7 +38,40 @@ def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float
     for run in runs:
         if lemma.id in run.unrecorded:
             return [Check(lemma.id, where, run.unrecorded[lemma.id], home=defined_at(lemma.check))]
-    return examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds if is_own(lemma) else None, lemma.method)
+    if not is_own(lemma):
+        return examine(lemma.id, lemma.check, subject, where, lemma.kind, None, lemma.method)
+    found = examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds, lemma.method)
+    return _independent(found, lemma, subject, seconds)
+
+
+def _independent(
+    found: list[Check], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
+) -> list[Check]:  # fmt: skip
+    """The rows, those that say something else of a seed when half of the seeds are left out as errors.
+
+    Verdicts count seeds as independent trials. A check that cannot be asked about half of them is left as it is.
+    """
+    runs = subject if isinstance(subject, tuple) else (subject,)
+    if all(not isinstance(check.evidence, Trials) for check in found) or len(runs[0].trajectory.seeds) < 2:
+        return found
+    half = tuple(select(run, range(0, len(run.trajectory.seeds), 2)) for run in runs)
+    fewer = half if isinstance(subject, tuple) else half[0]
+    asked = examine(lemma.id, lemma.check, fewer, "", lemma.kind, seconds, lemma.method)
+    again = {check.lemma: check.evidence for check in asked}
+    return [replace(check, evidence=_same_alone(check.evidence, again.get(check.lemma))) for check in found]
+
+
+def _same_alone(
+    whole: Evidence | Exception, part: Evidence | Exception | None
+) -> Evidence | Exception:  # fmt: skip
+    if not isinstance(whole, Trials) or not isinstance(part, Trials):
+        return whole
+    if not set(part.seeds) <= set(whole.seeds):
+        return ValueError("the check names other seeds when half of the seeds are left out; nag-ntk check says more")
+    problems = differs(whole, part)
+    if not problems:
+        return whole
+    return ValueError(f"{problems[0]}; seeds must be independent trials, and nag-ntk check says more")
 
 
 def examine(
@@ -47,25 +86,49 @@ def examine(
         subject: what it is asked of.
         where: the run's name, for the rows.
         kind: of the lemma; it says what a plain Inequality claims.
-        seconds: most that the check may take, None for no limit; see guard.attempt.
+        seconds: most that a check of one's own may take in the child process; None for a check of the package's own.
         method: that the lemma speaks of, None for all.
     """
     begun = time.perf_counter()
-    found = attempt(lambda: check(subject), seconds)
-    if isinstance(found, Mapping) and not found and isinstance(subject, Run):
-        found = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
-    parts = found if isinstance(found, Mapping) else {"": found}
-    judged = {part: _evidence(each, subject, kind, seconds, method) for part, each in parts.items()}
+    if isinstance(check, Apart):
+        parts = check.ask(subject, seconds)
+    elif seconds is not None:
+        parts = {part: _plain(each) for part, each in returned(check, copied(subject)).items()}
+    else:
+        parts = returned(check, subject)
+    judged = {
+        part: each if isinstance(each, Exception) else attempt(partial(evidence_from, each, subject, kind, method))
+        for part, each in parts.items()
+    }
     spent, home = time.perf_counter() - begun, defined_at(check)
     return [Check(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in judged.items()]
 
 
-def _evidence(
-    found: Any, subject: Run | tuple[Run, ...], kind: str, seconds: float | None, method: str | None
-) -> Evidence | Exception:
-    """What a check returned as evidence, or why it is none; an error stays one."""
-    evidence = found if isinstance(found, Exception) else attempt(lambda: evidence_from(found, subject, kind, method))
-    if isinstance(evidence, Law) and seconds is not None:
-        # its interval is code of the check too, and is asked for later
-        return replace(evidence, interval=bounded(evidence.interval, seconds))
-    return evidence
+def returned(check: Checker, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
+    """What a check returns, called in this process: name of each part -> anything, or its error."""
+    found = attempt(lambda: check(subject))
+    if isinstance(found, Mapping) and not found and isinstance(subject, Run):
+        found = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
+    return dict(found) if isinstance(found, Mapping) else {"": found}
+
+
+def copied(subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...]:
+    """The same on arrays of its own, for code that may write to them whatever it is told."""
+    if isinstance(subject, tuple):
+        return tuple(_copied(run) for run in subject)
+    return _copied(subject)
+
+
+def _copied(run: Run) -> Run:
+    data = copy(run.data)
+    vars(data).update({name: deepcopy(value) for name, value in vars(run.data).items() if name != "origin"})
+    return replace(run, data=data, trajectory=deepcopy(run.trajectory))
+
+
+def _plain(found: Any) -> Any:
+    """Evidence of a user's own as plain values; the interval of a law, asked for later, stays code of the user's."""
+    if isinstance(found, Exception):
+        return found
+    arrays: dict[str, Any] = {}
+    interval = caught(found.interval) if isinstance(found, Law) else caught(lambda level: (level, level))
+    return attempt(lambda: rebuilt(flattened(found, "", arrays), "", arrays, interval))

@@ -1,26 +1,17 @@
-"""Code of a user's own, called so that it harms nothing else: its time, its prints, its errors and their line."""
+"""Code of a user's own in this process: its prints go aside, its errors are values, with the line of its file."""
 
 import functools
-import os
-import signal
 import sys
 import sysconfig
-import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 T = TypeVar("T")
-_AGAIN = 1.0
-"""Seconds after which an alarm that was swallowed rings again."""
-_LAST = 10
-"""After so many the program ends: an `except BaseException` within another, each in a loop, cannot be left."""
 
 
 class Place(NamedTuple):
@@ -33,32 +24,27 @@ class Place(NamedTuple):
         return f"{Path(self.file).name}:{self.line}"
 
 
-class OutOfTime(BaseException):
-    """Raised in the code that takes too long; no Exception, so that `except Exception` there does not swallow it."""
+class Told(Exception):
+    """An error of another process: its text is what `describe` said of it there."""
 
 
-def attempt(function: Callable[[], T], seconds: float | None = None) -> T | Exception:
+def attempt(function: Callable[[], T]) -> T | Exception:
     """What a function returns, or what it raised; what it prints goes to standard error.
 
-    SystemExit and the like are returned as a RuntimeError, running out of time as a TimeoutError. KeyboardInterrupt is
-    raised: it is the user's.
+    SystemExit and the like are returned as a RuntimeError. KeyboardInterrupt is raised: it is the user's.
 
     Args:
         function: called without arguments.
-        seconds: most that it may take, None for no limit. Kept by SIGALRM, so only in the main thread, not on Windows,
-            and not while it is within a single call of compiled code.
 
     Example:
         >>> attempt(lambda: 1 / 0)
         ZeroDivisionError('division by zero')
     """
     try:
-        with limited(seconds), redirect_stdout(sys.stderr), np.errstate():
+        with redirect_stdout(sys.stderr), np.errstate():
             return function()
     except KeyboardInterrupt:
         raise
-    except OutOfTime as stop:
-        return TimeoutError(f"stopped after {seconds:g} s").with_traceback(stop.__traceback__)
     except Exception as error:
         return error
     except BaseException as error:
@@ -66,67 +52,16 @@ def attempt(function: Callable[[], T], seconds: float | None = None) -> T | Exce
         return RuntimeError(told).with_traceback(error.__traceback__)
 
 
-def bounded(function: Callable[..., T], seconds: float | None) -> Callable[..., T]:
+def caught(function: Callable[..., T]) -> Callable[..., T]:
     """The function, raising what `attempt` returns as an error."""
 
     def call(*arguments: Any) -> T:
-        found = attempt(lambda: function(*arguments), seconds)
+        found = attempt(lambda: function(*arguments))
         if isinstance(found, Exception):
             raise found
         return found
 
     return call
-
-
-def limitable() -> bool:
-    """Whether a limit of time can be kept here: there is SIGALRM, and this is the main thread."""
-    return hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
-
-
-@contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
-    """OutOfTime in the block after so many seconds; an alarm that was set before rings when it would have."""
-    if seconds is None or not limitable():
-        yield
-        return
-    running, rung = True, 0
-
-    def at_once(frame: FrameType, event: str, _: object) -> Any:
-        if running and event == "line":
-            raise OutOfTime
-        return at_once
-
-    def ring(_: int, frame: FrameType | None) -> None:
-        nonlocal rung
-        rung += running
-        if not running:
-            return
-        if rung > _LAST:
-            os.write(2, b"nag-ntk: a check swallows every exception and cannot be stopped; the program ends\n")
-            os._exit(3)
-        if rung > 1:  # what it raised was swallowed: raised again at the next line, it leaves that `try` as well
-            sys.settrace(lambda *_: None)
-            while frame is not None and frame.f_code.co_filename != __file__:
-                frame.f_trace = at_once
-                frame = frame.f_back
-        raise OutOfTime
-
-    traced, begun = sys.gettrace(), time.monotonic()
-    handler = signal.signal(signal.SIGALRM, ring)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
-    try:
-        yield
-    finally:
-        try:
-            running = False
-        finally:  # it may have rung a moment ago; it rings again much later than this
-            running = False
-            if rung > 1:
-                sys.settrace(traced)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, handler)
-            if left:
-                signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-6), interval)
 
 
 def defined_at(function: Any) -> Place | None:
@@ -159,8 +94,13 @@ def place_of(error: BaseException, home: Place | None = None) -> Place | None:
     if isinstance(error, SyntaxError) and error.filename and error.lineno and not _library(error.filename):
         return Place(error.filename, error.lineno)
     frames = [Place(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
+    return innermost(frames, home)
+
+
+def innermost(frames: Sequence[Place], home: Place | None) -> Place | None:
+    """The last of some lines that is in a user's file; if none is, `home`, or the last of all."""
     theirs = [at for at in frames if (home is not None and at.file == home.file) or not _library(at.file)]
-    return (theirs or ([home] if home is not None else frames) or [None])[-1]
+    return (theirs or ([home] if home is not None else list(frames)) or [None])[-1]
 
 
 def describe(error: BaseException, home: Place | None = None) -> str:
@@ -170,6 +110,8 @@ def describe(error: BaseException, home: Place | None = None) -> str:
         >>> describe(ValueError("no such"))
         'ValueError: no such'
     """
+    if isinstance(error, Told):
+        return str(error)
     said = (error.msg or "") if isinstance(error, SyntaxError) else _text(error)
     # what a terminal would obey is not shown
     text = " ".join("".join(c if c.isprintable() else " " for c in said).split())

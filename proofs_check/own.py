@@ -8,12 +8,15 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from . import lemmas as catalogue
+from .apart.function import apart
+from .apart.process import possible
 from .guard import Place, attempt, defined_at, describe
 from .lemma import KINDS, Control, Lemma
 
@@ -66,10 +69,11 @@ def known(files: Sequence[str | Path] = ()) -> Known:
     notes = []
     for point in plugins():
         try:
-            lemmas, digest = _plugin(point)
+            lemmas, digest = plugin_here(point)
+            lemmas = _apart(lemmas, {"plugin": name_of(point), "digest": digest})
             _add(found, lemmas)
         except LemmaError as error:
-            notes.append(f"the plugin {_name(point)} is left out: {error}")
+            notes.append(f"the plugin {name_of(point)} is left out: {error}")
         else:
             digests |= dict.fromkeys((lemma.id for lemma in lemmas), digest)
     for file in dict.fromkeys(Path(file).resolve() for file in files):
@@ -81,11 +85,21 @@ def known(files: Sequence[str | Path] = ()) -> Known:
 
 def plugins() -> tuple[metadata.EntryPoint, ...]:
     """The installed entry points of the group, by name; nothing of them is imported."""
-    return tuple(sorted(metadata.entry_points(group=GROUP), key=_name))
+    return tuple(sorted(metadata.entry_points(group=GROUP), key=name_of))
 
 
 def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
-    """The lemmas of a file, executed anew, and its digest.
+    """The lemmas of a file, executed anew, and its digest; what they check runs in the child process.
+
+    Raises:
+        LemmaError: as for `known`.
+    """
+    lemmas, digest = load_here(file)
+    return _apart(lemmas, {"file": str(Path(file).absolute()), "digest": digest}), digest
+
+
+def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
+    """The lemmas of a file as they are, executed anew, and its digest.
 
     Its folder goes to the end of sys.path, so that it can import modules beside it.
 
@@ -129,7 +143,12 @@ def is_own(lemma: Lemma) -> bool:
     return not any(lemma is theirs for theirs in catalogue.CATALOGUE)
 
 
-def _plugin(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
+def plugin_here(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
+    """The lemmas of a plugin, as they are, and its digest.
+
+    Raises:
+        LemmaError: as for `known`.
+    """
     loaded: Any = attempt(point.load)
     if isinstance(loaded, Exception):
         raise LemmaError(f"it does not load: {describe(loaded)}")
@@ -138,12 +157,30 @@ def _plugin(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
         raise LemmaError(f"{point.value} is no Lemma and no sequence of them, but a {type(loaded).__name__}")
     file = getattr(sys.modules.get(point.module), "__file__", None)
     content = Path(file).read_bytes() if file and Path(file).is_file() else b""
-    return lemmas, hashlib.sha256(_name(point).encode() + content).hexdigest()
+    return lemmas, hashlib.sha256(name_of(point).encode() + content).hexdigest()
 
 
-def _name(point: metadata.EntryPoint) -> str:
+def name_of(point: metadata.EntryPoint) -> str:
+    """A plugin in words: entry point, distribution and version."""
     dist = point.dist
     return f"{point.name} of {dist.name} {dist.version}" if dist is not None else point.name
+
+
+def _apart(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma, ...]:
+    """The lemmas with their functions in the child process; probes and claims about data stay: they are JAX's."""
+    for lemma in lemmas:
+        _check(lemma)
+    if not possible():
+        return tuple(lemmas)
+    found = []
+    for lemma in lemmas:
+        where = {**source, "id": lemma.id}
+        controls = (
+            replace(each, check=apart(each.check, where, f"control {i}")) for i, each in enumerate(lemma.controls)
+        )
+        parts = {what: apart(getattr(lemma, what), where, what) for what in ("check", "radii", "overlap_radii")}
+        found.append(replace(lemma, controls=tuple(controls), **parts))
+    return tuple(found)
 
 
 def _lemmas_in(values: Iterable[Any]) -> tuple[Lemma, ...]:

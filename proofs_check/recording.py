@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from nag_ntk import Dataset, Probe, simulate
 from nag_ntk.probe import measured
+from proofs_check.apart import Apart
 from proofs_check.guard import attempt
 from proofs_check.lemma import Lemma, NotApplicable, Run
 
@@ -45,7 +46,7 @@ def wanted(
         delta: the failure probability of probabilistic claims.
         engine: of the run; the screened one measures no probes.
         dtype: of the run.
-        seconds: most that a lemma's own functions may take, None for no limit.
+        seconds: most that radii of a lemma of one's own may take to be told, None for no limit.
     """
     radii: set[float] = set()
     overlaps: set[float] = set()
@@ -56,9 +57,9 @@ def wanted(
         if lemma.probes and engine == "screened":
             failed[lemma.id] = NotApplicable("the engine of this run, screened, does not hold all neurons: no probes")
             continue
-        found = attempt(partial(_balls, lemma, data.size, width, delta), seconds)
+        found = attempt(partial(_balls, lemma, data.size, width, delta, seconds))
         if not isinstance(found, Exception):
-            tried = attempt(partial(_tried, lemma, probes, data, width, dtype), seconds)
+            tried = attempt(partial(_tried, lemma, probes, data, width, dtype))
             found = tried if isinstance(tried, Exception) else found
         if isinstance(found, Exception):
             failed[lemma.id] = found
@@ -76,9 +77,12 @@ def wanted(
     return Wanted(options, failed)
 
 
-def _balls(lemma: Lemma, size: int, width: int, delta: float) -> tuple[set[float], set[float]]:
+def _balls(
+    lemma: Lemma, size: int, width: int, delta: float, seconds: float | None
+) -> tuple[set[float], set[float]]:  # fmt: skip
     """The radii and overlap radii that a lemma asks for."""
-    sets = [{float(r) for r in ask(size, width, delta)} for ask in (lemma.radii, lemma.overlap_radii)]
+    asks = [ask.within(seconds) if isinstance(ask, Apart) else ask for ask in (lemma.radii, lemma.overlap_radii)]
+    sets = [{float(r) for r in ask(size, width, delta)} for ask in asks]
     bad = [r for radii in sets for r in radii if not (math.isfinite(r) and r >= 0)]
     if bad:
         raise ValueError(f"radii must be finite and not negative, got {bad[0]}")

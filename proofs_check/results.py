@@ -206,6 +206,12 @@ class Results:
         raise KeyError(f"{name} has no method {method}; it has: {', '.join(found[0].methods)}")
 
 
+_HERE = (
+    "lemmas that are handed over as objects are checked in this process, on copies of the record and without limits of "
+    "time and memory; hand over the file that holds them, and they run in a process of their own"
+)
+
+
 def verify(
     study: "str | Path | Mapping[str, Any] | Study" = "quick", *, select: Sequence[str] = (), seeds: int | None = None,
     max_seeds: int | None = None, lemmas: "Sequence[Lemma | str | Path]" = (), out: str | Path | None = None,
@@ -257,6 +263,8 @@ def verify(
         known.extend(item for item in lemmas if not isinstance(item, str | Path))
         return [lemma.id for lemma in known]
 
+    if any(not isinstance(item, str | Path) for item in lemmas):
+        warnings.warn(_HERE, stacklevel=2)
     given = runner.narrowed(_study(study, ids), [select] if isinstance(select, str) else select, seeds)
     if len({lemma.id for lemma in known}) < len(known):
         raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")

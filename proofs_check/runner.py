@@ -22,12 +22,14 @@ from nag_ntk import (
     theorem_tuning,
 )
 from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
+from proofs_check.apart import CHILD, Apart
 from proofs_check.config import RunSpec, Study
 from proofs_check.curves import Curve, curve_of
 from proofs_check.examination import applies, ask
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Lemma, NotApplicable, Run
 from proofs_check.own import known as all_known
+from proofs_check.passed import has_passed
 from proofs_check.recording import wanted
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
@@ -42,7 +44,8 @@ class StudyResult:
     """A finished study: findings, the runs behind them, "lemma @ run" pairs that do not apply, losses of the proof.
 
     And for its readers: what was compared step by step, the lemmas that were asked for, and the bodies of the
-    certificates behind the rows about single networks, by name of file.
+    certificates behind the rows about single networks, by name of file; and what a reader should know besides, in
+    sentences.
     """
 
     study: Study
@@ -53,6 +56,7 @@ class StudyResult:
     curves: tuple[Curve, ...] = ()
     lemmas: tuple[Lemma, ...] = ()
     certificates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 _FILES = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
@@ -175,6 +179,8 @@ def verify(
         why = claims.refusal(trained, wanted)
         if why:
             raise InputError(f"certify: {study.certify} would prove nothing: {why}")
+    if any(isinstance(lemma.check, Apart) for lemma in lemmas):
+        CHILD.begin()  # it starts while the first run is simulated
     checks: list[Check] = []
     runs: list[Run] = []
     skipped: list[str] = []
@@ -222,8 +228,17 @@ def verify(
                 skipped.append(f"{lemma.id} @ {study.name}")
     return StudyResult(
         study, decide(checks, study.level), tuple(runs), tuple(skipped), tuple(slack), tuple(curves), tuple(lemmas),
-        certificates,
+        certificates, _notes(lemmas),
     )  # fmt: skip
+
+
+def _notes(lemmas: Sequence[Lemma]) -> tuple[str, ...]:
+    """Which lemmas of a user's own have not passed the conformance kit, in a sentence."""
+    own = [(lemma.id, lemma.check.digest) for lemma in lemmas if isinstance(lemma.check, Apart)]
+    failing = ", ".join(name for name, digest in own if not has_passed(digest, name))
+    if not failing:
+        return ()
+    return (f"Not passed by the conformance kit, in the version that was checked here: {failing}; run nag-ntk check.",)
 
 
 def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:

@@ -143,7 +143,7 @@ def test_a_trajectory_comes_back_bit_for_bit(tmp_path, recorded):
 def test_what_cannot_be_kept_is_refused(tmp_path):
     for value in ({1, 2}, (object(),), np.array([None])):
         with pytest.raises(TypeError, match="a cell cannot keep"):
-            module._encode(value, "x", {})
+            module.encoded(value, "x", {})
 
 
 def flip(path, position):

@@ -238,7 +238,7 @@ def test_lemmas_come_from_files_too_and_ids_are_free(tmp_path):
     )
     study = {**STUDY, "lemmas": ["share"], "runs": {"training": {"steps": 12}}}
     assert [row["lemma"] for row in proofs_check.verify(study, lemmas=[file]).rows] == ["share"]
-    with pytest.raises(InputError, match="the same id"):
+    with pytest.raises(InputError, match="the same id"), pytest.warns(UserWarning, match="in this process, on copies"):
         proofs_check.verify(study, lemmas=[file, NONSENSE, NONSENSE])
 
 

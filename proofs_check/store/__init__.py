@@ -85,6 +85,7 @@ class StoredResult:
         lemmas: one mapping per lemma that was asked for, as ``Lemma.described`` made it.
         runs: one mapping per run, as ``summary.summary`` made it.
         manifest: where the rows come from.
+        notes: sentences about the study, as ``runner.verify`` made them.
         study: name of the study.
         level: family-wise error level of the verdicts.
     """
@@ -96,6 +97,7 @@ class StoredResult:
     slack: tuple[Mapping[str, Any], ...] = ()
     lemmas: tuple[Mapping[str, Any], ...] = ()
     runs: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def check_writable(out: Path) -> None:
@@ -175,7 +177,7 @@ def read(out: Path) -> StoredResult:
     results = read_json(out / RESULTS)
     check_certificates(out, results.get("findings"), digests)
     try:
-        more = (tuple(results.get(name, ())) for name in ("slack", "lemmas", "runs"))
+        more = (tuple(results.get(name, ())) for name in ("slack", "lemmas", "runs", "notes"))
         return StoredResult(tuple(results["findings"]), manifest, str(results["study"]), float(results["level"]), *more)
     except (KeyError, TypeError, ValueError):
         raise StoreError(f"{out / RESULTS} lacks study, level or findings; verify again") from None
@@ -190,4 +192,4 @@ def _results(result: "StudyResult") -> dict[str, Any]:
     lemmas = [lemma.described() for lemma in result.lemmas]
     head = {"schema": SCHEMA, "study": result.study.name, "level": result.study.level}
     runs = [summary(run) for run in result.runs]
-    return {**head, "findings": rows, "slack": slack, "lemmas": lemmas, "runs": runs}
+    return {**head, "findings": rows, "slack": slack, "lemmas": lemmas, "runs": runs, "notes": list(result.notes)}

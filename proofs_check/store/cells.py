@@ -76,7 +76,7 @@ class Cells:
             return None
         try:
             header, arrays = sealed.load(path)
-            before, trajectory = header["question"], _decode(header["trajectory"], arrays)
+            before, trajectory = header["question"], decoded(header["trajectory"], arrays)
         except Exception as error:  # the reader raises anything from zlib.error to NotImplementedError on damage
             self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run is simulated again")
             return None
@@ -93,11 +93,11 @@ class Cells:
         """
         path = self._path(name, seeds)
         arrays: dict[str, Any] = {}
-        header = {"question": question, "trajectory": _encode(trajectory, "", arrays)}
+        header = {"question": question, "trajectory": encoded(trajectory, "", arrays)}
         with usable(path), replaced(path) as file:
             sealed.save(file, header, arrays)
         self.steps(name, seeds, question).discard()
-        return _decode(header["trajectory"], arrays)
+        return decoded(header["trajectory"], arrays)
 
     def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> Steps:
         """The keeper of a run in progress, for simulate(checkpoint=...)."""
@@ -199,7 +199,7 @@ def _types() -> dict[str, Any]:
     return {kind.__name__: kind for kind in kinds}
 
 
-def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     """Records and tuples as JSON values, arrays beside them under the path of their fields, in C order."""
     import numpy as np
 
@@ -213,22 +213,23 @@ def _encode(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     kind = type(value).__name__
     if kind in _types() and (is_dataclass(value) or hasattr(value, "_fields")):
         names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
-        parts = {part: _encode(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
+        parts = {part: encoded(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
         return {"type": kind, "fields": parts}
     if isinstance(value, Mapping):
-        return {"mapping": {key: _encode(item, f"{name}.{key}", arrays) for key, item in value.items()}}
+        return {"mapping": {key: encoded(item, f"{name}.{key}", arrays) for key, item in value.items()}}
     if isinstance(value, tuple):
-        return [_encode(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
+        return [encoded(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
     raise TypeError(f"a cell cannot keep a {kind} (at {name})")
 
 
-def _decode(value: Any, arrays: Mapping[str, Any]) -> Any:
+def decoded(value: Any, arrays: Mapping[str, Any]) -> Any:
+    """The value that `encoded` took apart, with its arrays."""
     if isinstance(value, list):
-        return tuple(_decode(item, arrays) for item in value)
+        return tuple(decoded(item, arrays) for item in value)
     if not isinstance(value, dict):
         return value
     if "mapping" in value:
-        return {key: _decode(item, arrays) for key, item in value["mapping"].items()}
+        return {key: decoded(item, arrays) for key, item in value["mapping"].items()}
     if "array" in value:
         return arrays[value["array"]]
-    return _types()[value["type"]](**{part: _decode(item, arrays) for part, item in value["fields"].items()})
+    return _types()[value["type"]](**{part: decoded(item, arrays) for part, item in value["fields"].items()})

@@ -1,0 +1,10 @@
+"""Lemmas of a user's own run apart, in a child process: what their code does there reaches the study as numbers alone.
+
+process.py: the child as its study sees it; child.py: the program that it runs; record.py: the runs, as files that it
+maps read-only; answers.py: evidence as arrays and JSON; function.py: a function that lives in the child.
+"""
+
+from .function import Apart
+from .process import CHILD, possible
+
+__all__ = ["CHILD", "Apart", "possible"]

@@ -1,0 +1,123 @@
+"""A function of a user's own that is called in the child process."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from proofs_check.guard import Told, defined_at
+from proofs_check.lemma import Evidence, Inequality, Run
+
+from . import answers
+from .process import CHILD, Ended
+
+_log = logging.getLogger(__name__)
+
+
+class Apart:
+    """A check, or another function of a lemma, that runs in the child process of the study.
+
+    Args:
+        function: the function as it was loaded here; it says where it is defined and is not called.
+        lemma: where to find it, as JSON values: `file`, or `plugin` and `value`; the digest; the id of the lemma.
+        what: "check", "control N" (its position), "radii" or "overlap_radii".
+    """
+
+    def __init__(self, function: Callable, lemma: Mapping[str, Any], what: str) -> None:
+        """See the class."""
+        functools.update_wrapper(self, function)
+        self.lemma, self.what = lemma, what
+        self._home = defined_at(function)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the file that defines it."""
+        return self.lemma["digest"]
+
+    def ask(
+        self, subject: Run | tuple[Run, ...], seconds: float | None
+    ) -> dict[str, Evidence | Inequality | Exception]:  # fmt: skip
+        """What a check returns, in parts, with numbers read in the child; errors of the whole are the part "".
+
+        Args:
+            subject: what it is asked of.
+            seconds: most that it may take, None for no limit.
+        """
+        found = self._request({"act": "check"}, seconds, subject)
+        if isinstance(found, Exception):
+            return {"": found}
+        header, arrays = found
+        laws = any(part.get("evidence", {}).get("kind") == "Law" for part in header["parts"])
+        files = CHILD.kept(subject) if laws else None
+        parts: dict[str, Evidence | Inequality | Exception] = {}
+        try:
+            for index, part in enumerate(header["parts"]):
+                if "error" in part:
+                    _log.info("%s", part["traceback"])
+                    parts[str(part["name"])] = Told(part["error"])
+                    continue
+                interval = functools.partial(self._interval, files, (header["number"], index), seconds)
+                parts[str(part["name"])] = answers.rebuilt(part["evidence"], str(index), arrays, interval)
+        except (KeyError, TypeError, ValueError) as error:
+            return {"": _damaged(error)}
+        return parts
+
+    def within(self, seconds: float | None) -> Callable[..., Any]:
+        """The function, of numbers to a tuple of numbers, bounded in time."""
+
+        def call(*numbers: float) -> tuple[float, ...]:
+            found = self._request({"act": "numbers", "arguments": list(numbers)}, seconds)
+            if isinstance(found, Exception):
+                raise found
+            if "error" in found[0]:
+                raise Told(found[0]["error"])
+            return tuple(float(number) for number in found[0]["numbers"])
+
+        return call
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it in the child without a limit of time: a check of a run, or a function of numbers."""
+        if self.what in ("radii", "overlap_radii"):
+            return self.within(None)(*arguments)
+        parts = self.ask(arguments[0], None)
+        for found in parts.values():
+            if isinstance(found, Exception):
+                raise found
+        return parts[""] if list(parts) == [""] else parts
+
+    def _interval(
+        self, files: Path | None, part: tuple[int, int], seconds: float | None, level: float
+    ) -> tuple[float, float]:  # fmt: skip
+        """The interval of a law at a level: the child keeps the law, or checks again if it is another child by now."""
+        request = {"act": "interval", "part": part, "level": float(level)}
+        found = self._request(request, seconds, files)
+        if isinstance(found, Exception):
+            raise found
+        if "error" in found[0]:
+            raise Told(found[0]["error"])
+        low, high = found[0]["interval"]
+        return float(low), float(high)
+
+    def _request(
+        self, request: dict[str, Any], seconds: float | None, subject: Run | tuple[Run, ...] | Path | None = None
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | Exception:  # fmt: skip
+        told = {**request, "lemma": self.lemma, "what": self.what}
+        found = CHILD.ask(told, seconds, subject)
+        if not isinstance(found, Ended):
+            return found
+        at = found.place(self._home)
+        return Told(f"{found.sentence} ({at})" if at is not None else found.sentence)
+
+
+def _damaged(error: Exception) -> Told:
+    return Told(f"ValueError: the answer of the check's process cannot be read: {' '.join(str(error).split())[:100]}")
+
+
+def apart(function: Callable, lemma: Mapping[str, Any], what: str) -> Callable:
+    """The function as one of the child; the defaults of `Lemma` stay here."""
+    at = defined_at(function)
+    default = at is not None and Path(at.file) == Path(__file__).resolve().parents[1] / "lemma.py"
+    return function if default else Apart(function, lemma, what)
