@@ -12,6 +12,8 @@ from nag_ntk import InputError
 from proofs_check.config import ConfigError
 from proofs_check.store import StoreError
 
+pytestmark = pytest.mark.filterwarnings("ignore:lemmas that are handed over as objects")
+
 STUDY = {
     "dataset": {"source": "sphere", "samples": 4, "dimension": 3},
     "methods": ["gradient_descent", "nesterov"],
@@ -238,7 +240,8 @@ def test_lemmas_come_from_files_too_and_ids_are_free(tmp_path):
     )
     study = {**STUDY, "lemmas": ["share"], "runs": {"training": {"steps": 12}}}
     assert [row["lemma"] for row in proofs_check.verify(study, lemmas=[file]).rows] == ["share"]
-    with pytest.raises(InputError, match="the same id"), pytest.warns(UserWarning, match="in this process, on copies"):
+    here = pytest.warns(UserWarning, match="checked in this process, on copies of the record")
+    with here, pytest.raises(InputError, match="the same id"):
         proofs_check.verify(study, lemmas=[file, NONSENSE, NONSENSE])
 
 

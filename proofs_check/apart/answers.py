@@ -73,7 +73,8 @@ def rebuilt(
         labels = rest["labels"]
         if isinstance(labels, Mapping):  # anything else is refused where it is judged
             labels = {axis: tuple(names) for axis, names in labels.items()}
-        return Inequality(**found, axes=axes if isinstance(axes, str) else tuple(axes), labels=labels)
+        axes = axes if isinstance(axes, str) else tuple(axes)
+        return Inequality(**found, axes=axes, labels=labels)
     if told["kind"] == "Trials":
         inequality: Any = rebuilt(rest["inequality"], name, arrays, interval)
         return Trials(inequality, rest["failure"], tuple(rest["seeds"]), rest["note"], **found)
