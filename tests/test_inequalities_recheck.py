@@ -31,7 +31,8 @@ SIZE = Fraction(9, 4)  # of the rows of `linear`, squared: H = SIZE times the id
 def read(problem, bits=300, calm=()):
     """A certificate of this problem as the rechecker reads it; its claims are for the test to set."""
     found = Contraction(0.5, 1.0, 0.5, 0.0)
-    proof = Proof(problem, bits, 0, 0, 0, (), found, 1.0, {}, best_metric(problem, 2.5), tuple(calm))
+    steps = max((step for step, *_ in calm), default=0)  # nothing is claimed of a later one
+    proof = Proof(problem, bits, 0, steps, 0, (), found, 1.0, {}, best_metric(problem, 2.5), tuple(calm))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file.json"
         write(body_of(proof), path)
