@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tiers import family
 
 import nag_ntk
 from nag_ntk import Probe, plan, simulate, sphere
@@ -47,7 +48,7 @@ def test_the_looks_go_from_the_first_step_to_the_last(steps, every):
         assert all(plan.stride([spacing], most) >= most / 6 for most in range(6, spacing + 1))
 
 
-@pytest.mark.parametrize("engine", ["preactivations", pytest.param("screened", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", family(["preactivations", "screened"], "preactivations".__eq__))
 def test_chunks_change_no_finding(engine):
     """The same steps are looked at, with the same eigenvalues and the same finding, however the run is cut."""
     whole = train(130, engine)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from tiers import family
 
 from proofs_check import statistics
 from proofs_check.finding import Finding, Verdict, exit_code
@@ -238,7 +239,7 @@ def test_exit_code(verdicts, plain, strict):
     assert (exit_code(findings), exit_code(findings, strict=True)) == (plain, strict)
 
 
-@pytest.mark.parametrize("families", [300, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("families", family([300, 2000], lambda few: few == 300))
 @pytest.mark.parametrize("wrong", [Verdict.REFUTED, Verdict.SUPPORTED])
 def test_family_wise_error_is_kept(wrong, families, monkeypatch):
     """Studies of 10 checks with true failure at the claim: to refute is wrong, to support just wrong.
