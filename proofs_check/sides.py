@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from nag_ntk.arrays import masked
+
 _EXACT = 2**53
 """Whole numbers up to here are float64 exactly."""
 
@@ -24,7 +26,7 @@ def array_of(name: str, values: Any) -> np.ndarray:
         >>> array_of("bound", [1, 2]).dtype.kind
         'i'
     """
-    if _masked(values):
+    if masked(values):
         raise TypeError(f"{name} is a masked array, whose mask would be lost: give its .data, and where=~its.mask")
     try:
         array = np.asarray(values)
@@ -47,7 +49,7 @@ def flags_of(name: str, values: Any) -> np.ndarray:
     Raises:
         TypeError: for anything else; numbers are refused because NaN would count as true.
     """
-    if _masked(values):
+    if masked(values):
         raise TypeError(f"{name} is a masked array, whose mask would be lost: give {name}=its.data & ~its.mask")
     try:
         array = np.asarray(values)
@@ -86,12 +88,6 @@ def at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
             left, right = left.astype(object), right.astype(object)
     with np.errstate(invalid="ignore"):
         return np.asarray(left <= right, bool)
-
-
-def _masked(values: Any) -> bool:
-    if isinstance(values, list | tuple):
-        return any(map(_masked, values))
-    return isinstance(values, np.ma.MaskedArray)
 
 
 def _rounded(values: Any) -> bool:

@@ -60,12 +60,12 @@ CASES = {
     ),
     "swallows": (
         "while True:\n    try: time.sleep(9)  # here\n    except BaseException: pass",
-        "TimeoutError: stopped after 0.5 s",
+        LATE,
     ),
     "deaf": (
         "for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, signal.SIG_IGN)\n"
         "while True: time.sleep(1)  # here",
-        "TimeoutError: stopped after 0.5 s",
+        LATE,
     ),
     "thread": ("threading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()\nreturn good(run)", None),
     "moves": ("os.chdir('/')\nreturn good(run)", None),

@@ -65,13 +65,13 @@ def _answer(request: dict[str, Any], folder: Path) -> None:
 
 
 def _held() -> dict[str, dict[str, Any]]:
-    """What the modules hold that the next check relies on."""
+    """The names, in modules that the next check relies on, and their values."""
     ours = ("numpy", "proofs_check", "nag_ntk")
     return {name: dict(vars(module)) for name, module in list(sys.modules.items()) if name.partition(".")[0] in ours}
 
 
 def _changed(held: dict[str, dict[str, Any]]) -> bool:
-    """Whether a name of theirs means something else now: a check has patched it."""
+    """Tell if a check has patched one of these names."""
     return any(
         vars(sys.modules[module]).get(name) is not value
         for module, names in held.items()

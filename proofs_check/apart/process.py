@@ -46,7 +46,7 @@ class Ended(NamedTuple):
 
 
 def possible() -> bool:
-    """Whether the system has groups of processes; without them (Windows) lemmas run in the process of the study."""
+    """Tell if the system has groups of processes; without them (Windows) lemmas run in the process of the study."""
     return hasattr(os, "killpg")
 
 
@@ -204,7 +204,7 @@ class Child:
             tick = min(2 * tick, 0.02)
 
     def _lines(self) -> tuple[Place, ...]:
-        """Where its main thread is, by what it wrote down: the innermost line first."""
+        """The lines that its main thread was at when it wrote them down, the innermost first."""
         assert self._folder is not None
         try:
             text = (self._folder / "lines").read_text(errors="replace")
@@ -244,7 +244,7 @@ def _same(held: tuple[tuple[weakref.ref, ...], bool, Path], subject: Run | tuple
 
 
 def _alive(pid: int) -> bool:
-    """Whether a child runs; one that has ended is not waited for, so that its number stays its own."""
+    """Tell if a child runs; one that has ended is not waited for, so that its number stays its own."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
