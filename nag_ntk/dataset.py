@@ -97,13 +97,14 @@ class Dataset:
             rows = rows / largest[:, None]
             rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         else:
-            excess = np.abs(np.linalg.norm(rows, axis=1) - 1)
+            with np.errstate(over="ignore"):  # the square of an entry may overflow: a norm of inf
+                norms = np.linalg.norm(rows, axis=1)
+            excess = np.abs(norms - 1)
             worst = int(np.argmax(excess))
             # dividing by a computed norm leaves a relative error of about (d/2 + 2) u in the norm
             if excess[worst] > (rows.shape[1] + 8) * roundoff:
-                norm = np.linalg.norm(rows[worst])
                 raise InputError(
-                    f"inputs must have rows of unit norm; row {worst} has norm {norm:.6g}: pass normalise=True"
+                    f"inputs must have rows of unit norm; row {worst} has norm {norms[worst]:.6g}: pass normalise=True"
                 )
         rows.flags.writeable = labels.flags.writeable = False
         self.inputs, self.targets, self.name = rows, labels, name

@@ -16,7 +16,7 @@ from test_dataset import answer, unchecked  # noqa: F401
 
 import nag_ntk
 from nag_ntk import InputError, cifar10, digits, fashion_mnist, mnist
-from nag_ntk.sources import formats, images
+from nag_ntk.sources import batches, formats, images
 from proofs_check import runner, store
 from proofs_check.config import parse_study
 
@@ -87,7 +87,7 @@ def test_noise_is_no_idx_file_or_exactly_one(tmp_path_factory, noise, axes):
 @given(st.binary(max_size=200))
 def test_noise_is_no_batch(tmp_path_factory, noise):
     with pytest.raises(InputError, match="noise"):
-        formats.cifar_batch(tmp_path_factory.getbasetemp() / "noise", io.BytesIO(noise))
+        batches.cifar_batch(tmp_path_factory.getbasetemp() / "noise", io.BytesIO(noise))
 
 
 @given(st.integers(0, 4000), st.integers(0, 255))
@@ -95,7 +95,7 @@ def test_a_damaged_batch_is_a_batch_or_refused(tmp_path_factory, place, value):
     content = bytearray(batch(COLOURS[:1], CLASSES[:1]))
     content[place % len(content)] = value
     try:
-        rows, classes = formats.cifar_batch(tmp_path_factory.getbasetemp() / "x", io.BytesIO(bytes(content)))
+        rows, classes = batches.cifar_batch(tmp_path_factory.getbasetemp() / "x", io.BytesIO(bytes(content)))
         assert rows.dtype == np.uint8
         assert rows.shape == (len(classes), 3072)
     except InputError:
@@ -141,7 +141,7 @@ def test_cifar_from_a_folder_an_archive_and_arrays(tmp_path):
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])
 def test_a_batch_of_any_protocol_is_read(tmp_path, protocol):
-    rows, classes = formats.cifar_batch(tmp_path, io.BytesIO(batch(protocol=protocol)))
+    rows, classes = batches.cifar_batch(tmp_path, io.BytesIO(batch(protocol=protocol)))
     np.testing.assert_array_equal(rows, COLOURS)
     np.testing.assert_array_equal(classes, CLASSES)
 

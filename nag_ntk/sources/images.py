@@ -12,8 +12,9 @@ import numpy as np
 
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import InputError
+from nag_ntk.sources.batches import BATCH, cifar_batch, in_tar
 from nag_ntk.sources.choice import CLASSES, chosen
-from nag_ntk.sources.formats import BATCH, cifar_batch, idx, in_tar, npz
+from nag_ntk.sources.formats import IMAGES, idx, npz
 
 
 class Collection(NamedTuple):
@@ -226,6 +227,8 @@ def _from_files(what: Collection, path: Path, split: str) -> tuple[np.ndarray, n
     images, numbers = _read(what, stamps, split)
     named = files[0] if len(files) == 1 else path
     shape = tuple(images.shape)
+    if images.size == 0:
+        raise InputError(f"{named} holds no images, an array of shape {shape}; it is damaged or incomplete")
     pictures = images.reshape(len(images), -1)
     if images.ndim < 2 or pictures.shape[1] != what.pixels or images.dtype != np.uint8:
         raise InputError(
@@ -264,7 +267,7 @@ def _read(
     """What the files hold; kept, since a study asks for subsets of one collection run by run."""
     files = [Path(name) for name, _, _ in stamps]
     if files[0].suffix == ".npz":
-        images, numbers = npz(files[0], (f"x_{split}", f"y_{split}"))
+        images, numbers = npz(files[0], (f"x_{split}", f"y_{split}"), IMAGES)
         return images, numbers
     if what is not CIFAR10:
         return idx(files[0], 3), idx(files[1], 1)
