@@ -59,7 +59,7 @@ def write(folder: Path) -> Path:
     refuse_links(folder)
     _write_figures(folder / FIGURES, contents.figures)
     with replaced(folder / REPORT) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "replace"))
     return folder / REPORT
 
 
@@ -111,7 +111,7 @@ def _write_figures(folder: Path, figures: list[Figure]) -> None:
 
 def _write(path: Path, text: str) -> None:
     with replaced(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "replace"))
 
 
 def _remove_figures(folder: Path) -> None:

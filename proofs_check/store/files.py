@@ -32,9 +32,9 @@ class StoreError(ValueError):
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain values and have the disk hold them."""
+    """Write plain values and have the disk hold them; half of a surrogate pair becomes its escape of JSON."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    with open(opened(path), "w", encoding="utf-8") as file:
+    with open(opened(path), "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     sync(path)
 

@@ -1,0 +1,33 @@
+"""Texts that are no Unicode: half of a surrogate pair in a study does not lose the study."""
+
+import json
+
+from proofs_check import runner, store
+from proofs_check.config import parse_study
+from proofs_check.report import page
+from proofs_check.store.files import write_json
+
+HALF = "half \ud800 of a pair"
+STUDY = r"""
+description: "half \uD800 of a pair"
+dataset: {source: sphere, samples: 4, dimension: 3}
+methods: [nesterov]
+lemmas: [distance]
+width: 16
+seeds: 2
+steps: 2
+"""
+
+
+def test_half_of_a_surrogate_pair_is_kept_in_json(tmp_path):
+    write_json(tmp_path / "a.json", {HALF: [HALF, "é", 'a "quoted" \\ text']})
+    content = (tmp_path / "a.json").read_bytes()
+    assert json.loads(content.decode()) == {HALF: [HALF, "é", 'a "quoted" \\ text']}
+    assert "é".encode() in content
+
+
+def test_a_study_with_one_is_written_and_read(tmp_path):
+    store.write(runner.verify(parse_study(STUDY, name="a.yaml", base=tmp_path)), tmp_path / "out", wall_time=1.0)
+    assert store.read(tmp_path / "out").manifest["study"]["description"] == HALF
+    text = page.write(tmp_path / "out").read_bytes().decode()
+    assert "half ? of a pair" in text
