@@ -1,10 +1,13 @@
-"""Texts that are no Unicode: half of a surrogate pair in a study does not lose the study."""
+"""Texts of a study or lemma made to do harm: half of a surrogate pair, and TeX that is more than a formula."""
 
 import json
 
+import pytest
+
 from proofs_check import runner, store
 from proofs_check.config import parse_study
-from proofs_check.report import page
+from proofs_check.lemmas import CATALOGUE
+from proofs_check.report import mathematics, page
 from proofs_check.store.files import write_json
 
 HALF = "half \ud800 of a pair"
@@ -31,3 +34,22 @@ def test_a_study_with_one_is_written_and_read(tmp_path):
     assert store.read(tmp_path / "out").manifest["study"]["description"] == HALF
     text = page.write(tmp_path / "out").read_bytes().decode()
     assert "half ? of a pair" in text
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\href{javascript:alert(1)}{x}",
+        r"\class{verdict}{x}",
+        r"\style{position:fixed}{x}",
+    ],
+)
+def test_a_formula_that_is_more_than_one_is_shown_as_plain_text(tex):
+    with pytest.raises(ValueError, match=r"a formula has no (href|class|style)"):
+        mathematics.formula(tex, alone=False)
+    assert str(mathematics.statement(f"at most ${tex}$", "at most <x>")) == "at most &lt;x&gt;"
+
+
+def test_every_statement_of_the_catalogue_is_shown_as_a_formula():
+    for lemma in CATALOGUE:
+        assert "<math" in mathematics.statement(lemma.tex, lemma.statement), lemma.id

@@ -1,9 +1,22 @@
 """TeX between dollars as MathML, which browsers show without help from the network."""
 
 import re
+from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
+_NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
+_ELEMENTS = frozenset(
+    "math menclose mfenced mfrac mi mlabeledtr mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms "
+    "mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none".split()
+)
+_ATTRIBUTES = frozenset(
+    "accent accentunder align columnalign columnlines columnspacing columnspan depth display displaystyle fence form "
+    "frame height largeop linethickness lspace mathbackground mathcolor mathsize mathvariant maxsize minlabelspacing "
+    "minsize movablelimits notation rowalign rowlines rowspacing rowspan rspace scriptlevel separator side stretchy "
+    "symmetric voffset width".split()
+)
+"""Elements and attributes that show a formula; none leads elsewhere, is styled by the page, or runs anything."""
 _MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
@@ -34,6 +47,22 @@ def statement(tex: str, plain: str) -> Markup:
     return Markup("").join([*pieces, escape(tex[end:])])
 
 
+def _only_shown(mathml: str) -> None:
+    r"""Refuse anything but a formula: the converter makes attributes of \href, \class and \style.
+
+    Raises:
+        ValueError: for other elements or attributes, or text that is no XML.
+    """
+    try:
+        tree = ElementTree.fromstring(mathml)
+    except ElementTree.ParseError:
+        raise ValueError("the formula is no XML") from None
+    for element in tree.iter():
+        strange = sorted({element.tag.removeprefix(_NAMESPACE)} - _ELEMENTS | set(element.attrib) - _ATTRIBUTES)
+        if strange:
+            raise ValueError(f"a formula has no {', '.join(strange)}")
+
+
 def formula(tex: str, alone: bool) -> Markup:
     r"""One formula, with its TeX as the text for those who cannot see it.
 
@@ -47,6 +76,7 @@ def formula(tex: str, alone: bool) -> Markup:
     grown = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda found: {"l": r"\left", "r": r"\right"}[found[1]], tex)
     # "<" and ">" stand for relations in TeX; the converter passes them on as mark-up
     made = convert(grown.replace("<", r"\lt ").replace(">", r"\gt "), display="block" if alone else "inline")
+    _only_shown(made)
     made = made.replace("<mi>:</mi>", "<mo>:</mo>")  # "such that" is a relation, with room around it
     made = made.replace("<math ", Markup('<math alttext="{}" ').format(tex), 1)
     if not alone:
