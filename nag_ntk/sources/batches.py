@@ -21,7 +21,7 @@ from nag_ntk.sources.formats import IMAGES, readable
 BATCH = 64 * 2**20
 """Most bytes of one batch; the usual ones have 31 MB."""
 INSTRUCTIONS = 2**18
-"""Most instructions of the pickle of a batch; the usual ones have some 60,000."""
+"""Most instructions of the pickle of a batch; 10,000 images take 30,000 to 120,000, by the protocol."""
 
 _NEEDED = frozenset(
     "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 STRING BINSTRING "

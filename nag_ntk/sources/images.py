@@ -12,7 +12,7 @@ import numpy as np
 
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import InputError
-from nag_ntk.sources.batches import BATCH, cifar_batch, in_tar
+from nag_ntk.sources.batches import cifar_batch, in_tar
 from nag_ntk.sources.choice import CLASSES, chosen
 from nag_ntk.sources.formats import IMAGES, idx, npz
 
@@ -272,9 +272,6 @@ def _read(
     if what is not CIFAR10:
         return idx(files[0], 3), idx(files[1], 1)
     if files[0].name in _BATCHES[split]:
-        large = next((name for name, _, size in stamps if size > BATCH), "")
-        if large:
-            raise InputError(f"{large} is larger than a batch of CIFAR-10")
         batches = []
         for file in files:
             with file.open("rb") as opened:

@@ -58,8 +58,7 @@ def write(folder: Path) -> Path:
     text = render(contents)
     refuse_links(folder)
     _write_figures(folder / FIGURES, contents.figures)
-    with replaced(folder / REPORT) as file:
-        file.write(text.encode("utf-8", "replace"))
+    _write(folder / REPORT, text)
     return folder / REPORT
 
 
