@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import PartitionSpec
 
 from nag_ntk import neurons
@@ -82,30 +83,43 @@ def _results(shape: Shape):
     return partition(shape.recursion), PartitionSpec(SEEDS)
 
 
+_NETWORKS = PartitionSpec(SEEDS, NEURONS)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _drawn(shape: Shape, dimension: int, key, seeds) -> Network:
+    """Networks of a group of seeds, (s, M, p) and (s, M); `shape` says no more than a draw depends on."""
+
+    def one(key, seed):
+        return neurons.drawn(shape, seed_key(key, seed), dimension)
+
+    def all_seeds(key, seeds):
+        return jax.lax.map(partial(one, key), seeds)
+
+    return over_mesh(shape, all_seeds, (PartitionSpec(SEEDS),), _NETWORKS)(key, seeds)
+
+
 @partial(jax.jit, static_argnums=0)
-def _draw_and_begin(shape: Shape, problem: Problem, seeds):
-    def one(problem, seed):
-        key = seed_key(problem.key, seed)
-        return _begin(shape, problem, neurons.drawn(shape, key, problem.coordinates.shape[1]))
+def _begun(shape: Shape, problem: Problem, networks: Network):
+    def all_seeds(problem, networks):
+        def one(network):
+            return _begin(shape, problem, neurons.existing(shape, network))
 
-    def all_seeds(problem, seeds):
-        return jax.lax.map(partial(one, problem), seeds)
+        return jax.lax.map(one, networks)
 
-    return over_mesh(shape, all_seeds, (PartitionSpec(SEEDS),), _results(shape))(problem, seeds)
-
-
-@partial(jax.jit, static_argnums=0)
-def _given_and_begin(shape: Shape, problem: Problem, network: Network):
-    def only(problem, network):
-        return jax.tree.map(lambda x: x[None], _begin(shape, problem, network))
-
-    missing = neurons.per_device(shape.width, shape.across) * shape.across - shape.width
-    padded = Network(jnp.pad(network.weights, ((0, missing), (0, 0))), jnp.pad(network.signs, (0, missing)))
-    return over_mesh(shape, only, (PartitionSpec(NEURONS),), _results(shape))(problem, padded)
+    return over_mesh(shape, all_seeds, (_NETWORKS,), _results(shape))(problem, networks)
 
 
 def begin(shape: Shape, problem: Problem, seeds, network: Network | None):
-    """States at step 0 for a group of seeds (or for one given network), and what is recorded once."""
+    """States at step 0 for a group of seeds (or for one given network), and what is recorded once.
+
+    Networks are drawn by a program of its own: it is the same for all widths of as many blocks of 1,024 neurons,
+    whatever is recorded, and the generator of random numbers takes as long to compile as all the rest.
+    """
     if network is None:
-        return _draw_and_begin(shape, problem, seeds)
-    return _given_and_begin(shape, problem, network)
+        networks = _drawn(neurons.drawing(shape), problem.coordinates.shape[1], problem.key, seeds)
+    else:
+        missing = neurons.held(shape.width, shape.across) - shape.width
+        weights, signs = np.pad(network.weights, ((0, missing), (0, 0))), np.pad(network.signs, (0, missing))
+        networks = Network(weights[None], signs[None])
+    return _begun(shape, problem, networks)

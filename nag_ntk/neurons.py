@@ -67,16 +67,40 @@ def present(shape: Shape) -> jax.Array:
     return _first(shape) + jnp.arange(per_device(shape.width, shape.across), dtype=jnp.uint32) < shape.width
 
 
+def held(width: int, across: int) -> int:
+    """Neurons that are drawn for one network, on all of its devices: whole blocks of 1,024.
+
+    Example:
+        >>> held(600, 1), held(3000, 1), held(3000, 2), held(30, 4)
+        (1024, 3072, 4096, 4096)
+    """
+    return BLOCK * across * -(-width // (BLOCK * across))
+
+
+def drawing(shape: Shape) -> Shape:
+    """What a draw depends on: shapes that differ in anything else share one compiled program."""
+    return Shape(
+        engine="", start="", width=held(shape.width, shape.across), steps=0, recursion=False, dtype=shape.dtype,
+        devices=shape.devices, across=shape.across,
+    )  # fmt: skip
+
+
 def drawn(shape: Shape, key, dimension: int) -> Network:
-    """This device's neurons of a seed's draw; 0 where there is none."""
+    """This device's neurons of a seed's draw, in whole blocks of 1,024 where a network has several devices."""
     if shape.across == 1:
         return draw(key, shape.width, dimension, shape.dtype)
     here = per_device(shape.width, shape.across) // BLOCK
     indices = _first(shape) // BLOCK + jnp.arange(here, dtype=jnp.uint32)
     weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, shape.dtype), indices)
+    return Network(weights.reshape(-1, dimension), signs.reshape(-1))
+
+
+def existing(shape: Shape, network: Network) -> Network:
+    """The neurons of this device without those beyond the width: cut off, or 0 where a network has several devices."""
+    if shape.across == 1:
+        return Network(network.weights[: shape.width], network.signs[: shape.width])
     there = present(shape)
-    weights = jnp.where(there[:, None], weights.reshape(-1, dimension), 0)
-    return Network(weights, jnp.where(there, signs.reshape(-1), 0))
+    return Network(jnp.where(there[:, None], network.weights, 0), jnp.where(there, network.signs, 0))
 
 
 def absent(dtype) -> float:

@@ -142,12 +142,17 @@ def make(
     per_step = item * n * (5 if recursion else 1) + 4 * item
     record = seeds * (methods * ((steps + 1) * per_step + (probed or 0)) + item * n * (n + radii + 2))
 
+    def drawn(width: int) -> int:
+        """Bytes of one network, which lies beside the state until the state is made."""
+        return neurons.held(columns(width), across) * item * (rank + 1)
+
     def needed(width: int, group: int, devices: int) -> int:
         state, scratch = sizes(width)
-        return 2 * record + devices * scratch + group * (2 * state + copied * columns(width))
+        each = state + max(state, drawn(width)) + copied * columns(width)
+        return 2 * record + devices * scratch + group * each
 
     state, _ = sizes(width)
-    group = min(seeds, max(devices, _GROUP_TARGET // state // devices * devices))
+    group = min(seeds, max(devices, _GROUP_TARGET // max(state, drawn(width)) // devices * devices))
     group = -(-group // devices) * devices
     allowed = free_memory() if limit is None else limit
     while group > devices and needed(width, group, devices) > allowed:

@@ -12,14 +12,14 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from nag_ntk import neurons, rows
-from nag_ntk.begin import _draw_and_begin, begin
+from nag_ntk.begin import begin
 from nag_ntk.engines import ENGINES
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
 from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace_until
 from nag_ntk.state import Seen, Start, State, partition
 
-__all__ = ["_draw_and_begin", "advance", "begin", "gram_now", "pushed"]
+__all__ = ["advance", "begin", "gram_now", "pushed"]
 
 
 def pushed(engine, operator, state: State, movement, speed, pattern):

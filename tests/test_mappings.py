@@ -97,7 +97,7 @@ def test_without_a_limit_nothing_is_dropped(tmp_path, monkeypatch, told):
 
 @pytest.mark.slow
 def test_a_loop_over_shapes_outlives_the_limit():
-    left = {"free": 3000, "shapes": 12}
+    left = {"free": 1500, "shapes": 12}
     assert "done" in crowded("on", **left).stdout
     without = crowded("off", **left)
     assert without.returncode < 0  # else the first line shows nothing

@@ -24,6 +24,7 @@ from nag_ntk import (
     InputError,
     Method,
     Network,
+    begin,
     draw,
     gradient_descent,
     heavy_ball,
@@ -317,13 +318,22 @@ def test_seeds_alone_and_in_a_batch_of_64(engine):
 
 
 def test_a_second_call_of_the_same_shape_compiles_nothing():
-    rng, begun, advanced = np.random.default_rng(0), step._draw_and_begin._cache_size, step.advance._cache_size
-    before = (begun(), advanced())
-    for index in range(3):
+    rng, programs = np.random.default_rng(0), (begin._drawn, begin._begun, step.advance)
+    before = [program._cache_size() for program in programs]
+
+    def compiled():
+        return [program._cache_size() - count for program, count in zip(programs, before, strict=True)]
+
+    def run(index, width):
         data = Dataset(oracles.unit_rows(rng, 3, 7), rng.standard_normal(3))
         methods = [nesterov(0.1 + 0.1 * index, 0.5), Method("any", 0.1, 0.2 * index, 0.1)]
-        simulate(data, methods, 17, [index, 10 + index], 11, key=index, start="gradient")
-        assert (begun() - before[0], advanced() - before[1]) == (1, 1)
+        simulate(data, methods, width, [index, 10 + index], 11, key=index, start="gradient")
+
+    for index in range(3):
+        run(index, 17)
+        assert compiled() == [1, 1, 1]
+    run(3, 19)  # another width of one block of 1,024 neurons: the draw is the same program
+    assert compiled() == [1, 2, 2]
 
 
 def test_with_and_without_jit():
