@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nag_ntk.dataset import Dataset
 from nag_ntk.errors import InputError
-from nag_ntk.gram import Spectrum
 
 STARTS = ("gradient", "extrapolated")
 
@@ -36,6 +34,11 @@ class Method(NamedTuple):
     beta: float
     gamma: float
     delay: float = 0.0
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether a step depends on the step before: false for gradient descent only."""
+        return self.beta != 0 or self.gamma != 0
 
     def schedule(self, steps: int) -> np.ndarray:
         """(steps, 3): eta, beta and gamma at the steps 0, 1, ...
@@ -147,48 +150,3 @@ METHODS = {
 }
 WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
 """Methods whose constructor takes the step size alone."""
-
-
-def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> Method:
-    """The tuning of the convergence theorem, from the spectrum of H_inf.
-
-    gradient descent: eta = 1/lambda_max; heavy ball: eta = 1/lambda_max, beta = (1 - 1/(2 sqrt kappa))^2;
-    Nesterov: eta = 1/(2 lambda_max), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2). Nesterov with increasing momentum
-    has no such theorem and takes Nesterov's step size.
-
-    Args:
-        name: "gradient_descent", "heavy_ball", "nesterov" or "nesterov_increasing".
-        data: a Dataset, or its Spectrum.
-        scale: multiplies the step size (1 is the theorem's).
-
-    Returns:
-        A Method.
-
-    Raises:
-        InputError: for an unknown name, or when the least eigenvalue of H_inf is not positive, or 0 up to rounding.
-
-    Source: docs/theory/README.md, section 1; form of arXiv 2107.01832.
-
-    Example:
-        >>> tuned = theorem_tuning("nesterov", Spectrum(lambda_0=0.5, lambda_top=0.5))
-        >>> round(tuned.eta, 6), round(tuned.beta, 6)
-        (0.8, 0.318915)
-    """
-    if name not in METHODS:
-        raise InputError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
-    spectrum = data.spectrum if isinstance(data, Dataset) else data
-    if isinstance(data, Dataset) and data.singular:
-        raise InputError(
-            f"the least eigenvalue of H_inf of {data.name} is 0 up to rounding ({spectrum.lambda_0:.3g}), so the "
-            "theorems state no tuning; remove parallel inputs, or give the step size and momentum yourself"
-        )
-    root = math.sqrt(spectrum.kappa)
-    if name == "gradient_descent":
-        return gradient_descent(scale / spectrum.lambda_max)
-    if name == "heavy_ball":
-        return heavy_ball(scale / spectrum.lambda_max, (1 - 1 / (2 * root)) ** 2)
-    if name == "nesterov_increasing":
-        return nesterov_increasing(scale / (2 * spectrum.lambda_max))
-    if name != "nesterov":
-        raise InputError(f"the theorems state no tuning for {name}: give eta and beta")
-    return nesterov(scale / (2 * spectrum.lambda_max), (3 * root - 2) / (3 * root + 2))

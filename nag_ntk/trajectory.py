@@ -178,6 +178,26 @@ class Trajectory(_ReadOnly):
             return read_only(np.linalg.norm(self.residual, axis=-1))
 
     @cached_property
+    def state_norm(self) -> np.ndarray:
+        """(s, k, t+1), the norm that the theorems speak of.
+
+        |V(t)|, V(t) = [xi(t); xi(t-1)] with xi(-1) = xi(0), of a method with momentum; |xi(t)| of gradient descent.
+        """
+        norms = self.residual_norm
+        before = np.concatenate([norms[..., :1], norms[..., :-1]], axis=-1)
+        memory = np.array([method.has_memory for method in self.methods])[:, None]
+        return read_only(np.where(memory, np.hypot(norms, before), norms))
+
+    @cached_property
+    def residual_rounding(self) -> np.ndarray:
+        """(s,): a bound on the rounding of |xi(0)|, below which the norm of a residual means nothing.
+
+        gamma_(m+8) sqrt(m n) max_i mean_r |w_r(0).x_i|: one evaluation of the network.
+        """
+        size = np.sqrt(self.width * self.residual.shape[-1]) * self.mean_size.max(axis=1)
+        return read_only(self.rounding(self.width + 8) * size)
+
+    @cached_property
     def flip_fraction(self) -> np.ndarray:
         """(s, k, t+1), share of (neuron, sample) pairs whose pattern differs from step 0."""
         return read_only(self.flips / (self.width * self.residual.shape[-1]))

@@ -71,9 +71,9 @@ class Run:
 
         if self.singular:
             return "lambda_0 is 0 up to rounding: no rate is claimed"
-        if self.trajectory.start != "gradient" and method != "gradient_descent":
-            return f"claimed for the gradient start, this run has the {self.trajectory.start} one"
         given, theirs = self.methods[self.position(method)], theorem_tuning(method, self.data)
+        if self.trajectory.start != "gradient" and theirs.has_memory:
+            return f"claimed for the gradient start, this run has the {self.trajectory.start} one"
         if not np.allclose(given[1:], theirs[1:], rtol=1e-9, atol=0):
             return (
                 f"claimed for the tuning of the theorem, eta = {theirs.eta:.6g} and beta = {theirs.beta:.6g}; "

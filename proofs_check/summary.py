@@ -4,10 +4,12 @@ What the figures of a study as a whole are drawn from; results.json keeps it und
 """
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nag_ntk.theorem import THEOREMS
 from proofs_check import widths
 from proofs_check.finding import SEED_LEVELS, plain
 from proofs_check.lemma import Trials
@@ -17,13 +19,6 @@ from proofs_check.store.arrays import labels
 if TYPE_CHECKING:
     from proofs_check.lemma import Run
 
-LINEAR: dict[str, tuple[float, float]] = {
-    "gradient_descent": (1.0, 1.0),
-    "heavy_ball": (1 / 2, 1 / 2),
-    "nesterov": (2 / 3, 1 / 2),
-}
-"""Method -> (b, p): the linear model with spectrum in [lambda, kappa lambda] has rate at most 1 - b/kappa^p, by the
-lemmas gd-matrix, heavy-ball-matrix and nesterov-matrix."""
 FLOOR = 1e-9
 """Rates are observed above this share of the first residual: far below it the residual is rounding."""
 
@@ -60,8 +55,9 @@ def summary(run: "Run") -> dict[str, Any]:
     Returns:
         run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its numbers, whether it has
         the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the theorem's
-        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), and the observed rate as quantiles over
-        seeds; `claims`: in how many seeds a claim failed at this width; `asked`: the widths that theory asks for.
+        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
+        and the observed rate as quantiles over seeds; `claims`: in how many seeds a claim failed at this width;
+        `asked`: the widths that theory asks for.
     """
     data, trajectory = run.data, run.trajectory
     known = widths.facts(data)
@@ -79,7 +75,7 @@ def summary(run: "Run") -> dict[str, Any]:
 
 def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, Any]:
     method, trajectory = run.methods[k], run.trajectory
-    theirs = method.name in LINEAR and k == run.index(method.name) and not run.untuned(method.name)
+    theirs = method.name in THEOREMS and k == run.index(method.name) and not run.untuned(method.name)
     row: dict[str, Any] = {
         "method": label,
         "name": method.name,
@@ -88,14 +84,13 @@ def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, An
         "tuned": theirs,
     }
     if theirs and kappa is not None:
-        gap, power = LINEAR[method.name]
-        forms = contraction.FORMS[method.name]
-        prefactor, claimed, order = forms.get("sharp", forms.get("", (math.nan,) * 3))
-        momentum = method.name != "gradient_descent"
+        theorem = THEOREMS[method.name]
+        prefactor, claimed = theorem.bound(kappa)
         row |= {
-            "linear_rate": 1 - gap / kappa**power,
-            "claimed_rate": 1 - claimed / kappa**order,
-            "claimed_prefactor": prefactor * math.sqrt(2 * kappa) if momentum else prefactor,
+            "linear_rate": theorem.linear_model(kappa),
+            "claimed_rate": claimed,
+            "claimed_prefactor": prefactor * math.sqrt(2) if method.has_memory else prefactor,
+            "theorem": {name: str(getattr(theorem, name)) for name in ("order", "linear_rate", "rate")},
         }
     if trajectory.steps:
         rates = np.sort(observed_rate(trajectory.residual_norm[:, k]))  # NaN last
@@ -111,7 +106,7 @@ def _claims(run: "Run") -> list[dict[str, Any] | None]:
         method = str(lemma.method)
         if run.trajectory.steps and run.index(method) is not None:
             evidence: Any = lemma.check(run)
-            found.append(_counted("theorem", method, evidence if method == "gradient_descent" else evidence["sharp"]))
+            found.append(_counted("theorem", method, evidence["sharp"] if isinstance(evidence, Mapping) else evidence))
     return found
 
 

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nag_ntk.theorem import THEOREMS
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 
 if TYPE_CHECKING:
     from nag_ntk import Dataset
-
-EXPLICIT: dict[str, tuple[int, int, int]] = {
-    "gradient_descent": (16, 2, 0),
-    "heavy_ball": (192, 31, 1),
-    "nesterov": (1040, 39, 1),
-}
-"""Method -> (a, b, p) of `proofs_check/formal/explicit.v`: the radius is R = lambda/(a kappa^(p/2) n), and the width is
-such that b kappa^(p/2) sqrt(n/m) |xi(0)| <= lambda R. tests/test_formal.py compares them with Coq's."""
 
 
 class Asked(NamedTuple):
@@ -39,10 +32,10 @@ class Asked(NamedTuple):
 
 
 def radius(method: str, kappa: float, size: float, lambda_min: float) -> float:
-    """R = lambda/(a kappa^(p/2) n): how far the explicit theorem lets a neuron move.
+    """R = lambda/(a kappa^(1-p) n): how far the explicit theorem lets a neuron move.
 
     Args:
-        method: one of EXPLICIT.
+        method: one of nag_ntk.theorem.THEOREMS.
         kappa: of the working spectrum.
         size: n, or the norm of |K|, which is at most n.
         lambda_min: lambda, the least eigenvalue of the working spectrum.
@@ -53,18 +46,18 @@ def radius(method: str, kappa: float, size: float, lambda_min: float) -> float:
         >>> radius("gradient_descent", 4.0, 2.0, 0.5)
         0.015625
     """
-    a, _, power = EXPLICIT[method]
-    return lambda_min / (a * kappa ** (power / 2) * size)
+    theorem = THEOREMS[method]
+    return lambda_min / (theorem.radius * kappa ** float(1 - theorem.order) * size)
 
 
 def explicit_width(method: str, kappa: float, size: float, residual: float, lambda_min: float) -> float:
-    """The width (a b)^2 kappa^(2p) n^3 B^2 / lambda^4 from which the theorem of a method holds.
+    """The width (a d)^2 kappa^(4(1-p)) n^3 B^2 / lambda^4 from which the theorem of a method holds.
 
     Given that H(0) has its spectrum in [lambda, kappa lambda], |S_i(R)| <= 4 m R for all i at R = `radius`, and
     |xi(0)| <= B. Nesterov: 40560^2 kappa^2 n^3 B^2/lambda^4.
 
     Args:
-        method: one of EXPLICIT.
+        method: one of nag_ntk.theorem.THEOREMS.
         kappa: of the working spectrum.
         size: n, or the norm of |K|: `contraction.v` needs no more, and it is often several times smaller.
         residual: B.
@@ -76,8 +69,9 @@ def explicit_width(method: str, kappa: float, size: float, residual: float, lamb
         >>> explicit_width("gradient_descent", 4.0, 2.0, 3.0, 0.5)
         1179648.0
     """
-    a, b, power = EXPLICIT[method]
-    return (a * b) ** 2 * kappa ** (2 * power) * size**3 * residual**2 / lambda_min**4
+    theorem = THEOREMS[method]
+    constant = (theorem.radius * theorem.distance) ** 2
+    return constant * kappa ** float(4 * (1 - theorem.order)) * size**3 * residual**2 / lambda_min**4
 
 
 def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> float:
@@ -88,7 +82,7 @@ def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> fl
     delta/3.
 
     Args:
-        method: one of EXPLICIT.
+        method: one of nag_ntk.theorem.THEOREMS.
         data: a dataset with lambda_0 > 0.
         delta: failure probability.
         size: as for `explicit_width`.
@@ -135,7 +129,7 @@ def asked(data: "Dataset", delta: float) -> tuple[Asked, ...]:
     """
     known, spectrum = facts(data), data.spectrum
     if known["kappa"] is None:
-        nothing = (("hoeffding", ""), ("chernoff", ""), *(("theorem", method) for method in EXPLICIT))
+        nothing = (("hoeffding", ""), ("chernoff", ""), *(("theorem", method) for method in THEOREMS))
         return tuple(Asked(name, method, math.inf, "lambda_0 is 0: no width is enough") for name, method in nothing)
     norm, n = known["kernel_norm"], data.size
     two_sided = hoeffding_width(n, spectrum.lambda_0, delta)
@@ -148,5 +142,5 @@ def asked(data: "Dataset", delta: float) -> tuple[Asked, ...]:
         ("theorem", float(n), "the theorem, explicit (Coq)"),
         ("theorem-norm", known["absolute_kernel_norm"], "the same with the norm of |K| for n (Coq)"),
     ):
-        rows += [Asked(name, method, theorem_width(method, data, delta, size), words) for method in EXPLICIT]
+        rows += [Asked(name, method, theorem_width(method, data, delta, size), words) for method in THEOREMS]
     return tuple(rows)

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from rich.console import Console
 from tiers import family
 
 from nag_ntk import companion_power_norms, gradient_descent, heavy_ball, nesterov
+from nag_ntk.theorem import THEOREMS
 from proofs_check.config import parse_study
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Inequality, Trials
@@ -105,7 +107,8 @@ def test_chain_ends_are_the_lemmas_own_numbers(run):
     assert training.flips(part)[-1].actual == pytest.approx(_mean(part.trajectory.flip_fraction[:, 0, -1]))
     for k, name in enumerate(("gradient_descent", "heavy_ball", "nesterov")):
         chosen = select(run, methods=[k])
-        factor, rate = linear.decay(chosen, chosen.methods[0], linear.THEOREMS[name])
+        stated = THEOREMS[name]
+        factor, rate = stated.bound(chosen.data.spectrum.kappa, stated.paper_prefactor)
         trials = lemma[{"gradient_descent": "gd"}.get(name, name.replace("_", "-")) + "-contraction"].check(chosen)
         trials = trials["paper-form"] if isinstance(trials, dict) else trials
         start = run.trajectory.residual_norm[:, k, 0] * (1 if k == 0 else 2**0.5)
@@ -182,8 +185,8 @@ def test_planted_looseness_is_seen_in_constants(run, monkeypatch):
         row.what: row.lost for row in (*draw.width(run), *linear.prefactor(select(run, methods=[1]), run.methods[1]))
     }
     monkeypatch.setattr(draw, "hoeffding_width", lambda *a, f=draw.hoeffding_width: 10 * f(*a))
-    ten = linear.THEOREMS["heavy_ball"]._replace(prefactor=80.0)
-    monkeypatch.setitem(linear.THEOREMS, "heavy_ball", ten)
+    ten = replace(THEOREMS["heavy_ball"], paper_prefactor=Fraction(80))
+    monkeypatch.setitem(THEOREMS, "heavy_ball", ten)
     after = {
         row.what: row.lost for row in (*draw.width(run), *linear.prefactor(select(run, methods=[1]), run.methods[1]))
     }

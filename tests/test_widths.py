@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from nag_ntk import Dataset, digits, near_parallel_pairs
+from nag_ntk.theorem import THEOREMS
 from proofs_check import cli, session, widths
 
 ROUNDING = 1e-12  # relative: some tens of roundings, lambda to the fourth power
@@ -41,7 +42,7 @@ def test_the_widths_are_the_formulas_of_the_theorems(data):
     # the least eigenvalue is known to n u |H|, which its fourth power magnifies
     for key, width in want.items():
         assert math.isclose(found[key], width, rel_tol=1e-10), key
-    assert all(found["theorem-norm", name] <= found["theorem", name] for name in widths.EXPLICIT)
+    assert all(found["theorem-norm", name] <= found["theorem", name] for name in THEOREMS)
 
 
 def test_the_explicit_width_is_what_asks_for_most():
@@ -49,7 +50,7 @@ def test_the_explicit_width_is_what_asks_for_most():
     for data in (Dataset([[1.0]], [0.0]), Dataset(np.eye(5), np.zeros(5)), digits(8)):
         found, spectrum, n, share = by_name(widths.asked(data, 0.3)), data.spectrum, data.size, 0.1
         square = (n / 2 + float(data.targets @ data.targets)) / share
-        for name in widths.EXPLICIT:
+        for name in THEOREMS:
             known = (name, spectrum.kappa, float(n))
             explicit = widths.explicit_width(*known, math.sqrt(square), spectrum.lambda_min)
             few = math.log(n / share) / widths.radius(*known, spectrum.lambda_min)

@@ -14,6 +14,7 @@ from typing import Any
 
 from flint import arb, ctx
 
+from nag_ntk.theorem import THEOREMS
 from proofs_check.certificates import certificate, confirm, networks
 from proofs_check.certificates.flow import Flow, norm
 from proofs_check.certificates.problem import ProblemError
@@ -21,7 +22,6 @@ from proofs_check.certificates.prove import NotProved, Proof, prove
 from proofs_check.enclosure import enclose_extreme_eigenvalues, float_above, float_below
 from proofs_check.lemma import NotApplicable, Run
 from proofs_check.lemma import Proof as Decision
-from proofs_check.lemmas.contraction import FORMS
 from proofs_check.verdict import Check
 
 _STEPS = 20000
@@ -29,7 +29,7 @@ _STEPS = 20000
 
 def theorem(method: str) -> str:
     """The id of the lemma that states the theorem of a method, "" for a method without one."""
-    return f"{method.replace('gradient_descent', 'gd').replace('_', '-')}-contraction" if method in FORMS else ""
+    return f"{method.replace('gradient_descent', 'gd').replace('_', '-')}-contraction" if method in THEOREMS else ""
 
 
 def refusal(methods: Iterable[str], lemmas: Sequence[str]) -> str:
@@ -47,7 +47,7 @@ def refusal(methods: Iterable[str], lemmas: Sequence[str]) -> str:
     """
     possible = sorted(filter(None, map(theorem, methods)))
     if not possible:
-        return f"no run trains {' or '.join(', '.join(FORMS).rsplit(', ', 1))} for a step: leave certify out"
+        return f"no run trains {' or '.join(', '.join(THEOREMS).rsplit(', ', 1))} for a step: leave certify out"
     if set(possible) & set(lemmas):
         return ""
     which = "which is not selected: select it" if len(possible) == 1 else "none of which is selected: select one"
@@ -64,11 +64,16 @@ def kappa_below(inputs: Any) -> arb:
 def claimed(method: str, kappa: arb) -> dict[str, tuple[float, float]]:
     """Part -> (c, rho), floats that are at most the numbers of the theorem."""
     with ctx.workprec(128):
-        root = arb(1) if method == "gradient_descent" else kappa.sqrt()
+        stated = THEOREMS[method]
+        factor, power = kappa ** _ball(1 - stated.order), kappa ** _ball(stated.order)
+        rate = float_below((1 - _ball(stated.rate) / power).lower())
         return {
-            part: (float_below((prefactor * root).lower()), float_below((1 - rate / arb(kappa) ** power).lower()))
-            for part, (prefactor, rate, power) in FORMS[method].items()
+            part: (float_below((_ball(prefactor) * factor).lower()), rate) for part, prefactor in stated.forms.items()
         }
+
+
+def _ball(fraction: Fraction) -> arb:
+    return arb(fraction.numerator) / fraction.denominator
 
 
 def confirmed(body: dict[str, Any]) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nag_ntk.theorem import THEOREMS
 from proofs_check import statistics
 from proofs_check.lemma import Control, Evidence, Law, Lemma, NotApplicable, Run
 
 TARGET = 1e-6
 """Steps are counted until the residual has fallen to this share of its start, for good."""
-EXPONENTS = {"gradient_descent": 1.0, "heavy_ball": 0.5, "nesterov": 0.5}
+EXPONENTS = {name: float(theorem.order) for name, theorem in THEOREMS.items()}
 LINEAR_TOLERANCE, TOLERANCE = 0.02, 0.1
 _POSITIONS, _RANGE = 4, 5.0
 _KAPPAS = np.geomspace(10.0, 1e6, 21)
@@ -24,18 +25,16 @@ def linear_steps(method: str, kappas: np.ndarray) -> np.ndarray:
         >>> linear_steps("nesterov", np.array([10.0, 1000.0])).tolist()
         [63.0, 686.0]
     """
-    u = 1 / np.sqrt(kappas)
-    if method == "gradient_descent":
-        return np.ceil(np.log(TARGET) / np.log1p(-1 / kappas))
-    if method == "heavy_ball":
-        beta = (1 - u / 2) ** 2
-        trace, determinant = 1 + beta - u**2, beta
-    else:
-        beta = (3 - 2 * u) / (3 + 2 * u)
-        trace, determinant = (1 + beta) * (1 - u**2 / 2), beta * (1 - u**2 / 2)
-    now, before, last = np.ones_like(u), np.ones_like(u), np.zeros_like(u)
-    # |V(t)| <= 12 sqrt(kappa) (1 - 1/(2 sqrt kappa))^t |V(0)| for both: after this many steps nothing is left to see
-    end = int(np.max(np.log(12 / (TARGET * u)) / -np.log1p(-u / 2))) + 2
+    theorem = THEOREMS[method]
+    z, beta = float(theorem.step) / kappas, theorem.momentum(np.sqrt(kappas))
+    gamma = theorem.gradient_momentum * beta
+    if theorem.order == 1:
+        return np.ceil(np.log(TARGET) / np.log1p(-z))
+    trace, determinant = 1 + beta - (1 + gamma) * z, beta - gamma * z
+    now, before, last = np.ones_like(z), np.ones_like(z), np.zeros_like(z)
+    # after so many steps the powers of the linear model are below the target
+    factors, rates = np.array([(theorem.bound(kappa)[0], theorem.linear_model(kappa)) for kappa in kappas]).T
+    end = int(np.max(np.log(factors / TARGET) / -np.log(rates))) + 2
     for t in range(1, end):
         now, before = trace * now - determinant * before, now
         last = np.where(np.hypot(now, before) > TARGET * np.sqrt(2), t, last)

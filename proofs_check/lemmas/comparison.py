@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from nag_ntk.theorem import THEOREMS
 from proofs_check.enclosure import HEAVY_BALL, NESTEROV, RationalFunction, discharge
 from proofs_check.enclosure.tuning import univariate
 from proofs_check.lemma import Control, Evidence, Inequality, Lemma, NotApplicable, Proof, Run, Trials
@@ -205,11 +206,10 @@ def _inverse(run: Run, constant: float) -> Trials | NotApplicable:
 def _accelerated(run: Run) -> Trials:
     """The theorem for constant momentum, asked of growing momentum."""
     k = run.position("nesterov_increasing")
-    norms = run.trajectory.residual_norm[:, k]
-    pair = np.hypot(norms, np.concatenate([norms[:, :1], norms[:, :-1]], axis=1))
-    root = run.data.spectrum.kappa**0.5
-    steps = np.arange(norms.shape[1])
-    bound = 24 * root * (1 - 1 / (2 * root)) ** steps * pair[:, :1]
+    theorem, pair = THEOREMS["nesterov"], run.trajectory.state_norm[:, k]
+    factor, rate = theorem.bound(run.data.spectrum.kappa, theorem.paper_prefactor)
+    steps = np.arange(pair.shape[1])
+    bound = factor * rate**steps * pair[:, :1]
     return Trials(Inequality(pair, bound, ("seed", "step"), where=steps > 0), run.delta, run.trajectory.seeds)
 
 

@@ -1,66 +1,53 @@
 """The theorem: linear convergence of the residual, for the three methods, in the papers' form and the sharper one."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
+from nag_ntk.theorem import THEOREMS, Theorem
 from proofs_check.lemma import Control, Inequality, Lemma, NotApplicable, Run, Trials
 
-FORMS: dict[str, dict[str, tuple[float, float, float]]] = {
-    "gradient_descent": {"": (1.0, 0.5, 1.0)},
-    "heavy_ball": {"paper-form": (8.0, 0.25, 0.5), "sharp": (4.0, 0.25, 0.5)},
-    "nesterov": {"paper-form": (24.0, 0.5, 0.5), "sharp": (12.0, 0.5, 0.5)},
-}
-"""Method -> part -> (a, b, p): prefactor a sqrt(kappa), for gradient descent a, and rate 1 - b / kappa^p."""
 
-
-def _trials(run: Run, method: str, prefactor: float, rate: float) -> Trials:
-    """|V(t)| <= prefactor rate^t |V(0)|, V(t) = [xi(t); xi(t-1)]; for gradient descent |xi(t)| alone."""
-    k = run.index(method)
+def _trials(run: Run, method: str, factor: float, rate: float) -> Trials:
+    """|V(t)| <= factor rate^t |V(0)|, V(t) = [xi(t); xi(t-1)]; for gradient descent |xi(t)| alone."""
     trajectory = run.trajectory
-    norms = trajectory.residual_norm[:, k]
-    if method != "gradient_descent":
-        norms = np.hypot(norms, np.concatenate([norms[:, :1], norms[:, :-1]], axis=1))
+    norms = trajectory.state_norm[:, run.position(method)]
     steps = np.arange(norms.shape[1])
-    bound = prefactor * max(rate, 0.0) ** steps * norms[:, :1]
-    # below the rounding of one evaluation of the network a residual means nothing
-    size = np.sqrt(trajectory.width * run.data.size) * trajectory.mean_size.max(axis=1)
-    floor = trajectory.rounding(trajectory.width + 8) * size[:, None]
-    where = (bound > floor) & (steps > 0)
+    bound = factor * max(rate, 0.0) ** steps * norms[:, :1]
+    where = (bound > trajectory.residual_rounding[:, None]) & (steps > 0)
     last = int(where.any(axis=0).nonzero()[0].max(initial=0))
-    return Trials(
-        Inequality(norms, bound, ("seed", "step"), where=where),
-        run.delta,
-        trajectory.seeds,
-        note="; ".join(
-            filter(
-                None,
-                (
-                    f"compared up to step {last}" + (", the rounding floor" if last < trajectory.steps else ""),
-                    run.namesakes(method),
-                ),
-            )
-        ),
-    )
+    compared = f"compared up to step {last}" + (", the rounding floor" if last < trajectory.steps else "")
+    note = "; ".join(filter(None, (compared, run.namesakes(method))))
+    return Trials(Inequality(norms, bound, ("seed", "step"), where=where), run.delta, trajectory.seeds, note=note)
 
 
-def _form(method: str, prefactor: float, rate: float, power: float, *, any_tuning: bool = False):
-    """Prefactor times sqrt(kappa) (1 for gradient descent), rate 1 - rate / kappa^power."""
+def _form(theorem: Theorem, prefactor: Fraction, *, any_tuning: bool = False):
+    """The theorem with this prefactor."""
 
     def check(run: Run) -> Trials | NotApplicable:
-        untuned = "" if any_tuning else run.untuned(method)
+        untuned = "" if any_tuning else run.untuned(theorem.method)
         if untuned:
             return NotApplicable(untuned)
-        kappa = run.data.spectrum.kappa
-        scale = prefactor if method == "gradient_descent" else prefactor * kappa**0.5
-        return _trials(run, method, scale, 1 - rate / kappa**power)
+        return _trials(run, theorem.method, *theorem.bound(run.data.spectrum.kappa, prefactor))
 
     return check
 
 
-def _constant(method: str, rate: float, power: float):
-    return lambda run: _trials(run, method, 1.0, 1 - rate / run.data.spectrum.kappa**power)
+def _claim(theorem: Theorem):
+    """Every form of the theorem, a part for each; the evidence alone where there is one form."""
+    parts = {name: _form(theorem, prefactor) for name, prefactor in theorem.forms.items()}
+    return parts[""] if "" in parts else lambda run: {name: check(run) for name, check in parts.items()}
+
+
+def _fast(theorem: Theorem) -> Control:
+    power = "kappa" if theorem.order == 1 else "sqrt(kappa)"
+    return Control("fast", f"rate 1 - 3/{power}", _form(replace(theorem, rate=Fraction(3)), theorem.paper_prefactor))
+
+
+def _constant(method: str):
+    """Prefactor 1 at the rate 1 - 1/(2 sqrt kappa)."""
+    return lambda run: _trials(run, method, 1.0, 1 - 0.5 / run.data.spectrum.kappa**0.5)
 
 
 _DECISION = (
@@ -78,8 +65,12 @@ _SLOW = {
 
 # Just past the stability of the linear model the claims with a large prefactor survive: the residual grows, the network
 # leaves the lazy regime, flattens and still converges (measured at 4 and 5 times the step size). Far past it neurons die.
-def _unstable(method: str, scale: float) -> Mapping[str, Any]:
-    return {"methods": [{"name": method, "scale": scale}]}
+def _unstable(theorem: Theorem, scale: float, words: str) -> Control:
+    study = {"methods": [{"name": theorem.method, "scale": scale}]}
+    return Control("unstable", words, _form(theorem, theorem.paper_prefactor, any_tuning=True), study)
+
+
+_GD, _HEAVY_BALL, _NESTEROV = (THEOREMS[name] for name in ("gradient_descent", "heavy_ball", "nesterov"))
 
 
 GD_CONTRACTION = Lemma(
@@ -100,26 +91,13 @@ GD_CONTRACTION = Lemma(
     formal_part="The bound for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
     rests_on=("gd-matrix", "remainder-bound", "distance", "gram-concentration", "flip-count", "initial-residual"),
     decision=_DECISION,
-    check=_form("gradient_descent", *FORMS["gradient_descent"][""]),
-    controls=(
-        Control("fast", "rate 1 - 3/kappa", _form("gradient_descent", 1.0, 3.0, 1.0)),
-        Control(
-            "unstable",
-            "the claim at 2.5 times the step size, past stability",
-            _form("gradient_descent", 1.0, 0.5, 1.0, any_tuning=True),
-            _unstable("gradient_descent", 2.5),
-        ),
-    ),
+    check=_claim(_GD),
+    controls=(_fast(_GD), _unstable(_GD, 2.5, "the claim at 2.5 times the step size, past stability")),
     constants="The linear model has rate 1 - 1/kappa and prefactor 1, both attained at the working spectrum; half of the rate pays "
     "for flips and for H(t) - H(0). kappa is of the working spectrum, which is worse than that of H_inf.",
     method="gradient_descent",
     trains=True,
 )
-
-
-def _momentum(name: str):
-    both = {part: _form(name, *numbers) for part, numbers in FORMS[name].items()}
-    return lambda run: {part: check(run) for part, check in both.items()}
 
 
 HEAVY_BALL_CONTRACTION = Lemma(
@@ -149,16 +127,11 @@ HEAVY_BALL_CONTRACTION = Lemma(
         "initial-residual",
     ),
     decision=_DECISION,
-    check=_momentum("heavy_ball"),
+    check=_claim(_HEAVY_BALL),
     controls=(
-        Control("fast", "rate 1 - 3/sqrt(kappa)", _form("heavy_ball", 8.0, 3.0, 0.5)),
-        Control("prefactor", "prefactor 1 at rate 1 - 1/(2 sqrt kappa)", _constant("heavy_ball", 0.5, 0.5), _SLOW),
-        Control(
-            "unstable",
-            "the claim at 20 times the step size, far past stability",
-            _form("heavy_ball", 8.0, 0.25, 0.5, any_tuning=True),
-            _unstable("heavy_ball", 20.0),
-        ),
+        _fast(_HEAVY_BALL),
+        Control("prefactor", "prefactor 1 at rate 1 - 1/(2 sqrt kappa)", _constant("heavy_ball"), _SLOW),
+        _unstable(_HEAVY_BALL, 20.0, "the claim at 20 times the step size, far past stability"),
     ),
     constants="The linear model has rate 1 - 1/(2 sqrt kappa) = sqrt(beta) and a prefactor of at most 4 sqrt(kappa), proved for all "
     "kappa; its powers reach about 2 sqrt(kappa). 8 is the paper's constant; half of the rate pays for the remainder. For "
@@ -187,16 +160,11 @@ NESTEROV_CONTRACTION = Lemma(
     formal_part="The sharp form for all t, given the spectrum of H(0), |S_i(R)| <= 4 m R, a bound of |xi(0)| and an explicit width.",
     rests_on=("nesterov-matrix", "remainder-bound", "distance", "gram-concentration", "flip-count", "initial-residual"),
     decision=_DECISION,
-    check=_momentum("nesterov"),
+    check=_claim(_NESTEROV),
     controls=(
-        Control("fast", "rate 1 - 3/sqrt(kappa)", _form("nesterov", 24.0, 3.0, 0.5)),
-        Control("prefactor", "prefactor 1", _constant("nesterov", 0.5, 0.5), _SLOW),
-        Control(
-            "unstable",
-            "the claim at 20 times the step size, far past stability",
-            _form("nesterov", 24.0, 0.5, 0.5, any_tuning=True),
-            _unstable("nesterov", 20.0),
-        ),
+        _fast(_NESTEROV),
+        Control("prefactor", "prefactor 1", _constant("nesterov"), _SLOW),
+        _unstable(_NESTEROV, 20.0, "the claim at 20 times the step size, far past stability"),
     ),
     constants="The linear model has rate 1 - 2/(3 sqrt kappa) and a prefactor of at most 12 sqrt(kappa), proved for all kappa: 11 at "
     "kappa = 1, 6 sqrt 2 as kappa grows, and within a hundredth of the powers there. 24 is the paper's constant; a quarter of "

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from nag_ntk.theorem import THEOREMS, Theorem
 from proofs_check.enclosure import (
     HEAVY_BALL,
     NESTEROV,
@@ -16,8 +17,9 @@ from proofs_check.enclosure import (
 from proofs_check.lemma import Control, Lemma, Proof
 
 
-def _proof(tuning: MomentumTuning, prefactor: int, rate: Fraction, tighter: Fraction) -> Callable[[Any], Proof]:
-    """C <= prefactor sqrt(kappa) and rho <= 1 - rate/sqrt(kappa); observed is `tighter` where that is proved as well."""
+def _proof(tuning: MomentumTuning, theorem: Theorem, tighter: Fraction) -> Callable[[Any], Proof]:
+    """C <= P sqrt(kappa) and rho <= 1 - b/sqrt(kappa); observed is `tighter` where that is proved as well for P."""
+    prefactor, rate = theorem.prefactor, theorem.linear_rate
 
     def check(_: Any) -> Proof:
         algebra, proof = identities(), constants_proof(tuning, prefactor, rate)
@@ -88,7 +90,7 @@ HEAVY_BALL_MATRIX = Lemma(
     ),
     formal_part="All of it, from the quadratic form of H; the controls refuted.",
     decision=_DECISION,
-    check=_proof(HEAVY_BALL, 4, Fraction(1, 2), Fraction(13, 5)),
+    check=_proof(HEAVY_BALL, THEOREMS["heavy_ball"], Fraction(13, 5)),
     controls=(
         Control("root-two", "C = sqrt(2) (1 + beta)/sqrt(min h)", _refuted("heavy-ball-root-two")),
         Control("small", "|M^k| <= 1.9 sqrt(kappa) rho^k", _refuted("heavy-ball-small")),
@@ -128,7 +130,7 @@ NESTEROV_MATRIX = Lemma(
     ),
     formal_part="All of it, from the quadratic form of H; the controls refuted.",
     decision=_DECISION,
-    check=_proof(NESTEROV, 12, Fraction(2, 3), Fraction(11)),
+    check=_proof(NESTEROV, THEOREMS["nesterov"], Fraction(11)),
     controls=(
         Control("eight", "|M^k| <= 8 sqrt(kappa) rho^k", _refuted("nesterov-eight")),
         Control("fast", "rate 1 - 1/sqrt(kappa) with prefactor 12 sqrt(kappa)", _refuted("nesterov-fast")),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from proofs_check.store import Series
@@ -16,13 +17,8 @@ POINTS = 160
 LEAST = 3
 """Values of kappa, or widths, from which on there is something to see."""
 _BOUND, _LINEAR = (0, (5, 2)), (0, (1, 1.6))
-# method: 1 - rate of the linear model and of the theorem, as kappa's power and in words
-_CURVES = {
-    "gradient_descent": ((1.0, 1.0, "1/κ"), (0.5, 1.0, "1/(2κ)")),
-    "heavy_ball": ((0.5, 0.5, "1/(2√κ)"), (0.25, 0.5, "1/(4√κ)")),
-    "nesterov": ((2 / 3, 0.5, "2/(3√κ)"), (0.5, 0.5, "1/(2√κ)")),
-}
-ORDER = tuple(_CURVES)
+ORDER = ("gradient_descent", "heavy_ball", "nesterov")
+"""Methods in the order of their colours."""
 
 
 def method_style(name: str) -> tuple[str, str]:
@@ -33,7 +29,7 @@ def method_style(name: str) -> tuple[str, str]:
 
 def tuned(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The methods of a run that have the tuning of their theorem and its rates."""
-    return [row for row in run["methods"] if "claimed_rate" in row]
+    return [row for row in run["methods"] if "theorem" in row]
 
 
 def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
@@ -132,11 +128,13 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
         axes.vlines(at, gaps[:, -1], gaps[:, 0], color=colour, linewidth=1.2)
         axes.plot(at, middle, color=colour, marker=marker, markersize=5, linestyle="none", label=words(method))
         line = np.geomspace(kappas[0], kappas[-1], 40)
-        for (gap, power, _), dash in zip(_CURVES[method], (_LINEAR, _BOUND), strict=True):
-            axes.plot(line, gap / line**power, color=colour, linestyle=dash, linewidth=1.1)
+        stated = {key: Fraction(value) for key, value in points[0]["row"]["theorem"].items()}
+        for key, dash in (("linear_rate", _LINEAR), ("rate", _BOUND)):
+            gap = float(stated[key]) / line ** float(stated["order"])
+            axes.plot(line, gap, color=colour, linestyle=dash, linewidth=1.1)
         slope = _slope(at, middle)
         told = "" if slope is None else f", slope {number(slope, '.2f')} on log-log axes"
-        (_, _, model), (_, _, claim) = _CURVES[method]
+        model, claim = (_gap_in_words(stated[key], stated["order"]) for key in ("linear_rate", "rate"))
         said.append(
             f"{words(method)}: from {number(float(middle[0]))} at κ = {number(float(at[0]))} to "
             f"{number(float(middle[-1]))} at κ = {number(float(at[-1]))}{told}; linear model {model}, theorem {claim}"
@@ -166,6 +164,17 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
 def _rates(row: Mapping[str, Any]) -> str:
     rates = [rate for rate in row.get("observed_rate", ()) if rate is not None]
     return f"{rates[len(rates) // 2]:.5g}" if rates else "none"
+
+
+def _gap_in_words(gap: Fraction, order: Fraction) -> str:
+    """Gap / kappa^order.
+
+    Example:
+        >>> _gap_in_words(Fraction(2, 3), Fraction(1, 2)), _gap_in_words(Fraction(1), Fraction(1))
+        ('2/(3√κ)', '1/κ')
+    """
+    power = "κ" if order == 1 else "√κ"
+    return f"{gap.numerator}/{power}" if gap.denominator == 1 else f"{gap.numerator}/({gap.denominator}{power})"
 
 
 def _slope(at: "np.ndarray", values: "np.ndarray") -> float | None:

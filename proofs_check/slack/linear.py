@@ -1,33 +1,13 @@
-"""The losses in the linear model: the prefactor of the powers of M, and the rate; and the constants of the theorems."""
+"""The losses in the linear model: the prefactor of the powers of M, and the rate."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from nag_ntk import Method, theorem_tuning
+from nag_ntk import Method
+from nag_ntk.theorem import THEOREMS, Theorem, theorem_tuning
 from proofs_check.lemma import Run
 from proofs_check.slack.chain import Link, SlackRow, Value, rows
-
-
-class Theorem(NamedTuple):
-    """|V(t)| <= prefactor sqrt(kappa) (1 - rate / sqrt(kappa))^t |V(0)|; docs/theory/nesterov-contraction.md.
-
-    For gradient descent |xi(t)| <= prefactor (1 - rate / kappa)^t |xi(0)|. sharp: the derived prefactor; linear_rate:
-    that of the linear model, without remainder.
-    """
-
-    prefactor: float
-    sharp: float
-    rate: float
-    linear_rate: float
-
-
-THEOREMS = {
-    "gradient_descent": Theorem(1.0, 1.0, 1 / 2, 1.0),
-    "heavy_ball": Theorem(8.0, 4.0, 1 / 4, 1 / 2),
-    "nesterov": Theorem(24.0, 12.0, 1 / 2, 2 / 3),
-}
 
 
 def theorem(run: Run, method: Method) -> Theorem | str:
@@ -39,14 +19,6 @@ def theorem(run: Run, method: Method) -> Theorem | str:
     if not np.allclose(method[1:], theorem_tuning(method.name, run.data)[1:], rtol=1e-9):
         return "the theorem speaks of its own tuning, this run has another"
     return THEOREMS[method.name]
-
-
-def decay(run: Run, method: Method, constants: Theorem) -> tuple[float, float]:
-    """Prefactor and rate of the theorem (papers' form), with respect to |V(0)|; for gradient descent to |xi(0)|."""
-    kappa = run.data.spectrum.kappa
-    if method.name == "gradient_descent":
-        return constants.prefactor, 1 - constants.rate / kappa
-    return constants.prefactor * kappa**0.5, 1 - constants.rate / kappa**0.5
 
 
 def spectral_radius(method: Method, eigenvalues: np.ndarray) -> np.ndarray:
@@ -99,7 +71,7 @@ def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
     constants = theorem(run, method)
     names = ("the paper's", "the derived", "the exact C", "the powers", "the powers", "the powers on V(0)")
     figures: list
-    if isinstance(constants, str) or method.name == "gradient_descent":
+    if isinstance(constants, str) or not method.has_memory:
         why = constants if isinstance(constants, str) else "gradient descent has prefactor 1, attained at step 0"
         figures = [why] * 6
     else:
@@ -113,8 +85,8 @@ def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
         a, c = _block(method, working)
         powers = [power_norms(method, v, last) for v in (np.union1d(working, values), values)]
         figures = [
-            constants.prefactor * spectrum.kappa**0.5,
-            constants.sharp * spectrum.kappa**0.5,
+            constants.bound(spectrum.kappa, constants.paper_prefactor)[0],
+            constants.bound(spectrum.kappa)[0],
             2 * (1 + float(c.max())) / math.sqrt(float((4 * c - a * a).min())),
             *(float(np.max(power * growth)) for power in powers),
             np.max(_model(method, values, run.trajectory.residual[:, 0, 0] @ vectors, last) * growth, axis=1),
@@ -151,11 +123,11 @@ def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
     if isinstance(constants, str):
         stated: list = [constants] * 3
     else:
-        root = run.data.spectrum.kappa ** (1.0 if method.name == "gradient_descent" else 0.5)
+        kappa = run.data.spectrum.kappa
         working = np.array([run.data.spectrum.lambda_min, run.data.spectrum.lambda_max])
         stated = [
-            _steps(1 - constants.rate / root),
-            _steps(1 - constants.linear_rate / root),
+            _steps(constants.bound(kappa)[1]),
+            _steps(constants.linear_model(kappa)),
             _steps(spectral_radius(method, working)),
         ]
     if method.delay:
@@ -163,7 +135,7 @@ def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
     else:
         matrices = (run.data.gram_limit, run.trajectory.initial_gram)
         exact = [_steps(spectral_radius(method, np.linalg.eigvalsh(h))) for h in matrices]
-    values = [Value(*pair) for pair in zip(names, [*stated, *exact, _observed(run, method)], strict=True)]
+    values = [Value(*pair) for pair in zip(names, [*stated, *exact, _observed(run)], strict=True)]
     return rows(run.name, method.name, "rate", values, links)
 
 
@@ -174,14 +146,11 @@ def _steps(rho) -> np.ndarray:
         return np.where(rho < 1, -1 / np.log(np.maximum(rho, 0)), np.nan)
 
 
-def _observed(run: Run, method: Method) -> np.ndarray:
+def _observed(run: Run) -> np.ndarray:
     """(s,): steps per factor e of |V| (|xi| for gradient descent); NaN where it did not fall."""
     trajectory = run.trajectory
-    norms = trajectory.residual_norm[:, 0]
-    if method.name != "gradient_descent":
-        norms = np.hypot(norms, np.concatenate([norms[:, :1], norms[:, :-1]], axis=1))
-    size = np.sqrt(trajectory.width * run.data.size) * trajectory.mean_size.max(axis=1)
-    above = norms > 10 * trajectory.rounding(trajectory.width + 8) * size[:, None]  # NaN counts as below
+    norms = trajectory.state_norm[:, 0]
+    above = norms > 10 * trajectory.residual_rounding[:, None]  # NaN counts as below
     last = np.where(above.all(axis=1), norms.shape[1], np.argmin(above, axis=1)) - 1
     fallen = norms[:, 0] / norms[np.arange(len(norms)), last]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -11,7 +11,7 @@ from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.remainder_bound import carried, force, majorant, pulled, reached, remainder
 from proofs_check.radii import DISTANCES, next_recorded, padded
 from proofs_check.slack.chain import Link, SlackRow, Value, rows
-from proofs_check.slack.linear import decay, theorem
+from proofs_check.slack.linear import theorem
 
 _NO_COUNTS = "the run did not record its counts of neurons near a boundary at all radii of the grid"
 
@@ -39,8 +39,8 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
     if isinstance(constants, str):
         stated: list = [constants] * 2
     else:
-        factor, rho = decay(run, method, constants)
-        start = norm[:, 0, 0] * (1.0 if method.name == "gradient_descent" else 2**0.5)
+        factor, rho = constants.bound(run.data.spectrum.kappa, constants.paper_prefactor)
+        start = trajectory.state_norm[:, 0, 0]
         lead, tail = 1 + 2 * method.gamma, method.gamma * norm[:, 0, 0]
         observed = lead * norm[:, 0, :-1].sum(axis=1) + tail
         stated = [recorded * (lead * f * start / (1 - rho) + tail) / observed for f in (factor, 1.0)]
