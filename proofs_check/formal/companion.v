@@ -84,8 +84,7 @@ Proof. apply dot_mul_sym, within. Qed.
 
 (** Writes every inner product of combinations of x, y, H x, ... with H moved to the right factor. *)
 Ltac expand :=
-  repeat first [rewrite mul_add | rewrite mul_scal | rewrite dot_add_l | rewrite dot_add_r
-               | rewrite dot_scal_l | rewrite dot_scal_r | rewrite sym].
+  repeat (progress rewrite ?mul_add, ?mul_scal, ?dot_add_l, ?dot_add_r, ?dot_scal_l, ?dot_scal_r, ?sym).
 
 Let flip0 x y : dot n y x = dot n x y. Proof. apply dot_sym. Qed.
 Let flip1 x y : dot n y (mul n H x) = dot n x (mul n H y). Proof. now rewrite dot_sym, sym. Qed.

@@ -85,7 +85,7 @@ def build(scratch: Path, jobs: int, source: Path = FOLDER) -> Compiled:
         NotProved: Coq refused a file.
 
     Cost:
-        Some 20 s on two cores.
+        Some 15 s on two cores.
     """
     tool, began = version(), time.monotonic()
     files = texts(source)

@@ -208,7 +208,7 @@ Proof.
   rewrite root_reads, kappa_reads. simpl map. simpl width.
   assert (W : INR 100 = 100) by (rewrite INR_IZR_INZ; reflexivity). rewrite W.
   rewrite root_two_reads.
-  push; try nonzero; reflexivity.
+  repeat (apply (f_equal2 cons); [apply f_equal|]); push; try nonzero; reflexivity.
 Qed.
 
 Lemma hypotheses_read h : q_allowed s h = true <-> 1 <= Q2R s * Q2R s /\ 1 <= Q2R h <= Q2R s * Q2R s.
