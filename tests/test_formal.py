@@ -1,15 +1,19 @@
 """The formal proofs: complete, from no foreign axioms, and about the same constants as the checks in Python."""
 
+import io
 import json
 import math
+import os
 import shutil
 import subprocess
+import zipfile
 from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from in_process import caller
+from kept_build import kept_build
 from tiers import family
 
 import nag_ntk
@@ -76,15 +80,30 @@ def test_what_lemmas_rest_on_has_no_circle():
     assert rests == {}
 
 
+def captured(monkeypatch, module, function, act):
+    """The arguments of the calls of module.function while act runs."""
+    calls, real = [], getattr(module, function)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, function, lambda *given, **named: (calls.append(given), real(*given, **named))[1])
+        act()
+    return calls
+
+
 # --- what Coq says
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """Everything compiled once; without Coq the tests that need it are skipped, and .ci/run insists on having it."""
+def with_coq():
+    """Without Coq the tests that need it are skipped, and .ci/run insists on having it."""
     if shutil.which("coqc") is None:
         pytest.skip(coq.INSTALL)
-    return coq.build(tmp_path_factory.mktemp("formal"), jobs=2)
+
+
+@pytest.fixture(scope="module")
+def compiled(with_coq, pytestconfig, tmp_path_factory):
+    """Everything compiled, or unpacked as an earlier run left it where no proof has changed since."""
+    cache = getattr(pytestconfig, "cache", None)
+    return kept_build(cache and cache.mkdir("formal"), tmp_path_factory.mktemp("formal"))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +126,90 @@ def test_a_foreign_axiom_is_noticed(compiled):
     coq.run(compiled.folder, "wishful")
     found = coq.axioms(compiled, ["wishful.granted", "wishful.free"], jobs=2)
     assert found == {"wishful.granted": ("wishful.wish",), "wishful.free": ()}
+
+
+@pytest.fixture
+def proofs(tmp_path):
+    """A folder with two small proofs, of which one uses the other."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "one.v").write_text("Theorem one : 1 + 1 = 2. Proof. reflexivity. Qed.\n")
+    (folder / "two.v").write_text("From NagNtk Require Import one.\nTheorem two : 1 + 1 = 2. Proof. exact one. Qed.\n")
+    return folder
+
+
+@pytest.fixture
+def kept(with_coq, proofs, tmp_path, monkeypatch):
+    """A function that builds the proofs with archives in one folder; it says whether Coq compiled them anew."""
+    (tmp_path / "kept").mkdir()
+
+    def build():
+        scratch = tmp_path / f"scratch{len(list(tmp_path.iterdir()))}"
+        scratch.mkdir()
+        calls = captured(
+            monkeypatch, coq, "build", lambda: made.append(kept_build(tmp_path / "kept", scratch, proofs, proofs))
+        )
+        assert coq.axioms(made[-1], ["two.two"], jobs=1) == {"two.two": ()}
+        return bool(calls)
+
+    made: list[coq.Compiled] = []
+    return build
+
+
+def test_what_coq_compiled_is_kept_for_the_next_run(kept, tmp_path):
+    assert (kept(), kept()) == (True, False)
+    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".zip"]
+
+
+def test_a_changed_proof_or_builder_or_coq_is_compiled_anew(kept, proofs, tmp_path, monkeypatch):
+    assert kept()
+    (proofs / "two.v").write_text((proofs / "two.v").read_text() + "(* more *)\n")
+    assert (kept(), kept()) == (True, False)
+    (proofs / "builder.py").write_text("")
+    assert (kept(), kept()) == (True, False)
+    other = tmp_path / "coqc"
+    other.write_text(f'#!/bin/sh\n[ "$1" != --version ] || echo other\nexec {shutil.which("coqc")} "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setattr(coq, "coqc", lambda: str(other))
+    assert (kept(), kept()) == (True, False)
+    (proofs / "one.v").write_text("Theorem one : 1 + 1 = 3. Proof. reflexivity. Qed.\n")
+    with pytest.raises(coq.NotProved, match=r"one\.v: File"):
+        kept()
+
+
+def a_bit_flipped(content):
+    return content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
+def cut_short(content):
+    return content[:-300]
+
+
+def a_file_too_few(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made := io.BytesIO(), "w") as new:
+        for name in set(old.namelist()) - {"one.vo"}:
+            new.writestr(name, old.read(name))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("damage", [a_bit_flipped, cut_short, a_file_too_few])
+def test_a_damaged_archive_is_not_read(kept, tmp_path, damage):
+    kept()
+    (archive,) = (tmp_path / "kept").iterdir()
+    archive.write_bytes(damage(archive.read_bytes()))
+    assert (kept(), kept()) == (True, False)
+
+
+def test_a_run_killed_while_it_writes_an_archive_leaves_none(kept, tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            kept()
+    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".half"]
+    assert (kept(), kept()) == (True, False)
 
 
 # A number changed in Coq: the theorem no longer holds, or no longer fits the constant that the test reads.
@@ -145,14 +248,6 @@ def test_a_number_changed_in_coq_is_refused(compiled, tmp_path, name, old, new, 
 
 
 # --- the tie: Coq's constants against those that the checks use
-
-
-def captured(monkeypatch, module, function, act):
-    """The arguments of the calls of module.function while act runs."""
-    calls, real = [], getattr(module, function)
-    monkeypatch.setattr(module, function, lambda *given, **named: (calls.append(given), real(*given, **named))[1])
-    act()
-    return calls
 
 
 def test_the_hypotheses_are_the_same(readings):
