@@ -9,62 +9,22 @@ Where the momentum grows, the first line has gamma(t), the second beta(t+1), gam
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
-from nag_ntk import plan, step
+from nag_ntk import step
 from nag_ntk.checkpoint import Checkpoint
 from nag_ntk.dataset import Dataset
-from nag_ntk.devices import fetched, mesh, several
-from nag_ntk.engines import NAMES, choose, screened
-from nag_ntk.errors import InputError
+from nag_ntk.devices import fetched
+from nag_ntk.engines import screened
 from nag_ntk.mappings import make_room
-from nag_ntk.method import STARTS, Method
-from nag_ntk.network import Network, checked
-from nag_ntk.precision import resolve_dtype
-from nag_ntk.probe import Probe, measured, probe_now
-from nag_ntk.probe import checked as checked_probes
-from nag_ntk.problem import Problem, Shape
+from nag_ntk.method import Method
+from nag_ntk.network import Network
+from nag_ntk.prepare import prepare
+from nag_ntk.probe import Probe, probe_now
 from nag_ntk.trajectory import GramPath, Probed, Recursion, Trajectory
-
-
-def _whole(name: str, value, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
-def _methods(methods) -> tuple[Method, ...]:
-    several = not isinstance(methods, Method) and isinstance(methods, Iterable)
-    listed: tuple[Any, ...] = tuple(methods) if several else (methods,)
-    if not listed or not all(isinstance(m, Method) for m in listed):
-        raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
-    for m in listed:
-        constant = m.delay == 0 and 0 <= m.beta < 1
-        if not (np.isfinite(m[1:]).all() and m.eta > 0 and (constant or (m.delay > 0 and 0 <= m.beta <= 1))):
-            raise InputError(f"{m.name}: eta must be positive and finite and beta in [0, 1), got {m}")
-    return listed
-
-
-def _seeds(seeds) -> Sequence[int]:
-    if isinstance(seeds, int | np.integer):
-        return range(_whole("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
-    if not isinstance(seeds, Iterable):
-        raise InputError(f"seeds must be a count, or a sequence of seed numbers, got {seeds!r}")
-    numbers = tuple(_whole("each seed", s, 0) for s in seeds)
-    if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
-        raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
-    return numbers
-
-
-def _radii(name: str, values: Sequence[float]) -> np.ndarray:
-    radii = np.asarray(tuple(values), dtype=np.float64)
-    if not (np.isfinite(radii).all() and (radii >= 0).all()):
-        raise InputError(f"{name} must be finite and not negative, got {radii.tolist()}")
-    return radii
 
 
 def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -155,63 +115,15 @@ def simulate(
         >>> bool((run.residual_norm[..., -1] < 0.05 * run.residual_norm[..., 0]).all())
         True
     """
-    listed = _methods(methods)
-    steps = _whole("steps", steps, 0)
-    if start not in STARTS:
-        raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
-    if engine != "auto" and engine not in NAMES:
-        raise InputError(f"engine must be one of auto, {', '.join(NAMES)}, got {engine!r}")
-    given = None if initial is None else checked(initial)
-    if given is not None:
-        if given.weights.shape[1] != data.dimension:
-            raise InputError(f"initial has weights for d={given.weights.shape[1]}, the data has d={data.dimension}")
-        m, numbers = given.weights.shape[0], (0,)
-    elif width is None:
-        raise InputError("give a width, or an initial Network")
-    else:
-        m, numbers = _whole("width", width, 1), _seeds(seeds)
-    balls, overlap_balls = _radii("radii", radii), _radii("overlap_radii", overlap_radii)
-
-    real = resolve_dtype(dtype)
-    coordinates = data.coordinates.astype(real)
-    problem = Problem(  # of the host: what several processes pass to jit must not lie on one of their devices
-        coordinates=coordinates,
-        targets=data.targets.astype(real),
-        coefficients=np.array([m[1:] for m in listed], dtype=real),
-        radii=balls.astype(real),
-        overlap_radii=overlap_balls.astype(real),
-        key=np.asarray(_whole("key", key, 0) % 2**32, np.uint32),
-        last=np.asarray(steps, np.int32),
-    )
-    if given is not None:
-        basis = np.eye(data.dimension) if data.basis is None else data.basis
-        given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
-    shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
-    laid = mesh(devices, len(numbers))
-    spread = several() or (laid is not None and laid[1] > 1)
-    asked = checked_probes(probes)
-    if asked and laid is not None and laid[1] > 1:
-        raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
-    chosen = choose(shape, problem, steps, len(numbers), given, spread, bool(asked))
-    allowed = plan.free_memory() if memory_limit is None else memory_limit
-    recorded_bytes, looks = None, plan.looks(steps, tuple(probe.every for probe in asked))
-    if asked or gram_path:
-        most = max(looks, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _whole("chunk", chunk, 1)
-        chunk = plan.stride([*(probe.every for probe in asked), *([looks] if gram_path else [])], most)
-    if asked:
-        found = [(measured(probe, data, m, dtype), steps // probe.every + 1) for probe in asked]
-        recorded_bytes = sum(count * like.size * np.dtype(like.dtype).itemsize for like, count in found)
-    layout = plan.make(
-        n=data.size, rank=coordinates.shape[1], width=m, columns=chosen.columns, seeds=len(numbers),
-        methods=len(listed), steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
-        radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid, copied=chosen.copied,
-        probed=recorded_bytes,
+    made = prepare(
+        data, methods, width, seeds, steps, engine=engine, start=start, initial=initial, dtype=dtype, key=key,
+        radii=radii, overlap_radii=overlap_radii, recursion=recursion, gram_path=gram_path, probes=probes, chunk=chunk,
+        memory_limit=memory_limit, devices=devices,
     )  # fmt: skip
-    shape = shape._replace(
-        engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
-    )
-    backend = screened if chosen.engine == screened.NAME else step
-    done, total, call = 0, len(numbers) * (steps + 1), 0
+    problem, shape, layout, looks, asked = made.problem, made.shape, made.layout, made.looks, made.probes
+    steps, given, held_apart = made.steps, made.given, made.shape.engine == screened.NAME
+    backend = screened if held_apart else step
+    done, total, call = 0, len(made.seeds) * (steps + 1), 0
 
     def through(state, group: Sequence[int], counts: bool = True):
         """All chunks of a group; the records of its seeds, on the host."""
@@ -260,10 +172,11 @@ def simulate(
 
     make_room()
     outcomes = []
-    for group in layout.groups(numbers):
-        if chosen.engine == screened.NAME:
+    for group in layout.groups(made.seeds):
+        if held_apart:
+            guessed, allowed = made.choice.thresholds, made.allowed
             outcomes.append(
-                screened.train(shape, problem, group, layout.group, steps, chosen.thresholds, given, through, allowed)
+                screened.train(shape, problem, group, layout.group, steps, guessed, given, through, allowed)
             )
             continue
         state, begun = step.begin(shape, problem, _padded(group, layout.group), given)
@@ -280,8 +193,8 @@ def simulate(
         at = np.append(np.arange(0, steps, looks), steps)
         path = GramPath(at, *_path(grams, begun["initial_gram"]))
     return Trajectory(
-        **record, **begun, radii=balls, overlap_radii=overlap_balls, key=key,
+        **record, **begun, radii=made.radii, overlap_radii=made.overlap_radii, key=key,
         recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,
-        methods=listed, seeds=tuple(numbers), width=m, start=start, engine=chosen.engine, dtype=real.name,
-        rank=coordinates.shape[1], weights_digest=digest,
+        methods=made.methods, seeds=tuple(made.seeds), width=shape.width, start=start, engine=shape.engine,
+        dtype=shape.dtype, rank=problem.coordinates.shape[1], weights_digest=digest,
     )  # fmt: skip

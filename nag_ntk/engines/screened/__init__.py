@@ -15,10 +15,10 @@ sorting, everything is sorted anew. The largest movement is found in the same wa
 it. Exact: nothing is left out that a bound does not exclude. Derived in docs/screened-space.md.
 """
 
-from nag_ntk.engines.screened.attempts import train
+from nag_ntk.engines.screened.attempts import refuse, train
 from nag_ntk.engines.screened.run import advance, column_bytes, columns, gram_now
 from nag_ntk.engines.screened.thresholds import expected_at_risk, guess
 
 NAME = "screened"
 
-__all__ = ["NAME", "advance", "column_bytes", "columns", "expected_at_risk", "gram_now", "guess", "train"]
+__all__ = ["NAME", "advance", "column_bytes", "columns", "expected_at_risk", "gram_now", "guess", "refuse", "train"]

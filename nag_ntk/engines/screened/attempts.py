@@ -14,6 +14,7 @@ import numpy as np
 from nag_ntk import plan
 from nag_ntk.engines.screened import run, thresholds
 from nag_ntk.engines.screened.survey import Survey, distinct, survey
+from nag_ntk.engines.screened.thresholds import expected_at_risk
 from nag_ntk.errors import CapacityError
 from nag_ntk.network import Network
 from nag_ntk.precision import whole_dtype
@@ -54,6 +55,20 @@ def _check_memory(problem: Problem, shape: Shape, neurons: int, patterns: int, s
         )
 
 
+def refuse(shape: Shape, problem: Problem, thresholds: np.ndarray, limit: int | float) -> None:
+    """Refuse, before anything is drawn, a network that cannot be run: what is known of it is its thresholds.
+
+    Raises:
+        CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
+    """
+    if shape.width > np.iinfo(whole_dtype()).max:
+        raise CapacityError(
+            f"{shape.width} neurons are counted in 64-bit integers: call nag_ntk.enable_float64() first; the run "
+            'itself may stay in dtype="float32"'
+        )
+    _check_memory(problem, shape, expected_at_risk(shape.width, thresholds), 0, 1, limit)
+
+
 def accepted(share: np.ndarray, at_risk: int, width: int) -> bool:
     """Whether a run is exact: its thresholds held for every method (NaN does not), or no neuron was left out."""
     return bool((share <= 1).all()) or at_risk == width
@@ -63,7 +78,7 @@ def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> 
     """A survey per seed, its thresholds narrowed to what the linear model foretells for this very network."""
     found = []
     for seed in seeds:
-        _check_memory(problem, shape, thresholds.expected_at_risk(shape.width, limits[seed]), 0, 1, limit)
+        refuse(shape, problem, limits[seed], limit)
         found.append(survey(shape, problem, limits[seed], seed, network))
     targets = np.asarray(problem.targets)
     residuals = np.stack([s.outputs - targets for s in found])
@@ -104,11 +119,6 @@ def train(
     Raises:
         CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
     """
-    if shape.width > np.iinfo(whole_dtype()).max:
-        raise CapacityError(
-            f"{shape.width} neurons are counted in 64-bit integers: call nag_ntk.enable_float64() first; the run "
-            'itself may stay in dtype="float32"'
-        )
     limits = dict.fromkeys(seeds, guessed)
     repeats = dict.fromkeys(seeds, 0)
     done: dict[int, tuple] = {}
