@@ -12,7 +12,8 @@ from nag_ntk.engines import ENGINES
 from nag_ntk.network import Network, checksum, seed_key
 from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
 from nag_ntk.precision import HIGHEST
-from nag_ntk.problem import NEURONS, SEEDS, Pace, Problem, Shape, first_pull, over_mesh
+from nag_ntk.problem import NEURONS, SEEDS, Problem, Shape, over_mesh
+from nag_ntk.schedule import Pace
 from nag_ntk.state import Seen, Start, State, partition
 
 
@@ -66,8 +67,7 @@ def _begin(shape: Shape, problem: Problem, network: Network):
     counts = jnp.round(overlap * here).astype(jnp.int32)[None] if shape.recursion else None
     none, zero = jnp.zeros((), jnp.int32), jnp.zeros((), kernel.dtype)
 
-    def one(coefficients):
-        pull = first_pull(shape.start, coefficients)
+    def one(pull):
         return State(
             movement=still, speed=still, pattern=start.preactivation >= 0,
             residual=residual if shape.start == "gradient" else jnp.zeros_like(residual),
@@ -76,7 +76,7 @@ def _begin(shape: Shape, problem: Problem, network: Network):
             seen=Seen(jnp.zeros(count, jnp.int32), jnp.zeros(count, kernel.dtype), counts), step=none,
         )  # fmt: skip
 
-    return (start, jax.lax.map(one, problem.coefficients)), recorded
+    return (start, jax.lax.map(one, problem.pulls)), recorded
 
 
 def _results(shape: Shape):

@@ -19,6 +19,7 @@ from nag_ntk.precision import resolve_dtype
 from nag_ntk.probe import Probe, measured
 from nag_ntk.probe import checked as checked_probes
 from nag_ntk.problem import Problem, Shape
+from nag_ntk.schedule import first_pull, paces
 
 
 class Prepared(NamedTuple):
@@ -33,6 +34,7 @@ class Prepared(NamedTuple):
         overlap_radii: R values of the overlaps.
         probes: quantities to be measured on the way.
         problem: what the compiled programs are told.
+        paces: the methods' numbers at the steps 0, ..., T, (k, T+1, 3).
         shape: what they are compiled for.
         choice: the engine.
         layout: chunks, groups, devices, and the bytes that are needed.
@@ -48,6 +50,7 @@ class Prepared(NamedTuple):
     overlap_radii: np.ndarray
     probes: tuple[Probe, ...]
     problem: Problem
+    paces: np.ndarray
     shape: Shape
     choice: Choice
     layout: plan.Plan
@@ -149,11 +152,10 @@ def prepare(
     problem = Problem(  # of the host: what several processes pass to jit must not lie on one of their devices
         coordinates=coordinates,
         targets=data.targets.astype(real),
-        coefficients=np.array([m[1:] for m in listed], dtype=real),
+        pulls=np.array([first_pull(m, start) for m in listed], dtype=real),
         radii=balls.astype(real),
         overlap_radii=overlap_balls.astype(real),
         key=np.asarray(_whole("key", key, 0) % 2**32, np.uint32),
-        last=np.asarray(steps, np.int32),
     )
     if given is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
@@ -164,7 +166,8 @@ def prepare(
     asked = checked_probes(probes)
     if asked and laid is not None and laid[1] > 1:
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
-    chosen = choose(shape, problem, steps, len(numbers), given, spread, bool(asked))
+    table = paces(listed, steps).astype(real)
+    chosen = choose(shape, problem, table, len(numbers), given, spread, bool(asked))
     allowed = plan.free_memory() if memory_limit is None else memory_limit
     recorded_bytes, looks = None, plan.looks(steps, tuple(probe.every for probe in asked))
     if asked or gram_path:
@@ -185,5 +188,18 @@ def prepare(
         engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
     )
     return Prepared(
-        listed, numbers, steps, given, balls, overlap_balls, asked, problem, shape, chosen, layout, looks, allowed
+        listed,
+        numbers,
+        steps,
+        given,
+        balls,
+        overlap_balls,
+        asked,
+        problem,
+        table,
+        shape,
+        chosen,
+        layout,
+        looks,
+        allowed,
     )

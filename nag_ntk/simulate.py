@@ -123,6 +123,8 @@ def simulate(
     problem, shape, layout, looks, asked = made.problem, made.shape, made.layout, made.looks, made.probes
     steps, given, held_apart = made.steps, made.given, made.shape.engine == screened.NAME
     backend = screened if held_apart else step
+    rest = layout.chunk * layout.chunks - made.paces.shape[1]
+    paces = np.pad(made.paces, ((0, 0), (0, rest), (0, 0)))  # the end of the last chunk is the end of the run
     done, total, call = 0, len(made.seeds) * (steps + 1), 0
 
     def through(state, group: Sequence[int], counts: bool = True):
@@ -145,7 +147,7 @@ def simulate(
                 if due:
                     drawn = _padded(group, layout.group)
                     part["probes"] = fetched(probe_now(shape, problem, due, state, drawn, given), size)
-                state, recorded = backend.advance(shape, problem, state)
+                state, recorded = backend.advance(shape, problem, state, paces[:, at : at + layout.chunk])
                 part["record"] = fetched(recorded, size)
                 if gram_path and last and steps % looks:  # the state stays at step T
                     part["last_gram"] = fetched(backend.gram_now(shape, problem, state), size)
@@ -176,7 +178,7 @@ def simulate(
         if held_apart:
             guessed, allowed = made.choice.thresholds, made.allowed
             outcomes.append(
-                screened.train(shape, problem, group, layout.group, steps, guessed, given, through, allowed)
+                screened.train(shape, problem, group, layout.group, made.paces, guessed, given, through, allowed)
             )
             continue
         state, begun = step.begin(shape, problem, _padded(group, layout.group), given)

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import PartitionSpec
 
-from nag_ntk.problem import NEURONS, SEEDS, Pace
+from nag_ntk.problem import NEURONS, SEEDS
+from nag_ntk.schedule import Pace
 
 
 class Start(NamedTuple):

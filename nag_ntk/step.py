@@ -16,7 +16,8 @@ from nag_ntk.begin import begin
 from nag_ntk.engines import ENGINES
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
-from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh, pace_until
+from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh
+from nag_ntk.schedule import unpacked
 from nag_ntk.state import Seen, Start, State, partition
 
 __all__ = ["advance", "begin", "gram_now", "pushed"]
@@ -124,12 +125,12 @@ def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
     return state._replace(movement=movement, speed=speed, pattern=pattern, seen=Seen(flips, reach, counts)), totals
 
 
-def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: State):
+def _scan(shape: Shape, problem: Problem, start: Start, table, state: State):
     kernel = problem.kernel
     dtype = kernel.dtype
     never = -neurons.absent(dtype) / 2  # what lies beyond is no pre-activation
 
-    def one_step(state: State, _):
+    def one_step(state: State, row):
         hidden = jnp.minimum(doubt(shape, problem, start.size, state.majorant, state.step, 3), never)
         earlier, before = state.residual, state.seen
         state, totals = _walk(shape, problem, start, state, hidden)
@@ -154,7 +155,7 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
                 "forward": sums["forward"],
                 "backward": sums["backward"],
             }
-        push, decay, lift = rates = pace_until(problem.last, coefficients, state.step)
+        push, decay, lift = rates = unpacked(row)
         size = jnp.abs(residual)
         following = state._replace(
             residual=residual, pace=rates, step=state.step + 1,
@@ -163,7 +164,7 @@ def _scan(shape: Shape, problem: Problem, start: Start, coefficients, state: Sta
         )  # fmt: skip
         return following, recorded
 
-    return jax.lax.scan(one_step, state, None, length=shape.steps)
+    return jax.lax.scan(one_step, state, table)
 
 
 def _together(shape: Shape, recorded: dict) -> dict:
@@ -180,22 +181,23 @@ def _together(shape: Shape, recorded: dict) -> dict:
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
-def advance(shape: Shape, problem: Problem, begun):
-    """Observe and step `shape.steps` times; ((starts, states), records with axes seed, method, step, ...)."""
+def advance(shape: Shape, problem: Problem, begun, paces):
+    """Observe and step once per row of `paces`, (k, steps, 3); ((starts, states), what was recorded).
 
-    def one_seed(problem, begun):
-        start, states = begun
-        states, recorded = jax.lax.map(
-            lambda pair: _scan(shape, problem, start, pair[0], pair[1]), (problem.coefficients, states)
-        )
+    Records have the axes seed, method, step, ...
+    """
+
+    def one_seed(shared, begun):
+        (problem, paces), (start, states) = shared, begun
+        states, recorded = jax.lax.map(lambda pair: _scan(shape, problem, start, *pair), (paces, states))
         return (start, states), recorded
 
-    def all_seeds(problem, begun):
-        begun, recorded = jax.lax.map(partial(one_seed, problem), begun)
+    def all_seeds(shared, begun):
+        begun, recorded = jax.lax.map(partial(one_seed, shared), begun)
         return begun, _together(shape, recorded)
 
     split = partition(shape.recursion)
-    return over_mesh(shape, all_seeds, (split,), (split, PartitionSpec(SEEDS)))(problem, begun)
+    return over_mesh(shape, all_seeds, (split,), (split, PartitionSpec(SEEDS)))((problem, paces), begun)
 
 
 @partial(jax.jit, static_argnums=0)

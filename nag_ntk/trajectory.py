@@ -10,6 +10,7 @@ import numpy as np
 from nag_ntk.method import Method
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.precision import gamma, unit_roundoff
+from nag_ntk.schedule import coefficients, first_pull
 
 
 def read_only(value: Any) -> Any:
@@ -260,9 +261,8 @@ class Trajectory(_ReadOnly):
         scale = np.sqrt(width) * self.mean_size.max(-1)[:, None, None] + reach
         size = np.abs(self.residual).sum(-1)
         before = np.concatenate([size[..., :1], size[..., :-2]], axis=-1)
-        eta, beta, gain = (
-            np.array([getattr(m, f) for m in self.methods])[None, :, None] for f in ("eta", "beta", "gamma")
-        )
+        schedules = np.stack([m.schedule(self.steps) for m in self.methods])
+        eta, beta, gain = np.moveaxis(schedules.max(axis=1, keepdims=True, initial=0), -1, 0)
         bound = (
             4 * (1 + beta) * self.rounding(sums) * scale
             + 2 * (2 * (1 + beta) * self.rounding(terms) + 16 * u) * reach
@@ -276,11 +276,9 @@ def coefficient_bound(residual: np.ndarray, methods: tuple[Method, ...], start: 
     """Majorant of the coefficients, (s, k, t+1, n); see Trajectory.coefficient_bound."""
     result = np.zeros_like(residual)
     for k, method in enumerate(methods):
-        eta, beta, gain = method.schedule(residual.shape[2]).T
-        lift = np.abs(beta[1:] * (1 + gain[:-1]) - gain[1:])
-        speed = eta[0] * gain[0] * np.abs(residual[:, k, 0]) if start == "gradient" else 0.0
-        for t in range(residual.shape[2] - 1):
+        speed = first_pull(method, start) * np.abs(residual[:, k, 0])
+        for t, (push, decay, lift) in enumerate(coefficients(method, residual.shape[2] - 1)):
             size = np.abs(residual[:, k, t])
-            result[:, k, t + 1] = result[:, k, t] + speed + eta[t] * (1 + gain[t]) * size
-            speed = beta[t + 1] * speed + eta[t] * lift[t] * size
+            result[:, k, t + 1] = result[:, k, t] + speed + push * size
+            speed = decay * speed + abs(lift) * size
     return result

@@ -7,6 +7,7 @@ import tolerances
 import nag_ntk
 from nag_ntk import simulate
 from nag_ntk.problem import Problem, Shape
+from nag_ntk.schedule import first_pull
 
 METHODS = ("gradient_descent", "heavy_ball", "nesterov")
 
@@ -29,8 +30,8 @@ def shape(**changes):
 
 
 def problem_of(data, methods=(), radii=()):
-    coefficients = np.array([m[1:] for m in methods], dtype=float).reshape(-1, 4)
-    parts = (data.coordinates, data.targets, coefficients, np.array(radii, float), np.zeros(0))
+    pulls = np.array([first_pull(m, "gradient") for m in methods], dtype=float)
+    parts = (data.coordinates, data.targets, pulls, np.array(radii, float), np.zeros(0))
     return Problem(*map(jnp.asarray, parts), jnp.asarray(0, jnp.uint32))
 
 

@@ -93,11 +93,11 @@ import jax
 jax.config.update("jax_num_cpu_devices", 4)
 import jax.numpy as jnp, numpy as np
 import nag_ntk
-from nag_ntk import problem, step
+from nag_ntk import problem, schedule, step
 nag_ntk.enable_float64()
 data = nag_ntk.Dataset(np.eye(6), np.ones(6))
 told = problem.Problem(
-    jnp.asarray(data.coordinates), jnp.asarray(data.targets), jnp.asarray([nag_ntk.nesterov(0.1, 0.8)[1:]]),
+    jnp.asarray(data.coordinates), jnp.asarray(data.targets), jnp.asarray([0.08]),
     jnp.zeros(0), jnp.zeros(0), jnp.uint32(0),
 )
 for devices, across in ((2, 2), (4, 1)):
@@ -105,7 +105,8 @@ for devices, across in ((2, 2), (4, 1)):
         shape = problem.Shape("preactivations", "gradient", 5000, 7, recursion, "float64", devices, across, 1024)
         state, _ = step.begin(shape, told, np.arange(4, dtype=np.uint32), None)
         print("PROGRAM", devices, across, recursion)
-        print(step.advance.lower(shape, told, state).compile().as_text())
+        paces = schedule.paces([nag_ntk.nesterov(0.1, 0.8)], 6)
+        print(step.advance.lower(shape, told, state, paces).compile().as_text())
 """
 
 

@@ -42,10 +42,10 @@ class Choice(NamedTuple):
     copied: int = 0
 
 
-def _screened(shape: Shape, problem: Problem, steps: int, network: Network | None) -> Choice:
+def _screened(shape: Shape, problem: Problem, paces: np.ndarray, network: Network | None) -> Choice:
     n = len(problem.targets)
     known = None if network is None else np.asarray(residual(network, problem.coordinates, problem.targets))
-    limits = screened.guess(shape, steps, problem, known)
+    limits = screened.guess(shape, paces, problem, known)
 
     def columns(width: int) -> int:
         """Thresholds shrink like the root of the width."""
@@ -56,7 +56,7 @@ def _screened(shape: Shape, problem: Problem, steps: int, network: Network | Non
 
 
 def choose(
-    shape: Shape, problem: Problem, steps: int, seeds: int, network: Network | None = None, spread: bool = False,
+    shape: Shape, problem: Problem, paces: np.ndarray, seeds: int, network: Network | None = None, spread: bool = False,
     probed: bool = False,
 ) -> Choice:  # fmt: skip
     """The engine of a run; shape.engine is a name or "auto".
@@ -73,15 +73,16 @@ def choose(
             raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
         if probed:
             raise InputError('engine="screened" does not hold all neurons, so it cannot measure probes; leave them out')
-        return _screened(shape, problem, steps, network)
+        return _screened(shape, problem, paces, network)
     name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
     dense = Choice(name, lambda width: width, ENGINES[name].rows(n, rank), np.empty(0))
-    trained = (steps + 1) * len(problem.coefficients) * seeds
+    count, looked = paces.shape[:2]
+    trained = looked * count * seeds
     cost = trained * shape.width * ENGINES[name].cost(n, rank)
     once = seeds * shape.width * (2 * n * n + 20 * n)
     least = _COMPILED + once + trained * _STEP
     if shape.engine != "auto" or spread or probed or cost <= least or once > _LONGEST:
         return dense
-    found = _screened(shape, problem, steps, network)
-    awake = min(1.0, _AWAKE + _WARMING / (steps + 1)) * found.columns(shape.width)
+    found = _screened(shape, problem, paces, network)
+    awake = min(1.0, _AWAKE + _WARMING / looked) * found.columns(shape.width)
     return found if least + trained * awake * _DEARER * (2 * n * n + 12 * n) < cost else dense

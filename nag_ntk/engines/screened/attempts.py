@@ -35,7 +35,7 @@ def _narrowed(found: Survey, limits: np.ndarray) -> Survey:
 
 def _check_memory(problem: Problem, shape: Shape, neurons: int, patterns: int, seeds: int, limit: int | float) -> None:
     """Refuse neurons at risk, and distinct patterns of the others, that do not fit."""
-    n, methods = len(problem.targets), len(problem.coefficients)
+    n, methods = len(problem.targets), len(problem.pulls)
     item = np.dtype(shape.dtype).itemsize
 
     def needed(width: int) -> int:
@@ -74,7 +74,7 @@ def accepted(share: np.ndarray, at_risk: int, width: int) -> bool:
     return bool((share <= 1).all()) or at_risk == width
 
 
-def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> tuple[list[Survey], list[np.ndarray]]:
+def _surveyed(shape, problem, paces, seeds, limits, repeats, network, limit) -> tuple[list[Survey], list[np.ndarray]]:
     """A survey per seed, its thresholds narrowed to what the linear model foretells for this very network."""
     found = []
     for seed in seeds:
@@ -84,7 +84,7 @@ def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> 
     residuals = np.stack([s.outputs - targets for s in found])
     grams = np.stack([s.recorded["initial_gram"] for s in found])
     narrow = []
-    for index, foretold in enumerate(thresholds.predicted(shape, steps, problem, grams, residuals)):
+    for index, foretold in enumerate(thresholds.predicted(shape, paces, problem, grams, residuals)):
         wide = limits[seeds[index]]
         if not np.isfinite(wide).all():  # everything is at risk: a scale is all that is needed
             narrow.append(1 + np.abs(found[index].origin).max(axis=1))
@@ -97,7 +97,7 @@ def _surveyed(shape, problem, steps, seeds, limits, repeats, network, limit) -> 
 
 
 def train(
-    shape: Shape, problem: Problem, seeds: Sequence[int], group: int, steps: int, guessed: np.ndarray,
+    shape: Shape, problem: Problem, seeds: Sequence[int], group: int, paces: np.ndarray, guessed: np.ndarray,
     network: Network | None, through: Callable[[Any, Sequence[int], bool], Any], limit: int | float,
 ) -> tuple[Any, Any, Screening]:  # fmt: skip
     """Run a group of seeds until every one is exact.
@@ -107,7 +107,7 @@ def train(
         problem: likewise.
         seeds: seed numbers.
         group: seeds to a batch; what is missing is filled up with repeats.
-        steps: T.
+        paces: of the steps 0, ..., T, (k, T+1, 3).
         guessed: (n,) thresholds to begin with.
         network: weights (m, p) and signs, or None to draw.
         through: (begun, seeds, first) -> the record of the seeds over all steps, "held" in it.
@@ -124,7 +124,7 @@ def train(
     done: dict[int, tuple] = {}
     pending = list(seeds)
     while pending:
-        found, narrow = _surveyed(shape, problem, steps, pending, limits, repeats, network, limit)
+        found, narrow = _surveyed(shape, problem, paces, pending, limits, repeats, network, limit)
         most = max(len(s.signs) for s in found), max(len(s.patterns) for s in found)
         _check_memory(problem, shape, *most, group, limit)
         filling = [len(pending) - 1] * (group - len(pending))

@@ -9,7 +9,8 @@ from nag_ntk.engines.screened.flips import evaluate
 from nag_ntk.engines.screened.order import largest, sort
 from nag_ntk.engines.screened.state import Common, Drawn, Fixed, State, Sums, spread
 from nag_ntk.precision import HIGHEST
-from nag_ntk.problem import Problem, Shape, doubt, first_pull, pace_until
+from nag_ntk.problem import Problem, Shape, doubt
+from nag_ntk.schedule import Pace
 
 _SORTING = 500
 """Operations that sorting costs per entry, counted like those of a product."""
@@ -29,12 +30,11 @@ def _costs(state: State, n: int) -> tuple[float, float, float, float]:
     return float(length * one + _CALL), float(2 * length * one + _CALL), float(many * one + _CALL), float(sorting)
 
 
-def begin(shape: Shape, problem: Problem, drawn: Drawn, coefficients, blocks: int) -> State:
+def begin(shape: Shape, problem: Problem, drawn: Drawn, pull, blocks: int) -> State:
     """The state at step 0 of one network under one method."""
     kernel = problem.kernel
     n, dtype = kernel.shape[0], kernel.dtype
     outputs, counts = jnp.asarray(drawn.outputs), jnp.asarray(drawn.counts)
-    pull = first_pull(shape.start, coefficients)
     residual = outputs - problem.targets
     here = Common(jnp.zeros(n, dtype), -pull * residual, jnp.zeros((), dtype), jnp.ones((), dtype))
     risk = drawn.risk._replace(speed=jnp.where(drawn.risk.active, here.speed[:, None], 0))
@@ -72,7 +72,7 @@ def held(shape: Shape, problem: Problem, kernel, fixed: Fixed, state: State):
     return _share(shape, fixed, spread(kernel, state.now.movement), _doubt(shape, problem, fixed, state))
 
 
-def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: State):
+def advance(shape: Shape, problem: Problem, fixed: Fixed, state: State, pace: Pace):
     """Observe one step and move; (state, what is recorded)."""
     kernel = problem.kernel
     dtype, n, blocks = kernel.dtype, kernel.shape[0], state.sorted.margin.shape[0]
@@ -116,7 +116,7 @@ def advance(shape: Shape, problem: Problem, fixed: Fixed, coefficients, state: S
     _, carried = jax.lax.while_loop(lambda carry: carry[0], sorted_anew, (anew, carried))
     risk, safe, known, reach, now, prefix, work = carried
 
-    push, decay, lift = pace_until(problem.last, coefficients, state.step)
+    push, decay, lift = pace
     following = State(
         risk=risk, safe=safe,
         sums=sums._replace(memory=sums.memory + sums.memory_speed, memory_speed=decay * sums.memory_speed),

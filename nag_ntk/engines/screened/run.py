@@ -10,6 +10,7 @@ from nag_ntk.engines.screened.state import Drawn, Fixed, Risk
 from nag_ntk.engines.screened.survey import Survey
 from nag_ntk.neurons import absent
 from nag_ntk.problem import Problem, Shape, sharded
+from nag_ntk.schedule import unpacked
 
 PATTERNS = 512
 """Patterns in a block."""
@@ -88,29 +89,33 @@ def begin(shape: Shape, problem: Problem, drawn: Drawn, length: int):
     def one(problem, drawn):
         fixed = Fixed(drawn.thresholds, drawn.size)
         start = partial(recursion.begin, shape, problem, drawn, blocks=blocks)
-        return fixed, jax.lax.map(start, problem.coefficients)
+        return fixed, jax.lax.map(start, problem.pulls)
 
     return sharded(shape, lambda problem, drawn: jax.lax.map(partial(one, problem), drawn), 1)(problem, drawn)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
-def advance(shape: Shape, problem: Problem, begun):
-    """Observe and step `shape.steps` times; ((fixed, states), records with axes seed, method, step, ...)."""
+def advance(shape: Shape, problem: Problem, begun, paces):
+    """Observe and step once per row of `paces`, (k, steps, 3); ((fixed, states), what was recorded).
 
-    def one_seed(problem, begun):
-        fixed, states = begun
+    Records have the axes seed, method, step, ...
+    """
+
+    def one_seed(shared, begun):
+        (problem, paces), (fixed, states) = shared, begun
 
         def one(pair):
-            coefficients, state = pair
+            table, state = pair
             return jax.lax.scan(
-                lambda state, _: recursion.advance(shape, problem, fixed, coefficients, state), state, None,
-                length=shape.steps,
-            )  # fmt: skip
+                lambda state, row: recursion.advance(shape, problem, fixed, state, unpacked(row)), state, table
+            )
 
-        states, recorded = jax.lax.map(one, (problem.coefficients, states))
+        states, recorded = jax.lax.map(one, (paces, states))
         return (fixed, states), recorded
 
-    return sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+    return sharded(shape, lambda shared, begun: jax.lax.map(partial(one_seed, shared), begun), 1)(
+        (problem, paces), begun
+    )
 
 
 @partial(jax.jit, static_argnums=0)
