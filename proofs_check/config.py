@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from .config_check import KnownLemmas, StudyCheck, did_you_mean
 from .config_models import MethodSpec, RunFields, RunSpec, Study, StudyFields
 from .config_sweep import data_keys, swept_keys
+from .origin import Origin
 from .yaml_source import ConfigError, Problem, preview, read_yaml
 
 __all__ = [
@@ -93,8 +94,8 @@ def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas =
     Example:
         >>> parse_study("widht: 3\nsteps: -1", name="a.yaml", base=Path("."))
         Traceback (most recent call last):
-        proofs_check.yaml_source.ConfigError: a.yaml:1: widht: unknown key; did you mean "width"?
-        a.yaml:2: steps: expected a whole number, 0 or more, got -1
+        proofs_check.yaml_source.ConfigError: a.yaml:1:1: widht: unknown key; did you mean "width"?
+        a.yaml:2:1: steps: expected a whole number, 0 or more, got -1
         a.yaml: dataset: required, but missing
         a.yaml: methods: required, but missing
         a.yaml: width: required, but missing
@@ -109,7 +110,7 @@ def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas =
     problems = check.all_problems()
     if problems or study is None:
         raise ConfigError(name, problems)
-    return study
+    return study.placed(Origin(name, source, check.place))
 
 
 def bundled_configs() -> dict[str, Path]:

@@ -13,10 +13,14 @@ from pydantic import ValidationError
 
 from .config_models import DATA_MODELS, EXPECTED, MethodSpec, RunFields, RunSpec, Study, StudyFields, field_names
 from .config_sweep import cells, data_keys, run_problem, swept_keys, value_problems
-from .yaml_source import KeyPath, Problem, Source, one_line, path_text, preview
+from .yaml_source import KeyPath, Problem, Source, in_order, one_line, preview
 
 KnownLemmas = Sequence[str] | Callable[[Sequence[str]], Sequence[str]]
 """Ids of lemmas (none: any), or a function from the files that hold more of them; what it cannot load, a ValueError."""
+
+
+Place = Callable[[KeyPath], KeyPath]
+"""From a path within a run to the path in the file that it comes from."""
 
 
 class StudyCheck:
@@ -30,6 +34,7 @@ class StudyCheck:
     def __init__(self, source: Source, base: Path):
         self.source, self.base = source, base
         self.found: dict[tuple[KeyPath, str], None] = {}  # a set that keeps its order: runs share errors
+        self.within: dict[str, Place] = {}  # of the runs that stand in the file
 
     def study(self, default_name: str, known_lemmas: KnownLemmas) -> Study | None:
         """The study, or None if it has problems; then ``all_problems`` tells them."""
@@ -54,6 +59,10 @@ class StudyCheck:
         if fields is None or self.found or self.source.problems:
             return None
         return Study(**dict(fields), runs=resolved)
+
+    def place(self, run: str, path: KeyPath) -> KeyPath:
+        """Where in the file a value of a run comes from."""
+        return self.within.get(run, _itself)(path)
 
     def _overrides(self, runs: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         if not isinstance(runs, dict) or not runs:
@@ -82,8 +91,11 @@ class StudyCheck:
         def place(path: KeyPath) -> KeyPath:
             if path[0] == "dataset" and path[1:2] and path[1] in changed:
                 return ("runs", name, f"dataset.{path[1]}", *path[2:])
+            if not path:
+                return ("runs", name)
             return path if path[0] in inherited else ("runs", name, *(() if path == own_name else path))
 
+        self.within[name] = place
         return self._record(RunSpec, merged, place)
 
     def _swept(self, sweep: Any, shared: dict[str, Any], *, beside_runs: bool) -> list[RunSpec | None]:
@@ -107,7 +119,9 @@ class StudyCheck:
         if len(self.found) > before:
             self._record(RunFields, shared, _itself, partial=True)
             return []
-        return [self._record(RunSpec, {**cell.values, "name": cell.name}, cell.place) for cell in cells(sweep, shared)]
+        grid = list(cells(sweep, shared))
+        self.within |= {cell.name: cell.place for cell in grid}
+        return [self._record(RunSpec, {**cell.values, "name": cell.name}, cell.place) for cell in grid]
 
     def _places(self, runs: Sequence[RunSpec]) -> None:
         """No two runs may stand at one place of a grid with a method of one name."""
@@ -147,7 +161,7 @@ class StudyCheck:
         self,
         model: Any,
         values: dict[str, Any],
-        place: Callable[[KeyPath], KeyPath],
+        place: Place,
         *,
         partial: bool = False,
     ) -> Any:
@@ -171,9 +185,8 @@ class StudyCheck:
         """Problems of the YAML and of its values, in the order of the file, those without a line last."""
         opaque = self.source.opaque
         kept = [(p, m) for p, m in self.found if not any(p[:k] in opaque for k in range(len(p) + 1))]
-        problems = [Problem(self.source.line(path), path_text(path), message) for path, message in kept]
-        everything = [*self.source.problems, *problems]
-        return tuple(sorted(everything, key=lambda p: (p.line is None, p.line or 0)))
+        problems = [self.source.problem(path, message) for path, message in kept]
+        return in_order([*self.source.problems, *problems])
 
 
 def _itself(path: KeyPath) -> KeyPath:

@@ -15,6 +15,7 @@ from pydantic import (
     Discriminator,
     Field,
     PlainSerializer,
+    PrivateAttr,
     Tag,
     WithJsonSchema,
     model_validator,
@@ -37,6 +38,7 @@ from .config_types import (
     Text,
     expected,
 )
+from .origin import Origin
 
 __all__ = [
     "DATA_MODELS",
@@ -213,6 +215,18 @@ class Study(StudyFields):
     """A study: its own fields and its runs, all resolved."""
 
     runs: tuple[RunSpec, ...]
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where its values stand in its file."""
+        return self._origin
+
+    def placed(self, origin: Origin) -> "Study":
+        """The same study, which knows where its values stand."""
+        copy = self.model_copy()
+        copy._origin = origin
+        return copy
 
     def run(self, name: str) -> RunSpec:
         """The run of that name; KeyError if there is none."""

@@ -1,27 +1,12 @@
 """Run a study: simulate each configuration once, feed every lemma from it, decide all verdicts together."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from nag_ntk import (
-    Dataset,
-    InputError,
-    Method,
-    cifar10,
-    digits,
-    fashion_mnist,
-    from_npz,
-    mnist,
-    near_parallel_pairs,
-    simulate,
-    sphere,
-    theorem_tuning,
-)
-from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
+from nag_ntk import InputError, simulate
 from proofs_check.apart import CHILD, Apart
 from proofs_check.config import RunSpec, Study
 from proofs_check.curves import Curve, curve_of
@@ -30,7 +15,7 @@ from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Lemma, NotApplicable, Run
 from proofs_check.own import known as all_known
 from proofs_check.passed import has_passed
-from proofs_check.recording import wanted
+from proofs_check.prepare import Ready, made_ready, prepare
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
 from proofs_check.store.cells import Cells
@@ -59,62 +44,23 @@ class StudyResult:
     notes: tuple[str, ...] = ()
 
 
-_FILES = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
-
-
-def build_dataset(spec: Any) -> Dataset:
-    """The dataset that a config describes."""
-    if spec.source == "sphere":
-        return sphere(spec.samples, spec.dimension, spec.key, spec.labels)
-    if spec.source == "pairs":
-        return near_parallel_pairs(spec.pairs, spec.angle, spec.dimension, spec.key, spec.labels)
-    if spec.source == "npz":
-        return from_npz(
-            spec.path, spec.inputs, spec.targets, spec.normalise, samples=spec.samples, offset=spec.offset
-        )  # fmt: skip
-    chosen = {"classes": spec.classes, "centre": spec.centre, "key": spec.key}
-    if spec.source == "digits":
-        return digits(spec.samples, spec.labels, spec.offset, **chosen)
-    chosen |= {"split": spec.split, "download": spec.download}
-    return _FILES[spec.source](spec.path or "", spec.samples, spec.labels, spec.offset, **chosen)
-
-
-def build_method(spec: Any, data: Dataset) -> Method:
-    """The method that a config describes; without a step size, the theorem's tuning."""
-    if spec.eta is None:
-        return theorem_tuning(spec.name, data, spec.scale or 1.0)
-    momentum = () if spec.name in WITHOUT_MOMENTUM else (spec.beta,)
-    return METHODS[spec.name](spec.eta, *momentum)
-
-
 def execute(
     spec: RunSpec, lemmas: Sequence[Lemma], delta: float, *, progress: Progress | None = None,
     memory_limit_gib: float | None = None, cells: Cells | None = None, seconds: float | None = None,
+    ready: Ready | None = None,
 ) -> Run:  # fmt: skip
     """Simulate one configuration, recording what the lemmas need; or read it from the cells of a study under way.
 
-    What a lemma asks to record is found by its own functions, which may take `seconds`; where they fail, the run says
-    so in `unrecorded`.
+    What it needs is `ready`, or is made here. What a lemma asks to record is found by its own functions, which may take
+    `seconds`; where they fail, the run says so in `unrecorded`.
     """
-    data = build_dataset(spec.dataset)
-    methods = tuple(build_method(m, data) for m in spec.methods)
-    told = wanted(
-        lemmas, data, spec.width, spec.steps, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds
-    )  # fmt: skip
-    question: dict[str, Any] = {}
-    if cells is not None:
-        question = {
-            "run": spec.model_dump(mode="json"),
-            "data": _digest(data.inputs, data.targets),  # a file of the user's own may have changed
-            "methods": [list(method) for method in methods],
-            "recorded": told.described(),
-        }
+    ready = ready or made_ready(spec, lemmas, delta, seconds=seconds)
+    data, methods, told = ready
+    question = {} if cells is None else ready.question(spec)
     trajectory = None if cells is None else cells.read(spec.name, spec.seeds, question)
     if trajectory is None:
         trajectory = simulate(
-            data, methods, spec.width, spec.seeds, spec.steps, engine=spec.engine, start=spec.start, dtype=spec.dtype,
-            key=spec.key, chunk=spec.chunk, **told.options,
-            memory_limit=None if memory_limit_gib is None else memory_limit_gib * 2**30,
+            data, methods, spec.width, spec.seeds, spec.steps, **ready.options(spec, memory_limit_gib),
             progress=None if progress is None else lambda done, total: progress(spec.name, done, total),
             checkpoint=None if cells is None else cells.steps(spec.name, spec.seeds, question),
         )  # fmt: skip
@@ -123,10 +69,6 @@ def execute(
     elif progress is not None:
         progress(spec.name, 1, 1)
     return Run(spec.name, data, methods, trajectory, delta, told.failed)
-
-
-def _digest(*arrays: np.ndarray) -> str:
-    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
 
 
 def with_seeds(study: Study, seeds: int) -> Study:
@@ -141,12 +83,28 @@ def narrowed(study: Study, select: Sequence[str] = (), seeds: int | None = None)
     return study.model_copy(update={"lemmas": tuple(dict.fromkeys(select))}) if select else study
 
 
+def chosen(study: Study, lemmas: Sequence[Lemma] | None = None) -> list[Lemma]:
+    """The lemmas that a study asks for, of these; None: of all that its files, plugins and the catalogue hold.
+
+    Raises:
+        InputError: for unknown ids.
+        proofs_check.own.LemmaError: for lemma files that cannot be used.
+    """
+    lemmas = all_known(study.lemma_files).lemmas if lemmas is None else lemmas
+    known = {lemma.id: lemma for lemma in lemmas}
+    wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
+    return [lemma for lemma in lemmas if lemma.id in wanted]
+
+
 @np.errstate(over="ignore", invalid="ignore")  # of runs that diverge; their verdicts say so
 def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
-    lemmas: Sequence[Lemma] | None = None, cells: Cells | None = None,
+    lemmas: Sequence[Lemma] | None = None, cells: Cells | None = None, ready: Mapping[str, Ready] | None = None,
 ) -> StudyResult:  # fmt: skip
-    """Check the lemmas of a study.
+    """Check the lemmas of a study, after all that can be refused of any run was refused.
 
     Args:
         study: from proofs_check.config.load_study.
@@ -156,37 +114,28 @@ def verify(
         lemmas: those to choose from; None: the catalogue, installed plugins, and what the study's `lemma_files` hold.
             (*CATALOGUE, MINE) adds one of your own (docs/extending.md).
         cells: from store.under_way: finished runs are read from it and kept in it.
+        ready: from prepare.prepare, of this study and these lemmas; made here if None.
 
     Returns:
         A StudyResult; verdicts hold at the family-wise level of the whole study.
 
     Raises:
-        InputError: for unknown lemma ids or a configuration that cannot run.
+        InputError: for unknown lemma ids, or (as proofs_check.prepare.CannotRun, which names all that is wrong with all
+            runs) for a study that cannot run.
         proofs_check.own.LemmaError: for lemma files that cannot be used.
     """
-    lemmas = all_known(study.lemma_files).lemmas if lemmas is None else lemmas
-    known = {lemma.id: lemma for lemma in lemmas}
     study = narrowed(study, select, seeds)
-    wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(known)}")
-    lemmas = [lemma for lemma in lemmas if lemma.id in wanted]
-    if study.certify:
-        from proofs_check.certificates import claims
-
-        trained = {method.name for spec in study.runs if spec.steps > 0 for method in spec.methods}
-        why = claims.refusal(trained, wanted)
-        if why:
-            raise InputError(f"certify: {study.certify} would prove nothing: {why}")
+    lemmas = chosen(study, lemmas)
     if any(isinstance(lemma.check, Apart) for lemma in lemmas):
         CHILD.begin()  # it starts while the first run is simulated
+    ready = prepare(study, lemmas) if ready is None else ready
     checks: list[Check] = []
     runs: list[Run] = []
     skipped: list[str] = []
     slack: list[SlackRow] = []
     certificates: dict[str, Mapping[str, Any]] = {}
     curves: list[Curve] = []
+    names = tuple(lemma.id for lemma in lemmas)
     for spec in study.runs:
         limit = study.memory_limit_gib
         run = execute(
@@ -197,6 +146,7 @@ def verify(
             memory_limit_gib=limit,
             cells=cells,
             seconds=study.check_seconds,
+            ready=ready[spec.name],
         )
         for lemma in lemmas:
             if lemma.scope == "study" or (lemma.scope == "once" and runs):
@@ -211,7 +161,7 @@ def verify(
         if study.certify and spec.steps > 0:
             from proofs_check.certificates import claims
 
-            for check, name, body in claims.rows(run, study.certify, spec.key, tuple(wanted)):
+            for check, name, body in claims.rows(run, study.certify, spec.key, names):
                 checks.append(check)
                 certificates |= {name: body} if body else {}
         slack += slack_rows(run)
@@ -241,7 +191,10 @@ def _notes(lemmas: Sequence[Lemma]) -> tuple[str, ...]:
     return (f"Not passed by the conformance kit, in the version that was checked here: {failing}; run nag-ntk check.",)
 
 
-def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyResult:
+def verify_until_decided(
+    study: Study, max_seeds: int, *, select: Sequence[str] = (), seeds: int | None = None,
+    lemmas: Sequence[Lemma] | None = None, ready: Mapping[str, Ready] | None = None, **options: Any,
+) -> StudyResult:  # fmt: skip
     """Check a study, and while some claim is INCONCLUSIVE do so again with twice the seeds, up to max_seeds.
 
     Look j = 1, 2, ... at the data decides the whole study at level / (j (j + 1)). These sum to the level, so all looks
@@ -253,7 +206,11 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
     Args:
         study: as for `verify`.
         max_seeds: largest number of seeds of any run.
-        options: as for `verify`.
+        select: as for `verify`.
+        seeds: likewise.
+        lemmas: likewise.
+        ready: likewise, made for max_seeds.
+        **options: likewise.
 
     Returns:
         The StudyResult of the last look, with the verdicts of all; its study holds the seeds used and the level.
@@ -265,14 +222,15 @@ def verify_until_decided(study: Study, max_seeds: int, **options: Any) -> StudyR
 
     Source: Bonferroni over looks (alpha spending); see statistics.look_level.
     """
-    if any(spec.seeds > max_seeds for spec in study.runs):
-        raise InputError(f"max_seeds must not be below the study's number of seeds, got {max_seeds}")
+    study = narrowed(study, select, seeds)
+    lemmas = all_known(study.lemma_files).lemmas if lemmas is None else lemmas
+    ready = prepare(study, chosen(study, lemmas), max_seeds) if ready is None else ready
     decided: dict[tuple[str, str], tuple[Finding, Study]] = {}
     look, at = 0, study
     while True:
         look += 1
         share = float(look_level(study.level, look))
-        result = verify(at.model_copy(update={"level": share}), **options)
+        result = verify(at.model_copy(update={"level": share}), lemmas=lemmas, ready=ready, **options)
         for finding in result.findings:
             key = (finding.lemma, finding.run)
             if key not in decided or _overrides(finding, decided[key][0]):

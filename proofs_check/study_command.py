@@ -87,6 +87,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
     from .config import ConfigError, load_study
     from .finding import code_of, exit_code
     from .lemmas_command import Lemmas
+    from .prepare import prepare
     from .store import shared
 
     unsaved = ""
@@ -106,6 +107,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
             done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
             if code is not None:
                 return _Outcome(done, code, folder, None)
+        ready = prepare(study, runner.chosen(study, lemmas.known.lemmas), call.max_seeds)
         keeping = shared.under_way if several else store.under_way
         every = store.EVERY if call.save_every is None else call.save_every
         with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
@@ -120,7 +122,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
                     bar(run, done, total)
 
                 with _told_of_peers(several, held):
-                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas}
+                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas, "ready": ready}
                     if call.max_seeds is None:
                         result = runner.verify(study, **options)
                     else:

@@ -46,7 +46,7 @@ def datasets(study: "Study", delta: float) -> dict[str, Any]:
     """Per dataset of a study: its numbers, the runs on it with their widths, and the widths asked for."""
     from . import widths
     from .finding import plain
-    from .runner import build_dataset
+    from .prepare import build_dataset
 
     found: dict[Any, dict[str, Any]] = {}
     for run in study.runs:

@@ -1,4 +1,4 @@
-"""YAML text to plain Python values, with the line of every key.
+"""YAML text to plain Python values, with the line and column of every key.
 
 The parser only composes a tree of nodes; the values are built here: text, null, booleans, numbers, lists
 and mappings alone. So no tag can construct an object, and all problems are collected, not just the first.
@@ -6,6 +6,7 @@ and mappings alone. So no tag can construct an object, and all problems are coll
 
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,19 +31,26 @@ class Problem:
         line: line in the file, from 1; None where no line is to blame.
         path: the offending key, such as ``runs.training.methods[1].eta``; empty for the file as a whole.
         message: what was expected, what came, what to do.
+        column: column in that line, from 1; None where it is not known.
 
     Example:
-        >>> str(Problem(7, "widht", 'unknown key; did you mean "width"?'))
-        '7: widht: unknown key; did you mean "width"?'
+        >>> str(Problem(7, "widht", 'unknown key; did you mean "width"?', 3))
+        '7:3: widht: unknown key; did you mean "width"?'
     """
 
     line: int | None
     path: str
     message: str
+    column: int | None = None
 
     def __str__(self) -> str:
-        where = "" if self.line is None else f"{self.line}:"
+        where = "".join(f"{number}:" for number in (self.line, self.column) if number is not None)
         return " ".join(part for part in (where, self.path and f"{self.path}:", self.message) if part)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems in the order of the file, those without a line last."""
+    return tuple(sorted(problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)))
 
 
 class ConfigError(Exception):
@@ -73,19 +81,26 @@ class Source:
 
     Attributes:
         value: plain Python values.
-        lines: line of each key or list item, from 1.
+        places: line and column of each key or list item, from 1.
         problems: structural problems.
         opaque: paths whose value was refused; its validation would only say so again.
     """
 
     value: Any = None
-    lines: dict[KeyPath, int] = field(default_factory=dict)
+    places: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     opaque: set[KeyPath] = field(default_factory=set)
 
-    def line(self, path: KeyPath) -> int | None:
-        """Line of the path, or of the nearest thing that holds it; None for the whole file."""
-        return next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), None)
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """A problem at the path, placed there or at the nearest thing that holds it; without a line for the whole file.
+
+        Example:
+            >>> str(read_yaml("a: {b: 1}").problem(("a", "b", "c"), "missing"))
+            '1:5: a.b.c: missing'
+        """
+        held = (path[:k] for k in range(len(path), 0, -1))
+        line, column = next((self.places[part] for part in held if part in self.places), (None, None))
+        return Problem(line, path_text(path), message, column)
 
 
 def preview(value: object) -> str:
@@ -142,7 +157,7 @@ def read_yaml(text: str) -> Source:
     """
     source = Source()
     if re.search(r"^%YAML\s+1\.[01]\b", text, re.MULTILINE):
-        return _refuse(source, None, "YAML 1.1 is not supported; remove the %YAML line (YAML 1.2 is assumed)")
+        return _refuse(source, (None, None), "YAML 1.1 is not supported; remove the %YAML line (YAML 1.2 is assumed)")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor defined twice is legal YAML 1.2
@@ -152,16 +167,16 @@ def read_yaml(text: str) -> Source:
         if node is not None:
             source.value = _Reader(source).read(node, ())
     except MaxDepthExceededError:
-        return _refuse(source, None, "nested too deeply to be a study")
+        return _refuse(source, (None, None), "nested too deeply to be a study")
     except _TooLarge as error:
         return _refuse(source, error.args[0], f"aliases expand to more than {MAX_NODES} values")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(part for part in (error.context, error.problem) if part)
-        column = "" if mark is None else f" (column {mark.column + 1})"
-        return _refuse(source, mark and mark.line + 1, f"broken YAML: {_clean(reason)}{column}")
+        place = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
+        return _refuse(source, place, f"broken YAML: {_clean(reason)}")
     except Exception as error:  # the parser raises anything from OverflowError to IndexError on odd text
-        return _refuse(source, None, f"broken YAML: {_clean(str(error) or type(error).__name__)}")
+        return _refuse(source, (None, None), f"broken YAML: {_clean(str(error) or type(error).__name__)}")
     return source
 
 
@@ -169,14 +184,19 @@ def _clean(reason: str) -> str:
     return " ".join(reason.splitlines()[0].split()) if reason.strip() else "not readable"
 
 
-def _refuse(source: Source, line: int | None, message: str) -> Source:
+def _refuse(source: Source, place: tuple[int | None, int | None], message: str) -> Source:
     source.value = None
-    source.problems, source.opaque = [Problem(line, "", message)], {()}
+    source.problems, source.opaque = [Problem(place[0], "", message, place[1])], {()}
     return source
 
 
 class _TooLarge(Exception):
-    """More nodes than MAX_NODES; the argument is the line reached."""
+    """More nodes than MAX_NODES; the argument is the place reached."""
+
+
+def _place(node: Any) -> tuple[int, int]:
+    """Line and column of a node, from 1."""
+    return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 class _Reader:
@@ -188,16 +208,16 @@ class _Reader:
         self.count = 0
 
     def read(self, node: Any, path: KeyPath) -> Any:
-        line = node.start_mark.line + 1
+        place = _place(node)
         self.count += 1
         if self.count > MAX_NODES:
-            raise _TooLarge(line)
+            raise _TooLarge(place)
         if any(node is parent for parent in self.open):
-            return self.refuse(path, line, "an alias here contains itself")
+            return self.refuse(path, place, "an alias here contains itself")
         if node.id == "scalar":
-            return self.scalar(node, path, line)
+            return self.scalar(node, path, place)
         if node.tag not in (_CORE + "map", _CORE + "seq"):
-            return self.refuse(path, line, f'the tag "{one_line(str(node.tag))}" is not allowed')
+            return self.refuse(path, place, f'the tag "{one_line(str(node.tag))}" is not allowed')
         self.open.append(node)
         value = self.mapping(node, path) if node.id == "mapping" else self.sequence(node, path)
         self.open.pop()
@@ -206,29 +226,29 @@ class _Reader:
     def sequence(self, node: Any, path: KeyPath) -> list[Any]:
         values = []
         for index, item in enumerate(node.value):
-            self.source.lines[(*path, index)] = item.start_mark.line + 1
+            self.source.places[(*path, index)] = _place(item)
             values.append(self.read(item, (*path, index)))
         return values
 
     def mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, item in node.value:
-            line = key.start_mark.line + 1
+            place = _place(key)
             if key.id == "scalar" and key.tag == _CORE + "merge":
-                self.refuse((*path, "<<"), line, 'merge keys ("<<") are not supported; write the keys out')
+                self.refuse((*path, "<<"), place, 'merge keys ("<<") are not supported; write the keys out')
             elif key.id != "scalar" or key.tag not in _TEXT:
                 shown = f'; write "{one_line(key.value)}" in quotes' if key.id == "scalar" else ""
-                self.refuse(path, line, f"a key here is not text{shown}", opaque=False)
+                self.refuse(path, place, f"a key here is not text{shown}", opaque=False)
             elif key.value in values:
-                first = self.source.lines[(*path, key.value)]
+                first = self.source.places[(*path, key.value)][0]
                 message = f"this key came before, on line {first}; keep one"
-                self.refuse((*path, key.value), line, message, opaque=False)
+                self.refuse((*path, key.value), place, message, opaque=False)
             else:
-                self.source.lines[(*path, key.value)] = line
+                self.source.places[(*path, key.value)] = place
                 values[key.value] = self.read(item, (*path, key.value))
         return values
 
-    def scalar(self, node: Any, path: KeyPath, line: int) -> Any:
+    def scalar(self, node: Any, path: KeyPath, place: tuple[int, int]) -> Any:
         if node.tag in _TEXT:
             return node.value
         kind, text = str(node.tag).removeprefix(_CORE), node.value.strip()
@@ -240,11 +260,11 @@ class _Reader:
             number = _number(kind, text)
             if number is not None:
                 return number
-            return self.refuse(path, line, f'"{one_line(text)}" is not a usable number')
-        return self.refuse(path, line, f'the tag "{one_line(str(node.tag))}" is not allowed')
+            return self.refuse(path, place, f'"{one_line(text)}" is not a usable number')
+        return self.refuse(path, place, f'the tag "{one_line(str(node.tag))}" is not allowed')
 
-    def refuse(self, path: KeyPath, line: int, message: str, *, opaque: bool = True) -> None:
-        self.source.problems.append(Problem(line, path_text(path), message))
+    def refuse(self, path: KeyPath, place: tuple[int, int], message: str, *, opaque: bool = True) -> None:
+        self.source.problems.append(Problem(place[0], path_text(path), message, place[1]))
         if opaque:
             self.source.opaque.add(path)
 

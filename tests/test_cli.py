@@ -123,7 +123,7 @@ MISTAKES = {
     "no file": (["nofile.yaml"], "nofile.yaml: no such file"),
     "nearly bundled": (["quik"], 'did you mean "quick"'),
     "folder": (["."], "a folder"),
-    "unknown key": (["bad.yaml"], 'bad.yaml:2: widht: unknown key; did you mean "width"?'),
+    "unknown key": (["bad.yaml"], 'bad.yaml:2:1: widht: unknown key; did you mean "width"?'),
     "binary": (["binary.yaml"], "not UTF-8 text"),
     "parallel inputs": (["parallel.yaml"], ""),
     "too large": (["huge.yaml"], "the run needs about"),
@@ -160,7 +160,7 @@ def test_all_problems_of_a_config_are_told(call, tmp_path):
     (tmp_path / "bad.yaml").write_text("widht: 3\nsteps: -1\n")
     end = call("verify", "bad.yaml")
     assert end.code == 2
-    assert end.err.startswith("nag-ntk: 6 problems in bad.yaml:\n  bad.yaml:1: widht: unknown key")
+    assert end.err.startswith("nag-ntk: 6 problems in bad.yaml:\n  bad.yaml:1:1: widht: unknown key")
 
 
 def test_a_full_disk_still_shows_the_verdicts(call, monkeypatch):

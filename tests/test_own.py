@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from in_process import caller
 
-from proofs_check import guard, own, session
+from proofs_check import guard, own, runner, session
 from proofs_check.config import load_study, parse_study
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.prepare import CannotRun
 from proofs_check.runner import verify
 
 STUDY = """
@@ -332,7 +333,7 @@ def test_mistakes_are_told_before_anything_runs(call, tmp_path):
     (tmp_path / "t.yaml").write_text(STUDY + "lemma_files: [broken.py]\n")
     refused = call("verify", "t.yaml", "--out", "a")
     assert refused.code == 2
-    assert "t.yaml:8: lemma_files: " in refused.err
+    assert "t.yaml:8:1: lemma_files: " in refused.err
     assert "(broken.py:2)" in refused.err
     (tmp_path / "t.yaml").write_text(STUDY.replace("lemmas: [", "lemmas: [grwth, ") + "lemma_files: [mine.py]\n")
     refused = call("verify", "t.yaml", "--out", "a")
@@ -401,15 +402,18 @@ LOOPS = Lemma(
 )
 
 
-def test_what_cannot_be_recorded_is_an_error_of_that_lemma_alone(tmp_path, alone):
+def test_what_cannot_be_recorded_is_told_before_anything_is_trained(tmp_path, alone, monkeypatch):
     path = tmp_path / "probing.py"
     path.write_text(PROBING)
     lemmas = own.only(path)
     study = studied(tmp_path).model_copy(update={"check_seconds": 0.5})
     names = tuple(lemma.id for lemma in lemmas)
-    study = study.model_copy(update={"lemmas": (*names, *OTHERS)})
-    result = verify(study, lemmas=(*lemmas, *CATALOGUE))
-    reasons = {found.lemma: (found.verdict, found.reason) for found in result.findings}
+    asked = study.model_copy(update={"lemmas": (*names, *OTHERS)})
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "simulate", None)
+        with pytest.raises(CannotRun) as caught:
+            verify(asked, lemmas=(*lemmas, *CATALOGUE))
+    said = [problem.message for problem in caught.value.problems]
     lines = PROBING.split("\n")
     for name, sentence in (
         ("broken", "AttributeError: 'Snapshot' object has no attribute 'nothing'"),
@@ -417,12 +421,13 @@ def test_what_cannot_be_recorded_is_an_error_of_that_lemma_alone(tmp_path, alone
         ("radii", "ZeroDivisionError: division by zero"),
         ("loops", "TimeoutError: stopped after 0.5 s"),
     ):
-        verdict, reason = reasons[name]
-        assert verdict is Verdict.ERROR
-        assert reason.startswith(sentence)
+        (reason,) = (message for message in said if f"what {name} needs cannot be recorded: {sentence}" in message)
         marked = [i for i, line in enumerate(lines, 1) if line.endswith(f"# {name}")]
         assert not marked or reason.endswith(f"(probing.py:{marked[0]})"), reason
-    assert reasons["good"][0] is Verdict.INCONCLUSIVE  # twelve seeds
+    assert len(said) == 4
+    result = verify(study.model_copy(update={"lemmas": ("good", *OTHERS)}), lemmas=(*lemmas, *CATALOGUE))
+    (good,) = (found for found in result.findings if found.lemma == "good")
+    assert good.verdict is Verdict.INCONCLUSIVE  # twelve seeds
     assert result.runs[0].trajectory.probes["moved"].steps.tolist() == [0, 2, 4]
     assert [row["lemma"] for row in rows(result)] == [row["lemma"] for row in alone]
     screened = study.model_copy(

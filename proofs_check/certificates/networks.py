@@ -70,7 +70,7 @@ def case(
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
     """Every network of a study's training runs under each of its methods with constant momentum."""
-    from proofs_check.runner import build_dataset, build_method
+    from proofs_check.prepare import build_dataset, build_method
 
     for spec in study.runs:
         if spec.steps == 0:

@@ -1,0 +1,259 @@
+"""Everything about a study that can be known before it trains: data, methods, what is recorded, whether it fits.
+
+All mistakes of all runs are told at once, at their places in the file. What was made here is what the runs use. Runs
+with the same data share one dataset: every finished run holds its data until the study ends, so sharing holds less.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nag_ntk import (
+    CapacityError,
+    Dataset,
+    InputError,
+    Method,
+    cifar10,
+    digits,
+    fashion_mnist,
+    from_npz,
+    mnist,
+    near_parallel_pairs,
+    sphere,
+    theorem_tuning,
+)
+from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
+from nag_ntk.prepare import Prepared
+from nag_ntk.prepare import prepare as prepare_run
+from proofs_check.config import ConfigError, RunSpec, Study
+from proofs_check.guard import defined_at, describe
+from proofs_check.lemma import Lemma
+from proofs_check.recording import Wanted, wanted
+from proofs_check.yaml_source import KeyPath, in_order
+
+
+class CannotRun(ConfigError, InputError):
+    """A study whose file is in order and which cannot run all the same, with everything that is wrong with it."""
+
+
+class Ready(NamedTuple):
+    """What a run needs, whatever the number of its seeds.
+
+    Attributes:
+        data: the dataset.
+        methods: with their numbers.
+        told: what its lemmas ask to be recorded.
+    """
+
+    data: Dataset
+    methods: tuple[Method, ...]
+    told: Wanted
+
+    def options(self, spec: RunSpec, memory_limit_gib: float | None = None) -> dict[str, Any]:
+        """The arguments of `simulate` by name: those that are neither data and methods nor width, seeds and steps."""
+        limit = None if memory_limit_gib is None else memory_limit_gib * 2**30
+        own = {name: getattr(spec, name) for name in _OPTIONS}
+        return {**own, **self.told.options, "memory_limit": limit}
+
+    def question(self, spec: RunSpec) -> dict[str, Any]:
+        """What the record of the run depends on, as JSON values: not its name, nor where its data lie.
+
+        A record that answers the same question is the record of this run.
+        """
+        own = {name: getattr(spec, name) for name in ("width", "seeds", "steps", *_OPTIONS)}
+        methods = [method._asdict() for method in self.methods]
+        data = _digest(self.data.inputs, self.data.targets)  # a file of the user's own may have changed
+        return {**own, "data": data, "methods": methods, "recorded": self.told.described()}
+
+    def planned(self, spec: RunSpec, memory_limit_gib: float | None = None) -> Prepared:
+        """How `simulate` would make the run.
+
+        Raises:
+            InputError: if it could not.
+        """
+        shape = (spec.width, spec.seeds, spec.steps)
+        return prepare_run(self.data, self.methods, *shape, **self.options(spec, memory_limit_gib))
+
+
+_OPTIONS = ("engine", "start", "dtype", "key", "chunk")
+"""Fields of a run that `simulate` takes by the same names."""
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
+
+
+_FILES = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
+
+
+def build_dataset(spec: Any) -> Dataset:
+    """The dataset that a config describes."""
+    if spec.source == "sphere":
+        return sphere(spec.samples, spec.dimension, spec.key, spec.labels)
+    if spec.source == "pairs":
+        return near_parallel_pairs(spec.pairs, spec.angle, spec.dimension, spec.key, spec.labels)
+    if spec.source == "npz":
+        return from_npz(
+            spec.path, spec.inputs, spec.targets, spec.normalise, samples=spec.samples, offset=spec.offset
+        )  # fmt: skip
+    chosen = {"classes": spec.classes, "centre": spec.centre, "key": spec.key}
+    if spec.source == "digits":
+        return digits(spec.samples, spec.labels, spec.offset, **chosen)
+    chosen |= {"split": spec.split, "download": spec.download}
+    return _FILES[spec.source](spec.path or "", spec.samples, spec.labels, spec.offset, **chosen)
+
+
+def build_method(spec: Any, data: Dataset) -> Method:
+    """The method that a config describes; without a step size, the theorem's tuning."""
+    if spec.eta is None:
+        return theorem_tuning(spec.name, data, spec.scale or 1.0)
+    momentum = () if spec.name in WITHOUT_MOMENTUM else (spec.beta,)
+    return METHODS[spec.name](spec.eta, *momentum)
+
+
+def recorded(
+    spec: RunSpec, lemmas: Sequence[Lemma], data: Dataset, delta: float, seconds: float | None = None
+) -> Wanted:  # fmt: skip
+    """What the lemmas ask to be recorded of a run."""
+    return wanted(
+        lemmas, data, spec.width, spec.steps, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds
+    )  # fmt: skip
+
+
+def made_ready(
+    spec: RunSpec, lemmas: Sequence[Lemma], delta: float, *, seconds: float | None = None
+) -> Ready:  # fmt: skip
+    """What one run needs; what its lemmas cannot record is in `told.failed`.
+
+    Raises:
+        InputError: for data or methods that cannot be made.
+    """
+    data = build_dataset(spec.dataset)
+    methods = tuple(build_method(method, data) for method in spec.methods)
+    return Ready(data, methods, recorded(spec, lemmas, data, delta, seconds))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None) -> Mapping[str, Ready]:
+    """What every run of a study needs, by its name, after everything that can be refused was looked at.
+
+    Args:
+        study: from proofs_check.config.load_study.
+        lemmas: those that will be checked.
+        max_seeds: the largest number of seeds of any look; the study's own if None. All must fit into memory.
+
+    Raises:
+        CannotRun: with all problems of all runs: data, methods, lemmas that cannot record what they need, arguments
+            that do not fit together, too little memory.
+
+    Cost: the data are read or drawn; no network is.
+
+    Example:
+        >>> from proofs_check.config import load_study
+        >>> study = load_study("quick").model_copy(update={"memory_limit_gib": 1e-4})
+        >>> prepare(study, ())
+        Traceback (most recent call last):
+        proofs_check.prepare.CannotRun: quick.yaml:38:1: width: run training: the run needs about ...
+        quick.yaml:61:5: runs.initialisation.width: run initialisation: the run needs about ...
+    """
+    found = _Problems(study)
+    built: dict[str, Dataset | InputError] = {}
+    ready: dict[str, Ready] = {}
+    if study.certify and (why := _nothing_to_certify(study, lemmas)):
+        found.add("", ("certify",), f"{study.certify} would prove nothing: {why}")
+    for spec in study.runs:
+        which = spec.dataset.model_dump_json()
+        if which not in built:
+            built[which] = _attempt(build_dataset, spec.dataset)
+        data = built[which]
+        if isinstance(data, InputError):
+            found.add(spec.name, found.of_data(spec), str(data))
+            continue
+        methods = [_attempt(build_method, method, data) for method in spec.methods]
+        wrong = {str(method): i for i, method in reversed([*enumerate(methods)]) if isinstance(method, InputError)}
+        for said, index in wrong.items():  # at the first of the methods that the same data spoil
+            found.add(spec.name, found.of(spec, "methods", index), said)
+        told = recorded(spec, lemmas, data, study.delta, study.check_seconds)
+        for lemma in lemmas:
+            why = told.failed.get(lemma.id)
+            if isinstance(why, Exception):
+                said = f"what {lemma.id} needs cannot be recorded: {describe(why, defined_at(lemma.check))}"
+                found.add(spec.name, found.of_lemma(lemma.id), said)
+        made = tuple(method for method in methods if isinstance(method, Method))
+        if len(made) < len(methods):
+            continue
+        ready[spec.name] = Ready(data, made, told)
+        if max_seeds is not None and spec.seeds > max_seeds:
+            said = f"max_seeds must not be below the study's number of seeds, got {max_seeds}"
+            found.add(spec.name, found.of(spec, "seeds"), said)
+            continue
+        largest = spec if max_seeds is None else spec.model_copy(update={"seeds": max_seeds})
+        planned = _attempt(ready[spec.name].planned, largest, study.memory_limit_gib)
+        if isinstance(planned, CapacityError):
+            look = "" if max_seeds is None else f"with {max_seeds} seeds, the largest look, "
+            found.add(spec.name, found.of_size(spec), f"{look}{planned}")
+        elif isinstance(planned, InputError):
+            found.add(spec.name, found.of(spec), str(planned))
+    found.refuse()
+    return ready
+
+
+def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns, or the InputError that it raises."""
+    try:
+        return act(*arguments)
+    except InputError as error:
+        return error
+
+
+def _nothing_to_certify(study: Study, lemmas: Sequence[Lemma]) -> str:
+    from proofs_check.certificates import claims
+
+    trained = {method.name for spec in study.runs if spec.steps > 0 for method in spec.methods}
+    return claims.refusal(trained, tuple(lemma.id for lemma in lemmas))
+
+
+class _Problems:
+    """Collects what is wrong and which runs it concerns; a mistake that runs share is told once."""
+
+    def __init__(self, study: Study):
+        self.study, self.origin = study, study.origin
+        self.found: dict[tuple[KeyPath, str], list[str]] = {}
+
+    def add(self, run: str, path: KeyPath, message: str) -> None:
+        """Notes a problem at a path of the file; no run: all of the study."""
+        self.found.setdefault((path, message), []).extend([run] if run else [])
+
+    def of(self, spec: RunSpec, *path: str | int) -> KeyPath:
+        """Where a value of a run stands in the file."""
+        return self.origin.place(spec.name, path)
+
+    def of_data(self, spec: RunSpec) -> KeyPath:
+        """The field of the data that is this run's own, if it has one; else the file of the data; else all of it."""
+        data, whole = type(spec.dataset).model_fields, self.of(spec, "dataset")
+        own = [field for field in data if self.of(spec, "dataset", field) != (*whole, field)]
+        named = [*own, *(["path"] if getattr(spec.dataset, "path", None) else [])]
+        return self.of(spec, "dataset", *named[:1])
+
+    def of_size(self, spec: RunSpec) -> KeyPath:
+        """What a run that is too large has for itself: its width, seeds or steps; else the width."""
+        own = [name for name in ("width", "seeds", "steps") if self.of(spec, name) != (name,)]
+        return self.of(spec, (own or ["width"])[0])
+
+    def of_lemma(self, name: str) -> KeyPath:
+        """Where the file of the study asks for a lemma; the command line may have asked for it too."""
+        written = self.origin.source.value
+        listed = written.get("lemmas") if isinstance(written, dict) else None
+        return ("lemmas", listed.index(name)) if isinstance(listed, list) and name in listed else ("lemmas",)
+
+    def refuse(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            CannotRun: if anything was.
+        """
+        if self.found:
+            problems = (self.origin.problem(tuple(runs), *told) for told, runs in self.found.items())
+            raise CannotRun(self.origin.file or self.study.name, in_order(problems))
