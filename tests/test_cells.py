@@ -206,7 +206,19 @@ def test_a_digest_that_agrees_with_itself_alone_is_noticed(half):
     assert "its digest does not agree" in notes[0]
 
 
-def test_data_that_changed_are_refused(tmp_path):
+def simulated(monkeypatch):
+    """A list of what is simulated from now on: (key, width)."""
+    calls, simulate = [], runner.simulate
+
+    def counted(data, methods, width, seeds, steps, **options):
+        calls.append((options["key"], width))
+        return simulate(data, methods, width, seeds, steps, **options)
+
+    monkeypatch.setattr(runner, "simulate", counted)
+    return calls
+
+
+def test_data_that_changed_are_told_and_their_runs_simulated_again(tmp_path):
     study = parse(
         STUDY.replace("{source: sphere, samples: 3, dimension: 3}", f"{{source: npz, path: {tmp_path}/a.npz}}")
     )
@@ -214,29 +226,104 @@ def test_data_that_changed_are_refused(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "out", study, stop_at="second")
     np.savez(tmp_path / "a.npz", inputs=np.eye(3), targets=-np.ones(3))
-    with pytest.raises(
-        store.StoreError, match=r"first.4.npz is another run: data was .*; undo that, or remove the file"
-    ):
-        run(tmp_path / "out", study, resume=True)
-    (tmp_path / "out" / "cells" / "first.4.npz").unlink()
-    run(tmp_path / "out", study, resume=True)
+    notes = []
+    result = run(tmp_path / "out", study, resume=True, notes=notes)
+    [note] = notes
+    assert note.startswith("the kept run first answers another question: data was ")
+    assert note.endswith("; it is simulated again")
+    assert result.runs[0].data.targets.tolist() == [-1, -1, -1]
+    run(tmp_path / "again", study)
+    assert outcome(tmp_path / "out") == outcome(tmp_path / "again")
 
 
-OTHER = {
-    "study": (lambda r: r["study"]["runs"]["second"].update(width=33), "study.runs.second.width was 32 and is 33"),
-    "lemmas": (lambda r: r["study"].update(lemmas=["distance"]), r"study.lemmas\[1\] was flip-count and is absent"),
-    "looks": (lambda r: r.update(max_seeds=9), "max_seeds was None and is 9"),
+# What becomes of the study whose first run is kept; what is simulated then; words of the notes.
+CHANGES = {
+    "a later run cured": (("{key: 1}", "{key: 2}"), [(2, 32)], "study.runs.second.key was 1 and is 2"),
+    "a run added": (("{key: 1}", "{key: 1}, third: {key: 2}"), [(1, 32), (2, 32)], "study.runs.third."),
+    "a run removed": ((", second: {key: 1}", ""), [], "study.runs.second."),
+    "a run before it": (("{first: {}", "{zeroth: {key: 3}, first: {}"), [(3, 32), (1, 32)], "study.runs.zeroth."),
+    "a lemma less": (("[distance, flip-count]", "[flip-count]"), [(1, 32)], "study.lemmas[0] was distance and is"),
+    "a lemma less that recorded": (
+        ("[distance, flip-count]", "[distance]"),
+        [(0, 32), (1, 32)],
+        "the kept run first answers another question: recorded.radii[0] was ",
+    ),
+    "a lemma more": (("flip-count]", "flip-count, gram-positive]"), [(1, 32)], "study.lemmas[2] was absent"),
+    "the level": (("width: 32", "level: 0.5\nwidth: 32"), [(1, 32)], "study.level was 0.001 and is 0.5"),
+    "the memory": (("width: 32", "memory_limit_gib: 9\nwidth: 32"), [(1, 32)], "study.memory_limit_gib was None"),
+    "its place in a grid": (("first: {}", "first: {at: {a: 1}}"), [(1, 32)], "study.runs.first.at.a was absent"),
+    "the key of the kept run": (
+        ("first: {}", "first: {key: 4}"),
+        [(4, 32), (1, 32)],
+        "the kept run first answers another question: key was 0 and is 4; it",
+    ),
+    "its step size": (("eta: 0.1", "eta: 0.2"), [(0, 32), (1, 32)], "methods[1].eta was 0.1 and is 0.2"),
+    "its seeds": (("seeds: 4", "seeds: 5"), [(0, 32), (1, 32)], "study.runs.first.seeds was 4 and is 5"),
+    "a lemma that records more": (
+        ("flip-count]", "flip-count, residual-recursion]"),
+        [(0, 32), (1, 32)],
+        "recorded.recursion was False and is True",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_finished_runs_that_ask_the_same_are_kept_when_the_study_changes(half, tmp_path, monkeypatch, case):
+    change, expected, words = CHANGES[case]
+    study, notes, calls = parse(STUDY.replace(*change)), [], simulated(monkeypatch)
+    assert study != parse()
+    run(half, study, resume=True, notes=notes)
+    assert calls == expected
+    assert notes[0].startswith("the study has changed: ")
+    assert words in "\n".join(notes)
+    assert len(notes) == (1 if words.startswith("study") else 2), "a word of each run that is not read"
+    run(tmp_path / "anew", study)
+    assert outcome(half) == outcome(tmp_path / "anew")
+    assert names(half) == names(tmp_path / "anew"), "nothing is left of the study before"
+    assert store.already_done(half, store.request(study)) is not None
+    with pytest.raises(store.StoreError, match="holds the results of another study"):
+        store.already_done(half, store.request(parse()))
+
+
+def test_a_study_changed_twice_is_the_last_one(half, monkeypatch):
+    calls, more = simulated(monkeypatch), STUDY.replace("{key: 1}", "{key: 1}, third: {key: 2}")
+    with pytest.raises(KeyboardInterrupt):
+        run(half, parse(more), resume=True, stop_at="third")
+    notes = []
+    run(half, parse(more.replace("width: 32", "level: 0.5\nwidth: 32")), resume=True, notes=notes)
+    assert calls == [(1, 32), (2, 32), (2, 32)]
+    assert notes == [
+        "the study has changed: study.level was 0.001 and is 0.5; kept runs that ask what they asked are read"
+    ]
+
+
+def test_looks_may_be_taken_further(half, monkeypatch):
+    calls = simulated(monkeypatch)
+    wanted = store.request(parse(), 8)
+    with store.under_way(half, wanted, resume=True) as cells:
+        runner.verify_until_decided(parse(), 8, cells=cells)
+    assert calls[0] == (1, 32), "the first look reads what is kept"
+
+
+REFUSED = {
+    "name": (lambda r: r["study"].update(name="other"), "name was small and is other .give the study the name small"),
     "code": (lambda r: r.update(code="2"), "install the code that the study was started with"),
     "versions": (lambda r: r["versions"].update(jax="0"), "versions.jax was .* and is 0"),
     "key": (lambda r: r.update(key_implementation="rbg"), "key_implementation was threefry2x32 and is rbg"),
     "x64": (lambda r: r.update(x64=False), "x64 was True and is False"),
     "devices": (lambda r: r.update(devices=1000), r"devices was \d+ and is 1000 .JAX_NUM_CPU_DEVICES=\d+ in the env"),
 }
+OF_RESULTS = {
+    "study": (lambda r: r["study"]["runs"]["second"].update(width=33), "study.runs.second.width was 32 and is 33"),
+    "lemmas": (lambda r: r["study"].update(lemmas=["distance"]), r"study.lemmas\[1\] was flip-count and is absent"),
+    "looks": (lambda r: r.update(max_seeds=9), "max_seeds was None and is 9"),
+    "a file": (lambda r: r["file of the lemma"].update(mine="1"), "file of the lemma.mine was absent and is 1"),
+}
 
 
-@pytest.mark.parametrize("what", OTHER)
+@pytest.mark.parametrize("what", REFUSED)
 def test_another_study_is_refused(whole, half, what):
-    change, message = OTHER[what]
+    change, message = REFUSED[what]
     wanted = store.request(parse())
     change(wanted)
     before = sorted(half.rglob("*"))
@@ -244,8 +331,21 @@ def test_another_study_is_refused(whole, half, what):
         pass
     assert str(caught.value).endswith("cells to start over, or name another --out")
     assert sorted(half.rglob("*")) == before
+    with pytest.raises(store.StoreError, match=message.replace(" .give the study the name small", "")):
+        store.already_done(whole, wanted)
+
+
+@pytest.mark.parametrize("what", OF_RESULTS)
+def test_results_of_another_study_are_refused(whole, half, what):
+    change, message = OF_RESULTS[what]
+    wanted = store.request(parse())
+    change(wanted)
     with pytest.raises(store.StoreError, match=message):
         store.already_done(whole, wanted)
+    notes = []
+    with store.under_way(half, wanted, resume=True, note=notes.append) as cells:
+        assert cells.finished() == 1
+    assert "the study has changed: " in notes[0]
 
 
 def test_the_request_is_the_same_when_nothing_changed(tmp_path):

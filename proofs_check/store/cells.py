@@ -1,7 +1,7 @@
 """A study under way: every finished run ("cell") is kept in the folder of the results until the study is done.
 
 `OUT/cells/study.json` says what is under way (identity.py), `OUT/cells/RUN.SEEDS.npz` holds what the simulation of one
-run recorded, with its digest, `OUT/cells/RUN.SEEDS.steps` the run in progress
+run recorded, with its digest and the question that it answers, `OUT/cells/RUN.SEEDS.steps` the run in progress
 (steps.py). Each file gets its name when it is whole. Checks are not kept: they are computed again from the record, so a
 lemma may return whatever it likes.
 """
@@ -29,7 +29,7 @@ from .files import (
     usable,
     write_json,
 )
-from .identity import difference
+from .identity import difference, fixed
 from .lock import lock
 from .manifest import SCHEMA
 from .steps import EVERY, FOLDER, STATE, Steps
@@ -61,15 +61,14 @@ class Cells:
         return len(list(self.folder.glob(f"*{FOLDER}/{STATE}")))
 
     def read(self, name: str, seeds: int, question: Mapping[str, Any]) -> "Trajectory | None":
-        """What a run recorded, bit for bit; None if it is not kept, or its file is damaged (which is noted).
+        """What a run recorded, bit for bit; None if it is not kept.
+
+        That its file is damaged, or answers another question, is noted; then it is None too.
 
         Args:
             name: of the run.
             seeds: how many; a study that adds seeds keeps a file per look.
             question: what the record depends on, as JSON values.
-
-        Raises:
-            StoreError: if the file answers another question.
         """
         path = self._path(name, seeds)
         if not path.exists():
@@ -82,7 +81,8 @@ class Cells:
             return None
         changed = difference(before, json.loads(json.dumps(question)))
         if changed:
-            raise StoreError(f"{path} is another run: {changed}; undo that, or remove the file")
+            self.note(f"the kept run {name} answers another question: {changed}; it is simulated again")
+            return None
         return trajectory
 
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: "Trajectory") -> "Trajectory":
@@ -126,13 +126,14 @@ def under_way(
     Args:
         out: folder of the results, made if absent.
         wanted: from ``identity.request``.
-        resume: go on with what is in the folder; otherwise a study under way there is refused.
+        resume: go on with what is in the folder; otherwise a study under way there is refused. What has changed in the
+            study is noted; runs that ask what they asked are read, the others are simulated again.
         note: called with a sentence where something had to be begun anew.
         every: seconds between two savings of the run in progress.
 
     Raises:
-        StoreError: if another process writes to the folder, it holds somebody's files, it holds another study under
-            way, or this one and `resume` is not set.
+        StoreError: if another process writes to the folder, it holds somebody's files, it holds a study under way and
+            `resume` is not set, or one of another name or with numbers of another code or machine (identity.fixed).
     """
     out = Path(out)
     with lock(out):
@@ -140,7 +141,7 @@ def under_way(
         cells = Cells(out / CELLS, note, every)
         begun = _begun(cells.folder)
         over = f"remove {cells.folder} to start over, or name another --out"
-        changed = "" if begun is None else difference(begun, wanted)
+        changed = "" if begun is None else difference(fixed(begun), fixed(wanted))
         if resume and changed:
             raise StoreError(f"{out} holds another study under way: {changed}; {over}")
         if (cells.finished() or cells.unfinished()) and not resume:
@@ -148,14 +149,20 @@ def under_way(
             raise StoreError(f"{told}; --resume goes on with it; {over}")
         if resume and begun is None:
             note(f"{out} holds no study under way; it starts from the beginning")
+        other = "" if begun is None else difference(begun, wanted)
+        if resume and other:
+            note(f"the study has changed: {other}; kept runs that ask what they asked are read")
         try:
-            if begun is None or changed:
+            if begun is None or other:
                 with stage(out) as staging:
                     (staging / CELLS).mkdir()
                     told = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
                     write_json(staging / CELLS / STUDY, told)
-                    cells.discard()
-                    os.rename(staging / CELLS, cells.folder)
+                    if begun is None or changed:
+                        cells.discard()
+                        os.rename(staging / CELLS, cells.folder)
+                    else:
+                        os.replace(staging / CELLS / STUDY, cells.folder / STUDY)
             yield cells
         finally:
             if not cells.finished() and not cells.unfinished():

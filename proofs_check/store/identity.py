@@ -1,4 +1,7 @@
-"""What a study under way must agree with to be continued: its configuration, the code, and what fixes the numbers."""
+"""What the results of a study depend on, and what of it a study under way must agree with to be continued.
+
+A study that has changed is continued all the same: every kept run says itself which question it answers (cells.py).
+"""
 
 import hashlib
 import json
@@ -17,6 +20,7 @@ _SHOWN = 3  # differences named in a message
 _CURES = {
     "devices": "JAX_NUM_CPU_DEVICES={0} in the environment brings the earlier number back",
     "code": "install the code that the study was started with",
+    "name": "give the study the name {0}",
 }
 
 
@@ -91,6 +95,22 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         told.append(f"{key} was {then} and is {today}" + (f" ({cure.format(then)})" if cure else ""))
     more = len(changed) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def fixed(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a request cannot change while a study is under way: its name, the code, and what fixes the numbers.
+
+    Runs of two versions or machines under one manifest would surprise, and so would the loss of what is kept of a study
+    of another name. All else is the affair of each run, or is computed anew from its record.
+
+    Example:
+        >>> fixed({"study": {"name": "a", "level": 0.1}, "max_seeds": 9, "file of the lemma": {}, "x64": True})
+        {'name': 'a', 'x64': True}
+    """
+    free = ("study", "max_seeds", "file of the lemma")
+    told = request.get("study")
+    name = told.get("name") if isinstance(told, Mapping) else None
+    return {"name": name, **{key: value for key, value in request.items() if key not in free}}
 
 
 _ABSENT = "absent"
