@@ -137,7 +137,7 @@ def test_a_mistake_is_told_with_its_line(case):
 def test_mistakes_of_several_cells_are_told_once_each():
     found = problems(BASE.replace("seeds: 3", "seeds: 0") + "sweep: {width: [0, 8, -1], dataset.angle: [0.1, 9]}")
     assert [(line, path) for line, path, _ in found] == [
-        (4, "seeds"), (7, "sweep.width[0]"), (7, "sweep.dataset.angle[1]"), (7, "sweep.width[2]"),
+        (4, "seeds"), (7, "sweep.width[0]"), (7, "sweep.width[2]"), (7, "sweep.dataset.angle[1]"),
     ]  # fmt: skip
 
 
