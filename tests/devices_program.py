@@ -1,6 +1,6 @@
-"""Run by test_devices.py in its own processes: devices_program.py DEVICES MESHES OUT [COORDINATOR PROCESSES PROCESS].
+"""Run by test_devices.py in its own processes: DEVICES MESHES ENGINES OUT [COORDINATOR PROCESSES PROCESS].
 
-Trains on a mesh of seeds x neurons (each of MESHES, "2x4,1x8") and saves what was recorded.
+Trains on a mesh of seeds x neurons (each of MESHES, "2x4,1x8") with each of ENGINES and saves what was recorded.
 """
 
 import sys
@@ -35,7 +35,7 @@ def leaves(run) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    count, meshes, out, *group = sys.argv[1:]
+    count, meshes, engines, out, *group = sys.argv[1:]
     jax.config.update("jax_num_cpu_devices", int(count))
     import nag_ntk
     from nag_ntk import devices
@@ -47,7 +47,7 @@ def main() -> None:
     methods = [nag_ntk.nesterov(0.1, 0.8), nag_ntk.heavy_ball(0.1, 0.8)]
     for each in meshes.split(","):
         shape = "auto" if each == "auto" else tuple(int(k) for k in each.split("x"))
-        for engine in ("weights", "preactivations"):
+        for engine in engines.split(","):
             run = study(nag_ntk.simulate, methods, data, devices=shape, engine=engine)
             if devices.writes():
                 np.savez(f"{out}-{each}-{engine}.npz", allow_pickle=False, **leaves(run))
