@@ -25,6 +25,7 @@ lemmas: [distance]
 width: 64
 seeds: 5
 steps: 30
+chunk: 30  # main and a are one program
 runs:
   main: {steps: 60}
   b: {width: 256}
@@ -212,7 +213,7 @@ def test_the_page_has_the_figures_with_their_texts(folder):
 
 
 def test_figures_appear_only_where_a_study_has_what_they_need(tmp_path):
-    text = STUDY[: STUDY.index("runs:")] + "runs: {a: {steps: 5}, b: {steps: 5, width: 128}, c: {steps: 0, width: 8}}"
+    text = STUDY[: STUDY.index("runs:")] + "runs: {a: {}, b: {width: 256}, c: {steps: 0, width: 8}}"
     store.write(runner.verify(parse_study(text, name="few.yaml", base=Path())), tmp_path / "o", wall_time=1.0)
     page.write(tmp_path / "o")
     names = json.loads((tmp_path / "o" / "figures" / "index.json").read_text())
