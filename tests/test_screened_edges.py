@@ -13,18 +13,20 @@ from nag_ntk import Dataset, Network, nesterov, sphere
 from nag_ntk.engines.screened import thresholds
 
 
+def unstable(eta):
+    """Runs of one shape."""
+    return both(sphere(4, 4, 0), nag_ntk.gradient_descent(eta), 600, 2, 10)
+
+
 def test_a_step_size_beyond_stability_puts_everything_at_risk_and_agrees():
-    data = sphere(4, 4, 0)
-    method = nag_ntk.gradient_descent(8 / data.spectrum.lambda_top)
-    found, dense = both(data, method, 600, 2, 10)  # beyond, every rounding error is magnified eightfold per step
+    found, dense = unstable(8 / sphere(4, 4, 0).spectrum.lambda_top)  # beyond, every rounding error is magnified eightfold per step
     assert_agrees(found, dense)
     assert dense.flips.max() > 100
     assert (found.screening.at_risk == 600).all()
 
 
 def test_a_run_that_leaves_the_floating_range_does_so_in_both_engines():
-    data = sphere(3, 3, 0)
-    found, dense = both(data, nag_ntk.gradient_descent(1e200), 100, 1, 12)
+    found, dense = unstable(1e200)
     np.testing.assert_array_equal(np.isfinite(found.residual), np.isfinite(dense.residual))
     assert not np.isfinite(dense.residual[..., -1, :]).any()
 
