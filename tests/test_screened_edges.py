@@ -19,7 +19,9 @@ def unstable(eta):
 
 
 def test_a_step_size_beyond_stability_puts_everything_at_risk_and_agrees():
-    found, dense = unstable(8 / sphere(4, 4, 0).spectrum.lambda_top)  # beyond, every rounding error is magnified eightfold per step
+    found, dense = unstable(
+        8 / sphere(4, 4, 0).spectrum.lambda_top
+    )  # beyond, every rounding error is magnified eightfold per step
     assert_agrees(found, dense)
     assert dense.flips.max() > 100
     assert (found.screening.at_risk == 600).all()
