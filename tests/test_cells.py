@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small
 
+from nag_ntk import sphere
 from proofs_check import runner, store
 from proofs_check.config import parse_study
 from proofs_check.lemmas import CATALOGUE
@@ -25,15 +27,7 @@ from proofs_check.store.identity import code_digest, difference
 from proofs_check.store.lock import LOCK, lock
 
 ROOT = Path(__file__).resolve().parents[1]
-STUDY = """
-dataset: {source: sphere, samples: 3, dimension: 3}
-methods: [gradient_descent, {name: nesterov, eta: 0.1, beta: 0.5}]
-lemmas: [distance, flip-count]
-width: 32
-seeds: 4
-steps: 3
-runs: {first: {}, second: {key: 1}}
-"""
+STUDY = small.STUDY + "runs: {first: {}, second: {key: 1}}\n"
 
 
 def parse(text=STUDY):
@@ -220,18 +214,19 @@ def simulated(monkeypatch):
 
 def test_data_that_changed_are_told_and_their_runs_simulated_again(tmp_path):
     study = parse(
-        STUDY.replace("{source: sphere, samples: 3, dimension: 3}", f"{{source: npz, path: {tmp_path}/a.npz}}")
+        STUDY.replace("{source: sphere, samples: 4, dimension: 3}", f"{{source: npz, path: {tmp_path}/a.npz}}")
     )
-    np.savez(tmp_path / "a.npz", inputs=np.eye(3), targets=np.ones(3))
+    rows = sphere(4, 3).inputs
+    np.savez(tmp_path / "a.npz", inputs=rows, targets=np.ones(4))
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "out", study, stop_at="second")
-    np.savez(tmp_path / "a.npz", inputs=np.eye(3), targets=-np.ones(3))
+    np.savez(tmp_path / "a.npz", inputs=rows, targets=-np.ones(4))
     notes = []
     result = run(tmp_path / "out", study, resume=True, notes=notes)
     [note] = notes
     assert note.startswith("the kept run first answers another question: data was ")
     assert note.endswith("; it is simulated again")
-    assert result.runs[0].data.targets.tolist() == [-1, -1, -1]
+    assert result.runs[0].data.targets.tolist() == [-1] * 4
     run(tmp_path / "again", study)
     assert outcome(tmp_path / "out") == outcome(tmp_path / "again")
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import small
 
 from proofs_check import runner, store
 from proofs_check.config import parse_study
@@ -11,15 +12,7 @@ from proofs_check.report import mathematics, page
 from proofs_check.store.files import write_json
 
 HALF = "half \ud800 of a pair"
-STUDY = r"""
-description: "half \uD800 of a pair"
-dataset: {source: sphere, samples: 4, dimension: 3}
-methods: [nesterov]
-lemmas: [distance]
-width: 16
-seeds: 2
-steps: 2
-"""
+STUDY = r'description: "half \uD800 of a pair"' + small.STUDY
 
 
 def test_half_of_a_surrogate_pair_is_kept_in_json(tmp_path):
