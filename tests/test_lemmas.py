@@ -29,10 +29,11 @@ def _study(overrides, name="study"):
 
 
 LARGE = (
-    "gram-concentration", "gram-separation", "gram-stability", "lazy-exit", "nesterov-increasing", "nesterov-vs-gd",
+    "gd-contraction", "gram-concentration", "gram-separation", "gram-stability", "lazy-exit", "nesterov-increasing",
+    "nesterov-vs-gd",
 )  # fmt: skip
-"""They train wide networks of their own, long or with H(t), as a lemma about a whole study does; in the plain run
-tests/test_bounds.py holds their bounds and controls against loops."""
+"""They train networks of their own, most of them wide, long or with H(t), as a lemma about a whole study does; in the
+plain run tests/test_bounds.py holds their bounds and controls against loops."""
 
 
 def _small(case):
@@ -107,7 +108,8 @@ def test_a_broken_lemma_is_an_error_and_the_rest_is_unharmed():
 
 
 def test_a_lemma_without_its_method_is_skipped():
-    result = verify(_study({"methods": ["nesterov"], "width": 64, "seeds": 2, "steps": 3}, name="one"))
+    others = ["heavy_ball", "nesterov", "nesterov_increasing"]
+    result = verify(_study({"methods": others, "seeds": 8, "steps": 30}, name="one"))
     assert "gd-contraction @ one" in result.skipped
     assert not any(f.lemma.startswith("gd-contraction") for f in result.findings)
     assert all(applies(lemma, result.runs[0]) for lemma in CATALOGUE if lemma.method in (None, "nesterov"))

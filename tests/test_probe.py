@@ -86,11 +86,11 @@ def test_a_given_network_and_groups_of_seeds(monkeypatch):
     table = run.probes["all"].values[0, 0, 0]
     np.testing.assert_allclose(table[:9, :2], network.weights @ DATA.basis, rtol=0, atol=1e-15)  # one product of 3
     np.testing.assert_array_equal(table[:9, -1], network.signs)
-    whole = simulate(DATA, METHODS, 16, 5, 4, probes=[ALL])
+    whole = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL])
     monkeypatch.setattr(plan, "_GROUP_TARGET", 1)  # groups as small as can be
-    parts = simulate(DATA, METHODS, 16, 5, 4, probes=[ALL])
+    parts = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL])
     np.testing.assert_array_equal(whole.probes["all"].values, parts.probes["all"].values)
-    some = simulate(DATA, METHODS, 16, [3, 1], 4, probes=[ALL])
+    some = simulate(DATA, METHODS, 16, [3, 1], 10, probes=[ALL])
     np.testing.assert_array_equal(whole.probes["all"].values[[3, 1]], some.probes["all"].values)
     chosen = select(Run("a", DATA, METHODS, whole, 0.1), seeds=[3], methods=[1]).trajectory.probes["all"]
     np.testing.assert_array_equal(chosen.values, whole.probes["all"].values[3:4, 1:])
@@ -99,15 +99,15 @@ def test_a_given_network_and_groups_of_seeds(monkeypatch):
 
 
 def test_kept_runs_and_unfinished_ones_have_them(tmp_path):
-    whole = simulate(DATA, METHODS, 16, 2, 10, probes=[ALL])
+    whole = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL])
     kept = Cells(tmp_path / "cells")
     (tmp_path / "cells").mkdir()
-    kept.keep("a", 2, {}, whole)
-    again = kept.read("a", 2, {})
+    kept.keep("a", 5, {}, whole)
+    again = kept.read("a", 5, {})
     for name, probed in whole.probes.items():
         np.testing.assert_array_equal(again.probes[name].values, probed.values)
         np.testing.assert_array_equal(again.probes[name].steps, probed.steps)
-    stop = {"at": 10}
+    stop = {"at": 25}
 
     def progress(done, total):
         if done >= stop["at"]:
@@ -116,11 +116,11 @@ def test_kept_runs_and_unfinished_ones_have_them(tmp_path):
     options = {"probes": [ALL]}
     keeper = Steps(tmp_path / "steps", {}, print, every=0)
     with pytest.raises(KeyboardInterrupt):
-        simulate(DATA, METHODS, 16, 2, 10, progress=progress, checkpoint=keeper, **options)
+        simulate(DATA, METHODS, 16, 5, 10, progress=progress, checkpoint=keeper, **options)
     stop["at"] = 1000
     keeper = Steps(tmp_path / "steps", {}, print, every=0)
     assert keeper.header["chunks"] == 2
-    resumed = simulate(DATA, METHODS, 16, 2, 10, progress=progress, checkpoint=keeper, **options)
+    resumed = simulate(DATA, METHODS, 16, 5, 10, progress=progress, checkpoint=keeper, **options)
     for name, probed in whole.probes.items():
         np.testing.assert_array_equal(resumed.probes[name].values, probed.values)
 

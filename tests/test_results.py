@@ -170,7 +170,7 @@ def test_values_of_numpy_and_pathlib_are_values_of_a_study(tmp_path):
     study = {
         "dataset": {"source": "npz", "path": tmp_path / "mine.npz", "normalise": np.True_},
         "methods": [nag_ntk.heavy_ball(0.1, 0.5), nag_ntk.gradient_descent(0.2)],
-        "width": np.int64(64), "seeds": np.array(4), "steps": 3,
+        "width": np.int64(64), "seeds": np.array(6), "steps": 12,
     }  # fmt: skip
     made = proofs_check.verify(study, select="distance")
     assert [method.eta for method in made.runs[0].methods] == [0.1, 0.2]
@@ -191,12 +191,13 @@ def test_values_of_numpy_and_pathlib_are_values_of_a_study(tmp_path):
 def test_data_with_a_repeated_row_cost_no_verdict(tmp_path):
     """lambda_0 is 0, and its computed value now below, now above."""
     for seed in range(6):
-        rows = np.random.default_rng(seed).normal(size=(5, 3))
+        rows = np.random.default_rng(seed).normal(size=(4, 3))
         rows[1] = rows[0]
-        np.savez(tmp_path / "twice.npz", inputs=rows, targets=np.ones(5))
+        np.savez(tmp_path / "twice.npz", inputs=rows, targets=np.ones(4))
         study = {
             "dataset": {"source": "npz", "path": str(tmp_path / "twice.npz"), "normalise": True},
-            "methods": [{"name": "nesterov", "eta": 0.1, "beta": 0.5}], "width": 64, "seeds": 4, "steps": 3,
+            "methods": [nag_ntk.nesterov(0.1, 0.5), nag_ntk.gradient_descent(0.1)],
+            "width": 64, "seeds": 6, "steps": 12,
         }  # fmt: skip
         made = proofs_check.verify(study, select=["gram-positive", "distance"])
         assert made.select("gram-positive").rows[0]["verdict"] == "VACUOUS"
@@ -249,7 +250,7 @@ def test_more_seeds_until_decided_and_a_folder(tmp_path):
     study = {**STUDY, "lemmas": ["flip-inclusion"], "runs": {"a": {"steps": 2}}}
     told = []
     results = proofs_check.verify(
-        study, seeds=2, max_seeds=8, out=tmp_path / "out", progress=lambda *where: told.append(where)
+        study, seeds=4, max_seeds=8, out=tmp_path / "out", progress=lambda *where: told.append(where)
     )
     assert results.runs[0].trajectory.residual.shape[0] == 8
     assert proofs_check.read(tmp_path / "out").rows == results.rows

@@ -214,7 +214,7 @@ def test_values_without_a_logarithm():
 DEGENERATE = {
     "one-sample": {"dataset": {"source": "sphere", "samples": 1, "dimension": 1}, "width": 8},
     "parallel": {"dataset": {"source": "pairs", "pairs": 1, "angle": 1e-9, "dimension": 2}},
-    "diverging": {"methods": [{"name": "nesterov", "eta": 1e6, "beta": 0.9}], "steps": 60},
+    "diverging": {"methods": ["gradient_descent", {"name": "nesterov", "eta": 1e30, "beta": 0.9}]},
     "one-step": {"steps": 1, "seeds": 1},
     "one-neuron": {"width": 1},
     "untuned": {"methods": [{"name": "heavy_ball", "eta": 0.01, "beta": 0.0}]},
@@ -222,7 +222,7 @@ DEGENERATE = {
 }
 
 
-@pytest.mark.parametrize("overrides", family(DEGENERATE, {"one-sample", "diverging", "one-step"}.__contains__))
+@pytest.mark.parametrize("overrides", family(DEGENERATE, {"one-sample", "diverging"}.__contains__))
 def test_degenerate_runs_give_rows_with_reasons(overrides):
     small = {"methods": ["gradient_descent", "nesterov"], "width": 64, "seeds": 3, "steps": 20, **overrides}
     if overrides.get("dataset", {}).get("source") == "pairs":
@@ -292,7 +292,7 @@ def test_slack_of_a_finding():
 
 def test_a_study_carries_and_shows_its_losses():
     twice = [{"name": "nesterov", "eta": 0.1, "beta": beta} for beta in (0.5, 0.6)]
-    result = verify(study(methods=twice, width=64, seeds=3, steps=5, runs={"a": {}, "drawn": {"steps": 0}}))
+    result = verify(study(methods=twice, width=64, seeds=3, steps=20, runs={"a": {}, "drawn": {"steps": 0}}))
     assert {row.run for row in result.slack} == {"a"}
     labels = {"nesterov(eta=0.1, beta=0.5)", "nesterov(eta=0.1, beta=0.6)"}
     assert {row.method for row in result.slack} == {"", *labels}

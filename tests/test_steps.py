@@ -23,8 +23,8 @@ class Stopped(Exception):
     pass
 
 
-def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, seeds=5, kind=Steps):
-    """A run of 5 chunks; `stop_after` chunks it is stopped. Small groups of seeds if memory is scarce."""
+def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, seeds=3, kind=Steps):
+    """A run of 5 chunks; `stop_after` chunks it is stopped. Groups of one seed if memory is scarce."""
     seen = 0
 
     def progress(done, total):
@@ -53,11 +53,11 @@ def assert_same_bits(first, second):
 
 
 def scarce():
-    """Bytes at which the dense run is planned in groups of two seeds."""
+    """Bytes at which the dense run is planned in groups of one seed."""
     for limit in range(1_000_000, 10_000, -1_000):
-        usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 5, "methods": 2, "steps": 19, "radii": 1}
+        usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 3, "methods": 2, "steps": 19, "radii": 1}
         usual |= {"columns": lambda width: width}
-        if plan.make(**usual, dtype=np.dtype(float), recursion=True, chunk=4, limit=limit).group == 2:
+        if plan.make(**usual, dtype=np.dtype(float), recursion=True, chunk=4, limit=limit).group == 1:
             return limit
     raise AssertionError("no such limit")
 
@@ -152,7 +152,7 @@ def test_another_plan_or_another_run_begins_anew_and_says_so(whole, tmp_path):
 
 def test_it_saves_now_and_then_and_loses_only_what_came_after(whole, tmp_path):
     keeper = Steps(tmp_path / "run.steps", {}, print, every=3600)
-    nag_ntk.simulate(DATA, METHODS, 60, 5, 19, engine="preactivations", checkpoint=keeper, **OPTIONS)
+    nag_ntk.simulate(DATA, METHODS, 60, 3, 19, engine="preactivations", checkpoint=keeper, **OPTIONS)
     assert not keeper.folder.exists()
     assert len(keeper.waiting) == 5
     keeper.every = 0
