@@ -7,7 +7,7 @@ from nag_ntk.dataset import Dataset
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.gram import Spectrum, angles, cross_gram, extreme_eigenvalues, gram, gram_limit
 from nag_ntk.linear_model import companion_matrix, companion_power_norms, linear_residual
-from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, nesterov_increasing
+from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, nesterov_increasing, scheduled
 from nag_ntk.network import Network, draw, forward, residual, seed_key
 from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_count, preactivations
 from nag_ntk.precision import enable_float64
@@ -55,6 +55,7 @@ __all__ = [
     "nesterov_increasing",
     "preactivations",
     "residual",
+    "scheduled",
     "seed_key",
     "simulate",
     "sphere",

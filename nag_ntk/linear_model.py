@@ -6,6 +6,7 @@ M = [[(1+beta) I - eta (1+gamma) H,  -beta I + eta gamma H], [I, 0]]
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nag_ntk.arrays import Array, Float
 from nag_ntk.errors import InputError
@@ -24,7 +25,7 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
         (2n, 2n).
 
     Raises:
-        InputError: for a momentum that grows with the step.
+        InputError: for numbers that change with the step.
 
     Example:
         >>> import numpy as np
@@ -32,8 +33,8 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
         >>> companion_matrix(heavy_ball(1.0, 0.5), np.array([[0.5]])).tolist()
         [[1.0, -0.5], [1.0, 0.0]]
     """
-    if method.delay:
-        raise InputError(f"{method.name} has another companion matrix at every step: its momentum is not constant")
+    if not method.constant:
+        raise InputError(f"{method.name} has another companion matrix at every step: its numbers are not constant")
     h = on_device(matrix)
     one = jnp.eye(h.shape[0], dtype=h.dtype)
     now = (1 + method.beta) * one - method.eta * (1 + method.gamma) * h
@@ -107,7 +108,7 @@ def linear_residual(
     h, first = on_device(matrix), on_device(residual)
     h_first = jnp.dot(h, first, precision=HIGHEST)
     pull = h_first if start == "gradient" else jnp.zeros_like(h_first)
-    schedule = jnp.asarray(method.schedule(steps + 1), dtype=first.dtype)
+    schedule = jnp.asarray(np.pad(method.schedule(steps), ((0, 1), (0, 0))), dtype=first.dtype)
 
     def one_step(carry, coefficients):
         now, before, h_before = carry

@@ -2,13 +2,15 @@
 
     w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) grad L(w(t)) + eta gamma grad L(w(t-1))
 
-A fourth number, the delay r, lets the momentum grow with the step: beta and gamma are multiplied by t / (t + r).
+A fourth number, the delay r, lets the momentum grow with the step: beta and gamma are multiplied by t / (t + r). A
+method may also have numbers of its own at every step, given as a table (`scheduled`).
 
 Two starts exist. "gradient": w(-1) = w(0) and grad L(w(-1)) = grad L(w(0)), the start of the residual recursion.
 "extrapolated": w(-1) = w(0) and grad L(w(-1)) = 0, the textbook two-line Nesterov.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +25,11 @@ class Method(NamedTuple):
 
     Attributes:
         name: a label.
-        eta: step size.
+        eta: step size; of a method with a table the largest, as for beta and gamma.
         beta: momentum.
         gamma: weight of the change of the gradient; 0 for heavy ball, beta for Nesterov.
         delay: with r > 0 the momentum at step t is beta t / (t + r), and gamma likewise; with 0 it is constant.
+        table: (eta, beta, gamma) at the steps 0, 1, ..., or empty; see `scheduled`.
     """
 
     name: str
@@ -34,6 +37,12 @@ class Method(NamedTuple):
     beta: float
     gamma: float
     delay: float = 0.0
+    table: tuple[tuple[float, float, float], ...] = ()
+
+    @property
+    def constant(self) -> bool:
+        """Whether the numbers are the same at every step."""
+        return not self.delay and not self.table
 
     @property
     def has_memory(self) -> bool:
@@ -43,25 +52,51 @@ class Method(NamedTuple):
     def schedule(self, steps: int) -> np.ndarray:
         """(steps, 3): eta, beta and gamma at the steps 0, 1, ...
 
+        Raises:
+            InputError: for more steps than the table has.
+
         Example:
             >>> nesterov_increasing(0.5).schedule(3).tolist()
             [[0.5, 0.0, 0.0], [0.5, 0.25, 0.25], [0.5, 0.4, 0.4]]
         """
+        if self.table:
+            if steps > len(self.table):
+                raise InputError(f"{self.name} has numbers for {len(self.table)} steps, {steps} are asked for")
+            return np.array(self.table[:steps], dtype=float).reshape(steps, 3)
         t = np.arange(steps, dtype=float)
         ramp = t / (t + self.delay) if self.delay else np.ones(steps)
         return np.stack([np.full(steps, self.eta), self.beta * ramp, self.gamma * ramp], axis=1)
 
+    def close_to(self, other: "Method") -> bool:
+        """Whether both have the same numbers at every step, to nine digits; names do not count."""
+        if self.table or other.table:
+            return self.table == other.table
+        return np.allclose(self[1:5], other[1:5], rtol=1e-9, atol=0)
 
-def _method(name: str, eta: float, beta: float, gamma: float) -> Method:
+
+def checked(method: Method) -> Method:
+    """The method, if its numbers are those of a method: the one place where this is decided.
+
+    Raises:
+        InputError: unless eta is positive and finite, gamma finite, and beta in [0, 1), or [0, 1] where it grows.
+    """
+    values = np.array(method.table or [method[1:4]], dtype=float)
+    eta, beta, _ = values.T
+    where = f" at step {int(np.argmin((eta > 0) & (beta >= 0) & (beta < 1)))}" if method.table else ""
+    if not (np.isfinite(values).all() and (eta > 0).all()):
+        raise InputError(f"{method.name}: the step size eta must be positive and finite, got {method.eta!r}{where}")
+    grows = not method.table and math.isfinite(method.delay) and method.delay > 0
+    if not ((beta >= 0).all() and ((beta <= 1).all() if grows else (beta < 1).all() and method.delay == 0)):
+        raise InputError(f"{method.name}: the momentum beta must lie in [0, 1), got {method.beta!r}{where}")
+    return method
+
+
+def _method(name: str, eta: float, beta: float, gamma: float, delay: float = 0.0) -> Method:
     try:
-        values = [float(v) for v in (eta, beta, gamma)]
+        numbers = float(eta), float(beta), float(gamma), float(delay)
     except (TypeError, ValueError):
         raise InputError(f"{name}: eta and beta must be real numbers, got eta={eta!r}, beta={beta!r}") from None
-    if not (math.isfinite(values[0]) and values[0] > 0):
-        raise InputError(f"{name}: the step size eta must be positive and finite, got {eta!r}")
-    if not 0 <= values[1] < 1:
-        raise InputError(f"{name}: the momentum beta must lie in [0, 1), got {beta!r}")
-    return Method(name, *values)
+    return checked(Method(name, *numbers))
 
 
 def gradient_descent(eta: float) -> Method:
@@ -75,7 +110,7 @@ def gradient_descent(eta: float) -> Method:
 
     Example:
         >>> gradient_descent(0.5)
-        Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0, delay=0.0)
+        Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0, delay=0.0, table=())
     """
     return _method("gradient_descent", eta, 0.0, 0.0)
 
@@ -135,11 +170,54 @@ def nesterov_increasing(eta: float, delay: float = 3.0) -> Method:
 
     Example:
         >>> nesterov_increasing(0.5)
-        Method(name='nesterov_increasing', eta=0.5, beta=1.0, gamma=1.0, delay=3.0)
+        Method(name='nesterov_increasing', eta=0.5, beta=1.0, gamma=1.0, delay=3.0, table=())
     """
     if not (isinstance(delay, int | float) and math.isfinite(delay) and delay > 0):
         raise InputError(f"nesterov_increasing: the delay must be positive and finite, got {delay!r}")
-    return _method("nesterov_increasing", eta, 0.0, 0.0)._replace(beta=1.0, gamma=1.0, delay=float(delay))
+    return _method("nesterov_increasing", eta, 1.0, 1.0, delay)
+
+
+Numbers = float | Sequence[float] | np.ndarray
+"""One number for all steps, or one for each."""
+
+
+def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
+    """A method with numbers of its own at every step: decaying step sizes, FISTA, restarts.
+
+    Args:
+        name: a label, not that of a method whose theorem would then speak of other numbers.
+        eta: step size, one for all steps or one for each of the steps 0, 1, ..., T-1.
+        beta: momentum, likewise, in [0, 1).
+        gamma: weight of the change of the gradient, likewise; equal to beta for methods of Nesterov's kind.
+
+    Raises:
+        InputError: for numbers out of range, sequences of different lengths, or the name of another method.
+
+    Source of the example: FISTA, Beck and Teboulle 2009 (recalled).
+
+    Example:
+        >>> halved = scheduled("halved", [0.5, 0.25, 0.125], 0.9, 0.0)
+        >>> halved.schedule(2).tolist(), halved.eta
+        ([[0.5, 0.9, 0.0], [0.25, 0.9, 0.0]], 0.5)
+        >>> t = [1.0]  # FISTA's sequence, for 100 steps
+        >>> for _ in range(100):
+        ...     t.append((1 + math.sqrt(1 + 4 * t[-1] ** 2)) / 2)
+        >>> momentum = [(now - 1) / soon for now, soon in zip(t, t[1:], strict=False)]
+        >>> fista = scheduled("fista", 0.5, momentum, momentum)
+        >>> fista.schedule(3).round(3).tolist()
+        [[0.5, 0.0, 0.0], [0.5, 0.282, 0.282], [0.5, 0.434, 0.434]]
+    """
+    if name in METHODS:
+        raise InputError(f"{name} is a method of its own: give a schedule another name")
+    try:
+        columns = np.stack(np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in (eta, beta, gamma))), 1)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: eta, beta and gamma must be numbers, or sequences of one length") from None
+    if columns.ndim != 2 or not columns.size:
+        raise InputError(f"{name}: eta, beta and gamma must be numbers, or sequences of one length, at least one")
+    for_all = all(np.ndim(value) == 0 for value in (eta, beta, gamma))
+    table = () if for_all else tuple((a, b, c) for a, b, c in columns.tolist())
+    return checked(Method(name, *columns.max(axis=0).tolist(), table=table))
 
 
 METHODS = {

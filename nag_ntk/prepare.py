@@ -14,6 +14,7 @@ from nag_ntk.devices import mesh, several
 from nag_ntk.engines import NAMES, Choice, choose, screened
 from nag_ntk.errors import InputError
 from nag_ntk.method import STARTS, Method
+from nag_ntk.method import checked as checked_method
 from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
 from nag_ntk.probe import Probe, measured
@@ -69,11 +70,7 @@ def _methods(methods) -> tuple[Method, ...]:
     listed: tuple[Any, ...] = tuple(methods) if several else (methods,)
     if not listed or not all(isinstance(m, Method) for m in listed):
         raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
-    for m in listed:
-        constant = m.delay == 0 and 0 <= m.beta < 1
-        if not (np.isfinite(m[1:]).all() and m.eta > 0 and (constant or (m.delay > 0 and 0 <= m.beta <= 1))):
-            raise InputError(f"{m.name}: eta must be positive and finite and beta in [0, 1), got {m}")
-    return listed
+    return tuple(checked_method(m) for m in listed)
 
 
 def _seeds(seeds) -> Sequence[int]:

@@ -13,16 +13,15 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from nag_ntk.arrays import Array
 from nag_ntk.method import Method
 
 
 class Pace(NamedTuple):
     """One step of a method: u += q + push G, q = decay q + lift G."""
 
-    push: Array
-    decay: Array
-    lift: Array
+    push: jax.Array
+    decay: jax.Array
+    lift: jax.Array
 
 
 def coefficients(method: Method, steps: int) -> np.ndarray:

@@ -5,7 +5,7 @@ The recursion of method.py in two sequences, with G = A o xi the masked residual
     u(t+1) = u(t) + q(t) + eta (1+gamma) drive(G(t)),    q(t+1) = beta q(t) + eta (beta (1+gamma) - gamma) drive(G(t)),
 
 with q(0) = -eta gamma drive(G(0)) for the gradient start and 0 for the extrapolated one. No older gradient is kept.
-Where the momentum grows, the first line has gamma(t), the second beta(t+1), gamma(t) and gamma(t+1) in this order.
+Where the numbers change with the step, schedule.py has the coefficients of both lines.
 """
 
 import hashlib

@@ -6,7 +6,7 @@ messages for it. The JSON schema comes from the same types.
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -28,14 +28,16 @@ from .config_types import (
     Count,
     File,
     Key,
-    Momentum,
+    Momenta,
     Natural,
     NonEmpty,
     Positive,
     Record,
     Share,
     Slug,
+    StepSizes,
     Text,
+    Weights,
     expected,
 )
 from .origin import Origin
@@ -52,7 +54,9 @@ __all__ = [
     "field_names",
 ]
 
-MethodName = Literal["gradient_descent", "heavy_ball", "nesterov", "nesterov_increasing"]
+KnownMethod = Literal["gradient_descent", "heavy_ball", "nesterov", "nesterov_increasing"]
+SCHEDULED = "scheduled"
+"""The name under which a study gives a method of its own, with numbers for each step."""
 WITHOUT_MOMENTUM = ("gradient_descent", "nesterov_increasing")
 
 
@@ -62,37 +66,71 @@ class MethodSpec(Record):
     Example:
         >>> MethodSpec(name="nesterov").label, MethodSpec(name="heavy_ball", eta=0.1, beta=0.5).label
         ('nesterov', 'heavy_ball(eta=0.1, beta=0.5)')
+        >>> MethodSpec(name="scheduled", title="halved", eta=(0.5, 0.25), beta=0.9, gamma=0.0).label
+        'halved'
     """
 
-    name: MethodName
-    eta: Positive | None = None
-    """Step size; absent: the theorem's."""
-    beta: Momentum | None = None
+    name: Literal["gradient_descent", "heavy_ball", "nesterov", "nesterov_increasing", "scheduled"]
+    title: Slug | None = None
+    """What a scheduled method is called."""
+    eta: StepSizes | None = None
+    """Step size; absent: the theorem's. For a scheduled method also a list, one for each step."""
+    beta: Momenta | None = None
     """Momentum; only beside eta, and never for gradient descent."""
+    gamma: Weights | None = None
+    """Weight of the change of the gradient; of a scheduled method only."""
+    delay: Positive | None = None
+    """Steps r by which the momentum t/(t+r) lags; of nesterov_increasing only, 3 if absent."""
     scale: Positive | None = None
     """Factor on the theorem's step size; only without eta."""
 
     @property
     def label(self) -> str:
         """The method as tables and figures call it; unique within a run."""
-        numbers = {"eta": self.eta, "beta": self.beta, "scale": self.scale}
+        if self.name == SCHEDULED:
+            return self.title or ""
+        numbers = {"eta": self.eta, "beta": self.beta, "delay": self.delay, "scale": self.scale}
         given = ", ".join(f"{name}={value!r}" for name, value in numbers.items() if value is not None)
         return f"{self.name}({given})" if given else self.name
 
     @model_validator(mode="after")
     def _numbers_belong_together(self) -> "MethodSpec":
+        wrong = self._of_a_schedule() if self.name == SCHEDULED else self._of_a_known_method()
+        if self.eta is not None and self.scale is not None:
+            wrong.append("scale multiplies the theorem's step size, so it excludes eta; keep one of them")
+        if wrong:
+            raise PydanticCustomError("method", "{reason}", {"reason": "; ".join(wrong)})
+        return self
+
+    def _of_a_schedule(self) -> list[str]:
         wrong = []
+        missing = [key for key in ("title", "eta", "beta", "gamma") if getattr(self, key) is None]
+        if missing:
+            wrong.append(f"a scheduled method needs {', '.join(missing)} too")
+        if self.title in get_args(KnownMethod):
+            wrong.append(f"{self.title} is a method of its own; give the schedule another title")
+        if self.delay is not None:
+            wrong.append("delay is for nesterov_increasing; remove it")
+        lengths = {len(value) for value in (self.eta, self.beta, self.gamma) if isinstance(value, tuple)}
+        if len(lengths) > 1:
+            wrong.append(f"lists of {' and '.join(map(str, sorted(lengths)))} numbers; give one for each step")
+        return wrong
+
+    def _of_a_known_method(self) -> list[str]:
+        wrong = []
+        foreign = [key for key in ("title", "gamma") if getattr(self, key) is not None]
+        foreign += [key for key in ("eta", "beta") if isinstance(getattr(self, key), tuple)]
+        if foreign:
+            wrong.append(f"numbers for each step, title and gamma are for the name scheduled; see {', '.join(foreign)}")
+        if self.delay is not None and self.name != "nesterov_increasing":
+            wrong.append("delay is for nesterov_increasing; remove it")
         if self.name in WITHOUT_MOMENTUM and self.beta is not None:
             wrong.append(f"{self.name} has no momentum to choose; remove beta")
         elif self.eta is None and self.beta is not None:
             wrong.append("beta needs eta beside it; without eta the theorem chooses both")
         elif self.eta is not None and self.beta is None and self.name not in WITHOUT_MOMENTUM:
             wrong.append(f"{self.name} with eta needs beta too")
-        if self.eta is not None and self.scale is not None:
-            wrong.append("scale multiplies the theorem's step size, so it excludes eta; keep one of them")
-        if wrong:
-            raise PydanticCustomError("method", "{reason}", {"reason": "; ".join(wrong)})
-        return self
+        return wrong
 
 
 def _by_name(value: object) -> object:
@@ -111,7 +149,7 @@ def _some_and_no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 _LISTED = (Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_some_and_no_repeats))
-Method = Annotated[MethodSpec, BeforeValidator(_by_name, json_schema_input_type=MethodName | MethodSpec)]
+Method = Annotated[MethodSpec, BeforeValidator(_by_name, json_schema_input_type=KnownMethod | MethodSpec)]
 Methods = Annotated[tuple[Method, ...], *_LISTED]
 LemmaIds = Annotated[tuple[NonEmpty, ...], *_LISTED]
 Lemmas = Annotated[

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, WrapValidator
@@ -27,7 +28,6 @@ Natural = Annotated[int, Field(ge=0), expected("a whole number, 0 or more")]
 # JAX's keys are made from 64-bit integers.
 Key = Annotated[int, Field(ge=0, lt=2**63), expected("a whole number from 0 to 2^63 - 1")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), expected("a finite number above 0")]
-Momentum = Annotated[float, Field(ge=0, lt=1), expected("a number from 0 to below 1")]
 Share = Annotated[float, Field(gt=0, lt=1), expected("a number between 0 and 1, both excluded")]
 Angle = Annotated[float, Field(gt=0, le=math.pi / 2), expected("an angle in radians, above 0 and at most pi/2")]
 Flag = Annotated[bool, expected("true or false")]
@@ -38,6 +38,24 @@ Slug = Annotated[
     Field(pattern="^[a-z0-9_-]+$", max_length=100),
     expected("a name of small letters, digits, _ and - (at most 100)"),
 ]
+
+
+def _each(holds: Callable[[float], bool]) -> AfterValidator:
+    """Whether a number, or every number of a list, is as it should be."""
+
+    def check(value: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        if not all(map(holds, value if isinstance(value, tuple) else (value,))):
+            raise ValueError
+        return value
+
+    return AfterValidator(check)
+
+
+_PerStep = float | Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+_OR_LIST = ", or a list with one for each step"
+StepSizes = Annotated[_PerStep, _each(lambda x: 0 < x < math.inf), expected(f"a finite number above 0{_OR_LIST}")]
+Momenta = Annotated[_PerStep, _each(lambda x: 0 <= x < 1), expected(f"a number from 0 to below 1{_OR_LIST}")]
+Weights = Annotated[_PerStep, _each(math.isfinite), expected(f"a finite number{_OR_LIST}")]
 
 
 def _beside_the_file(path: str, info: ValidationInfo) -> str:

@@ -74,7 +74,7 @@ class Run:
         given, theirs = self.methods[self.position(method)], theorem_tuning(method, self.data)
         if self.trajectory.start != "gradient" and theirs.has_memory:
             return f"claimed for the gradient start, this run has the {self.trajectory.start} one"
-        if not np.allclose(given[1:], theirs[1:], rtol=1e-9, atol=0):
+        if not given.close_to(theirs):
             return (
                 f"claimed for the tuning of the theorem, eta = {theirs.eta:.6g} and beta = {theirs.beta:.6g}; "
                 f"this run has eta = {given.eta:.6g} and beta = {given.beta:.6g}"
@@ -83,8 +83,8 @@ class Run:
 
     @property
     def coefficients(self) -> np.ndarray:
-        """(3, k, t+1): eta, beta and gamma of every method at every step."""
-        return np.stack([m.schedule(self.trajectory.steps + 1) for m in self.methods]).transpose(2, 0, 1)
+        """(3, k, t): eta, beta and gamma of every method at the steps 0..T-1."""
+        return np.stack([m.schedule(self.trajectory.steps) for m in self.methods]).transpose(2, 0, 1)
 
 
 @dataclass(frozen=True)

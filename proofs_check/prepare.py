@@ -21,6 +21,8 @@ from nag_ntk import (
     from_npz,
     mnist,
     near_parallel_pairs,
+    nesterov_increasing,
+    scheduled,
     sphere,
     theorem_tuning,
 )
@@ -28,6 +30,7 @@ from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
 from nag_ntk.prepare import Prepared
 from nag_ntk.prepare import prepare as prepare_run
 from proofs_check.config import ConfigError, RunSpec, Study
+from proofs_check.config_models import SCHEDULED
 from proofs_check.guard import defined_at, describe
 from proofs_check.lemma import Lemma
 from proofs_check.recording import Wanted, wanted
@@ -107,8 +110,13 @@ def build_dataset(spec: Any) -> Dataset:
 
 def build_method(spec: Any, data: Dataset) -> Method:
     """The method that a config describes; without a step size, the theorem's tuning."""
+    if spec.name == SCHEDULED:
+        return scheduled(spec.title, spec.eta, spec.beta, spec.gamma)
     if spec.eta is None:
-        return theorem_tuning(spec.name, data, spec.scale or 1.0)
+        tuned = theorem_tuning(spec.name, data, spec.scale or 1.0)
+        return tuned if spec.delay is None else nesterov_increasing(tuned.eta, spec.delay)
+    if spec.delay is not None:
+        return nesterov_increasing(spec.eta, spec.delay)
     momentum = () if spec.name in WITHOUT_MOMENTUM else (spec.beta,)
     return METHODS[spec.name](spec.eta, *momentum)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
+    from nag_ntk import Method
+
     from .config import Study
     from .lemma import Lemma, Run
     from .runner import StudyResult
@@ -317,6 +319,33 @@ def _study(
     raise InputError(f"a study is a name, a path, a mapping or a Study; got {type(given).__name__}")
 
 
+def _of_method(method: "Method") -> dict[str, Any]:
+    """A method as a study states it; one with numbers of its own is a scheduled one.
+
+    Raises:
+        InputError: for growing momentum other than that of nesterov_increasing.
+
+    Example:
+        >>> from nag_ntk import Method, heavy_ball
+        >>> _of_method(heavy_ball(0.5, 0.9)), _of_method(Method("mine", 0.5, 0.9, 0.1))["name"]
+        ({'name': 'heavy_ball', 'eta': 0.5, 'beta': 0.9}, 'scheduled')
+    """
+    from nag_ntk import InputError
+    from nag_ntk.method import METHODS, WITHOUT_MOMENTUM, nesterov_increasing
+
+    if method.name == "nesterov_increasing" and method == nesterov_increasing(method.eta, method.delay):
+        delay = {} if method.delay == nesterov_increasing(1.0).delay else {"delay": method.delay}
+        return {"name": method.name, "eta": method.eta, **delay}
+    if method.delay:
+        raise InputError(f"{method.name} has a growing momentum of its own: give it as nag_ntk.scheduled")
+    momentum = {} if method.name in WITHOUT_MOMENTUM else {"beta": method.beta}
+    if method.name in METHODS and method == METHODS[method.name](method.eta, *momentum.values()):
+        return {"name": method.name, "eta": method.eta, **momentum}
+    columns = zip(*(method.table or (method[1:4],)), strict=True)
+    numbers = [column[0] if len(set(column)) == 1 else list(column) for column in columns]
+    return {"name": "scheduled", "title": method.name, **dict(zip(("eta", "beta", "gamma"), numbers, strict=True))}
+
+
 def _plain(value: Any, where: str) -> Any:
     """What YAML could hold, of what Python holds: paths, numbers of NumPy, a Method with numbers of its own.
 
@@ -328,8 +357,7 @@ def _plain(value: Any, where: str) -> Any:
     from nag_ntk import InputError, Method
 
     if isinstance(value, Method):
-        momentum = {"beta": value.beta} if value.name in ("heavy_ball", "nesterov") else {}
-        return {"name": value.name, "eta": value.eta, **momentum}
+        return _of_method(value)
     if isinstance(value, Mapping) and where.count(".") < 20:
         return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple) and where.count("[") < 20:

@@ -89,8 +89,13 @@ def _record(path, first):
 
 
 def at_step(coefficients, t):
-    """eta, beta and gamma at step t; a fourth coefficient r > 0 multiplies both momenta by t / (t + r)."""
+    """eta, beta and gamma at step t.
+
+    A fourth coefficient r > 0 multiplies both momenta by t / (t + r); a fifth lists all three at every step.
+    """
     eta, beta, gamma, *delay = coefficients
+    if len(delay) > 1 and delay[1]:
+        return delay[1][min(t, len(delay[1]) - 1)]
     ramp = t / (t + delay[0]) if delay and delay[0] else 1.0
     return eta, beta * ramp, gamma * ramp
 

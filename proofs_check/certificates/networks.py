@@ -36,7 +36,7 @@ def case(
 
     Args:
         data: inputs and targets; the coordinates in the span of the inputs are what the problem states.
-        method: with constant momentum.
+        method: with constant numbers.
         width: m.
         seed: the seed.
         start: "gradient" or "extrapolated".
@@ -48,15 +48,15 @@ def case(
         A Case.
 
     Raises:
-        ProblemError: the momentum grows with the step.
+        ProblemError: the method's numbers change with the step.
 
     Example:
         >>> one = case(Dataset([[1.0, 0.0]], [0.5]), Method("plain", 0.5, 0.0, 0.0), 4)
         >>> len(one.problem.weights), one.problem.inputs
         (4, ((1.0,),))
     """
-    if method.delay:
-        raise ProblemError(f"{method.name}: momentum that grows with the step has no linear rate to certify")
+    if not method.constant:
+        raise ProblemError(f"{method.name}: numbers that change with the step have no linear rate to certify")
     enable_float64()
     coordinates = data.coordinates
     network = draw(seed_key(key, seed), width, coordinates.shape[1])
@@ -69,7 +69,7 @@ def case(
 
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
-    """Every network of a study's training runs under each of its methods with constant momentum."""
+    """Every network of a study's training runs under each of its methods with constant numbers."""
     from proofs_check.prepare import build_dataset, build_method
 
     for spec in study.runs:
@@ -81,7 +81,7 @@ def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
             count = names[: k + 1].count(names[k])  # of several with one name
             label = f"{names[k]}-{count}" if count > 1 else names[k]
             method = build_method(fields, data)
-            if method.delay:
+            if not method.constant:
                 continue
             numbers: Sequence[int] = range(spec.seeds) if isinstance(spec.seeds, int) else tuple(spec.seeds)
             for seed in numbers[:seeds]:

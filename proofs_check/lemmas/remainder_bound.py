@@ -14,7 +14,7 @@ def _before(array: np.ndarray) -> np.ndarray:
 def remainder(run: Run) -> np.ndarray:
     """e(t) = xi(t+1) - [(1+beta) xi(t) - beta xi(t-1) - eta (1+gamma) H(0) xi(t) + eta gamma H(0) xi(t-1)], (s, k, t, n)."""
     xi, gram = run.trajectory.residual, run.trajectory.initial_gram
-    eta, beta, gain = (c[None, :, :-1, None] for c in run.coefficients)
+    eta, beta, gain = (c[None, :, :, None] for c in run.coefficients)
     now, previous = xi[:, :, :-1], _before(xi)[:, :, :-1]
     pull, earlier = (np.einsum("sij,sktj->skti", gram, r) for r in (now, pulled(run, previous)))
     return xi[:, :, 1:] - (now + beta * (now - previous) - eta * (1 + gain) * pull + eta * gain * earlier)
@@ -37,7 +37,7 @@ def carried(run: Run, inflow: np.ndarray) -> np.ndarray:
 
 def force(run: Run) -> np.ndarray:
     """The size of a step's pull, eta ((1+gamma) |xi(t)| + gamma |xi(t-1)|), (s, k, t, n)."""
-    eta, _, gain = (c[None, :, :-1, None] for c in run.coefficients)
+    eta, _, gain = (c[None, :, :, None] for c in run.coefficients)
     size = np.abs(run.trajectory.residual)
     return eta * ((1 + gain) * size[:, :, :-1] + gain * pulled(run, _before(size)[:, :, :-1]))
 
@@ -56,7 +56,7 @@ def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
         speed: (s, k, t, n), at least sqrt m |z(t+1) - z(t)|.
     """
     trajectory, kernel, width = run.trajectory, np.abs(run.data.kernel), run.trajectory.width
-    beta, push = run.coefficients[1][:, :-1, None], force(run)
+    beta, push = run.coefficients[1][:, :, None], force(run)
     earlier = np.concatenate([np.zeros_like(speed[:, :, :1]), speed[:, :, :-1]], axis=2)
     near = padded(trajectory.near_boundary, width) / width
     risk = padded(np.asarray(trajectory.overlap_range.at_risk), 1.0)

@@ -13,7 +13,7 @@ def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remaind
     terms = trajectory.recursion
     if terms is None:
         raise ValueError("the run did not record the terms of the recursion")
-    eta, beta, gain = (c[None, :, :-1, None] for c in run.coefficients)
+    eta, beta, gain = (c[None, :, :, None] for c in run.coefficients)
     if no_gamma:
         gain = 0.0 * gain
     previous = np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2)

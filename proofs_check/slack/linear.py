@@ -16,7 +16,7 @@ def theorem(run: Run, method: Method) -> Theorem | str:
         return f"no theorem states a linear rate for {method.name}"
     if run.data.spectrum.lambda_0 <= 0:
         return f"lambda_0 = {run.data.spectrum.lambda_0:.3g}: the theorem has no condition number"
-    if not np.allclose(method[1:], theorem_tuning(method.name, run.data)[1:], rtol=1e-9):
+    if not method.close_to(theorem_tuning(method.name, run.data)):
         return "the theorem speaks of its own tuning, this run has another"
     return THEOREMS[method.name]
 
@@ -130,8 +130,8 @@ def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
             _steps(constants.linear_model(kappa)),
             _steps(spectral_radius(method, working)),
         ]
-    if method.delay:
-        exact: list = ["the momentum grows, so no power of one matrix describes the linear model"] * 2
+    if not method.constant:
+        exact: list = ["the numbers change with the step, so no power of one matrix describes the linear model"] * 2
     else:
         matrices = (run.data.gram_limit, run.trajectory.initial_gram)
         exact = [_steps(spectral_radius(method, np.linalg.eigvalsh(h))) for h in matrices]

@@ -19,7 +19,7 @@ _NO_COUNTS = "the run did not record its counts of neurons near a boundary at al
 def change(run: Run) -> np.ndarray:
     """d(t) = c(t+1) - c(t), (s, k, t, n): what one step adds to the coefficients if no pattern changes."""
     xi = run.trajectory.residual
-    eta, _, gain = (c[None, :, :-1, None] for c in run.coefficients)
+    eta, _, gain = (c[None, :, :, None] for c in run.coefficients)
     before = pulled(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
     return carried(run, eta * ((1 + gain) * xi[:, :, :-1] - gain * before))
 

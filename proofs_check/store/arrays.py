@@ -13,9 +13,9 @@ if TYPE_CHECKING:  # JAX and HDF5 are imported where they are needed, so that re
 
 AXES = ("seed", "algorithm", "step", "sample")
 NUMBERS = {
-    "eta": "step size",
-    "beta": "momentum",
-    "gamma": "weight of the change of the gradient",
+    "eta": "step size, the largest where it changes with the step",
+    "beta": "momentum, likewise",
+    "gamma": "weight of the change of the gradient, likewise",
     "delay": "steps by which growing momentum lags (0: constant)",
 }
 # name: (unit, long name) of the recorded arrays; all have the first three axes, the residual has the samples too
