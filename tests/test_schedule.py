@@ -266,3 +266,10 @@ def test_verify_takes_a_scheduled_method():
     assert found.rows[0]["lemma"] == "distance"
     assert found.rows[0]["verdict"] in ("SUPPORTED", "INCONCLUSIVE")
     assert found.runs[0].methods == (stairs,)
+
+
+def test_too_short_a_schedule_is_refused_before_anything_trains(monkeypatch):
+    monkeypatch.setattr(runner, "simulate", lambda *_, **__: pytest.fail("trained"))
+    study = parse_study(TEXT.replace("METHOD", SPELT).replace("steps: 6", "steps: 7"), name="short", base=Path())
+    with pytest.raises(InputError, match="stairs has numbers for 6 steps, 7 are asked for"):
+        runner.verify(study)
