@@ -76,11 +76,11 @@ def test_a_run_makes_room(tmp_path, monkeypatch):
     first = run(11)
     dropped = []
     monkeypatch.setattr(jax, "clear_caches", lambda: dropped.append(mappings.in_use()))
-    run(12)
+    run(11)
     assert not dropped
     monkeypatch.setattr(mappings, "LIMIT", tmp_path / "limit")
     mappings.LIMIT.write_text("100\n")
-    run(13)
+    run(11)
     assert dropped
     monkeypatch.undo()
     jax.clear_caches()

@@ -213,7 +213,7 @@ def test_the_file_is_one_labelled_dataset_with_units(folder):
 def test_a_grid_by_hand_with_a_hole_and_runs_of_one_method_each():
     text = BASE + (
         "runs:\n"
-        "  a: {at: {x: 1, y: u}, methods: [gradient_descent]}\n"
+        "  a: {at: {x: 1, y: u}, methods: [gradient_descent], seeds: 2}\n"
         "  b: {at: {x: 1, y: u}, methods: [nesterov], seeds: 2}\n"
         "  c: {at: {x: 2, y: v}, steps: 0}\n"
         "  d: {at: {x: 9}}\n"
