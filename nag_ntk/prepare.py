@@ -12,7 +12,7 @@ from nag_ntk import plan
 from nag_ntk.dataset import Dataset
 from nag_ntk.devices import mesh, several
 from nag_ntk.engines import NAMES, Choice, choose, screened
-from nag_ntk.errors import InputError
+from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.method import checked as checked_method
 from nag_ntk.network import Network, checked
@@ -163,9 +163,14 @@ def prepare(
     asked = checked_probes(probes)
     if asked and laid is not None and laid[1] > 1:
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
+    allowed = plan.free_memory() if memory_limit is None else memory_limit
+    if (least := 24 * len(listed) * (steps + 1)) > allowed:  # before the table of all steps is made
+        raise CapacityError(
+            f"the run needs more than {plan.readable(least)} to say what its {steps} steps are but "
+            f"{plan.readable(allowed)} may be used: no width would fit: lower steps"
+        )
     table = paces(listed, steps).astype(real)
     chosen = choose(shape, problem, table, len(numbers), given, spread, bool(asked))
-    allowed = plan.free_memory() if memory_limit is None else memory_limit
     recorded_bytes, looks = None, plan.looks(steps, tuple(probe.every for probe in asked))
     if asked or gram_path:
         most = max(looks, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _whole("chunk", chunk, 1)

@@ -68,6 +68,7 @@ MISTAKES = {
         "may be used: a width of",
     ),
     "seeds beyond memory": ("seeds: 1000000000000", "seeds", "no width would fit: lower seeds"),
+    "steps beyond memory": ("steps: 1000000000000", "steps", "may be used: no width would fit: lower steps"),
 }
 
 
