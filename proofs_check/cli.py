@@ -111,6 +111,11 @@ def cli(context: click.Context) -> int | None:
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the study under way in the folder of the results.")
 @click.option(
+    "--dry-run", is_flag=True,
+    help="Train and write nothing: show runs, memory, time (measured for a moment, good to a factor of 2) and what the "
+    "seeds can decide; with --resume, which kept runs it reads.",
+)  # fmt: skip
+@click.option(
     "--save-every", type=click.FloatRange(min=0), metavar="SECONDS",
     help="Between two savings of the run in progress, which --resume goes on from (30).",
 )  # fmt: skip
@@ -122,17 +127,20 @@ def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None,
     certify: int | None, strict: bool, quiet: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None, lemma_files: tuple[Path, ...],
+    dry_run: bool,
 ) -> int:  # fmt: skip
     """Run a study and decide its claims.
 
     CONFIG is a YAML file or a bundled study, quick by default.
     """
     session.silence()
-    from .study_command import Call, run_study
+    from .study_command import Call, look_ahead, run_study
 
     group = Group(coordinator, processes, process_id)
-    call = Call(config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, group, lemma_files)
-    return run_study(call, links=slack)
+    call = Call(
+        config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, group, lemma_files, dry_run
+    )  # fmt: skip
+    return look_ahead(call) if dry_run else run_study(call, links=slack)
 
 
 @cli.command()

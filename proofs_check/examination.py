@@ -20,9 +20,20 @@ from proofs_check.verdict import Check
 
 
 def applies(lemma: Lemma, run: Run) -> bool:
-    """Whether a run has what the lemma speaks of: its method, and at least one step if it is about training."""
-    trained = run.trajectory.steps > 0
-    return (lemma.method is None or run.index(lemma.method) is not None) and (trained or not lemma.trains)
+    """Whether a run has what the lemma speaks of."""
+    return speaks(lemma, [method.name for method in run.methods], run.trajectory.steps)
+
+
+def speaks(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
+    """Whether a lemma speaks of runs of these methods: of one of them, and of at least a step if it is about training.
+
+    Example:
+        >>> from proofs_check.lemmas import CATALOGUE
+        >>> of_nesterov = next(lemma for lemma in CATALOGUE if lemma.method == "nesterov" and lemma.trains)
+        >>> speaks(of_nesterov, ["nesterov"], 5), speaks(of_nesterov, ["nesterov"], 0), speaks(of_nesterov, [], 5)
+        (True, False, False)
+    """
+    return (lemma.method is None or lemma.method in methods) and (steps > 0 or not lemma.trains)
 
 
 def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Check]:

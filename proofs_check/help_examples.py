@@ -4,6 +4,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "verify": (
         ("nag-ntk verify", "the default study: half a minute"),
         ("nag-ntk verify my-study.yaml --out results --resume", "your own; goes on if it was stopped"),
+        ("nag-ntk verify my-study.yaml --dry-run", "what it will need, and whether its seeds suffice"),
         ("nag-ntk verify quick --select distance --select flip-count --seeds 200", "two lemmas, more seeds"),
         ("nag-ntk verify quick --lemmas my_lemmas.py --select growth", "a lemma of your own"),
         ("nag-ntk verify quick --max-seeds 1024 --strict", "until every claim is decided"),

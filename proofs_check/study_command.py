@@ -14,6 +14,8 @@ from .processes import ALONE, Group, join
 from .store import files as store_files
 
 if TYPE_CHECKING:
+    from .config import Study
+    from .lemmas_command import Lemmas
     from .store import Cells
 
 LOST = 3
@@ -45,6 +47,63 @@ class Call(NamedTuple):
     quiet: bool
     group: Group = ALONE
     lemma_files: Sequence[Path] = ()
+    dry_run: bool = False
+
+
+class _Asked(NamedTuple):
+    """The study that a call asks for, the lemmas that it may name, and the folder of its results."""
+
+    study: "Study"
+    lemmas: "Lemmas"
+    folder: Path
+
+
+def _asked(call: Call) -> _Asked:
+    """Reads what is asked for; JAX is not yet prepared.
+
+    Raises:
+        ConfigError: for a study with mistakes.
+    """
+    from . import runner
+    from .config import load_study
+    from .lemmas_command import Lemmas
+
+    lemmas = Lemmas(call.lemma_files)
+    study = load_study(call.config, known_lemmas=lemmas.ids)
+    study = study.model_copy(update={"lemma_files": lemmas.files})
+    study = runner.narrowed(study, [lemmas.find(name).id for name in call.select], call.seeds)
+    study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
+    return _Asked(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
+
+
+def look_ahead(call: Call) -> int:
+    """Says what `run_study` would do, and does none of it; a Failure where the study cannot be run."""
+    from nag_ntk import InputError
+
+    from . import dry_run, runner, store
+    from .config import ConfigError
+    from .prepare import prepare
+
+    if call.group != ALONE:
+        raise Failure("--dry-run looks at one process: leave out --coordinator, --processes and --process-id")
+    try:
+        study, lemmas, folder = _asked(call)
+        lemmas.prepare()
+        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
+        if call.resume and store.already_done(folder, wanted):
+            say(f"Results in {folder} are of this study already; nothing would be run.")
+            return 0
+        asked = runner.chosen(study, lemmas.known.lemmas)
+        ready = prepare(study, asked, call.max_seeds)
+        kept = dry_run.standing(study, ready, folder, store.changed(folder, wanted, resume=True)) if call.resume else ""
+        say(dry_run.described(study, asked, ready, call.max_seeds))
+        if kept:
+            say(kept)
+    except ConfigError as error:
+        raise Failure(_all_problems(error)) from None
+    except (InputError, store.StoreError) as error:
+        raise Failure(str(error)) from None
+    return 0
 
 
 def run_study(call: Call, links: bool) -> int:
@@ -84,20 +143,14 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
     from nag_ntk import InputError
 
     from . import runner, store
-    from .config import ConfigError, load_study
+    from .config import ConfigError
     from .finding import code_of, exit_code
-    from .lemmas_command import Lemmas
     from .prepare import prepare
     from .store import shared
 
     unsaved = ""
     try:
-        lemmas = Lemmas(call.lemma_files)
-        study = load_study(call.config, known_lemmas=lemmas.ids)
-        study = study.model_copy(update={"lemma_files": lemmas.files})
-        study = runner.narrowed(study, [lemmas.find(name).id for name in call.select], call.seeds)
-        study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
-        folder = call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name)
+        study, lemmas, folder = _asked(call)
         if call.group.process in (None, 0):
             store.check_writable(folder)
         lemmas.prepare()

@@ -32,7 +32,8 @@ class Choice(NamedTuple):
     """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds.
 
     `columns` is a function of the width: the run's own, or another that would have been asked for. `copied` are bytes
-    per column that the host holds beside the state.
+    per column that the host holds beside the state. `operations` are counted over the whole run, those of the screened
+    engine as many as a dense one would do in its time.
     """
 
     engine: str
@@ -40,6 +41,7 @@ class Choice(NamedTuple):
     rows: int
     thresholds: np.ndarray
     copied: int = 0
+    operations: float = 0
 
 
 def _screened(shape: Shape, problem: Problem, paces: np.ndarray, network: Network | None) -> Choice:
@@ -68,21 +70,26 @@ def choose(
     once, and its longer compilation.
     """
     n, rank = problem.coordinates.shape
+    count, looked = paces.shape[:2]
+    trained = looked * count * seeds
+    once = seeds * shape.width * (2 * n * n + 20 * n)
+    least = _COMPILED + once + trained * _STEP
+
+    def counted() -> Choice:
+        found = _screened(shape, problem, paces, network)
+        awake = min(1.0, _AWAKE + _WARMING / looked) * found.columns(shape.width)
+        return found._replace(operations=least + trained * awake * _DEARER * (2 * n * n + 12 * n))
+
     if shape.engine == screened.NAME:
         if spread:
             raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
         if probed:
             raise InputError('engine="screened" does not hold all neurons, so it cannot measure probes; leave them out')
-        return _screened(shape, problem, paces, network)
+        return counted()
     name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
-    dense = Choice(name, lambda width: width, ENGINES[name].rows(n, rank), np.empty(0))
-    count, looked = paces.shape[:2]
-    trained = looked * count * seeds
     cost = trained * shape.width * ENGINES[name].cost(n, rank)
-    once = seeds * shape.width * (2 * n * n + 20 * n)
-    least = _COMPILED + once + trained * _STEP
+    dense = Choice(name, lambda width: width, ENGINES[name].rows(n, rank), np.empty(0), operations=cost)
     if shape.engine != "auto" or spread or probed or cost <= least or once > _LONGEST:
         return dense
-    found = _screened(shape, problem, paces, network)
-    awake = min(1.0, _AWAKE + _WARMING / looked) * found.columns(shape.width)
-    return found if least + trained * awake * _DEARER * (2 * n * n + 12 * n) < cost else dense
+    found = counted()
+    return found if found.operations < cost else dense

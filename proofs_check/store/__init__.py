@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arrays import AXES, NUMBERS, VARIABLES, image, write_trajectories
 from .behind import check_certificates, write_certificates
-from .cells import Cells, already_done, under_way
+from .cells import Cells, already_done, changed, under_way
 from .files import (
     CELLS,
     CERTIFICATES,
@@ -61,6 +61,7 @@ __all__ = [
     "StoreError",
     "StoredResult",
     "already_done",
+    "changed",
     "check_writable",
     "image",
     "read",

@@ -85,6 +85,14 @@ class Cells:
             return None
         return trajectory
 
+    def standing(self, name: str, seeds: int, question: Mapping[str, Any]) -> str:
+        """What `--resume` would do with a run, in a few words; its files are left as they are."""
+        notes: list[str] = []
+        if Cells(self.folder, notes.append).read(name, seeds, question) is not None:
+            return "finished, its record is read"
+        begun = (self.folder / f"{name}.{seeds}{FOLDER}" / STATE).exists()
+        return "; ".join(notes) or ("begun; gone on with if it asks the same" if begun else "not kept; simulated")
+
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: "Trajectory") -> "Trajectory":
         """Keep what a run recorded, whole or not at all; returns it as `read` would.
 
@@ -139,26 +147,17 @@ def under_way(
     with lock(out):
         refuse_foreign(out)
         cells = Cells(out / CELLS, note, every)
+        told = changed(out, wanted, resume=resume)
+        if resume and told:
+            note(told)
         begun = _begun(cells.folder)
-        over = f"remove {cells.folder} to start over, or name another --out"
-        changed = "" if begun is None else difference(fixed(begun), fixed(wanted))
-        if resume and changed:
-            raise StoreError(f"{out} holds another study under way: {changed}; {over}")
-        if (cells.finished() or cells.unfinished()) and not resume:
-            told = f"{out} holds a study under way (finished runs: {cells.finished()})"
-            raise StoreError(f"{told}; --resume goes on with it; {over}")
-        if resume and begun is None:
-            note(f"{out} holds no study under way; it starts from the beginning")
-        other = "" if begun is None else difference(begun, wanted)
-        if resume and other:
-            note(f"the study has changed: {other}; kept runs that ask what they asked are read")
         try:
-            if begun is None or other:
+            if begun is None or difference(begun, wanted):
                 with stage(out) as staging:
                     (staging / CELLS).mkdir()
                     told = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
                     write_json(staging / CELLS / STUDY, told)
-                    if begun is None or changed:
+                    if begun is None or difference(fixed(begun), fixed(wanted)):
                         cells.discard()
                         os.rename(staging / CELLS, cells.folder)
                     else:
@@ -167,6 +166,26 @@ def under_way(
         finally:
             if not cells.finished() and not cells.unfinished():
                 cells.discard()
+
+
+def changed(out: Path, wanted: Mapping[str, Any], *, resume: bool) -> str:
+    """What has changed since the study under way in a folder began, in a sentence; "" if nothing. Only reads.
+
+    Raises:
+        StoreError: if it cannot be gone on with, or `resume` is not set and something would be lost.
+    """
+    cells = Cells(Path(out) / CELLS)
+    begun = _begun(cells.folder)
+    if begun is None:
+        return f"{out} holds no study under way; it starts from the beginning"
+    over = f"remove {cells.folder} to start over, or name another --out"
+    if resume and (other := difference(fixed(begun), fixed(wanted))):
+        raise StoreError(f"{out} holds another study under way: {other}; {over}")
+    if (cells.finished() or cells.unfinished()) and not resume:
+        told = f"{out} holds a study under way (finished runs: {cells.finished()})"
+        raise StoreError(f"{told}; --resume goes on with it; {over}")
+    other = difference(begun, wanted)
+    return other and f"the study has changed: {other}; kept runs that ask what they asked are read"
 
 
 def already_done(out: Path, wanted: Mapping[str, Any]) -> "StoredResult | None":

@@ -1,0 +1,99 @@
+"""What `nag-ntk verify --dry-run` says of a study: its runs, their memory and time, and what its seeds can decide."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nag_ntk.plan import free_memory, readable
+
+from .config import Study
+from .estimate import estimates
+from .lemma import Lemma
+from .possible import outlook
+from .prepare import Ready
+
+_COLUMNS = ("run", "samples", "dimension", "width", "seeds", "steps", "engine", "dtype", "memory", "time", "methods")
+
+
+def described(
+    study: Study, lemmas: Sequence[Lemma], ready: Mapping[str, Ready], max_seeds: int | None = None
+) -> str:  # fmt: skip
+    """The runs of a study as a table, what they need, and what their seeds can decide, as text.
+
+    Args:
+        study: as it would be run.
+        lemmas: those that would be checked.
+        ready: from prepare.prepare.
+        max_seeds: the largest number of seeds of any look; memory and time are those of that look.
+
+    Cost: that of estimate.estimates.
+    """
+    seeds = {} if max_seeds is None else {"seeds": max_seeds}
+    largest = study.model_copy(update={"runs": tuple(spec.model_copy(update=seeds) for spec in study.runs)})
+    plans = {spec.name: ready[spec.name].planned(spec, study.memory_limit_gib) for spec in largest.runs}
+    times = estimates(largest, ready, plans)
+    rows = []
+    for spec, run in zip(study.runs, largest.runs, strict=True):
+        data, plan = ready[spec.name].data, plans[spec.name]
+        many = str(spec.seeds) if run.seeds == spec.seeds else f"{spec.seeds} to {run.seeds}"
+        sizes = (data.size, data.dimension, f"{spec.width:,}", many, spec.steps, plan.shape.engine, plan.shape.dtype)
+        needs = (readable(plan.layout.estimate), duration(times[spec.name]))
+        rows.append(tuple(map(str, (spec.name, *sizes, *needs, ", ".join(m.label for m in spec.methods)))))
+    allowed = free_memory() if study.memory_limit_gib is None else study.memory_limit_gib * 2**30
+    whose = "the machine has free" if study.memory_limit_gib is None else "the study allows"
+    most = max(plan.layout.estimate for plan in plans.values())
+    total = sum(times.values()) * (1 if max_seeds is None else 2)
+    looks = "" if max_seeds is None else ", all looks together at most"
+    return "\n".join(
+        [
+            f"{study.name}: {_many(len(rows), 'run')}, {_many(len(lemmas), 'lemma')}; nothing was trained.",
+            "",
+            *_table([_COLUMNS, *rows]),
+            "",
+            f"Memory: {readable(most)} for the largest run, {readable(allowed)} {whose}.",
+            f"Time: about {duration(total)} of training{looks}; checks, certificates and files come on top.",
+            outlook(study, lemmas, max_seeds).told(),
+        ]
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, with two digits.
+
+    Example:
+        >>> duration(0.512), duration(75), duration(4000), duration(10**6)
+        ('0.51 s', '75 s', '67 min', '280 h')
+    """
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{float(f'{seconds / length:.2g}'):g} {unit}"
+    return f"{float(f'{seconds:.2g}'):g} s"
+
+
+def standing(study: Study, ready: Mapping[str, Ready], folder: Path, changed: str) -> str:
+    """Which of the kept runs in a folder --resume would read, a line per run; nothing is changed there.
+
+    Args:
+        study: as it would be run.
+        ready: from prepare.prepare.
+        folder: of the results.
+        changed: what has changed since the study under way began, or "".
+    """
+    from .store.cells import Cells
+    from .store.files import CELLS
+
+    cells = Cells(folder / CELLS)
+    lines = [
+        f"{spec.name}: {cells.standing(spec.name, spec.seeds, ready[spec.name].question(spec))}" for spec in study.runs
+    ]
+    return "\n".join(
+        (f"With --resume: {changed or 'the study is the one under way'}.", *(f"  {line}" for line in lines))
+    )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
