@@ -134,13 +134,17 @@ def verify(
     CONFIG is a YAML file or a bundled study, quick by default.
     """
     session.silence()
-    from .study_command import Call, look_ahead, run_study
+    from .study_command import Call, run_study
 
     group = Group(coordinator, processes, process_id)
     call = Call(
         config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, group, lemma_files, dry_run
     )  # fmt: skip
-    return look_ahead(call) if dry_run else run_study(call, links=slack)
+    if dry_run:
+        from .dry_run import look_ahead
+
+        return look_ahead(call)
+    return run_study(call, links=slack)
 
 
 @cli.command()

@@ -2,16 +2,58 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from nag_ntk import InputError
 from nag_ntk.plan import free_memory, readable
 
 from .config import Study
+from .console import Failure, say
 from .estimate import estimates
 from .lemma import Lemma
 from .possible import outlook
-from .prepare import Ready
+from .prepare import Ready, prepare
+from .processes import ALONE
+from .study_command import Call, all_problems, asked
 
 _COLUMNS = ("run", "samples", "dimension", "width", "seeds", "steps", "engine", "dtype", "memory", "time", "methods")
+
+
+def look_ahead(call: Call) -> int:
+    """Says what `run_study` would do, and does none of it; a Failure where the study cannot be run."""
+    from . import runner, store
+    from .config import ConfigError
+
+    if call.group != ALONE:
+        raise Failure("--dry-run looks at one process: leave out --coordinator, --processes and --process-id")
+    try:
+        study, lemmas, folder = asked(call)
+        lemmas.prepare()
+        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
+        if call.resume and store.already_done(folder, wanted):
+            say(f"Results in {folder} are of this study already; nothing would be run.")
+            return 0
+        changed = store.changed(folder, wanted, resume=True) if call.resume else ""
+        chosen = runner.chosen(study, lemmas.known.lemmas)
+        ready = prepare(study, chosen, call.max_seeds)
+        say(described(study, chosen, ready, call.max_seeds))
+        say(standing(study, ready, folder, changed) if call.resume else _in_the_way(folder, wanted))
+    except ConfigError as error:
+        raise Failure(all_problems(error)) from None
+    except (InputError, store.StoreError) as error:
+        raise Failure(str(error)) from None
+    return 0
+
+
+def _in_the_way(folder: Path, wanted: Mapping[str, Any]) -> str:
+    """What a call without --resume would be refused for by what is in the folder; else where the results would go."""
+    from . import store
+
+    try:
+        store.changed(folder, wanted, resume=False)
+    except store.StoreError as error:
+        return f"Without --resume it would be refused: {error}."
+    return f"Results would go to {folder}."
 
 
 def described(

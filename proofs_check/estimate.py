@@ -45,8 +45,8 @@ def estimates(study: Study, ready: Mapping[str, Ready], plans: Mapping[str, Prep
         ready: from proofs_check.prepare.prepare.
         plans: how each run would be made, `Ready.planned`.
 
-    Accuracy: the dense engines within a factor of 2 where the machine does nothing else, mostly within 1.3
-        (docs/resume.md); the screened one, whose neurons at risk are only foretold, within a factor of 5.
+    Accuracy: the dense engines within a factor of 2 (measured, docs/resume.md); the screened one, whose neurons at
+        risk are only foretold, within a factor of 5.
 
     Cost: some seconds per kind of run, mostly for compiling.
     """

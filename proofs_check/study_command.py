@@ -50,7 +50,7 @@ class Call(NamedTuple):
     dry_run: bool = False
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """The study that a call asks for, the lemmas that it may name, and the folder of its results."""
 
     study: "Study"
@@ -58,7 +58,7 @@ class _Asked(NamedTuple):
     folder: Path
 
 
-def _asked(call: Call) -> _Asked:
+def asked(call: Call) -> Asked:
     """Reads what is asked for; JAX is not yet prepared.
 
     Raises:
@@ -73,37 +73,7 @@ def _asked(call: Call) -> _Asked:
     study = study.model_copy(update={"lemma_files": lemmas.files})
     study = runner.narrowed(study, [lemmas.find(name).id for name in call.select], call.seeds)
     study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
-    return _Asked(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
-
-
-def look_ahead(call: Call) -> int:
-    """Says what `run_study` would do, and does none of it; a Failure where the study cannot be run."""
-    from nag_ntk import InputError
-
-    from . import dry_run, runner, store
-    from .config import ConfigError
-    from .prepare import prepare
-
-    if call.group != ALONE:
-        raise Failure("--dry-run looks at one process: leave out --coordinator, --processes and --process-id")
-    try:
-        study, lemmas, folder = _asked(call)
-        lemmas.prepare()
-        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
-        if call.resume and store.already_done(folder, wanted):
-            say(f"Results in {folder} are of this study already; nothing would be run.")
-            return 0
-        asked = runner.chosen(study, lemmas.known.lemmas)
-        ready = prepare(study, asked, call.max_seeds)
-        kept = dry_run.standing(study, ready, folder, store.changed(folder, wanted, resume=True)) if call.resume else ""
-        say(dry_run.described(study, asked, ready, call.max_seeds))
-        if kept:
-            say(kept)
-    except ConfigError as error:
-        raise Failure(_all_problems(error)) from None
-    except (InputError, store.StoreError) as error:
-        raise Failure(str(error)) from None
-    return 0
+    return Asked(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
 
 
 def run_study(call: Call, links: bool) -> int:
@@ -150,7 +120,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
 
     unsaved = ""
     try:
-        study, lemmas, folder = _asked(call)
+        study, lemmas, folder = asked(call)
         if call.group.process in (None, 0):
             store.check_writable(folder)
         lemmas.prepare()
@@ -190,7 +160,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
                 except store.StoreError as error:  # the verdicts are known: they are shown all the same
                     unsaved = f"{error}{_left(held)}"
     except ConfigError as error:
-        raise Failure(_all_problems(error)) from None
+        raise Failure(all_problems(error)) from None
     except (InputError, store.StoreError) as error:
         raise Failure(f"{error}{_left(held)}") from None
     code = exit_code(result.findings, call.strict)
@@ -235,6 +205,7 @@ def _kept(cells: "Cells") -> str:
     return f"finished runs kept in {cells.folder}: {cells.finished()}{partly}"
 
 
-def _all_problems(error: Any) -> str:
+def all_problems(error: Any) -> str:
+    """What a ConfigError tells: its sentence, or how many there are and a line for each."""
     lines = str(error).split("\n")
     return lines[0] if len(lines) == 1 else f"{len(lines)} problems in {error.file}:\n  " + "\n  ".join(lines)

@@ -234,9 +234,17 @@ def test_data_that_changed_are_told_and_their_runs_simulated_again(tmp_path):
 # What becomes of the study whose first run is kept; what is simulated then; words of the notes.
 CHANGES = {
     "a later run cured": (("{key: 1}", "{key: 2}"), [(2, 32)], "study.runs.second.key was 1 and is 2"),
-    "a run added": (("{key: 1}", "{key: 1}, third: {key: 2}"), [(1, 32), (2, 32)], "study.runs.third."),
-    "a run removed": ((", second: {key: 1}", ""), [], "study.runs.second."),
-    "a run before it": (("{first: {}", "{zeroth: {key: 3}, first: {}"), [(3, 32), (1, 32)], "study.runs.zeroth."),
+    "a run added": (
+        ("{key: 1}", "{key: 1}, third: {key: 2}"),
+        [(1, 32), (2, 32)],
+        "study.runs.third was absent and is there; kept",
+    ),
+    "a run removed": ((", second: {key: 1}", ""), [], "study.runs.second was there and is absent; kept"),
+    "a run before it": (
+        ("{first: {}", "{zeroth: {key: 3}, first: {}"),
+        [(3, 32), (1, 32)],
+        "study.runs.zeroth was absent and is there; kept",
+    ),
     "a lemma less": (("[distance, flip-count]", "[flip-count]"), [(1, 32)], "study.lemmas[0] was distance and is"),
     "a lemma less that recorded": (
         ("[distance, flip-count]", "[distance]"),
@@ -246,7 +254,11 @@ CHANGES = {
     "a lemma more": (("flip-count]", "flip-count, gram-positive]"), [(1, 32)], "study.lemmas[2] was absent"),
     "the level": (("width: 32", "level: 0.5\nwidth: 32"), [(1, 32)], "study.level was 0.001 and is 0.5"),
     "the memory": (("width: 32", "memory_limit_gib: 9\nwidth: 32"), [(1, 32)], "study.memory_limit_gib was None"),
-    "its place in a grid": (("first: {}", "first: {at: {a: 1}}"), [(1, 32)], "study.runs.first.at.a was absent"),
+    "its place in a grid": (
+        ("first: {}", "first: {at: {a: 1}}"),
+        [(1, 32)],
+        "study.runs.first.at.a was absent and is 1",
+    ),
     "the key of the kept run": (
         ("first: {}", "first: {key: 4}"),
         [(4, 32), (1, 32)],

@@ -64,7 +64,7 @@ def test_it_shows_the_study_and_leaves_nothing(call, tmp_path, measured, monkeyp
     assert "4,096" in end.out
     assert "the machine has free" in end.out
     assert "Too few seeds: 4 of at least 4 claims" in end.out
-    assert "second: " not in end.out
+    assert end.out.endswith("Results would go to deep/out.\n")
 
 
 def test_options_narrow_it(call, measured):
@@ -99,6 +99,9 @@ def test_with_resume_it_says_which_kept_runs_are_read(call, tmp_path, measured, 
         patch.setattr(runner, "simulate", stopped)
         assert call("verify", "small.yaml", "--out", "o").code == 130
     before = everything(tmp_path)
+    end = call("verify", "small.yaml", "--out", "o", "--dry-run")
+    assert end.code == 0, end.err
+    assert "Without --resume it would be refused: o holds a study under way (finished runs: 1)" in end.out
     end = call("verify", "small.yaml", "--out", "o", "--resume", "--dry-run")
     assert end.code == 0, end.err
     assert "With --resume: the study is the one under way.\n  first: finished, its record is read\n" in end.out

@@ -85,15 +85,16 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     Example:
         >>> difference({"devices": 8, "x64": True}, {"devices": 2, "x64": True})
         'devices was 8 and is 2 (JAX_NUM_CPU_DEVICES=8 in the environment brings the earlier number back)'
+        >>> difference({"runs": {"a": {"width": 8}}}, {"runs": {"a": {"width": 9}, "b": {"width": 8}}})
+        'runs.a.width was 8 and is 9; runs.b was absent and is there'
     """
-    old, new = dict(_leaves(before)), dict(_leaves(now))
-    changed = [key for key in dict.fromkeys((*old, *new)) if old.get(key, _ABSENT) != new.get(key, _ABSENT)]
+    changes = list(_changes(before, now))
     told = []
-    for key in changed[:_SHOWN]:
-        then, today = (str(side.get(key, _ABSENT))[:80] for side in (old, new))
+    for key, *sides in changes[:_SHOWN]:
+        then, today = ("there" if isinstance(side, Mapping) else str(side)[:80] for side in sides)
         cure = _CURES.get(key)
         told.append(f"{key} was {then} and is {today}" + (f" ({cure.format(then)})" if cure else ""))
-    more = len(changed) - len(told)
+    more = len(changes) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more else "")
 
 
@@ -116,11 +117,14 @@ def fixed(request: Mapping[str, Any]) -> dict[str, Any]:
 _ABSENT = "absent"
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else None
-    if items is None:
-        yield path, value
+def _changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Path, old and new value of what differs; of what only one side has, the whole of it."""
+    kinds = Mapping if isinstance(old, Mapping) else list
+    if not (isinstance(old, kinds) and isinstance(new, kinds)):
+        if old != new:
+            yield path, old, new
         return
-    for key, item in items:
+    before, now = ((dict(side) if isinstance(side, Mapping) else dict(enumerate(side))) for side in (old, new))
+    for key in dict.fromkeys((*before, *now)):
         inner = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else key
-        yield from _leaves(item, inner)
+        yield from _changes(before.get(key, _ABSENT), now.get(key, _ABSENT), inner)
