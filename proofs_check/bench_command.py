@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from . import session
-from .console import Failure
+from .console import Failure, note, screen
 
 PARTS = ("programs", "shapes", "ceiling", "dense", "growth", "memory")
 
@@ -33,8 +33,6 @@ def bench(
         raise Failure(
             "--read shows what was measured before; of the other options it knows --markdown and --quiet only"
         )
-    from rich.console import Console
-
     from .bench import command, tables
 
     try:
@@ -52,7 +50,7 @@ def bench(
                 quick=quick,
                 rounds=rounds,
                 command=" ".join([session.PROGRAM, *sys.argv[1:]]),
-                note=(lambda line: None) if quiet else (lambda line: click.echo(line, err=True)),
+                note=(lambda line: None) if quiet else note,
             )
         if json_file is not None:
             command.write_json(report, json_file)
@@ -62,5 +60,5 @@ def bench(
         raise Failure(str(error)) from None
     except KeyboardInterrupt:
         raise Failure("interrupted; nothing was written", 130) from None
-    tables.render(report, Console())
+    tables.render(report, screen())
     return 0

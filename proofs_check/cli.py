@@ -18,7 +18,7 @@ from . import session
 from .bench_command import bench
 from .certificates.command import certify, recheck
 from .check_command import check
-from .console import Failure, say
+from .console import Failure, note, say
 from .formal_command import formal
 from .help_examples import epilog
 from .lemmas_command import Lemmas, explain, lemma_files, lemmas
@@ -38,18 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.Abort:
-        click.echo(f"{PROGRAM}: interrupted", err=True)
+        note(f"{PROGRAM}: interrupted")
         code = 130
     except Failure as error:
-        click.echo(f"{PROGRAM}: {error}", err=True)
+        note(f"{PROGRAM}: {error}")
         code = error.code
     except click.ClickException as error:
-        click.echo(f"{PROGRAM}: {error.format_message()}", err=True)
+        note(f"{PROGRAM}: {error.format_message()}")
         code = error.exit_code
     except Exception as error:
         if os.environ.get("NAG_NTK_DEBUG"):
-            traceback.print_exc()
-        click.echo(f"{PROGRAM}: {_describe(error)}", err=True)
+            note(traceback.format_exc())
+        note(f"{PROGRAM}: {_describe(error)}")
         code = 3
     if code in (130, 143):
         _leave(code)
@@ -177,11 +177,11 @@ def search(
         from proofs_check.search.command import SearchError, WitnessError, again, attack
 
         known.prepare()
-        note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+        told = (lambda line: None) if quiet else note
         try:
             if lemma is None:
                 return again(replay, known.known.lemmas, say)
-            return attack(lemma, control, budget, seconds, seed, out, say, note)
+            return attack(lemma, control, budget, seconds, seed, out, say, told)
         except (InputError, SearchError, WitnessError) as error:
             raise Failure(str(error)) from None
     except KeyboardInterrupt:

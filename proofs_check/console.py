@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .text import visible
+
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from .runner import StudyResult
     from .store import StoredResult
 
@@ -23,34 +27,44 @@ class Failure(Exception):
 
 def show(result: "StudyResult | StoredResult", quiet: bool, links: bool) -> None:
     """The findings of a study, just made or read from a folder: a table, or with `quiet` the headline alone."""
-    from rich.console import Console
-
     from .report import terminal
     from .store import StoredResult
-
-    class Output(Console):
-        def on_broken_pipe(self) -> None:  # rich would exit with 1, which means REFUTED
-            raise BrokenPipeError
 
     if isinstance(result, StoredResult):
         name, level, rows, slack = result.study, result.level, result.rows, result.slack
     else:
         name, level = result.study.name, result.study.level
         rows, slack = ([row.to_row() for row in part] for part in (result.findings, result.slack))
-    headed = {"console": Output(), "study": name, "level": level}
+    headed = {"console": screen(), "study": name, "level": level}
     with pipe_may_close():
         if quiet:
             terminal.render_headline(rows, **headed)
         else:
             terminal.render(rows, **headed, slack=slack, links=links)
         for note in result.notes:
-            click.echo(note)
+            say(note)
 
 
 def say(text: str) -> None:
-    """Print to standard output."""
+    """Print to standard output; what a terminal would obey is shown as an escape."""
     with pipe_may_close():
-        click.echo(text)
+        click.echo(visible(text))
+
+
+def note(text: str) -> None:
+    """Print to standard error, likewise."""
+    click.echo(visible(text), err=True)
+
+
+def screen(stderr: bool = False) -> "Console":
+    """A terminal for tables and bars, in which brackets of a plain text are no mark-up."""
+    from rich.console import Console
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:  # rich would exit with 1, which means REFUTED
+            raise BrokenPipeError
+
+    return Output(stderr=stderr, markup=False, emoji=False)
 
 
 @contextmanager
@@ -66,13 +80,12 @@ def pipe_may_close() -> Iterator[None]:
 @contextmanager
 def progress(runs: Sequence[str], quiet: bool) -> Iterator[Any]:
     """A callback (run, done, total) that drives one bar per run on stderr."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen(stderr=True), disable=quiet) as bars:
         # without a total a bar pulses: compiling takes a while before the first chunk is done
-        tasks = {run: bars.add_task(run, total=None, start=run == runs[0]) for run in runs}
+        tasks = {run: bars.add_task(visible(run), total=None, start=run == runs[0]) for run in runs}
 
         def advance(run: str, done: int, total: int) -> None:
             bars.start_task(tasks[run])

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from .text import visible
+
 T = TypeVar("T")
 
 
@@ -113,8 +115,7 @@ def describe(error: BaseException, home: Place | None = None) -> str:
     if isinstance(error, Told):
         return str(error)
     said = (error.msg or "") if isinstance(error, SyntaxError) else _text(error)
-    # what a terminal would obey is not shown
-    text = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    text = " ".join(visible(said).split())
     text = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
     at = place_of(error, home)
     return text if at is None else f"{text} ({at})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import session
-from .console import Failure, say
+from .console import Failure, note, say
 from .start_command import lemma_ids
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
@@ -54,8 +54,8 @@ class Lemmas:
         if self.files or own.plugins():
             self.prepare()
         self._known = own.known(self.files)
-        for note in self._known.notes:
-            click.echo(f"{session.PROGRAM}: {note}", err=True)
+        for told in self._known.notes:
+            note(f"{session.PROGRAM}: {told}")
         return self._known.ids
 
     @property

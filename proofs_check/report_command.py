@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .console import Failure, say
+from .console import Failure, note, say
 from .session import PROGRAM, Terminated
 
 
@@ -49,7 +49,7 @@ def after_results(folder: Path, anew: bool) -> None:
         raise Failure(f"{word} while the report was made; the results are in {folder}; {again}", code) from None
     except Exception as error:
         text = " ".join(str(error).split())[:300]
-        click.echo(
+        note(
             f"{PROGRAM}: the results are written, the report is not: {type(error).__name__}: {text}; "
-            f"{PROGRAM} report {folder} tries again", err=True,
-        )  # fmt: skip
+            f"{PROGRAM} report {folder} tries again"
+        )

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .text import visible
+
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
@@ -63,7 +65,7 @@ class Results:
         table = [COLUMNS, *map(cells, self.rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
-        return "\n".join([*lines, f"{self.study}: {headline(self.rows)}"])
+        return visible("\n".join([*lines, f"{self.study}: {headline(self.rows)}"]))
 
     def _repr_html_(self) -> str:
         from .report.terminal import COLUMNS, NO_PROOF, cells, headline
@@ -75,7 +77,7 @@ class Results:
         body = "".join(line("td", (*cells(row), row["reason"])) for row in self.rows)
         said = html.escape(f"{self.study}: {headline(self.rows)}")
         table = f"<table><thead>{line('th', (*COLUMNS, 'reason'))}</thead><tbody>{body}</tbody></table>"
-        return f"<p><strong>{said}</strong> {NO_PROOF}</p>{table}"
+        return visible(f"<p><strong>{said}</strong> {NO_PROOF}</p>{table}")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -260,7 +262,7 @@ def verify(
     def ids(more: Sequence[str]) -> Sequence[str]:
         found = own.known((*more, *files))
         for note in found.notes:  # a plugin that was left out
-            warnings.warn(note, stacklevel=3)
+            warnings.warn(visible(note), stacklevel=3)
         known[:] = found.lemmas
         known.extend(item for item in lemmas if not isinstance(item, str | Path))
         return [lemma.id for lemma in known]

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
 from . import console, report_command, session
 from .console import Failure, say
 from .processes import ALONE, Group, join
@@ -190,7 +188,7 @@ def _silent(text: str) -> None:
 
 
 def _note(text: str) -> None:
-    click.echo(f"{session.PROGRAM}: {text}", err=True)
+    console.note(f"{session.PROGRAM}: {text}")
 
 
 def _left(held: "list[Cells]") -> str:

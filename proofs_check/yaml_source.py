@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError
 
+from .text import visible
+
 MAX_NODES = 10_000  # a study has some hundred; aliases of aliases can stand for billions
 MAX_DEPTH = 50  # lists and mappings within each other; the time that the parser needs grows like its square
 MAX_NUMBER = 300  # characters; Python refuses to convert very long digit strings
@@ -136,7 +138,7 @@ def path_text(path: KeyPath) -> str:
 
 def one_line(text: str, limit: int = 60) -> str:
     """Text fit for a message: unprintable characters escaped, cut at the limit."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:limit])
+    shown = visible(text[:limit]).replace("\n", "\\n").replace("\t", "\\t")
     return shown + ("..." if len(text) > limit else "")
 
 

@@ -359,7 +359,8 @@ def test_a_changed_file_is_another_study(call, tmp_path):
 
 
 def test_what_a_terminal_would_obey_is_not_shown():
-    assert guard.describe(ValueError("a\x1b[31mRED\x1b]0;title\x07")) == "ValueError: a [31mRED ]0;title"
+    shown = guard.describe(ValueError("a\x1b[31mRED\x1b]0;title\x07"))
+    assert shown == r"ValueError: a\u001b[31mRED\u001b]0;title\u0007"
 
 
 def test_bundled_studies_name_no_files():

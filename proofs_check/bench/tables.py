@@ -6,6 +6,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from proofs_check.text import everywhere, visible
+
 from .record import CONTESTANTS, OPTAX, OPTAX_MAP, Cell, Comparison, Machine, Ratio, Report
 
 SHARE_GOAL, DOUBLING_GOAL = 0.45, 2.05
@@ -152,13 +154,14 @@ def where(report: Report) -> str:
 def render(report: Report, console: Console) -> None:
     """The tables in a terminal."""
     for table in tables(report):
-        shown = RichTable(title=table.title, title_justify="left", caption=table.below, caption_justify="left")
-        for index, column in enumerate(table.columns):
+        title, columns, rows, below = everywhere(tuple(table))
+        shown = RichTable(title=title, title_justify="left", caption=below, caption_justify="left")
+        for index, column in enumerate(columns):
             shown.add_column(column, justify="left" if index == 0 else "right")
-        for row in table.rows:
+        for row in rows:
             shown.add_row(*row)
         console.print(shown)
-    console.print(where(report), markup=False, highlight=False)
+    console.print(visible(where(report)), markup=False, highlight=False)
 
 
 def markdown(report: Report) -> str:

@@ -34,7 +34,7 @@ def certify(
     Exit codes: 0 all proved and confirmed; 1 some not, each with its reason; 2 wrong usage.
     """
     from proofs_check import session
-    from proofs_check.console import Failure
+    from proofs_check.console import Failure, say
 
     session.silence()
     try:
@@ -63,11 +63,11 @@ def certify(
                 line = _one(one, begin, steps, folder)
             except (ProblemError, NotProved, Doubt) as error:
                 failed, line = failed + 1, f"NOT PROVED, {error}"
-            click.echo(f"{one.name}: {line} ({time.perf_counter() - begun:.1f} s)")
+            say(f"{one.name}: {line} ({time.perf_counter() - begun:.1f} s)")
         if not tried:
             raise Failure("no training run with constant momentum fits; see --run and --method")
         proved = f"{tried - failed} of {tried} proved, each file confirmed by recheck"
-        click.echo(f"{proved}. A proof is about one network, never about all of them.")
+        say(f"{proved}. A proof is about one network, never about all of them.")
         return 1 if failed else 0
     except KeyboardInterrupt:
         raise Failure("interrupted; certificates written so far are complete", 130) from None

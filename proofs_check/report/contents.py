@@ -3,12 +3,13 @@
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from proofs_check.store import Series, StoredResult
+from proofs_check.text import everywhere
 
 from .curves import RECORDED, compared, recorded
 from .drawing import Figure, style
@@ -121,6 +122,8 @@ def gather(stored: StoredResult, series: Sequence[Series]) -> Contents:
         series: what is drawn over the steps.
     """
     names = _Names()
+    told = ("rows", "slack", "lemmas", "runs", "notes", "study", "manifest")
+    stored = replace(stored, **{name: everywhere(getattr(stored, name)) for name in told})
     over_steps = [one for one in series if one.bound is None and one.name in RECORDED]
     checked = _chosen([one for one in series if one.bound is not None], stored.rows)
     with style():

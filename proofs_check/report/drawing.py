@@ -58,7 +58,7 @@ def style() -> Iterator[None]:
         "svg.fonttype": "none", "svg.hashsalt": "nag-ntk", "font.family": "sans-serif", "font.size": 9,
         "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.grid": True,
         "grid.color": RULE, "grid.linewidth": 0.5, "axes.axisbelow": True, "legend.frameon": False,
-        "path.simplify_threshold": 0.5, "legend.fontsize": 8.5, "lines.linewidth": 1.4,
+        "path.simplify_threshold": 0.5, "text.parse_math": False, "legend.fontsize": 8.5, "lines.linewidth": 1.4,
     }  # fmt: skip
     with matplotlib.rc_context(settings):
         yield

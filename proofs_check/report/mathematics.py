@@ -72,6 +72,8 @@ def formula(tex: str, alone: bool) -> Markup:
     """
     from latex2mathml.converter import convert
 
+    if "&#" in tex:  # the converter passes a character by its number on, be it one that turns the line around
+        raise ValueError("a formula has no characters by number")
     # inside a power browsers do not stretch \Bigr), but they do \right)
     grown = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda found: {"l": r"\left", "r": r"\right"}[found[1]], tex)
     # "<" and ">" stand for relations in TeX; the converter passes them on as mark-up

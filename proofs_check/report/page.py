@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs_check.store import FIGURES, REPORT, read, read_series, refuse_links, replaced
+from proofs_check.text import visible
 
 from . import terminal
 from .contents import Contents, gather, lemma_of
@@ -110,7 +111,7 @@ def _write_figures(folder: Path, figures: list[Figure]) -> None:
 
 def _write(path: Path, text: str) -> None:
     with replaced(path) as file:
-        file.write(text.encode("utf-8", "replace"))
+        file.write(visible(text).encode())
 
 
 def _remove_figures(folder: Path) -> None:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from proofs_check.text import everywhere, visible
+
 # Told apart by word and sign first; the colours avoid the pair red and green.
 STYLES = {
     "CERTIFIED": ("◆", "*", "bold blue"),
@@ -47,6 +49,7 @@ def render(
         slack: the losses, as in results.json.
         links: a row per link of the proof in place of one per step.
     """
+    rows, slack = everywhere(list(rows)), everywhere(list(slack))
     if console.width >= _WIDE:
         _render_table(rows, console)
     else:
@@ -58,7 +61,7 @@ def render(
 
 def render_headline(rows: Sequence[Mapping[str, Any]], *, console: Console, study: str, level: float) -> None:
     """Print how many verdicts of each kind there are, and what they cannot mean."""
-    _print(console, Text(f"{study}: {headline(rows)}", style="bold"))
+    _print(console, Text(f"{visible(study)}: {headline(rows)}", style="bold"))
     _print(console, Text(f"{NO_PROOF} The error level {level:g} holds for all verdicts together."))
 
 
@@ -129,7 +132,7 @@ def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bo
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("step: link" if links else "step", overflow="fold")
     for method in methods:
-        table.add_column(method.replace("_", " ") or "draw", justify="right", overflow="fold")
+        table.add_column(Text(method.replace("_", " ") or "draw"), justify="right", overflow="fold")
     for step in dict.fromkeys(_link(row, links) for row in rows):
         cells = [_number(lost.get((step, method)), ".2f") + "*" * ((step, method) in partial) for method in methods]
         table.add_row(Text(step), *map(Text, cells))

@@ -13,6 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..text import visible
+
 PACKAGE = "nag-ntk"
 MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories.nc"
 SWEEP = "sweep.nc"  # of a study that sweeps over something
@@ -32,10 +34,10 @@ class StoreError(ValueError):
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain values and have the disk hold them; half of a surrogate pair becomes its escape of JSON."""
+    """Write plain values and have the disk hold them; what cannot be seen is escaped, and read again as it was."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    with open(opened(path), "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
+    with open(opened(path), "w", encoding="utf-8") as file:
+        file.write(visible(text))
     sync(path)
 
 

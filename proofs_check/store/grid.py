@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..text import visible
 from .files import SWEEP, sync
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def write_grid(path: Path, grid: "xarray.Dataset") -> None:
     """As netCDF, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
     import h5netcdf
     import h5py
+    import numpy as np
 
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
@@ -94,7 +96,7 @@ def write_grid(path: Path, grid: "xarray.Dataset") -> None:
         for name, variable in grid.variables.items():
             values = variable.values
             if values.dtype == object:
-                values = values.astype(h5py.string_dtype())
+                values = np.vectorize(visible, [object])(values).astype(h5py.string_dtype())
             stored = file.create_variable(str(name), tuple(map(str, variable.dims)), data=values)
             stored.attrs.update({str(key): value for key, value in variable.attrs.items()})
     path.write_bytes(image.getbuffer())

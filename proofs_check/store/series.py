@@ -6,9 +6,11 @@ here, so that no reader has to hold the arrays of all seeds.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..text import visible
 from .files import TRAJECTORIES, StoreError
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ CHECKS = "Checks"
 RECORDED = ("residual_norm", "flip_fraction", "distance")
 DERIVED = ("relative_residual", "loss")
 """|xi(t)|/|xi(0)| and |xi(t)|^2/2, from the norm of the residual of every seed."""
+
+
+_VARIABLES = ("algorithm", "quantile", "step", "observed", "bound")
+_LONGEST, _DEEPEST = 200, 10
+"""Characters of a group's name, and groups within each other; HDF5 has limits too."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,21 @@ def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float])
     import h5py
     import numpy as np
 
+    taken: set[str] = set()
     for curve in curves:
-        group = file.create_group(f"{CHECKS}/{curve.run}/{curve.lemma}")
+        path = _free(f"{CHECKS}/{curve.run}/{visible(curve.lemma)}", taken)
+        group = file[path] if path in file else file.create_group(path)  # it is there if a part was written before
+        group.attrs["lemma"] = visible(curve.lemma)[:_LONGEST]
         axes = ("algorithm", "quantile", "step")
+        methods = [visible(name) for name in curve.methods]
         group.dimensions = dict(zip(axes, curve.observed.shape, strict=True))
         named: list[tuple[str, tuple[str, ...], Any, str]] = [
-            ("algorithm", axes[:1], np.array(curve.methods, dtype=h5py.string_dtype()), "method"),
+            (
+                "algorithm",
+                axes[:1],
+                np.array(methods, dtype=h5py.string_dtype()),
+                "method",
+            ),
             ("quantile", axes[1:2], np.asarray(levels, float), "level of the quantile over seeds"),
             ("step", axes[2:], np.asarray(curve.steps, np.int64), "training step"),
             ("observed", axes, curve.observed, "quantiles over seeds of what was observed"),
@@ -68,6 +84,22 @@ def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float])
         ]
         for name, along, values, long_name in named:
             group.create_variable(name, along, data=values).attrs.update({"long_name": long_name, "units": "1"})
+
+
+def _free(path: str, taken: set[str]) -> str:
+    """The path of a group that HDF5 can make, not yet taken: the parts of a check may have any name, or none.
+
+    Example:
+        >>> taken = set()
+        >>> [_free(path, taken) for path in ("run/a", "run/a/step", "run/a/..//b", "run/a/b")]
+        ['run/a', 'run/a/step-part', 'run/a/b', 'run/a/b-2']
+    """
+    steps = [step[:_LONGEST] for step in path.split("/") if step.strip(".")][:_DEEPEST]
+    path = "/".join(f"{step}-part" if step in _VARIABLES else step for step in steps)
+    numbered = (f"{path}-{number}" if number > 1 else path for number in count(1))
+    found = next(each for each in numbered if each not in taken)
+    taken.add(found)
+    return found
 
 
 def read_series(
@@ -108,6 +140,7 @@ def _of_run(run: str, file: Any, levels: Sequence[float]) -> Iterable[Series]:
         for name, found in _leaves(file[CHECKS][run], ""):
             sides = [found[side][...] for side in ("observed", "bound")]
             stored = tuple(float(level) for level in found["quantile"][...])
+            name = str(found.attrs.get("lemma", name))
             yield Series(run, name, _names(found["algorithm"]), found["step"][...], stored, *sides, **facts)
 
 
