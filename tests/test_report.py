@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,6 +124,15 @@ def test_text_of_the_user_is_escaped(text, tree):
     assert len(tree.findall(".//script")) == 1
     assert "&lt;script&gt;alert(&#39;study&#39;)&lt;/script&gt;" in text
     assert NASTY in words(tree)
+
+
+def test_notes_of_the_study_are_at_its_head_and_escaped(result, tmp_path, tree):
+    notes = ("Not passed by the conformance kit: mine", NASTY + "\x1b\ud800")
+    store.write(replace(result, notes=notes), tmp_path / "o", wall_time=1)
+    text = page.write(tmp_path / "o").read_text(encoding="utf-8")
+    shown = ElementTree.fromstring(text).findall(".//header/p[@class='caution study-note']")
+    assert [element.text for element in shown] == [notes[0], NASTY + r"\u001b\ud800"]
+    assert not tree.findall(".//p[@class='caution study-note']")
 
 
 def test_names_of_study_run_and_lemma_are_escaped(result, tmp_path):
