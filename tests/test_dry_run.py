@@ -155,6 +155,15 @@ def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
         assert found[spec.name] == pytest.approx(now[0] - begun, rel=1e-6)  # a model linear in what is counted
 
 
+def test_what_is_measured_is_measured_on_this_machine():
+    """Also of a method whose numbers end before the steps that are measured."""
+    mine = "{name: scheduled, title: mine, eta: [0.1, 0.1, 0.2], beta: 0.0, gamma: 0.0}"
+    study = parse(STUDY.replace("{name: nesterov, eta: 0.1, beta: 0.5}", mine).partition("runs")[0])
+    ready = prepare(study, ())
+    found = estimates(study, ready, {"small": ready["small"].planned(study.runs[0])})
+    assert 0 < found["small"] < 100
+
+
 def test_operations_are_counted_for_every_engine():
     study = parse(STUDY.replace("runs: {first: {}, second: {key: 1, width: 4096}}", "runs: {a: {}}"))
     counted = {}

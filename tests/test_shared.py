@@ -36,8 +36,8 @@ runs:
 class Pair:
     """Two processes that run one study in one folder."""
 
-    def __init__(self, place, *arguments, steps=400):
-        (place / "mine.yaml").write_text(STUDY.replace("STEPS", str(steps)))
+    def __init__(self, place, *arguments, steps=400, text=STUDY):
+        (place / "mine.yaml").write_text(text.replace("STEPS", str(steps)))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -112,6 +112,23 @@ def test_a_peer_that_dies_costs_the_chunk_in_progress(whole, victim):
     assert codes == [0, 0], said
     assert "going on: finished runs kept" not in said[1][1], "only the first process speaks"
     assert outcome(whole / out) == outcome(whole / "whole")
+
+
+def test_a_study_that_has_changed_keeps_what_asks_the_same(whole):
+    killed_while_a_run_is_kept(whole, "changed", 1)
+    text = STUDY.replace("{key: 1}", "{key: 2}") + "level: 0.01\n"
+    codes, said = Pair(whole, "--out", "changed", "--resume", text=text).wait()
+    assert codes == [0, 0], said
+    assert (
+        "the study has changed: study.level was 0.001 and is 0.01; study.runs.second.key was 1 and is 2" in said[0][1]
+    )
+    assert "second.3.steps is another run: key was 1 and is 2; it starts from the beginning" in said[0][1]
+    assert "the kept run first" not in said[0][1]
+    assert "has changed" not in said[1][1], "only the first process speaks"
+    codes, said = Pair(whole, "--out", "afresh", text=text).wait()
+    assert codes == [0, 0], said
+    assert outcome(whole / "changed") == outcome(whole / "afresh")
+    assert not (whole / "changed" / "cells").exists()
 
 
 def test_a_damaged_state_is_told_and_the_run_begun_anew(whole):
