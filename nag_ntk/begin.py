@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from nag_ntk import neurons
-from nag_ntk.engines import ENGINES
+from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.network import Network, checksum, seed_key
 from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
 from nag_ntk.precision import HIGHEST
@@ -62,7 +62,9 @@ def _begin(shape: Shape, problem: Problem, network: Network):
         jnp.sqrt(neurons.most(shape, longest)),
     )
     count, n, length = start.preactivation.shape
-    still = jnp.zeros((count, ENGINES[shape.engine].rows(n, problem.coordinates.shape[1]), length), kernel.dtype)
+    still = jnp.zeros(
+        (count, REPRESENTATIONS[shape.engine].rows(n, problem.coordinates.shape[1]), length), kernel.dtype
+    )
     here = neurons.per_device(shape.width, shape.across)
     counts = jnp.round(overlap * here).astype(jnp.int32)[None] if shape.recursion else None
     none, zero = jnp.zeros((), jnp.int32), jnp.zeros((), kernel.dtype)

@@ -80,14 +80,19 @@ def checked(method: Method) -> Method:
     Raises:
         InputError: unless eta is positive and finite, gamma finite, and beta in [0, 1), or [0, 1] where it grows.
     """
-    values = np.array(method.table or [method[1:4]], dtype=float)
-    eta, beta, _ = values.T
-    where = f" at step {int(np.argmin((eta > 0) & (beta >= 0) & (beta < 1)))}" if method.table else ""
-    if not (np.isfinite(values).all() and (eta > 0).all()):
-        raise InputError(f"{method.name}: the step size eta must be positive and finite, got {method.eta!r}{where}")
+    eta, beta, gamma = np.array(method.table or [method[1:4]], dtype=float).T
     grows = not method.table and math.isfinite(method.delay) and method.delay > 0
-    if not ((beta >= 0).all() and ((beta <= 1).all() if grows else (beta < 1).all() and method.delay == 0)):
-        raise InputError(f"{method.name}: the momentum beta must lie in [0, 1), got {method.beta!r}{where}")
+    for told, values, good in (
+        ("step size eta must be positive and finite", eta, np.isfinite(eta) & (eta > 0)),
+        ("momentum beta must lie in [0, 1)", beta, (beta >= 0) & ((beta <= 1) if grows else (beta < 1))),
+        ("weight gamma must be finite", gamma, np.isfinite(gamma)),
+    ):
+        if not good.all():
+            step = int(np.argmin(good))
+            where = f" at step {step}" if method.table else ""
+            raise InputError(f"{method.name}: the {told}, got {float(values[step])!r}{where}")
+    if not grows and method.delay != 0:
+        raise InputError(f"{method.name}: the delay must be positive and finite, or 0, got {method.delay!r}")
     return method
 
 

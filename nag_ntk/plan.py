@@ -34,6 +34,10 @@ class Plan(NamedTuple):
         for first in range(0, len(seeds), self.group):
             yield tuple(seeds[first : first + self.group])
 
+    def filled(self, seeds: Sequence[int]) -> np.ndarray:
+        """The seed numbers of a group, the last one repeated to fill it up."""
+        return np.array([*seeds, *[seeds[-1]] * (self.group - len(seeds))], dtype=np.uint32)
+
 
 def free_memory() -> int:
     """Bytes that a run may take: the accelerator's limit, or the host's available memory."""

@@ -11,7 +11,8 @@ import numpy as np
 from nag_ntk import plan
 from nag_ntk.dataset import Dataset
 from nag_ntk.devices import mesh, several
-from nag_ntk.engines import NAMES, Choice, choose, screened
+from nag_ntk.engines import Choice, choose, screened
+from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.method import checked as checked_method
@@ -131,8 +132,8 @@ def prepare(
     steps = _whole("steps", steps, 0)
     if start not in STARTS:
         raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
-    if engine != "auto" and engine not in NAMES:
-        raise InputError(f"engine must be one of auto, {', '.join(NAMES)}, got {engine!r}")
+    if engine != "auto" and engine not in ENGINES:
+        raise InputError(f"engine must be one of auto, {', '.join(ENGINES)}, got {engine!r}")
     given = None if initial is None else checked(initial)
     if given is not None:
         if given.weights.shape[1] != data.dimension:

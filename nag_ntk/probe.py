@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec
 
 from nag_ntk import neurons
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines import ENGINES
+from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.errors import InputError
 from nag_ntk.network import Network, seed_key
 from nag_ntk.precision import HIGHEST, resolve_dtype
@@ -147,7 +147,7 @@ def probe_now(shape: Shape, problem: Problem, probes: tuple[Probe, ...], begun, 
         seeds: their numbers, from which W(0) is drawn again.
         network: the given one, or None.
     """
-    engine = ENGINES[shape.engine]
+    engine = REPRESENTATIONS[shape.engine]
     rank = problem.coordinates.shape[1]
     root = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
 

@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from nag_ntk import step
 from nag_ntk.checkpoint import Checkpoint
 from nag_ntk.dataset import Dataset
-from nag_ntk.devices import fetched
-from nag_ntk.engines import screened
+from nag_ntk.driver import Driver
+from nag_ntk.engines.engine import Outcome
+from nag_ntk.engines.registry import ENGINES
 from nag_ntk.mappings import make_room
 from nag_ntk.method import Method
 from nag_ntk.network import Network
-from nag_ntk.prepare import prepare
-from nag_ntk.probe import Probe, probe_now
+from nag_ntk.prepare import Prepared, prepare
+from nag_ntk.probe import Probe
 from nag_ntk.trajectory import GramPath, Probed, Recursion, Trajectory
 
 
@@ -31,11 +31,6 @@ def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Least eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of (s, k, c, n, n) matrices."""
     drift = np.linalg.norm(grams - initial[:, None, None], axis=(-2, -1))
     return np.linalg.eigvalsh(grams)[..., 0], drift
-
-
-def _padded(group: Sequence[int], size: int) -> np.ndarray:
-    """The seed numbers of a group, the last one repeated to fill it up."""
-    return np.array([*group, *[group[-1]] * (size - len(group))], dtype=np.uint32)
 
 
 def simulate(
@@ -120,83 +115,27 @@ def simulate(
         radii=radii, overlap_radii=overlap_radii, recursion=recursion, gram_path=gram_path, probes=probes, chunk=chunk,
         memory_limit=memory_limit, devices=devices,
     )  # fmt: skip
-    problem, shape, layout, looks, asked = made.problem, made.shape, made.layout, made.looks, made.probes
-    steps, given, held_apart = made.steps, made.given, made.shape.engine == screened.NAME
-    backend = screened if held_apart else step
-    rest = layout.chunk * layout.chunks - made.paces.shape[1]
-    paces = np.pad(made.paces, ((0, 0), (0, rest), (0, 0)))  # the end of the last chunk is the end of the run
-    done, total, call = 0, len(made.seeds) * (steps + 1), 0
-
-    def through(state, group: Sequence[int], counts: bool = True):
-        """All chunks of a group; the records of its seeds, on the host."""
-        nonlocal done, call
-        size, number = len(group), call
-        call += 1
-        about = {"seeds": [int(seed) for seed in group], "shape": list(shape), "group": layout.group}
-        kept = None if checkpoint is None else checkpoint.restore(number, about)
-        parts = [] if kept is None else list(kept.parts)
-        if kept is not None and 0 < len(parts) < layout.chunks:
-            state = kept.state(state)
-        for index in range(layout.chunks):
-            last = index + 1 == layout.chunks
-            if index >= len(parts):
-                at, part = index * layout.chunk, {}
-                if gram_path and at % looks == 0:
-                    part["gram"] = fetched(backend.gram_now(shape, problem, state), size)
-                due = tuple(probe for probe in asked if at % probe.every == 0)
-                if due:
-                    drawn = _padded(group, layout.group)
-                    part["probes"] = fetched(probe_now(shape, problem, due, state, drawn, given), size)
-                state, recorded = backend.advance(shape, problem, state, paces[:, at : at + layout.chunk])
-                part["record"] = fetched(recorded, size)
-                if gram_path and last and steps % looks:  # the state stays at step T
-                    part["last_gram"] = fetched(backend.gram_now(shape, problem, state), size)
-                parts.append(part)
-                if checkpoint is not None:
-                    checkpoint.keep(number, about, part, state, last)
-            if counts:
-                done += size * min(layout.chunk, steps + 1 - index * layout.chunk)
-                if progress is not None:
-                    progress(done, total)
-        record = jax.tree.map(
-            lambda *xs: np.concatenate(xs, axis=2)[:, :, : steps + 1], *(part["record"] for part in parts)
-        )
-        if gram_path:
-            grams = [part[name] for name in ("gram", "last_gram") for part in parts if name in part]
-            record["gram_path"] = np.stack(grams, axis=2)
-        if asked:
-            known = [part.get("probes", {}) for part in parts]
-            record["probes"] = {
-                probe.name: np.stack([found[probe.name] for found in known if probe.name in found], axis=2)
-                for probe in asked
-            }
-        return record
-
+    engine_of = ENGINES[made.shape.engine]
+    drive = Driver(made, engine_of, gram_path, progress, checkpoint)
     make_room()
-    outcomes = []
-    for group in layout.groups(made.seeds):
-        if held_apart:
-            guessed, allowed = made.choice.thresholds, made.allowed
-            outcomes.append(
-                screened.train(shape, problem, group, layout.group, made.paces, guessed, given, through, allowed)
-            )
-            continue
-        state, begun = step.begin(shape, problem, _padded(group, layout.group), given)
-        outcomes.append((through(state, group), fetched(begun, len(group)), None))
-        del state
-    record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *outcomes)
+    return _trajectory(made, [engine_of.train(made, group, drive) for group in made.layout.groups(made.seeds)], key)
+
+
+def _trajectory(made: Prepared, outcomes: Sequence[Outcome], key: int) -> Trajectory:
+    """The record of all groups."""
+    record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *(tuple(found) for found in outcomes))
     digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
     terms, grams = record.pop("recursion", None), record.pop("gram_path", None)
-    record.pop("held", None)
+    record.pop("held", None)  # of the screened engine, judged by it
     values = record.pop("probes", {})
-    probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in asked}
+    probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in made.probes}
     path = None
     if grams is not None:
-        at = np.append(np.arange(0, steps, looks), steps)
+        at = np.append(np.arange(0, made.steps, made.looks), made.steps)
         path = GramPath(at, *_path(grams, begun["initial_gram"]))
     return Trajectory(
         **record, **begun, radii=made.radii, overlap_radii=made.overlap_radii, key=key,
         recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,
-        methods=made.methods, seeds=tuple(made.seeds), width=shape.width, start=start, engine=shape.engine,
-        dtype=shape.dtype, rank=problem.coordinates.shape[1], weights_digest=digest,
+        methods=made.methods, seeds=tuple(made.seeds), width=made.shape.width, start=made.shape.start,
+        engine=made.shape.engine, dtype=made.shape.dtype, rank=made.problem.coordinates.shape[1], weights_digest=digest,
     )  # fmt: skip

@@ -5,7 +5,9 @@ passes over memory once. Seeds and methods are walked by lax.map, so a seed's nu
 its batch; seeds and neurons are sharded over devices, and a step's only exchange is the sum of the n outputs.
 """
 
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +15,19 @@ from jax.sharding import PartitionSpec
 
 from nag_ntk import neurons, rows
 from nag_ntk.begin import begin
-from nag_ntk.engines import ENGINES
+from nag_ntk.devices import fetched
+from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines.engine import Drive, Outcome
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
 from nag_ntk.problem import SEEDS, Problem, Shape, doubt, over_mesh
 from nag_ntk.schedule import unpacked
 from nag_ntk.state import Seen, Start, State, partition
 
-__all__ = ["advance", "begin", "gram_now", "pushed"]
+if TYPE_CHECKING:
+    from nag_ntk.prepare import Prepared
+
+__all__ = ["advance", "gram_now", "pushed", "train"]
 
 
 def pushed(engine, operator, state: State, movement, speed, pattern):
@@ -65,7 +72,7 @@ def _flipped(shape: Shape, engine, operator, origin, signs, now, before, preacti
 
 def _walk(shape: Shape, problem: Problem, start: Start, state: State, doubt):
     """Move and observe every block; the state with movement, speed, pattern and seen renewed, and the totals."""
-    engine = ENGINES[shape.engine]
+    engine = REPRESENTATIONS[shape.engine]
     operator = engine.operator(problem.coordinates)
     count, n, _ = start.preactivation.shape
 
@@ -180,6 +187,12 @@ def _together(shape: Shape, recorded: dict) -> dict:
     }
 
 
+def train(made: "Prepared", group: Sequence[int], drive: Drive) -> Outcome:
+    """Draw the networks of a group of seeds, or take the given one, and have them driven through all steps."""
+    state, begun = begin(made.shape, made.problem, made.layout.filled(group), made.given)
+    return Outcome(drive(state, group), fetched(begun, len(group)))
+
+
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
 def advance(shape: Shape, problem: Problem, begun, paces):
     """Observe and step once per row of `paces`, (k, steps, 3); ((starts, states), what was recorded).
@@ -203,7 +216,7 @@ def advance(shape: Shape, problem: Problem, begun, paces):
 @partial(jax.jit, static_argnums=0)
 def gram_now(shape: Shape, problem: Problem, begun):
     """H at the step that the states are about to be observed at, (s, k, n, n)."""
-    engine = ENGINES[shape.engine]
+    engine = REPRESENTATIONS[shape.engine]
 
     def one_seed(problem, begun):
         start, states = begun

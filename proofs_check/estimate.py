@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from nag_ntk import simulate
-from nag_ntk.engines import ENGINES
+from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.prepare import Prepared
 
 from .config import RunSpec, Study
@@ -69,8 +69,8 @@ def estimates(study: Study, ready: Mapping[str, Ready], plans: Mapping[str, Prep
 def _engine(plan: Prepared) -> Any:
     """The dense engine of a run, or the one whose rate stands for that of the screened engine."""
     n, rank = plan.problem.coordinates.shape
-    dense = ENGINES.get(plan.shape.engine)
-    return dense or min(ENGINES.values(), key=lambda engine: engine.cost(n, rank))
+    dense = REPRESENTATIONS.get(plan.shape.engine)
+    return dense or min(REPRESENTATIONS.values(), key=lambda engine: engine.cost(n, rank))
 
 
 def _width(plan: Prepared) -> int:
@@ -107,5 +107,5 @@ def _seconds(plan: Prepared, rate: Rate) -> float:
     """Of one run; devices that lack a seed at the end wait for the others."""
     many, devices = len(plan.seeds), plan.layout.devices
     filled = devices * math.ceil(many / devices) / many
-    drawn = 0 if plan.shape.engine not in ENGINES else many * plan.shape.width / rate.draws
+    drawn = 0 if plan.shape.engine not in REPRESENTATIONS else many * plan.shape.width / rate.draws
     return filled * (plan.choice.operations / rate.operations + drawn)

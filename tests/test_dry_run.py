@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from in_process import caller
 
-from nag_ntk.engines import ENGINES
+from nag_ntk.engines import REPRESENTATIONS
 from proofs_check import estimate, runner, session
 from proofs_check.config import parse_study
 from proofs_check.dry_run import described, standing
@@ -135,7 +135,7 @@ def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
     now, compiled = [0.0], set()
 
     def simulate(data, methods, width, seeds, steps, *, engine, chunk, **options):
-        cost = ENGINES[engine].cost(*data.coordinates.shape)
+        cost = REPRESENTATIONS[engine].cost(*data.coordinates.shape)
         turns = -(-seeds // plans["first"].layout.devices)
         now[0] += turns * width * (3e-6 + (steps + 1) * len(methods) * cost * 1e-9)
         now[0] += 0 if (width, chunk) in compiled else 5.0
@@ -172,8 +172,8 @@ def test_operations_are_counted_for_every_engine():
         plan = prepare(study.model_copy(update={"runs": (spec,)}), ())["a"].planned(spec)
         counted[engine] = plan.choice.operations
     trained = 4 * 2 * 4 * 32  # steps, methods, seeds, neurons
-    assert counted["weights"] == trained * ENGINES["weights"].cost(3, 3)
-    assert counted["preactivations"] == trained * ENGINES["preactivations"].cost(3, 3)
+    assert counted["weights"] == trained * REPRESENTATIONS["weights"].cost(3, 3)
+    assert counted["preactivations"] == trained * REPRESENTATIONS["preactivations"].cost(3, 3)
     assert counted["screened"] > 5e10, "its compilation and a fixed amount per step"
 
 

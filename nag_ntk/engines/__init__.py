@@ -1,13 +1,13 @@
-"""Exact representations of one training run.
+"""Engines: exact ways to train a network; engine.py says what one is, registry.py has them by name, choice.py picks.
 
-Every dense engine writes the movement of neuron r as w_r(t) - w_r(0) = -(a_r / sqrt m) u_r(t) and says how to store u:
-what drives it, and what it does to the pre-activations. The recursion itself is written once, in step.py.
-screened holds only the neurons that may flip; choice picks.
+The dense engine writes the movement of neuron r as w_r(t) - w_r(0) = -(a_r / sqrt m) u_r(t). How u is stored, what
+drives it and what it does to the pre-activations is a representation; the recursion itself is written once, in step.py.
+The screened engine holds only the neurons that may flip.
 """
 
-from nag_ntk.engines.choice import ENGINES, NAMES, Choice, choose
-from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.choice import REPRESENTATIONS, Choice, choose
 from nag_ntk.engines.preactivations import PREACTIVATIONS
+from nag_ntk.engines.representation import Representation
 from nag_ntk.engines.weights import WEIGHTS
 
-__all__ = ["ENGINES", "NAMES", "PREACTIVATIONS", "WEIGHTS", "Choice", "Engine", "choose"]
+__all__ = ["PREACTIVATIONS", "REPRESENTATIONS", "WEIGHTS", "Choice", "Representation", "choose"]

@@ -12,9 +12,8 @@ from nag_ntk.errors import InputError
 from nag_ntk.network import Network, residual
 from nag_ntk.problem import Problem, Shape
 
-ENGINES = {engine.name: engine for engine in (WEIGHTS, PREACTIVATIONS)}
-"""The dense engines, which hold every neuron."""
-NAMES = (*ENGINES, screened.NAME)
+REPRESENTATIONS = {found.name: found for found in (WEIGHTS, PREACTIVATIONS)}
+"""How the dense engine can store the movement of every neuron."""
 
 _COMPILED = 5 * 10**10
 """Operations' worth of compiling the screened engine: some seconds."""
@@ -86,9 +85,11 @@ def choose(
         if probed:
             raise InputError('engine="screened" does not hold all neurons, so it cannot measure probes; leave them out')
         return counted()
-    name = shape.engine if shape.engine in ENGINES else min(ENGINES.values(), key=lambda e: e.cost(n, rank)).name
-    cost = trained * shape.width * ENGINES[name].cost(n, rank)
-    dense = Choice(name, lambda width: width, ENGINES[name].rows(n, rank), np.empty(0), operations=cost)
+    cheapest = min(REPRESENTATIONS.values(), key=lambda found: found.cost(n, rank))
+    chosen = REPRESENTATIONS.get(shape.engine, cheapest)
+    name = chosen.name if shape.engine == "auto" else shape.engine
+    cost = trained * shape.width * chosen.cost(n, rank)
+    dense = Choice(name, lambda width: width, chosen.rows(n, rank), np.empty(0), operations=cost)
     if shape.engine != "auto" or spread or probed or cost <= least or once > _LONGEST:
         return dense
     found = counted()

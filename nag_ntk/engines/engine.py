@@ -1,30 +1,53 @@
-"""What an engine is: a way to store the movement u of all neurons, one column per neuron."""
+"""An engine: what simulate needs of whatever trains a group of networks exactly."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-import jax
+import numpy as np
 
-from nag_ntk.arrays import Array
+from nag_ntk.problem import Problem, Shape
+from nag_ntk.trajectory import Screening
+
+if TYPE_CHECKING:
+    from nag_ntk.prepare import Prepared
+
+Drive = Callable[..., Mapping[str, Any]]
+"""(state, seeds, counts=True) -> the record of these seeds over all steps; `counts`: whether progress is reported."""
 
 
-class Engine(NamedTuple):
-    """An exact representation of the run; G = A o xi, (n, m), is the masked residual.
+class Outcome(NamedTuple):
+    """A trained group of networks; axis 0 of every array counts the seeds.
 
     Attributes:
-        name: as in simulate(engine=...).
-        rows: (n, p) -> length of a column of the state.
-        operator: coordinates (n, p) -> the constant matrix of the engine.
-        drive: (operator, G (n, m)) -> the state-shaped forcing (rows, m).
-        response: (operator, state (rows, m)) -> (X u (n, m), |u_r|^2 (m,)).
-        movement: (coordinates, state (rows, m)) -> u (p, m).
-        cost: (n, p) -> operations per neuron and step, counted.
+        record: of every step, (s, k, T+1, ...): residual, flips, undecided, distance, flip_reach, what was asked for.
+        begun: of step 0, (s, ...): initial_gram, overlap_range, mean_size, mean_square, near_boundary, checksum.
+        screening: how the screened engine did, or None.
     """
 
-    name: str
-    rows: Callable[[int, int], int]
-    operator: Callable[[Array], jax.Array]
-    drive: Callable[[jax.Array, jax.Array], jax.Array]
-    response: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
-    movement: Callable[[jax.Array, jax.Array], jax.Array]
-    cost: Callable[[int, int], int]
+    record: Mapping[str, Any]
+    begun: Mapping[str, Any]
+    screening: Screening | None = None
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """An exact way to train networks: a module or an object with these three functions.
+
+    `nag_ntk.engines.registry.ENGINES` has them by the names of simulate(engine=...).
+    """
+
+    def train(self, made: "Prepared", group: Sequence[int], drive: Drive) -> Outcome:
+        """Lay out the networks of these seeds, or the given one, and have them driven through all steps until exact.
+
+        Raises:
+            CapacityError: if they do not fit into memory.
+        """
+        ...
+
+    def advance(self, shape: Shape, problem: Problem, state: Any, paces: np.ndarray) -> tuple[Any, Mapping[str, Any]]:
+        """Observe and step once per row of `paces`, (k, steps, 3); the new state, and records (s, k, steps, ...)."""
+        ...
+
+    def gram_now(self, shape: Shape, problem: Problem, state: Any) -> Any:
+        """H at the step that the states are about to be observed at, (s, k, n, n)."""
+        ...

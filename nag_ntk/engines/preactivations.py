@@ -6,7 +6,7 @@ inverse of K, which is ill-conditioned for near-parallel inputs.
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.representation import Representation
 from nag_ntk.precision import HIGHEST
 from nag_ntk.rows import column_sums
 
@@ -25,7 +25,7 @@ def _response(kernel, coefficients):
     return product, jnp.maximum(column_sums(coefficients * product), 0)
 
 
-PREACTIVATIONS = Engine(
+PREACTIVATIONS = Representation(
     name="preactivations",
     rows=lambda n, p: n,
     operator=_operator,

@@ -5,7 +5,7 @@ The state is the movement, not the weight, so that small steps are not rounded a
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.representation import Representation
 from nag_ntk.precision import HIGHEST
 from nag_ntk.rows import column_sums
 
@@ -22,7 +22,7 @@ def _response(coordinates, movement):
     return jnp.dot(coordinates, movement, precision=HIGHEST), column_sums(movement * movement)
 
 
-WEIGHTS = Engine(
+WEIGHTS = Representation(
     name="weights",
     rows=lambda n, p: p,
     operator=_operator,

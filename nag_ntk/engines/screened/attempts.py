@@ -4,22 +4,25 @@ A run is accepted only if, at every step of every method, no neuron left out cou
 thresholds is drawn again from the same key with wider ones; after REPEATS times every neuron is put at risk.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import plan
+from nag_ntk.engines.engine import Drive, Outcome
 from nag_ntk.engines.screened import run, thresholds
 from nag_ntk.engines.screened.survey import Survey, distinct, survey
 from nag_ntk.engines.screened.thresholds import expected_at_risk
 from nag_ntk.errors import CapacityError
-from nag_ntk.network import Network
 from nag_ntk.precision import whole_dtype
 from nag_ntk.problem import Problem, Shape
 from nag_ntk.trajectory import Screening
+
+if TYPE_CHECKING:
+    from nag_ntk.prepare import Prepared
 
 REPEATS = 6
 
@@ -96,42 +99,27 @@ def _surveyed(shape, problem, paces, seeds, limits, repeats, network, limit) -> 
     return found, narrow
 
 
-def train(
-    shape: Shape, problem: Problem, seeds: Sequence[int], group: int, paces: np.ndarray, guessed: np.ndarray,
-    network: Network | None, through: Callable[[Any, Sequence[int], bool], Any], limit: int | float,
-) -> tuple[Any, Any, Screening]:  # fmt: skip
-    """Run a group of seeds until every one is exact.
-
-    Args:
-        shape: as for every engine.
-        problem: likewise.
-        seeds: seed numbers.
-        group: seeds to a batch; what is missing is filled up with repeats.
-        paces: of the steps 0, ..., T, (k, T+1, 3).
-        guessed: (n,) thresholds to begin with.
-        network: weights (m, p) and signs, or None to draw.
-        through: (begun, seeds, first) -> the record of the seeds over all steps, "held" in it.
-        limit: bytes that may be used.
-
-    Returns:
-        The record, what was recorded at step 0, and the Screening; axis 0 counts the seeds.
+def train(made: "Prepared", group: Sequence[int], drive: Drive) -> Outcome:
+    """Run a group of seeds until every one is exact; "held" in a record says what its thresholds were worth.
 
     Raises:
         CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
     """
+    shape, problem, paces, seeds = made.shape, made.problem, made.paces, group
+    guessed, limit, together = made.choice.thresholds, made.allowed, made.layout.group
     limits = dict.fromkeys(seeds, guessed)
     repeats = dict.fromkeys(seeds, 0)
     done: dict[int, tuple] = {}
     pending = list(seeds)
     while pending:
-        found, narrow = _surveyed(shape, problem, paces, pending, limits, repeats, network, limit)
+        found, narrow = _surveyed(shape, problem, paces, pending, limits, repeats, made.given, limit)
         most = max(len(s.signs) for s in found), max(len(s.patterns) for s in found)
-        _check_memory(problem, shape, *most, group, limit)
-        filling = [len(pending) - 1] * (group - len(pending))
+        _check_memory(problem, shape, *most, together, limit)
+        filling = [len(pending) - 1] * (together - len(pending))
         drawn = run.together(shape, found + [found[i] for i in filling], narrow + [narrow[i] for i in filling])
         begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn), run.block_length(len(guessed)))
         del drawn
-        record = through(begun, pending, not done and not any(repeats.values()))
+        record = drive(begun, pending, counts=not done and not any(repeats.values()))
         shares = record["held"].max(axis=-1)
         exceeded = []
         for index, seed in enumerate(pending):
@@ -147,7 +135,7 @@ def train(
             exceeded.append(seed)
         pending = exceeded
     records, begun, at_risk, narrow, shares = zip(*(done[seed] for seed in seeds), strict=True)
-    return (
+    return Outcome(
         jax.tree.map(lambda *parts: np.stack(parts), *records),
         jax.tree.map(lambda *parts: np.stack(parts), *begun),
         Screening(
