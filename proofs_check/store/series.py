@@ -115,13 +115,16 @@ def read_series(
         StoreError: if the file cannot be read.
     """
     import h5netcdf
+    import h5py
 
     path = Path(source) / TRAJECTORIES if isinstance(source, str | Path) else source
     try:
+        with h5py.File(path, "r") as file:
+            file.attrs.get("_nc3_strict")  # where this fails, h5netcdf prints a traceback beside what it raises
         with h5netcdf.File(path, "r") as file:
             runs = [run for run in file.groups if run != CHECKS]
             return tuple(series for run in runs for series in _of_run(run, file, levels))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise StoreError(f"{path} cannot be read: {error}; verify again") from None
 
 
