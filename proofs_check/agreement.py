@@ -78,7 +78,7 @@ def differs(whole: Evidence | None, part: Evidence) -> list[str]:
             worst = tuple(np.argwhere(both & ~same)[0])
             problems.append(
                 f"depends on the batch: seed {part.seeds[worst[0]]} has {name} {first[worst]:.6g} among all seeds, "
-                f"{second[worst]:.6g} among half of them"
+                f"{second[worst]:.6g} among fewer of them"
             )
     return problems
 

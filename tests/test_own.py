@@ -459,3 +459,27 @@ def test_check_tells_question_by_question(call, tmp_path, monkeypatch):
     refused = call("check", "kit.py", "--select", "grwth")
     assert refused.code == 2
     assert 'has no lemma called "grwth"; it has growth, likely' in refused.err
+
+
+MIXED = {
+    "against-the-mean": "n.mean(axis=0)",
+    "against-the-first": "n[:1]",
+    "against-the-last": "n[-1:]",
+    "against-the-next": "np.roll(n, 1, axis=0)",
+    "by-their-number": "len(n)",
+}
+
+
+def test_a_check_that_mixes_seeds_is_found_by_few_of_them(tmp_path):
+    text = HEAD
+    for name, other in (*MIXED.items(), ("alone", "n[:, :, :1]")):
+        bound = f"10 + 10 * {other} + 0 * n"
+        body = f"    n = run.trajectory.residual_norm\n    return Inequality(n, {bound}, ('seed', 'method', 'step'))"
+        text += lemma_text(name, body)
+    (tmp_path / "mixed.py").write_text(text)
+    lemmas = [lemma for lemma in own.known([tmp_path / "mixed.py"]).lemmas if own.is_own(lemma)]
+    study = studied(tmp_path).model_copy(update={"lemmas": tuple(lemma.id for lemma in lemmas)})
+    reasons = {found.lemma: found.reason for found in verify(study, lemmas=lemmas).findings}
+    assert "seeds must be independent trials" not in reasons.pop("alone")
+    for name in MIXED:
+        assert "seeds must be independent trials" in reasons[name], name
