@@ -15,7 +15,7 @@ from proofs_check.lemma import Control, Inequality, Lemma
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.possible import outlook
 from proofs_check.prepare import prepare
-from proofs_check.statistics import least_trials
+from proofs_check.statistics import least_trials, look_level
 
 STUDY = """\
 dataset: {source: sphere, samples: 3, dimension: 4}
@@ -155,6 +155,14 @@ def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
         assert found[spec.name] == pytest.approx(now[0] - begun, rel=1e-6)  # a model linear in what is counted
 
 
+def test_devices_that_lack_a_seed_at_the_end_wait():
+    study = parse()
+    plan = prepare(study, ())["first"].planned(study.runs[0])
+    placed = (plan._replace(layout=plan.layout._replace(devices=devices)) for devices in (1, 3))
+    one, three = (estimate._seconds(at, Rate(1e9, 1e6, 0.0)) for at in placed)
+    assert three == pytest.approx(one * 6 / 4)  # four seeds take the time of six
+
+
 def test_what_is_measured_is_measured_on_this_machine():
     """Also of a method whose numbers end before the steps that are measured."""
     mine = "{name: scheduled, title: mine, eta: [0.1, 0.1, 0.2], beta: 0.0, gamma: 0.0}"
@@ -193,6 +201,15 @@ def test_the_seeds_that_are_needed_are_the_fewest(kind, many):
     few = outlook(runner.with_seeds(study, needed - 1), lemmas)
     assert len(few.hopeless) == few.claims == 2 * many
     assert few.told().startswith(f"Too few seeds: {2 * many} of at least {2 * many} claims")
+
+
+def test_each_look_pays_with_its_share_of_the_level():
+    study, asked = parse("delta: 0.1\n" + STUDY), [lemma("l", "probability")]
+    found = outlook(study, asked, 500)
+    assert found.looks == 8  # 4, 8, 16, 32, 64, 128, 256, 500
+    assert found.needed == least_trials(0.1, float(look_level(1e-3, 8)) / 2)
+    assert found.hopeless == (), "the last look has enough, though the first has not"
+    assert len(outlook(study, asked, found.needed - 40).hopeless) == 2
 
 
 def test_one_short_run_is_told_by_its_name():

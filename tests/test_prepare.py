@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -135,6 +136,16 @@ def test_the_largest_look_must_fit(nothing_trains):
     [(line, _, path, message)] = told(parse(BASE), max_seeds=3)
     assert (line, path) == (5, "seeds")
     assert "max_seeds must not be below" in message
+
+
+def test_what_the_screened_engine_cannot_count_is_told(nothing_trains):
+    text = BASE.replace(
+        "{}", "{engine: screened, width: 3000000000, dtype: float32, methods: [{name: gradient_descent, eta: 1.0}]}"
+    )
+    with jax.enable_x64(False):
+        [(line, _, path, message)] = told(parse(text + "memory_limit_gib: 1e9\n"))
+    assert (line, path) == (8, "runs.first.width")
+    assert "counted in 64-bit integers" in message
 
 
 def test_the_limit_of_the_study_counts(nothing_trains):
