@@ -89,10 +89,10 @@ class StudyCheck:
         own_name = ("name",)  # a run's own name is its key under ``runs``, not a key within it
 
         def place(path: KeyPath) -> KeyPath:
-            if path[0] == "dataset" and path[1:2] and path[1] in changed:
-                return ("runs", name, f"dataset.{path[1]}", *path[2:])
             if not path:
                 return ("runs", name)
+            if path[0] == "dataset" and path[1:2] and path[1] in changed:
+                return ("runs", name, f"dataset.{path[1]}", *path[2:])
             return path if path[0] in inherited else ("runs", name, *(() if path == own_name else path))
 
         self.within[name] = place

@@ -148,6 +148,16 @@ def test_what_the_screened_engine_cannot_count_is_told(nothing_trains):
     assert "counted in 64-bit integers" in message
 
 
+def test_what_no_field_is_to_blame_for_is_told_at_the_run(nothing_trains):
+    text = BASE.replace("nesterov", "{name: nesterov, eta: 0.1, beta: 0.5}") + "  second: {}\ndtype: float64\n"
+    with jax.enable_x64(False):
+        found = told(parse(text))
+        swept = told(parse(text.replace("runs:", "sweep: {key: [0, 1]}").replace("  first: {}\n  second: {}\n", "")))
+    assert [(line, path) for line, _, path, _ in found] == [(8, "runs.first"), (9, "runs.second")]
+    assert [(line, path) for line, _, path, _ in swept] == [(None, "")]
+    assert swept[0][3].startswith("runs key-0, key-1: float64 is switched off in JAX")
+
+
 def test_the_limit_of_the_study_counts(nothing_trains):
     assert "may be used" in told(parse(BASE + "memory_limit_gib: 1e-6\n"))[0][3]
 
