@@ -209,11 +209,13 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
 
 
 def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns, or the InputError that it raises."""
+    """What a function returns, or the InputError that it raises; what does not fit into memory is one."""
     try:
         return act(*arguments)
     except InputError as error:
         return error
+    except MemoryError as error:
+        return CapacityError(f"this does not fit into memory ({error}): lower samples, dimension or steps")
 
 
 def _nothing_to_certify(study: Study, lemmas: Sequence[Lemma]) -> str:

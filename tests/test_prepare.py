@@ -148,6 +148,19 @@ def test_what_the_screened_engine_cannot_count_is_told(nothing_trains):
     assert "counted in 64-bit integers" in message
 
 
+def test_data_that_do_not_fit_into_memory_are_told(nothing_trains, monkeypatch):
+    def sphere(samples, *_):
+        raise MemoryError("no room for so many")
+
+    monkeypatch.setattr(module, "sphere", sphere)
+    found = told(parse(BASE + "  second: {dataset.samples: 1000000000000}\n"))
+    assert [(line, column, path) for line, column, path, _ in found] == [
+        (1, 1, "dataset"),
+        (9, 12, "runs.second.dataset.samples"),
+    ]
+    assert "run second: this does not fit into memory (no room for so many): lower samples" in found[1][3]
+
+
 def test_what_no_field_is_to_blame_for_is_told_at_the_run(nothing_trains):
     text = BASE.replace("nesterov", "{name: nesterov, eta: 0.1, beta: 0.5}") + "  second: {}\ndtype: float64\n"
     with jax.enable_x64(False):
