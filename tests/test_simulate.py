@@ -425,7 +425,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_drawn(monkeypatch):
     monkeypatch.setattr(step, "begin", lambda *_: pytest.fail("drawn"))
     data = Dataset([[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0])
     with pytest.raises(CapacityError, match=r"needs about .* but .* may be used: no width would fit: lower seeds"):
-        simulate(data, STUDY, 100, 2, memory_limit=1000.0)
+        simulate(data, STUDY, 100, 2, memory_limit=2e4)
     with pytest.raises(CapacityError):
         simulate(data, STUDY, 10**12, 1, engine="preactivations")
 
