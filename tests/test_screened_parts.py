@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from screened_cases import problem_of, shape, tuned
 
 from nag_ntk import CapacityError, draw, nesterov, seed_key, simulate, sphere
-from nag_ntk.engines import choice, screened
+from nag_ntk.engines import choice
 from nag_ntk.engines.screened import attempts, order, recursion, survey, thresholds
 from nag_ntk.engines.screened.state import Common, Fixed, Risk, State, brought, columns_of, spread, stretch, unpack
+from nag_ntk.schedule import paces
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -156,11 +157,11 @@ def test_counts_beyond_32_bits(monkeypatch):
 def test_auto_takes_the_screened_engine_for_long_runs_of_wide_networks_only():
     data = sphere(8, 8, 0)
     problem = problem_of(data, tuned(data))
+    long, short = (paces(tuned(data), steps) for steps in (400, 1))
     name = partial(choice.choose, shape(engine="auto", width=10**6), problem)
-    assert name(400, 1).engine == "screened"
-    assert name(1, 1).engine == "preactivations"
-    assert choice.choose(shape(engine="auto", width=200), problem, 400, 4).engine == "preactivations"
-    assert choice.choose(shape(engine="weights", width=10**6), problem, 400, 1).engine == "weights"
-    assert screened.NAME in choice.NAMES
+    assert name(long, 1).engine == "screened"
+    assert name(short, 1).engine == "preactivations"
+    assert choice.choose(shape(engine="auto", width=200), problem, long, 4).engine == "preactivations"
+    assert choice.choose(shape(engine="weights", width=10**6), problem, long, 1).engine == "weights"
     # years of drawing are not begun unasked: the dense engine refuses what does not fit
-    assert choice.choose(shape(engine="auto", width=10**12), problem, 400, 1).engine == "preactivations"
+    assert choice.choose(shape(engine="auto", width=10**12), problem, long, 1).engine == "preactivations"
