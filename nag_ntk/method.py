@@ -41,12 +41,12 @@ class Method(NamedTuple):
 
     @property
     def constant(self) -> bool:
-        """Whether the numbers are the same at every step."""
+        """True if the numbers are the same at every step."""
         return not self.delay and not self.table
 
     @property
     def has_memory(self) -> bool:
-        """Whether a step depends on the step before: false for gradient descent only."""
+        """True if a step depends on the step before, as it does with momentum."""
         return self.beta != 0 or self.gamma != 0
 
     def schedule(self, steps: int) -> np.ndarray:
@@ -68,7 +68,7 @@ class Method(NamedTuple):
         return np.stack([np.full(steps, self.eta), self.beta * ramp, self.gamma * ramp], axis=1)
 
     def close_to(self, other: "Method") -> bool:
-        """Whether both have the same numbers at every step, to nine digits; names do not count."""
+        """True if both have the same numbers at every step, to nine digits; names do not count."""
         if self.table or other.table:
             return self.table == other.table
         return np.allclose(self[1:5], other[1:5], rtol=1e-9, atol=0)

@@ -78,7 +78,7 @@ def held(width: int, across: int) -> int:
 
 
 def drawing(shape: Shape) -> Shape:
-    """What a draw depends on: shapes that differ in anything else share one compiled program."""
+    """The shape reduced to the fields that a draw depends on, so that all others share one compiled program."""
     return Shape(
         engine="", start="", width=held(shape.width, shape.across), steps=0, recursion=False, dtype=shape.dtype,
         devices=shape.devices, across=shape.across,

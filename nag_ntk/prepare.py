@@ -1,4 +1,4 @@
-"""What simulate does before it computes: check its arguments, choose the engine, plan the run, refuse what cannot fit.
+"""Preparation of a run: arguments checked, engine chosen, memory planned, and what cannot fit refused.
 
 Whoever wants to know beforehand whether a run can be made, how and in how much memory, asks here; nothing is trained.
 """

@@ -1,4 +1,4 @@
-"""What the compiled part of a run is told, whatever the engine; the mesh of devices."""
+"""Inputs of the compiled programs, common to all engines; the mesh of devices."""
 
 from typing import NamedTuple
 

@@ -13,7 +13,7 @@ from nag_ntk.network import Network, residual
 from nag_ntk.problem import Problem, Shape
 
 REPRESENTATIONS = {found.name: found for found in (WEIGHTS, PREACTIVATIONS)}
-"""How the dense engine can store the movement of every neuron."""
+"""Representations of the movement that the dense engine can use, by name."""
 
 _COMPILED = 5 * 10**10
 """Operations' worth of compiling the screened engine: some seconds."""
