@@ -189,7 +189,8 @@ def test_limits_of_memory_and_time_end_with_2(honest, tmp_path, capsys):
     assert recheck.bounded(str(file), 4, 60) == 0
     assert recheck.bounded(str(file), 0.02, 60) == 2
     assert "emory" in capsys.readouterr().out
-    slow = changed(honest[0], "claim", "applied", value=100_000)
+    # some 3 s of a core, within the cap on bits times steps
+    slow = changed(changed(honest[0], "claim", "applied", value=30_000), "claim", "bits", value=512)
     file.write_text(json.dumps(slow))
     assert recheck.bounded(str(file), 4, 1) == 2
     assert "1 s do not suffice" in capsys.readouterr().out
