@@ -78,14 +78,16 @@ def checked(method: Method) -> Method:
     """The method, if its numbers are those of a method: the one place where this is decided.
 
     Raises:
-        InputError: unless eta is positive and finite, gamma finite, and beta in [0, 1), or [0, 1] where it grows.
+        InputError: unless eta is positive and finite, beta in [0, 1), or [0, 1] where it grows, and gamma finite and
+            not negative.
     """
     eta, beta, gamma = np.array(method.table or [method[1:4]], dtype=float).T
     grows = not method.table and math.isfinite(method.delay) and method.delay > 0
     for told, values, good in (
         ("step size eta must be positive and finite", eta, np.isfinite(eta) & (eta > 0)),
         ("momentum beta must lie in [0, 1)", beta, (beta >= 0) & ((beta <= 1) if grows else (beta < 1))),
-        ("weight gamma must be finite", gamma, np.isfinite(gamma)),
+        # every bound on what moves takes gamma for its size
+        ("weight gamma must be finite and not negative", gamma, np.isfinite(gamma) & (gamma >= 0)),
     ):
         if not good.all():
             step = int(np.argmin(good))
@@ -193,7 +195,7 @@ def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
         name: a label, not that of a method whose theorem would then speak of other numbers.
         eta: step size, one for all steps or one for each of the steps 0, 1, ..., T-1.
         beta: momentum, likewise, in [0, 1).
-        gamma: weight of the change of the gradient, likewise; equal to beta for methods of Nesterov's kind.
+        gamma: weight of the change of the gradient, likewise, not negative; beta for methods of Nesterov's kind.
 
     Raises:
         InputError: for numbers out of range, sequences of different lengths, or the name of another method.

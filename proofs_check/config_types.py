@@ -55,7 +55,7 @@ _PerStep = float | Annotated[tuple[float, ...], Field(strict=False, min_length=1
 _OR_LIST = ", or a list with one for each step"
 StepSizes = Annotated[_PerStep, _each(lambda x: 0 < x < math.inf), expected(f"a finite number above 0{_OR_LIST}")]
 Momenta = Annotated[_PerStep, _each(lambda x: 0 <= x < 1), expected(f"a number from 0 to below 1{_OR_LIST}")]
-Weights = Annotated[_PerStep, _each(math.isfinite), expected(f"a finite number{_OR_LIST}")]
+Weights = Annotated[_PerStep, _each(lambda x: 0 <= x < math.inf), expected(f"a finite number, 0 or more{_OR_LIST}")]
 
 
 def _beside_the_file(path: str, info: ValidationInfo) -> str:

@@ -35,7 +35,7 @@ def random_tables(rng, steps=STEPS):
     """Three methods: everything changes; the step size halves; restarts of a growing momentum."""
     restarts = np.tile([0.0, 0.25, 0.4, 0.5, 0.57], 20)[:steps]
     return [
-        scheduled("wild", *(rng.uniform(low, high, steps) for low, high in ((0.01, 0.1), (0, 0.95), (-0.5, 0.9)))),
+        scheduled("wild", *(rng.uniform(low, high, steps) for low, high in ((0.01, 0.1), (0, 0.95), (0, 0.9)))),
         scheduled("halved", 0.15 * 0.5 ** np.arange(steps), 0.9, 0.3),
         scheduled("restarted", 0.1, restarts, restarts),
     ]
@@ -164,6 +164,8 @@ def test_constants_are_a_method_for_any_number_of_steps():
         (([0.1, np.nan], 0.5, 0.0), "positive and finite"),
         ((0.1, [0.5, 0.9, 1.0], 0.0), r"beta must lie in \[0, 1\).* at step 2"),
         ((0.1, 0.5, [0.0, np.inf]), "finite"),
+        ((0.1, 0.5, [0.0, -0.5]), "gamma must be finite and not negative, got -0.5 at step 1"),
+        ((0.1, 0.5, -0.5), "gamma must be finite and not negative"),
     ],
 )
 def test_numbers_that_are_no_method_are_refused(numbers, told):
@@ -181,8 +183,12 @@ def test_too_few_numbers_and_a_borrowed_name_are_refused():
 
 def test_a_method_by_hand_is_checked_by_the_same_function():
     data = nag_ntk.sphere(4, 6, 3)
-    for method in (Method("a", -1.0, 0.5, 0.0), Method("b", 0.1, 1.0, 0.0), Method("c", 0.1, 0.5, 0.0, -1.0),
-                   Method("d", 0.1, 0.5, np.inf), Method("e", 0.1, 0.5, 0.0, 0.0, ((0.1, 1.5, 0.0),))):  # fmt: skip
+    wrong = [
+        Method("a", -1.0, 0.5, 0.0), Method("b", 0.1, 1.0, 0.0), Method("c", 0.1, 0.5, 0.0, -1.0),
+        Method("d", 0.1, 0.5, np.inf), Method("e", 0.1, 0.5, 0.0, 0.0, ((0.1, 1.5, 0.0),)),
+        Method("f", 0.1, 0.5, -0.5),
+    ]  # fmt: skip
+    for method in wrong:
         with pytest.raises(InputError, match=method.name):
             simulate(data, method, 64, 1, 1)
 
@@ -219,6 +225,7 @@ def test_a_study_has_scheduled_methods_and_lemmas_hold_for_them():
         ("{name: heavy_ball, delay: 2}", "delay is for nesterov_increasing"),
         ("{name: scheduled, title: a, eta: [], beta: 0.5, gamma: 0}", "a list with one for each step"),
         ("{name: scheduled, title: a, eta: [0.1, -1], beta: 0.5, gamma: 0}", "a list with one for each step"),
+        ("{name: scheduled, title: a, eta: 0.1, beta: 0.5, gamma: -0.5}", "a finite number, 0 or more"),
     ],
 )
 def test_what_a_study_may_not_say(method, told):
