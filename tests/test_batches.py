@@ -92,13 +92,13 @@ def test_the_shape_of_an_array_is_a_tuple_of_whole_numbers(tmp_path, shape):
 
 
 def test_a_batch_larger_than_any_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 1000)
+    monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 1000)
     with pytest.raises(InputError, match="more than 1,000 bytes"):
         batches.cifar_batch(tmp_path / "x", io.BytesIO(batch()))
 
 
 def test_an_archive_that_unfolds_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "IMAGES", 2**22)
+    monkeypatch.setattr(batches, "MAX_COLLECTION_BYTES", 2**22)
     path = tmp_path / "a.tar.gz"
     other, header = tarfile.TarInfo("other"), tarfile.TarInfo("././@LongLink")
     other.size = header.size = 2**33

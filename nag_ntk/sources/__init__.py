@@ -1,4 +1,4 @@
-"""Where datasets come from: bundled digits, the sphere, near-parallel pairs, files of images, a .npz file of one's own.
+"""Datasets: bundled digits, points on the sphere, near-parallel pairs, files of images, a .npz file of one's own.
 
 The only part of nag_ntk that reads files, and only when a function of it is called.
 """

@@ -1,7 +1,7 @@
-"""Batches of CIFAR-10 for Python, alone or in their archive: pickles, of which only what the format has is read.
+"""Reader of the batches of CIFAR-10 for Python, alone or in their archive: pickles, read without executing anything.
 
-Before anything is built, the instructions of the pickle are counted and compared with a list of those that a batch
-needs. Nothing in a file is executed, and no file makes the reader use more than a few times its largest legal size.
+Before any object is built, the instructions of the pickle are counted and compared with a list of those that a batch
+needs. No file makes the reader use more than a few times its largest legal size.
 """
 
 import gzip
@@ -16,24 +16,24 @@ from typing import Any
 import numpy as np
 
 from nag_ntk.errors import InputError
-from nag_ntk.sources.formats import IMAGES, readable
+from nag_ntk.sources.formats import MAX_COLLECTION_BYTES, reading
 
-BATCH = 64 * 2**20
-"""Most bytes of one batch; the usual ones have 31 MB."""
-INSTRUCTIONS = 2**18
-"""Most instructions of the pickle of a batch; 10,000 images take 30,000 to 120,000, by the protocol."""
+MAX_BATCH_BYTES = 64 * 2**20
+"""Largest size of one batch; the usual ones have 31 MB."""
+MAX_INSTRUCTIONS = 2**18
+"""Largest number of instructions in the pickle of a batch; 10,000 images take 30,000 to 120,000, by the protocol."""
 
-_NEEDED = frozenset(
+_ALLOWED = frozenset(
     "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 STRING BINSTRING "
     "SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINBYTES SHORT_BINBYTES EMPTY_LIST LIST APPEND APPENDS "
     "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM SETITEMS GET BINGET LONG_BINGET "
     "PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD".split()
 )
-"""Instructions that make numbers, texts, lists, tuples, mappings and arrays; no sets, no objects, no large buffers."""
+"""Pickle instructions for numbers, texts, lists, tuples, mappings and arrays; no sets, no objects, no large buffers."""
 
 
 class _Array:
-    """Stand-in for a NumPy array while a batch is read: its state as plain values; nothing of NumPy is called."""
+    """Stand-in for a NumPy array while a batch is read: keeps its state as plain values and calls nothing of NumPy."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
@@ -42,7 +42,11 @@ class _Array:
         self.state = state
 
     def values(self) -> np.ndarray:
-        """The array, if it is one of unsigned bytes in C order."""
+        """Return the array.
+
+        Raises:
+            ValueError: unless it holds unsigned bytes in C order.
+        """
         _, shape, dtype, fortran, content = self.state
         plain = isinstance(dtype, _Type) and dtype.name in ("u1", b"u1") and fortran in (False, 0)
         if not (plain and type(content) is bytes and type(shape) is tuple and all(map(_size, shape))):
@@ -51,7 +55,7 @@ class _Array:
 
 
 class _Type:
-    """Stand-in for a NumPy dtype."""
+    """Stand-in for a NumPy dtype: its name."""
 
     def __init__(self, name: Any = "", *_: Any) -> None:
         self.name = name if isinstance(name, str | bytes) else ""
@@ -61,7 +65,7 @@ class _Type:
 
 
 def _size(value: Any) -> bool:
-    """True for a whole number from 0 to 2^31 - 1."""
+    """Return True for a whole number from 0 to 2^31 - 1."""
     return type(value) is int and 0 <= value < 2**31
 
 
@@ -72,12 +76,12 @@ _STANDINS: dict[tuple[str, str], Any] = {
 }
 
 
-# The one written in Python: its steps can be replaced, and the other can be made to ask for any amount of memory.
+# The unpickler written in Python: its steps can be replaced. The one in C can be made to ask for any amount of memory.
 _Unpickler: Any = pickle._Unpickler
 
 
 class _Reader(_Unpickler):
-    """Reader of numbers, texts, lists, mappings with texts as keys, and arrays as _Array; other names are refused."""
+    """Unpickler of numbers, texts, lists, mappings with text keys, and arrays as _Array; other names are refused."""
 
     encoded = 0
 
@@ -89,27 +93,27 @@ class _Reader(_Unpickler):
         return _STANDINS[module, name]
 
     def _encode(self, text: str, encoding: str = "latin1") -> bytes:
-        """Bytes in a pickle of the second protocol; in all of them no more than a batch has."""
+        """Encode text as the bytes that a pickle of protocol 2 means, at most MAX_BATCH_BYTES in all calls together."""
         self.encoded += len(text)
-        if self.encoded > BATCH:
+        if self.encoded > MAX_BATCH_BYTES:
             raise InputError("repeats its contents")
         return text.encode("latin1")
 
-    def _named(self, keys: list[Any]) -> None:
-        """Refuse keys other than texts: the hash of nested tuples can take for ever."""
+    def _check_keys(self, keys: list[Any]) -> None:
+        """Refuse keys other than texts: hashing nested tuples can take for ever."""
         if not all(type(key) in (bytes, str) for key in keys):
             raise InputError("has keys that are no texts")
 
     def load_setitem(self) -> None:
-        self._named(self.stack[-2:-1])
+        self._check_keys(self.stack[-2:-1])
         super().load_setitem()
 
     def load_setitems(self) -> None:
-        self._named(self.stack[::2])
+        self._check_keys(self.stack[::2])
         super().load_setitems()
 
     def load_dict(self) -> None:
-        self._named(self.stack[::2])
+        self._check_keys(self.stack[::2])
         super().load_dict()
 
     dispatch = _Unpickler.dispatch | {
@@ -117,25 +121,25 @@ class _Reader(_Unpickler):
     }  # fmt: skip
 
 
-def _scanned(content: bytes) -> None:
-    """Refuse a pickle with instructions that no batch has, or too many of them; nothing of it is built.
+def _check_instructions(content: bytes) -> None:
+    """Refuse a pickle with instructions that no batch has, or too many of them; no object of it is built.
 
     Raises:
-        InputError: with the rest of a sentence about the file.
+        InputError: with the predicate of a sentence whose subject is the file.
     """
     for count, (instruction, _, _) in enumerate(pickletools.genops(content), 1):
-        if instruction.name not in _NEEDED:
+        if instruction.name not in _ALLOWED:
             raise InputError(f"contains {instruction.name}")
-        if count > INSTRUCTIONS:
-            raise InputError(f"has more than {INSTRUCTIONS:,} instructions")
+        if count > MAX_INSTRUCTIONS:
+            raise InputError(f"has more than {MAX_INSTRUCTIONS:,} instructions")
 
 
 def cifar_batch(path: Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 3072) and classes (N,) of a batch of CIFAR-10 for Python, a pickle: only plain values are read.
+    """Read the images (N, 3072) uint8 and classes (N,) int64 of a batch of CIFAR-10 for Python, a pickle.
 
     Args:
-        path: for messages.
-        file: the batch.
+        path: name of the batch in messages.
+        file: the batch, open for reading bytes.
 
     Raises:
         InputError: for a batch that is damaged, too large, of another shape, or has anything but texts, flat lists of
@@ -143,17 +147,17 @@ def cifar_batch(path: Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
 
     Cost: at most 64 MiB are read, and at most 2^18 instructions followed.
     """
-    with readable(path, "batch of CIFAR-10"):
-        content = file.read(BATCH + 1)
+    with reading(path, "batch of CIFAR-10"):
+        content = file.read(MAX_BATCH_BYTES + 1)
         try:
-            if len(content) > BATCH:
-                raise InputError(f"has more than {BATCH:,} bytes")
-            _scanned(content)
+            if len(content) > MAX_BATCH_BYTES:
+                raise InputError(f"has more than {MAX_BATCH_BYTES:,} bytes")
+            _check_instructions(content)
             batch = _Reader(io.BytesIO(content), encoding="bytes").load()
         except InputError as refused:
             raise InputError(f"{path} is no batch of CIFAR-10 and was not read: it {refused}") from None
-        named = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
-        images, labels = named["data"].values(), named["labels"]
+        entries = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
+        images, labels = entries["data"].values(), entries["labels"]
         if type(labels) is not list or not all(map(_size, labels)):
             raise InputError(f"{path} has labels that are no flat list of whole numbers; it is damaged")
         classes = np.array(labels, dtype=np.int64)
@@ -166,51 +170,56 @@ def cifar_batch(path: Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Bounded:
-    """A stream that refuses to give more than so many bytes in all, for an archive that unfolds without end."""
+    """Stream that raises after a given number of bytes in all: a guard against decompression bombs."""
 
-    def __init__(self, path: Path, stream: Any, most: int) -> None:
-        self.path, self.stream, self.most, self.left = path, stream, most, most
+    def __init__(self, path: Path, stream: Any, limit: int) -> None:
+        self.path, self.stream, self.limit, self.remaining = path, stream, limit, limit
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes."""
-        part = self.stream.read(min(size, self.left + 1))
-        self.left -= len(part)
-        if self.left < 0:
-            raise InputError(f"{self.path} unfolds to more than {self.most:,} bytes; CIFAR-10 has fewer")
+        """Read at most `size` bytes.
+
+        Raises:
+            InputError: once the limit is exceeded.
+        """
+        part = self.stream.read(min(size, self.remaining + 1))
+        self.remaining -= len(part)
+        if self.remaining < 0:
+            raise InputError(f"{self.path} unfolds to more than {self.limit:,} bytes; CIFAR-10 has fewer")
         return part
 
 
-def in_tar(path: Path, names: tuple[str, ...], read: Callable[[Path, Any], Any]) -> list[Any]:
-    """Values that `read` makes of members of a .tar archive, plain or gzip, found by the last part of their names.
-
-    Nothing is unpacked to the disk.
+def read_members(path: Path, names: tuple[str, ...], read: Callable[[Path, Any], Any]) -> list[Any]:
+    """Read members of a .tar archive, plain or gzip, without unpacking anything to the disk.
 
     Args:
         path: the archive.
-        names: of the members.
+        names: of the members, without their folders.
         read: called with a path for messages and an open file.
+
+    Returns:
+        The values of `read`, in the order of `names`.
 
     Raises:
         InputError: if a member is missing or too large, or the archive is damaged or unfolds to more than 256 MiB.
     """
-    found: dict[str, Any] = {}
-    with readable(path, ".tar archive"), path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+    values: dict[str, Any] = {}
+    with reading(path, ".tar archive"), path.open("rb") as raw:
+        compressed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        stream = _Bounded(path, gzip.GzipFile(fileobj=raw) if packed else raw, IMAGES)
+        stream = _Bounded(path, gzip.GzipFile(fileobj=raw) if compressed else raw, MAX_COLLECTION_BYTES)
         with tarfile.open(fileobj=stream, mode="r|") as archive:  # pyright: ignore[reportCallIssue, reportArgumentType]
             for member in archive:
                 name = member.name.rpartition("/")[2]
-                if name not in names or not member.isfile() or name in found:
+                if name not in names or not member.isfile() or name in values:
                     continue
-                if member.size > BATCH:
+                if member.size > MAX_BATCH_BYTES:
                     raise InputError(f"{path}: {name} has {member.size:,} bytes, more than a batch of CIFAR-10")
                 file = archive.extractfile(member)
                 if file is not None:
-                    found[name] = read(path / name, file)
-                if len(found) == len(names):
+                    values[name] = read(path / name, file)
+                if len(values) == len(names):
                     break
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in values]
     if missing:
         raise InputError(f"{path} holds no {', '.join(missing)}; is it CIFAR-10 for Python?")
-    return [found[name] for name in names]
+    return [values[name] for name in names]

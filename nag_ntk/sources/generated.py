@@ -1,4 +1,4 @@
-"""Datasets that are drawn: points on the sphere, near-parallel pairs."""
+"""Random datasets: uniform points on the sphere, near-parallel pairs."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import InputError
-from nag_ntk.sources.choice import positive
+from nag_ntk.sources.choice import check_positive
 
 _LABELS = ("signs", "gaussian", "paired")
 
@@ -22,12 +22,12 @@ def _draw_labels(kind: str, samples: int, rng: np.random.Generator) -> np.ndarra
 
 
 def _origin(key: int, labels: str) -> dict[str, str]:
-    drawn = f"drawn by NumPy's default generator seeded with {key}"
-    return {"from": drawn, "targets": labels, "normalisation": "rows of length 1"}
+    source = f"drawn by NumPy's default generator seeded with {key}"
+    return {"from": source, "targets": labels, "normalisation": "rows of length 1"}
 
 
 def sphere(samples: int, dimension: int, key: int = 0, labels: str = "signs") -> Dataset:
-    """Independent uniform points on the unit sphere.
+    """Draw independent uniform points on the unit sphere.
 
     Args:
         samples: n.
@@ -45,8 +45,8 @@ def sphere(samples: int, dimension: int, key: int = 0, labels: str = "signs") ->
         >>> sphere(3, 5).inputs.shape
         (3, 5)
     """
-    positive("samples", samples)
-    positive("dimension", dimension)
+    check_positive("samples", samples)
+    check_positive("dimension", dimension)
     if labels == "paired":
         raise InputError('labels "paired" need pairs of inputs; use "signs" or "gaussian"')
     rng = np.random.default_rng(key)
@@ -56,7 +56,7 @@ def sphere(samples: int, dimension: int, key: int = 0, labels: str = "signs") ->
 
 
 def near_parallel_pairs(pairs: int, angle: float, dimension: int, key: int = 0, labels: str = "signs") -> Dataset:
-    """Pairs of inputs at a given angle, different pairs in orthogonal planes: kappa grows like 1/angle.
+    """Draw pairs of inputs at a given angle, different pairs in orthogonal planes: kappa grows like 1/angle.
 
     Args:
         pairs: number of pairs, n = 2 pairs.
@@ -79,8 +79,8 @@ def near_parallel_pairs(pairs: int, angle: float, dimension: int, key: int = 0, 
         >>> np.round(data.kernel[0], 12).tolist() == [1.0, round(float(np.cos(0.5)), 12), 0.0, 0.0]
         True
     """
-    positive("pairs", pairs)
-    positive("dimension", dimension)
+    check_positive("pairs", pairs)
+    check_positive("dimension", dimension)
     if not (isinstance(angle, int | float) and 0 < angle <= math.pi / 2):
         raise InputError(f"angle must lie in (0, pi/2] radians, got {angle!r}")
     if dimension < 2 * pairs:

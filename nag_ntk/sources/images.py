@@ -1,4 +1,4 @@
-"""Collections of images: digits, which ship with scikit-learn; MNIST, Fashion-MNIST and CIFAR-10 from files.
+"""Datasets of images: digits, which ship with scikit-learn; MNIST, Fashion-MNIST and CIFAR-10 from files.
 
 Nothing is fetched unless `download=True` asks OpenML for it.
 """
@@ -12,13 +12,22 @@ import numpy as np
 
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import InputError
-from nag_ntk.sources.batches import cifar_batch, in_tar
-from nag_ntk.sources.choice import CLASSES, chosen
-from nag_ntk.sources.formats import IMAGES, idx, npz
+from nag_ntk.sources.batches import cifar_batch, read_members
+from nag_ntk.sources.choice import CLASSES, Subset
+from nag_ntk.sources.formats import MAX_COLLECTION_BYTES, idx, npz
 
 
 class Collection(NamedTuple):
-    """A published collection: its title, pixels per image, images to train with, and where to get it."""
+    """Published collection of images.
+
+    Attributes:
+        title: its name.
+        side: pixels along each side of an image.
+        channels: colours per pixel.
+        training: number of training images, which come first in OpenML's data set.
+        openml: number of OpenML's data set.
+        published: where to get it, in words.
+    """
 
     title: str
     side: int
@@ -29,7 +38,7 @@ class Collection(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """Values per image."""
+        """Number of values per image."""
         return self.side**2 * self.channels
 
 
@@ -50,7 +59,7 @@ def digits(
     samples: int = 20, labels: str = "parity", offset: int = 0, *, classes: Sequence[int] = (), centre: bool = False,
     key: int = 0,
 ) -> Dataset:  # fmt: skip
-    """Handwritten digits, 8 x 8 grey values, rows scaled to unit norm; they ship with scikit-learn.
+    """Load handwritten digits, 8 x 8 grey values, rows scaled to unit norm; they ship with scikit-learn.
 
     Args:
         samples: how many, from `offset` on; at most 1,797 in all.
@@ -77,19 +86,17 @@ def digits(
     """
     from sklearn.datasets import load_digits
 
+    subset = Subset(samples, labels, offset, classes, centre, key)
     values, numbers = load_digits(return_X_y=True)
     origin = {"collection": "digits, bundled with scikit-learn"}
-    return chosen(
-        np.asarray(values), np.asarray(numbers), title="digits", samples=samples, labels=labels, offset=offset,
-        classes=classes, centre=centre, key=key, origin=origin,
-    )  # fmt: skip
+    return subset.dataset(np.asarray(values), np.asarray(numbers), "digits", origin)
 
 
 def mnist(
     path: str | Path = "", samples: int = 20, labels: str = "parity", offset: int = 0, *, split: str = "train",
     classes: Sequence[int] = (), centre: bool = False, key: int = 0, download: bool = False,
 ) -> Dataset:  # fmt: skip
-    """MNIST, 28 x 28 grey values, rows scaled to unit norm, from files of your own.
+    """Load MNIST, 28 x 28 grey values, rows scaled to unit norm, from files of your own.
 
     Args:
         path: a folder with `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` (`t10k-...` for the test images;
@@ -120,14 +127,14 @@ def mnist(
         Traceback (most recent call last):
         nag_ntk.errors.InputError: no MNIST at no-such-folder: expected a folder with train-images-idx3-ubyte...
     """
-    return _local(MNIST, path, samples, labels, offset, split, classes, centre, key, download)
+    return _local(MNIST, path, split, download, Subset(samples, labels, offset, classes, centre, key))
 
 
 def fashion_mnist(
     path: str | Path = "", samples: int = 20, labels: str = "parity", offset: int = 0, *, split: str = "train",
     classes: Sequence[int] = (), centre: bool = False, key: int = 0, download: bool = False,
 ) -> Dataset:  # fmt: skip
-    """Fashion-MNIST, 28 x 28 grey values, in the files of MNIST; everything else as for `mnist`.
+    """Load Fashion-MNIST, 28 x 28 grey values, rows scaled to unit norm, from files named like those of MNIST.
 
     Args:
         path: as for `mnist`.
@@ -153,14 +160,14 @@ def fashion_mnist(
         Traceback (most recent call last):
         nag_ntk.errors.InputError: no Fashion-MNIST at no-such-folder: expected a folder with ...
     """
-    return _local(FASHION_MNIST, path, samples, labels, offset, split, classes, centre, key, download)
+    return _local(FASHION_MNIST, path, split, download, Subset(samples, labels, offset, classes, centre, key))
 
 
 def cifar10(
     path: str | Path = "", samples: int = 20, labels: str = "parity", offset: int = 0, *, split: str = "train",
     classes: Sequence[int] = (), centre: bool = False, key: int = 0, download: bool = False,
 ) -> Dataset:  # fmt: skip
-    """CIFAR-10, 32 x 32 pixels of three colours, rows scaled to unit norm, from files of your own.
+    """Load CIFAR-10, 32 x 32 pixels of three colours, rows scaled to unit norm, from files of your own.
 
     Args:
         path: the folder `cifar-10-batches-py` with `data_batch_1` to `data_batch_5` and `test_batch`, the archive
@@ -190,28 +197,29 @@ def cifar10(
         Traceback (most recent call last):
         nag_ntk.errors.InputError: no CIFAR-10 at no-such-folder: expected a folder with data_batch_1...
     """
-    return _local(CIFAR10, path, samples, labels, offset, split, classes, centre, key, download)
+    return _local(CIFAR10, path, split, download, Subset(samples, labels, offset, classes, centre, key))
 
 
-def _local(
-    what: Collection, path: str | Path, samples: int, labels: str, offset: int, split: str, classes: Sequence[int],
-    centre: bool, key: int, download: bool,
-) -> Dataset:  # fmt: skip
+def _local(collection: Collection, path: str | Path, split: str, download: bool, subset: Subset) -> Dataset:
+    """Make the Dataset of a subset of a collection, from files or from OpenML."""
     if split not in _SPLITS:
         raise InputError(f"split must be train or test, got {split!r}")
     if bool(str(path)) == download:
-        raise InputError(f"give the path of {what.title}, or download=True to ask OpenML for it, and not both")
-    images, numbers = _from_openml(what, split) if download else _from_files(what, Path(path), split)
-    where = f"OpenML data set {what.openml}" if download else Path(path).name
-    return chosen(
-        images, numbers, title=what.title, samples=samples, labels=labels, offset=offset, classes=classes,
-        centre=centre, key=key, origin={"collection": f"{what.title}, {split}", "from": where},
-    )  # fmt: skip
+        raise InputError(f"give the path of {collection.title}, or download=True to ask OpenML for it, and not both")
+    images, numbers = _from_openml(collection, split) if download else _from_files(collection, Path(path), split)
+    source = f"OpenML data set {collection.openml}" if download else Path(path).name
+    return subset.dataset(
+        images, numbers, collection.title, {"collection": f"{collection.title}, {split}", "from": source}
+    )
 
 
-def _from_files(what: Collection, path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, d) and classes (N,), bytes, checked."""
-    if what is CIFAR10:
+def _from_files(collection: Collection, path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read and check the images (N, d) uint8 and class numbers (N,) of a collection.
+
+    Raises:
+        InputError: if a file is missing, damaged or of another shape.
+    """
+    if collection is CIFAR10:
         files = _cifar_files(path, split)
         expected = f"a folder with {', '.join(_BATCHES[split])}, or cifar-10-python.tar.gz"
     else:
@@ -222,34 +230,38 @@ def _from_files(what: Collection, path: Path, split: str) -> tuple[np.ndarray, n
         files = [path]
     if not files or not all(file.is_file() for file in files):
         expected += f", or a .npz file with x_{split} and y_{split}"
-        raise InputError(f"no {what.title} at {path}: expected {expected}; it is published on {what.published}")
+        raise InputError(
+            f"no {collection.title} at {path}: expected {expected}; it is published on {collection.published}"
+        )
     stamps = tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    images, numbers = _read(what, stamps, split)
-    named = files[0] if len(files) == 1 else path
+    images, numbers = _read(collection, stamps, split)
+    source = files[0] if len(files) == 1 else path
     shape = tuple(images.shape)
     if images.size == 0:
-        raise InputError(f"{named} holds no images, an array of shape {shape}; it is damaged or incomplete")
+        raise InputError(f"{source} holds no images, an array of shape {shape}; it is damaged or incomplete")
     pictures = images.reshape(len(images), -1)
-    if images.ndim < 2 or pictures.shape[1] != what.pixels or images.dtype != np.uint8:
+    if images.ndim < 2 or pictures.shape[1] != collection.pixels or images.dtype != np.uint8:
         raise InputError(
-            f"{named} holds images of shape {shape[1:]}, {images.dtype}; {what.title} has {what.pixels} bytes each"
+            f"{source} holds images of shape {shape[1:]}, {images.dtype}; "
+            f"{collection.title} has {collection.pixels} bytes each"
         )
     if numbers.size != len(images):
-        raise InputError(f"{named} holds {len(images)} images and {numbers.size} labels; they must be as many")
+        raise InputError(f"{source} holds {len(images)} images and {numbers.size} labels; they must be as many")
     numbers = numbers.reshape(-1)
     if numbers.dtype.kind not in "iu" or not ((numbers >= 0) & (numbers < CLASSES)).all():
-        raise InputError(f"{named} has labels that are no class numbers from 0 to {CLASSES - 1}; it is damaged")
+        raise InputError(f"{source} has labels that are no class numbers from 0 to {CLASSES - 1}; it is damaged")
     return pictures, numbers
 
 
 def _idx_file(folder: Path, name: str) -> Path:
-    """The file of that name as it is found: with a dot before idx, or compressed."""
+    """Return the existing file among the spellings of a name: with a dot before idx, or compressed."""
     names = [name, name.replace("-idx", ".idx")]
-    candidates = [folder / (found + ending) for found in names for ending in ("", ".gz")]
+    candidates = [folder / (spelling + ending) for spelling in names for ending in ("", ".gz")]
     return next((file for file in candidates if file.is_file()), candidates[0])
 
 
 def _cifar_files(path: Path, split: str) -> list[Path]:
+    """Return the batches of a split in a folder, or the one archive that holds them."""
     if path.is_file():
         return [path]
     inner = path / "cifar-10-batches-py"
@@ -262,14 +274,14 @@ def _cifar_files(path: Path, split: str) -> list[Path]:
 
 @lru_cache(maxsize=1)
 def _read(
-    what: Collection, stamps: tuple[tuple[str, int, int], ...], split: str
+    collection: Collection, stamps: tuple[tuple[str, int, int], ...], split: str
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """What the files hold; kept, since a study asks for subsets of one collection run by run."""
+    """Read images and class numbers; cached, since a study asks for subsets of one collection run by run."""
     files = [Path(name) for name, _, _ in stamps]
     if files[0].suffix == ".npz":
-        images, numbers = npz(files[0], (f"x_{split}", f"y_{split}"), IMAGES)
+        images, numbers = npz(files[0], (f"x_{split}", f"y_{split}"), MAX_COLLECTION_BYTES)
         return images, numbers
-    if what is not CIFAR10:
+    if collection is not CIFAR10:
         return idx(files[0], 3), idx(files[1], 1)
     if files[0].name in _BATCHES[split]:
         batches = []
@@ -277,21 +289,26 @@ def _read(
             with file.open("rb") as opened:
                 batches.append(cifar_batch(file, opened))
     else:
-        batches = in_tar(files[0], _BATCHES[split], cifar_batch)
+        batches = read_members(files[0], _BATCHES[split], cifar_batch)
     return np.concatenate([images for images, _ in batches]), np.concatenate([numbers for _, numbers in batches])
 
 
-def _from_openml(what: Collection, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _from_openml(collection: Collection, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Fetch images and class numbers of a collection from OpenML.
+
+    Raises:
+        InputError: if OpenML does not answer.
+    """
     from sklearn.datasets import fetch_openml
 
     try:
-        found: Any = fetch_openml(data_id=what.openml, as_frame=False, parser="auto")
+        bunch: Any = fetch_openml(data_id=collection.openml, as_frame=False, parser="auto")
     except Exception as error:  # whatever the network and the service answer
         text = " ".join(str(error).split())[:80]
         raise InputError(
-            f"OpenML did not give data set {what.openml} ({what.title}): {text or type(error).__name__}; "
-            f"take the files from {what.published.split(',')[0]} and give their path"
+            f"OpenML did not give data set {collection.openml} ({collection.title}): {text or type(error).__name__}; "
+            f"take the files from {collection.published.split(',')[0]} and give their path"
         ) from None
-    images, numbers = np.asarray(found.data), np.asarray(found.target).astype(np.int64)
-    here = slice(0, what.training) if split == "train" else slice(what.training, None)
-    return images[here], numbers[here]
+    images, numbers = np.asarray(bunch.data), np.asarray(bunch.target).astype(np.int64)
+    rows = slice(0, collection.training) if split == "train" else slice(collection.training, None)
+    return images[rows], numbers[rows]

@@ -1,4 +1,4 @@
-"""A dataset of the user's own, in a file of numpy.savez."""
+"""Reader of a user's own dataset from a file of numpy.savez."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def from_npz(
     path: str | Path, inputs: str = "inputs", targets: str = "targets", normalise: bool = False, *,
     samples: int | None = None, offset: int = 0,
 ) -> Dataset:  # fmt: skip
-    """A dataset from a local NumPy .npz file; object arrays (pickles) are refused.
+    """Read a dataset from a local NumPy .npz file; object arrays (pickles) are refused.
 
     Args:
         path: the file.
@@ -42,10 +42,10 @@ def from_npz(
         "normalisation": "rows scaled to length 1" if normalise else "none: the rows have length 1",
     }
     if samples is not None or offset:
-        last = len(rows) if rows.ndim else 0
-        end = last if samples is None else offset + samples
-        if not 0 <= offset < end <= last:
-            raise InputError(f"{source} has {last} rows; rows {offset} to {end} were asked for")
+        count = len(rows) if rows.ndim else 0
+        end = count if samples is None else offset + samples
+        if not 0 <= offset < end <= count:
+            raise InputError(f"{source} has {count} rows; rows {offset} to {end} were asked for")
         rows, labels = rows[offset:end], labels[offset:end] if labels.ndim else labels
         origin["rows"] = f"{offset} to {end - 1}"
     try:
