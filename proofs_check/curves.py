@@ -10,7 +10,7 @@ import numpy as np
 
 from .finding import SEED_LEVELS
 from .lemma import Inequality, Trials
-from .verdict import Check
+from .verdict import Outcome
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class Curve:
     bound: np.ndarray
 
 
-def curve_of(check: Check, method: str = "") -> Curve | None:
-    """The curve of a check that compared something per step, None of any other.
+def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
+    """Return the curve of an outcome that compared something per step, None for any other.
 
     Axes beyond seed, method and step are reduced to the entry with the least margin.
 
     Args:
-        check: what a lemma returned on a run.
+        outcome: the evidence of a lemma on a run.
         method: the method that the lemma speaks of, for an inequality without an axis of methods.
     """
-    if not isinstance(check.evidence, Trials):
+    if not isinstance(outcome.evidence, Trials):
         return None
-    inequality = check.evidence.inequality
+    inequality = outcome.evidence.inequality
     over = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
     if over is None or np.ndim(inequality.observed) != len(inequality.axes) or inequality.axes[0] != "seed":
         return None  # of the wrong shape: verdict.py says so
@@ -55,7 +55,7 @@ def curve_of(check: Check, method: str = "") -> Curve | None:
     steps = _steps(inequality, over)
     names = inequality.labels.get("method", (method,) * sides[0].shape[1])
     observed, bound = (_quantiles(side) for side in sides)
-    return None if np.isnan(observed).all() else Curve(check.lemma, check.run, tuple(names), steps, observed, bound)
+    return None if np.isnan(observed).all() else Curve(outcome.lemma, outcome.run, tuple(names), steps, observed, bound)
 
 
 def _sides(inequality: Inequality, over: str) -> tuple[np.ndarray, np.ndarray]:

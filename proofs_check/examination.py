@@ -11,12 +11,11 @@ from proofs_check.agreement import differs
 from proofs_check.apart import Apart
 from proofs_check.apart.answers import flattened, rebuilt
 from proofs_check.guard import attempt, caught, defined_at
-from proofs_check.lemma import Check as Checker
-from proofs_check.lemma import Evidence, Law, Lemma, Run, Trials
+from proofs_check.lemma import Check, Evidence, Law, Lemma, Run, Trials
 from proofs_check.own import is_own
 from proofs_check.returned import evidence_from
 from proofs_check.selection import select
-from proofs_check.verdict import Check
+from proofs_check.verdict import Outcome
 
 
 def applies(lemma: Lemma, run: Run) -> bool:
@@ -36,7 +35,7 @@ def speaks(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
     return (lemma.method is None or lemma.method in methods) and (steps > 0 or not lemma.trains)
 
 
-def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Check]:
+def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Outcome]:
     """The evidence of a lemma on one run or all runs, a row per part; why there is none, if it could not be recorded.
 
     Args:
@@ -48,7 +47,7 @@ def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float
     runs: Sequence[Run] = subject if isinstance(subject, tuple) else (subject,)
     for run in runs:
         if lemma.id in run.unrecorded:
-            return [Check(lemma.id, where, run.unrecorded[lemma.id], home=defined_at(lemma.check))]
+            return [Outcome(lemma.id, where, run.unrecorded[lemma.id], home=defined_at(lemma.check))]
     if not is_own(lemma):
         return examine(lemma.id, lemma.check, subject, where, lemma.kind, None, lemma.method)
     found = examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds, lemma.method)
@@ -56,8 +55,8 @@ def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float
 
 
 def _independent(
-    found: list[Check], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
-) -> list[Check]:  # fmt: skip
+    found: list[Outcome], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
+) -> list[Outcome]:  # fmt: skip
     """The rows, those that say something else of a seed when most seeds are left out as errors.
 
     Verdicts count seeds as independent trials. A few seeds are asked about again, so that this costs little; the first
@@ -90,9 +89,9 @@ def _same_alone(
 
 
 def examine(
-    name: str, check: Checker, subject: Run | tuple[Run, ...], where: str, kind: str = "every run",
+    name: str, check: Check, subject: Run | tuple[Run, ...], where: str, kind: str = "every run",
     seconds: float | None = None, method: str | None = None,
-) -> list[Check]:  # fmt: skip
+) -> list[Outcome]:  # fmt: skip
     """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash.
 
     Args:
@@ -116,10 +115,10 @@ def examine(
         for part, each in parts.items()
     }
     spent, home = time.perf_counter() - begun, defined_at(check)
-    return [Check(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in judged.items()]
+    return [Outcome(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in judged.items()]
 
 
-def returned(check: Checker, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
+def returned(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
     """What a check returns, called in this process: name of each part -> anything, or its error."""
     found = attempt(lambda: check(subject))
     if isinstance(found, Mapping) and not found and isinstance(subject, Run):

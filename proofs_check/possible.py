@@ -10,7 +10,7 @@ from proofs_check.examination import speaks
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality, Law, Lemma, Trials
 from proofs_check.statistics import least_trials, look_level
-from proofs_check.verdict import UNIVERSAL_FAILURE, Check, decide
+from proofs_check.verdict import UNIVERSAL_FAILURE, Outcome, decide
 
 _LAWS = ("exact law", "identity", "scaling")
 _PROOFS = ("all kappa", "instance")
@@ -92,7 +92,7 @@ def outlook(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
     return Outlook(len(checks), hopeless, needed, level, looks, smallest or study.delta)
 
 
-def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) -> list[Check]:
+def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) -> list[Outcome]:
     """A check per lemma and run that takes part in the statistics: no seed violates it, each law holds exactly."""
     checks = []
     for lemma in lemmas:
@@ -100,7 +100,7 @@ def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) ->
             continue
         if lemma.scope == "study":
             if len(study.runs) >= _RUNS_OF_A_SLOPE:
-                checks.append(Check(lemma.id, study.name, _law()))
+                checks.append(Outcome(lemma.id, study.name, _law()))
             continue
         for spec in study.runs:
             if not speaks(lemma, [method.name for method in spec.methods], spec.steps):
@@ -109,7 +109,7 @@ def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) ->
             failure = study.delta if lemma.kind == "probability" else 0.0
             inequality = Inequality(np.zeros(seeds), np.ones(()), ("seed",))
             evidence = _law() if lemma.kind in _LAWS else Trials(inequality, failure, tuple(range(seeds)))
-            checks.append(Check(lemma.id, spec.name, evidence))
+            checks.append(Outcome(lemma.id, spec.name, evidence))
     return checks
 
 

@@ -19,7 +19,7 @@ from proofs_check.prepare import Ready, made_ready, prepare
 from proofs_check.slack import SlackRow, slack_rows
 from proofs_check.statistics import look_level
 from proofs_check.store.cells import Cells
-from proofs_check.verdict import Check, decide
+from proofs_check.verdict import Outcome, decide
 
 Progress = Callable[[str, int, int], None]
 
@@ -129,7 +129,7 @@ def verify(
     if any(isinstance(lemma.check, Apart) for lemma in lemmas):
         CHILD.begin()  # it starts while the first run is simulated
     ready = prepare(study, lemmas) if ready is None else ready
-    checks: list[Check] = []
+    checks: list[Outcome] = []
     runs: list[Run] = []
     skipped: list[str] = []
     slack: list[SlackRow] = []
@@ -172,7 +172,7 @@ def verify(
             found = ask(lemma, tuple(runs), study.name, study.check_seconds)
             if not found and study.lemmas != "all":  # asked for by name: it must not vanish
                 few = NotApplicable("too few runs: it compares at least 4 that differ in their width, or in kappa")
-                found = [Check(lemma.id, study.name, few)]
+                found = [Outcome(lemma.id, study.name, few)]
             checks += found
             if not found:
                 skipped.append(f"{lemma.id} @ {study.name}")

@@ -25,7 +25,7 @@ from proofs_check.own import is_own
 from proofs_check.recording import repeated
 from proofs_check.runner import execute
 from proofs_check.selection import select
-from proofs_check.verdict import Check, decide
+from proofs_check.verdict import Outcome, decide
 
 BASE: Mapping[str, Any] = {
     "dataset": {"source": "digits", "samples": 8},
@@ -308,28 +308,28 @@ def _alone(lemma: Lemma, subject: Subject, seed: int) -> Subject:
 
 
 @lru_cache(maxsize=64)
-def _kept(lemma: _Same, name: str, check: _Same, subject: _Same) -> tuple[Check, ...]:
+def _kept(lemma: _Same, name: str, check: _Same, subject: _Same) -> tuple[Outcome, ...]:
     return tuple(_ask(lemma.value, name, check.value, subject.value))
 
 
-def _look(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[Check, ...]:
+def _look(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[Outcome, ...]:
     """The evidence, kept: the questions ask for it again."""
     return _kept(_Same(lemma), name, _Same(check), _Same(subject))
 
 
-def _ask(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Check]:
+def _ask(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Outcome]:
     """The evidence of a lemma's check, or of a control's; one of your own may take as long as in a study."""
     return examine(
         name, check, subject, _first(subject).name, lemma.kind, SECONDS if is_own(lemma) else None, lemma.method
     )
 
 
-def _findings(parts: Iterable[Check]) -> tuple[Finding, ...]:
+def _findings(parts: Iterable[Outcome]) -> tuple[Finding, ...]:
     """Decided part by part, since other parts would take their share of the error level."""
     return tuple(decide([part], LEVEL)[0] for part in parts)
 
 
-def _evidence(parts: Iterable[Check]) -> dict[str, Evidence]:
+def _evidence(parts: Iterable[Outcome]) -> dict[str, Evidence]:
     """What did not fail; what did is an ERROR and reported as such."""
     return {part.lemma: part.evidence for part in parts if not isinstance(part.evidence, Exception)}
 

@@ -1,6 +1,6 @@
 """From evidence to verdicts: the only place where any verdict is made.
 
-All checks of a study are decided together, because they share one error level: Holm's procedure over all that
+All outcomes of a study are decided together, because they share one error level: Holm's procedure over all that
 refutes, and again over all that supports, each at the level of the study.
 """
 
@@ -24,8 +24,16 @@ the suite supports "a random initialisation violates it with probability at most
 
 
 @dataclass
-class Check:
-    """What one lemma returned, or raised, on one run; `home` is where its check is defined, to place an error."""
+class Outcome:
+    """The evidence of a lemma, or of one part of it, on one run; or the error that there is in place of it.
+
+    Attributes:
+        lemma: the lemma's id, with its part after a slash.
+        run: the run's name.
+        evidence: what the check returned, or raised.
+        wall_time: seconds that the check took.
+        home: where the check is defined, to place an error.
+    """
 
     lemma: str
     run: str
@@ -34,16 +42,16 @@ class Check:
     home: Place | None = None
 
 
-def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
-    """One finding per check, in their order.
+def decide(outcomes: Sequence[Outcome], level: float) -> tuple[Finding, ...]:
+    """Decide all outcomes of a study together and return one finding per outcome, in their order.
 
     An exception is an ERROR, what does not apply VACUOUS, a proof decides itself. The rest form two families.
     A claim is REFUTED when Holm rejects "the failure probability is at most the claimed one" (or the p-value
     of a law), and SUPPORTED when Holm rejects "it is larger" (or when the interval of a law, at level divided by
-    the number of such checks, lies within its resolution). One violation refutes a claim about every run.
+    the number of such claims, lies within its resolution). One violation refutes a claim about every run.
 
     Args:
-        checks: all checks of the study; the more there are, the more evidence each needs.
+        outcomes: all outcomes of the study; the more there are, the more evidence each needs.
         level: family-wise error level, in (0, 1): with probability at least 1 - level no true claim is
             refuted, and with at least 1 - level no false one is supported.
 
@@ -52,22 +60,24 @@ def decide(checks: Sequence[Check], level: float) -> tuple[Finding, ...]:
 
     Example:
         >>> quiet = Trials(Inequality(np.zeros(64), 1.0), failure=0.1, seeds=tuple(range(64)))
-        >>> decide([Check("gram", "digits", quiet)], level=0.05)[0].reason
+        >>> decide([Outcome("gram", "digits", quiet)], level=0.05)[0].reason
         'no violation in 64 seeds; failure probability at most 0.0457 (confidence 1 - 0.05), claimed 0.1'
     """
     if not 0 < level < 1:
         raise ValueError(f"expected a level strictly between 0 and 1, got {level!r}")
-    parts = [_attempt(check, lambda check=check: _screen(check)) for check in checks]
+    parts = [_attempt(outcome, lambda outcome=outcome: _screen(outcome)) for outcome in outcomes]
     share = level / max(1, sum(not isinstance(part, Finding) for part in parts))
     for i, part in enumerate(parts):
         if isinstance(part, Law):
-            parts[i] = _attempt(checks[i], lambda law=part, check=checks[i]: _LawClaim.of(check, law, share))
+            parts[i] = _attempt(outcomes[i], lambda law=part, outcome=outcomes[i]: _LawClaim.of(outcome, law, share))
     claims = {i: part for i, part in enumerate(parts) if not isinstance(part, Finding)}
     supported = _holm({i: claim.support for i, claim in claims.items()}, level)
     refuted = _holm({i: claim.excess for i, claim in claims.items() if claim.excess is not None}, level)
     for i, claim in claims.items():
         parts[i] = claim.finding(refuted.get(i), supported[i])
-    return tuple(replace(part, wall_time=float(check.wall_time)) for part, check in zip(parts, checks, strict=True))
+    return tuple(
+        replace(part, wall_time=float(outcome.wall_time)) for part, outcome in zip(parts, outcomes, strict=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class _TrialsClaim:
     differ where the observed side is an upper bound, or where both sides are infinite.
     """
 
-    check: Check
+    outcome: Outcome
     evidence: Trials
     trials: int
     violations: int
@@ -145,33 +155,33 @@ class _TrialsClaim:
         if supported.rejected:
             return self._make(Verdict.SUPPORTED, reason, **facts)
         needed = statistics.trials_to_decide(self.possible, n, self.claimed, supported.level)
-        outcome = "support"
+        decision = "support"
         if needed is None and refuted is not None:
             needed = statistics.trials_to_refute(x, everyone, self.claimed, refuted.level)
-            outcome = "refute"
+            decision = "refute"
         if needed is None:
             reason += "; no affordable number of seeds decides at this frequency"
         else:
-            reason += f"; {needed} seeds would {outcome} it at this frequency"
+            reason += f"; {needed} seeds would {decision} it at this frequency"
         return self._make(Verdict.INCONCLUSIVE, reason, **facts, seeds_needed=needed)
 
     def _make(self, verdict: Verdict, reason: str, **facts: Any) -> Finding:
-        return Finding(self.check.lemma, self.check.run, verdict, _noted(reason, self.evidence.note), **facts)
+        return Finding(self.outcome.lemma, self.outcome.run, verdict, _noted(reason, self.evidence.note), **facts)
 
 
 @dataclass(frozen=True)
 class _LawClaim:
-    """A law with its interval at the level that is this check's share of the family's."""
+    """A law with its interval at the level that is its share of the family's."""
 
-    check: Check
+    outcome: Outcome
     evidence: Law
     low: float
     high: float
     share: float
 
     @classmethod
-    def of(cls, check: Check, law: Law, share: float) -> "_LawClaim":
-        return cls(check, law, *interval_of(law, share), share)
+    def of(cls, outcome: Outcome, law: Law, share: float) -> "_LawClaim":
+        return cls(outcome, law, *interval_of(law, share), share)
 
     @property
     def excess(self) -> float:
@@ -183,7 +193,7 @@ class _LawClaim:
         return self.share if max(-self.low, self.high) <= self.evidence.resolution else 1.0
 
     def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
-        law, check = self.evidence, self.check
+        law, outcome = self.evidence, self.outcome
         assert refuted is not None  # a law always has a p-value
         half_width = (self.high - self.low) / 2
         where = ", ".join(f"{axis} {label}" for axis, label in law.witness.items())
@@ -208,36 +218,36 @@ class _LawClaim:
                 reason += f"; about {needed} draws would decide"
         margin = (law.resolution - abs(law.deviation)) / law.resolution if law.resolution > 0 else None
         return Finding(
-            check.lemma, check.run, verdict, _noted(reason, law.note),
+            outcome.lemma, outcome.run, verdict, _noted(reason, law.note),
             observed=float(law.deviation), bound=float(law.resolution), margin=margin, trials=law.trials,
             limit=half_width, level=level, witness={**law.witness, "interval": [self.low, self.high]},
             worst_seed=law.witness.get("seed"),
         )  # fmt: skip
 
 
-def _attempt(check: Check, step: Callable[[], Any]) -> Any:
-    """The step's result; the finding ERROR when it fails, so that one broken check spoils no other."""
+def _attempt(outcome: Outcome, step: Callable[[], Any]) -> Any:
+    """Return the step's result, or the finding ERROR when it fails, so that one broken check spoils no other."""
     try:
         return step()
     except Exception as error:
-        return Finding(check.lemma, check.run, Verdict.ERROR, describe(error, check.home))
+        return Finding(outcome.lemma, outcome.run, Verdict.ERROR, describe(error, outcome.home))
 
 
-def _screen(check: Check) -> Finding | _TrialsClaim | Law:
-    """A finding for what needs no statistics; else what will take part in the families."""
-    if isinstance(check.evidence, Exception):
-        return Finding(check.lemma, check.run, Verdict.ERROR, describe(check.evidence, check.home))
-    evidence = checked(check.evidence)
+def _screen(outcome: Outcome) -> Finding | _TrialsClaim | Law:
+    """Return a finding for what needs no statistics; else what will take part in the families."""
+    if isinstance(outcome.evidence, Exception):
+        return Finding(outcome.lemma, outcome.run, Verdict.ERROR, describe(outcome.evidence, outcome.home))
+    evidence = checked(outcome.evidence)
     if isinstance(evidence, NotApplicable):
-        return Finding(check.lemma, check.run, Verdict.VACUOUS, evidence.reason)
+        return Finding(outcome.lemma, outcome.run, Verdict.VACUOUS, evidence.reason)
     if isinstance(evidence, Proof):
-        return _proof_finding(check, evidence)
+        return _proof_finding(outcome, evidence)
     if isinstance(evidence, Trials):
-        return _screen_trials(check, evidence)
+        return _screen_trials(outcome, evidence)
     return evidence
 
 
-def _proof_finding(check: Check, proof: Proof) -> Finding:
+def _proof_finding(outcome: Outcome, proof: Proof) -> Finding:
     decided = None if proof.decided is None else bool(proof.decided)
     verdict = {True: Verdict.CERTIFIED, False: Verdict.REFUTED, None: Verdict.INCONCLUSIVE}[decided]
     reason = proof.reason
@@ -250,23 +260,23 @@ def _proof_finding(check: Check, proof: Proof) -> Finding:
     size = abs(float(Inequality(observed, bound).relative_margin()[0]))
     margin = None if decided is None or not math.isfinite(size) else size if decided else -size
     return Finding(
-        check.lemma, check.run, verdict, reason,
+        outcome.lemma, outcome.run, verdict, reason,
         observed=float(proof.observed), bound=float(proof.bound), margin=margin, witness=dict(proof.witness),
         evidence=dict(proof.evidence),
     )  # fmt: skip
 
 
-def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
+def _screen_trials(outcome: Outcome, evidence: Trials) -> Finding | _TrialsClaim:
     inequality, seeds = evidence.inequality, evidence.seeds
     observed = np.asarray(inequality.observed)
 
     def vacuous(reason: str) -> Finding:
-        return Finding(check.lemma, check.run, Verdict.VACUOUS, _noted(reason, evidence.note))
+        return Finding(outcome.lemma, outcome.run, Verdict.VACUOUS, _noted(reason, evidence.note))
 
     if evidence.failure >= 1:
         return vacuous(f"trivial: the claimed failure probability is {evidence.failure:.3g}")
     if not len(seeds):
-        return _TrialsClaim(check, evidence, 0, 0, 0, {})
+        return _TrialsClaim(outcome, evidence, 0, 0, 0, {})
     bound = np.broadcast_to(np.asarray(inequality.bound), observed.shape)
     compared = np.broadcast_to(True if inequality.where is None else inequality.where, observed.shape)
     partial = np.zeros(len(seeds), bool) if evidence.partial is None else np.asarray(evidence.partial)
@@ -306,7 +316,7 @@ def _screen_trials(check: Check, evidence: Trials) -> Finding | _TrialsClaim:
     if partial.any() and not shows.any():
         return vacuous("nothing is compared to the end")
     violations, may = (int(entries.any(rows).sum()) for entries in (violated, possible))
-    return _TrialsClaim(check, evidence, int(shows.sum()), violations, may, worst)
+    return _TrialsClaim(outcome, evidence, int(shows.sum()), violations, may, worst)
 
 
 def _witness_text(worst: Mapping[str, Any]) -> str:

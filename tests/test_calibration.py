@@ -12,7 +12,7 @@ from proofs_check.config import parse_study
 from proofs_check.finding import Verdict
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.runner import execute
-from proofs_check.verdict import Check, decide
+from proofs_check.verdict import Outcome, decide
 
 BINOMIAL = Family(tuple("abcdefghij"), np.array([0.1] * 6 + [0.05, 0.2, 0.3, 0.02]), ("every", "run"), ())
 
@@ -54,7 +54,7 @@ def test_the_verdicts_are_those_of_decide(real, scenario, monkeypatch):
         drawn = sample(claims, (*laws, extra), scenario, 100, studies, rng)
         refuted, supported = drawn.verdicts(level)
         for study in range(studies):
-            found = decide([Check("", "", e) for e in drawn.evidence(study)], level)
+            found = decide([Outcome("", "", e) for e in drawn.evidence(study)], level)
             assert [f.verdict is Verdict.REFUTED for f in found] == refuted[study].tolist()
             assert [f.verdict is Verdict.SUPPORTED for f in found] == supported[study].tolist()
 

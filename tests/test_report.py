@@ -22,7 +22,7 @@ from proofs_check.lemma import Inequality, NotApplicable, Trials
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.report import page, terminal
 from proofs_check.report.mathematics import statement
-from proofs_check.verdict import Check, decide
+from proofs_check.verdict import Outcome, decide
 
 THEORY = Path(__file__).parents[1] / "docs" / "theory"
 NASTY = "</style><script>alert('study')</script> & \"quotes\""
@@ -358,7 +358,7 @@ def test_tex_that_is_not_understood_is_shown_in_plain_text():
 
 
 def trials(observed, bound, axes, **more):
-    return Check("l", "r", Trials(Inequality(observed, bound, axes, **more), 0.1, tuple(range(len(observed)))))
+    return Outcome("l", "r", Trials(Inequality(observed, bound, axes, **more), 0.1, tuple(range(len(observed)))))
 
 
 def test_a_curve_has_both_sides_and_the_worst_of_other_axes():
@@ -393,8 +393,8 @@ def test_a_curve_of_labelled_times_and_of_one_method():
         trials(np.ones((3, 2)), 2.0, ("seed", "method", "step")),
         trials(np.ones((3, 2)), np.ones((7, 7)), ("seed", "step")),
         trials(np.ones((3, 2)), 2.0, ("seed", "step"), where=np.zeros((3, 2), bool)),
-        Check("l", "r", NotApplicable("no")),
-        Check("l", "r", ValueError()),
+        Outcome("l", "r", NotApplicable("no")),
+        Outcome("l", "r", ValueError()),
     ],
 )
 def test_no_curve(check):

@@ -23,7 +23,7 @@ from proofs_check.runner import execute, verify
 from proofs_check.selection import select
 from proofs_check.slack import chain, draw, linear, slack_rows, slack_table, training
 from proofs_check.slack.chain import Link, Value
-from proofs_check.verdict import Check, decide
+from proofs_check.verdict import Outcome, decide
 
 BASE = {
     "dataset": {"source": "digits", "samples": 6},
@@ -281,7 +281,7 @@ def test_slack_of_a_finding():
     observed = np.array([[1.0, 2.0], [4.0, 0.5], [0.1, 0.2]])
     for factor in (1.0, 10.0):
         trials = Trials(Inequality(observed, np.full((3, 2), 40.0 * factor), ("seed", "step")), 0.0, (0, 1, 2))
-        (finding,) = decide([Check("a", "b", trials)], 1e-3)
+        (finding,) = decide([Outcome("a", "b", trials)], 1e-3)
         assert finding.slack == pytest.approx(1 + np.log10(factor))
         assert finding.median_slack == pytest.approx(np.log10(20 * factor))
         assert finding.to_row()["slack"] == finding.slack

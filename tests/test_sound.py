@@ -9,7 +9,7 @@ import pytest
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality, Law, NotApplicable, Proof, Trials
 from proofs_check.sides import array_of, at_most
-from proofs_check.verdict import Check, decide
+from proofs_check.verdict import Outcome, decide
 
 SEEDS = tuple(range(64))
 ZEROS, ONES = np.zeros(64), np.ones(64)
@@ -18,7 +18,7 @@ BIG = 2**53
 
 
 def finding(evidence):
-    (found,) = decide([Check("lemma", "run", evidence)], 0.05)
+    (found,) = decide([Outcome("lemma", "run", evidence)], 0.05)
     return found
 
 

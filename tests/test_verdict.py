@@ -11,7 +11,7 @@ from tiers import family
 from proofs_check import statistics
 from proofs_check.finding import Finding, Verdict, exit_code
 from proofs_check.lemma import Inequality, Law, NotApplicable, Proof, Trials
-from proofs_check.verdict import UNIVERSAL_FAILURE, Check, decide
+from proofs_check.verdict import UNIVERSAL_FAILURE, Outcome, decide
 
 
 def trials(violations, n, failure=0.1, **fields):
@@ -31,7 +31,7 @@ def law(p_value, half_width, deviation=0.01, resolution=0.1, draws=50, **fields)
 
 
 def verdict(*evidence, level=0.05):
-    findings = decide([Check("lemma", "run", e, wall_time=0.25) for e in evidence], level)
+    findings = decide([Outcome("lemma", "run", e, wall_time=0.25) for e in evidence], level)
     assert len(findings) == len(evidence)
     assert all(f.wall_time == 0.25 for f in findings)
     for finding in findings:
@@ -207,7 +207,7 @@ def raised():
     ],
 )
 def test_a_broken_check_is_an_error_and_spoils_no_other(evidence, reason):
-    broken, other = decide([Check("a", "r", evidence), Check("b", "r", trials(0, 29))], 0.05)
+    broken, other = decide([Outcome("a", "r", evidence), Outcome("b", "r", trials(0, 29))], 0.05)
     assert broken.verdict is Verdict.ERROR
     assert reason in broken.reason
     assert "\n" not in broken.reason
@@ -252,6 +252,6 @@ def test_family_wise_error_is_kept(wrong, families, monkeypatch):
     seen = rng.binomial(60, failure, (families, 10))
     wrongs = 0
     for row in seen:
-        found = decide([Check(str(i), "r", trials(x, 60, failure)) for i, x in enumerate(row)], level)
+        found = decide([Outcome(str(i), "r", trials(x, 60, failure)) for i, x in enumerate(row)], level)
         wrongs += any(f.verdict is wrong for f in found)
     assert 0 < wrongs <= stats.binom.isf(1e-6, families, level)

@@ -22,7 +22,7 @@ from proofs_check.certificates.prove import NotProved, Proof, prove
 from proofs_check.enclosure import enclose_extreme_eigenvalues, float_above, float_below
 from proofs_check.lemma import NotApplicable, Run
 from proofs_check.lemma import Proof as Decision
-from proofs_check.verdict import Check
+from proofs_check.verdict import Outcome
 
 _STEPS = 20000
 
@@ -123,7 +123,7 @@ class Sizes:
             return (True if shown and rest <= least else None), proof.applied, rates
 
 
-def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tuple[Check, str, dict[str, Any] | None]]:
+def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tuple[Outcome, str, dict[str, Any] | None]]:
     """A check per theorem, part and seed of a run, and the certificate behind it.
 
     Args:
@@ -146,7 +146,7 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
         parts = {} if untuned else claimed(method.name, kappa_below(run.data.inputs))
         for seed in run.trajectory.seeds[:seeds]:
             if untuned:
-                yield Check(f"{lemma}/seed-{seed}", run.name, NotApplicable(untuned)), "", None
+                yield Outcome(f"{lemma}/seed-{seed}", run.name, NotApplicable(untuned)), "", None
                 continue
             begun, start = time.perf_counter(), run.trajectory.start
             one = networks.case(run.data, method, run.trajectory.width, seed, start=start, key=key, run=run.name)
@@ -154,7 +154,7 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
             spent = (time.perf_counter() - begun) / len(found)
             for part, decision in found.items():
                 name = f"{lemma}/{part}-seed-{seed}" if part else f"{lemma}/seed-{seed}"
-                yield Check(name, run.name, decision, spent), certificate.file_name(one.name), body
+                yield Outcome(name, run.name, decision, spent), certificate.file_name(one.name), body
 
 
 def _decided(

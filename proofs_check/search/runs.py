@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from proofs_check.finding import Finding, Verdict
-from proofs_check.lemma import Check as Checker
-from proofs_check.lemma import Lemma, Run
+from proofs_check.lemma import Check, Lemma, Run
 from proofs_check.search.inputs import Attempt
 from proofs_check.search.strategies import CHUNK, Trial, trials
 from proofs_check.search.witness import WitnessError
@@ -52,7 +51,7 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     return Run("search", data, tuple(methods), trajectory, trial.delta, failed)
 
 
-def judge(trial: Trial, lemma: Lemma, check: Checker) -> tuple[Finding, ...]:
+def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
     """The verdicts on a trial; empty where the lemma does not apply."""
     from proofs_check.examination import applies, ask
     from proofs_check.verdict import decide
@@ -69,7 +68,7 @@ def refutation(findings: tuple[Finding, ...]) -> Finding | None:
 
 
 def search_runs(
-    lemma: Lemma, check: Checker, examples: int, seconds: float, seed: int, say: Callable[[str], None], **options: Any
+    lemma: Lemma, check: Check, examples: int, seconds: float, seed: int, say: Callable[[str], None], **options: Any
 ) -> tuple[Attempt, Trial | None, Finding | None, dict[str, Any]]:
     """Look for a run that refutes a claim.
 
