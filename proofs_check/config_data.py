@@ -1,11 +1,17 @@
-"""Where the data of a run come from: a record per source, by the word after `source:`."""
+"""Sources of data that a study can name: one record per source, which checks its fields and builds the dataset.
 
-from typing import Annotated, Any, Literal
+A new source takes a record here, with its own word after `source:`, and its name in DataSpec.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .config_types import Angle, Count, File, Flag, Key, Natural, NonEmpty, Record, expected
+
+if TYPE_CHECKING:  # a study is checked without waiting for JAX: each `build` imports what it needs
+    from nag_ntk import Dataset
 
 
 def _no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -21,8 +27,20 @@ Classes = Annotated[
 ]
 
 
-class ImageFields(Record):
-    """What every collection of images lets you choose; rows are scaled to length 1 in the end."""
+class DataRecord(Record):
+    """Base of the records of data."""
+
+    def build(self) -> "Dataset":
+        """Draw or read the dataset.
+
+        Raises:
+            nag_ntk.InputError: if it cannot be made, for example from a file that is missing.
+        """
+        raise NotImplementedError
+
+
+class ImageFields(DataRecord):
+    """Choices that every collection of images offers; rows are scaled to length 1 in the end."""
 
     source: str
     """The collection."""
@@ -49,14 +67,25 @@ class ImageFields(Record):
             raise PydanticCustomError("dataset", "{reason}", {"reason": reason})
         return self
 
+    def _options(self) -> dict[str, Any]:
+        """Arguments that the functions of all collections share."""
+        names = ("samples", "labels", "offset", "classes", "centre", "key")
+        return {name: getattr(self, name) for name in names}
+
 
 class DigitsData(ImageFields):
     """Handwritten digits, bundled with scikit-learn: 8 x 8 pixels, rows scaled to length 1."""
 
     source: Literal["digits"]
 
+    def build(self) -> "Dataset":
+        """Read the images from scikit-learn."""
+        from nag_ntk import digits
 
-class SphereData(Record):
+        return digits(**self._options())
+
+
+class SphereData(DataRecord):
     """Points drawn uniformly from the unit sphere."""
 
     source: Literal["sphere"]
@@ -66,8 +95,14 @@ class SphereData(Record):
     """Number that seeds the draw of the data."""
     labels: Literal["signs", "gaussian"] = "signs"
 
+    def build(self) -> "Dataset":
+        """Draw the points."""
+        from nag_ntk import sphere
 
-class PairsData(Record):
+        return sphere(self.samples, self.dimension, self.key, self.labels)
+
+
+class PairsData(DataRecord):
     """Pairs of unit vectors a given angle apart: small angles make the least eigenvalue small."""
 
     source: Literal["pairs"]
@@ -79,8 +114,14 @@ class PairsData(Record):
     """Number that seeds the draw of the data."""
     labels: Literal["signs", "gaussian", "paired"] = "signs"
 
+    def build(self) -> "Dataset":
+        """Draw the pairs."""
+        from nag_ntk import near_parallel_pairs
 
-class NpzData(Record):
+        return near_parallel_pairs(self.pairs, self.angle, self.dimension, self.key, self.labels)
+
+
+class NpzData(DataRecord):
     """Arrays of the user's own, in a file of numpy.savez."""
 
     source: Literal["npz"]
@@ -96,6 +137,13 @@ class NpzData(Record):
     """How many rows; absent: all of them."""
     offset: Natural = 0
     """How many rows to skip first."""
+
+    def build(self) -> "Dataset":
+        """Read the arrays."""
+        from nag_ntk import from_npz
+
+        names = (self.inputs, self.targets)
+        return from_npz(self.path, *names, self.normalise, samples=self.samples, offset=self.offset)
 
 
 class FileData(ImageFields):
@@ -114,6 +162,13 @@ class FileData(ImageFields):
             reason = "needs the path of the files, or download: true to fetch them from OpenML, and not both"
             raise PydanticCustomError("dataset", "{reason}", {"reason": reason})
         return self
+
+    def build(self) -> "Dataset":
+        """Read the images from their files, or fetch them."""
+        from nag_ntk import sources
+
+        collection = getattr(sources, self.source)
+        return collection(self.path or "", **self._options(), split=self.split, download=self.download)
 
 
 class MnistData(FileData):
@@ -134,16 +189,11 @@ class Cifar10Data(FileData):
     source: Literal["cifar10"]
 
 
-DATA_MODELS: dict[str, type[Record]] = {
-    "digits": DigitsData,
-    "sphere": SphereData,
-    "pairs": PairsData,
-    "npz": NpzData,
-    "mnist": MnistData,
-    "fashion_mnist": FashionMnistData,
-    "cifar10": Cifar10Data,
-}
 DataSpec = Annotated[
     DigitsData | SphereData | PairsData | NpzData | MnistData | FashionMnistData | Cifar10Data,
     Field(discriminator="source"),
 ]
+DATA_MODELS: dict[str, type[DataRecord]] = {
+    get_args(model.model_fields["source"].annotation)[0]: model for model in get_args(get_args(DataSpec)[0])
+}
+"""The records by the word after `source:`."""

@@ -6,7 +6,7 @@ messages for it. The JSON schema comes from the same types.
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -41,6 +41,9 @@ from .config_types import (
     expected,
 )
 from .origin import Origin
+
+if TYPE_CHECKING:
+    from nag_ntk import Dataset, Method
 
 __all__ = [
     "DATA_MODELS",
@@ -101,6 +104,27 @@ class MethodSpec(Record):
         if wrong:
             raise PydanticCustomError("method", "{reason}", {"reason": "; ".join(wrong)})
         return self
+
+    def build(self, data: "Dataset") -> "Method":
+        """Make the method; without a step size, with the tuning of its theorem for these data.
+
+        Raises:
+            nag_ntk.InputError: if there is no such tuning, as where lambda_0 is 0.
+        """
+        from nag_ntk import nesterov_increasing, scheduled, theorem_tuning
+        from nag_ntk.method import METHODS
+
+        if self.name == SCHEDULED:
+            return scheduled(self.title, self.eta, self.beta, self.gamma)  # type: ignore[arg-type]
+        eta = self.eta
+        if eta is None:
+            tuned = theorem_tuning(self.name, data, self.scale or 1.0)
+            if self.delay is None:
+                return tuned
+            eta = tuned.eta
+        if self.delay is not None:
+            return nesterov_increasing(eta, self.delay)  # type: ignore[arg-type]
+        return METHODS[self.name](eta, *(() if self.name in WITHOUT_MOMENTUM else (self.beta,)))
 
     def _of_a_schedule(self) -> list[str]:
         wrong = []

@@ -10,27 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nag_ntk import (
-    CapacityError,
-    Dataset,
-    InputError,
-    Method,
-    cifar10,
-    digits,
-    fashion_mnist,
-    from_npz,
-    mnist,
-    near_parallel_pairs,
-    nesterov_increasing,
-    scheduled,
-    sphere,
-    theorem_tuning,
-)
-from nag_ntk.method import METHODS, WITHOUT_MOMENTUM
+from nag_ntk import CapacityError, Dataset, InputError, Method
 from nag_ntk.prepare import Prepared
 from nag_ntk.prepare import prepare as prepare_run
+from proofs_check.certificates import claims
 from proofs_check.config import ConfigError, RunSpec, Study
-from proofs_check.config_models import SCHEDULED
 from proofs_check.guard import defined_at, describe
 from proofs_check.lemma import Lemma
 from proofs_check.recording import Wanted, wanted
@@ -88,39 +72,6 @@ def _digest(*arrays: np.ndarray) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
 
 
-_FILES = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
-
-
-def build_dataset(spec: Any) -> Dataset:
-    """The dataset that a config describes."""
-    if spec.source == "sphere":
-        return sphere(spec.samples, spec.dimension, spec.key, spec.labels)
-    if spec.source == "pairs":
-        return near_parallel_pairs(spec.pairs, spec.angle, spec.dimension, spec.key, spec.labels)
-    if spec.source == "npz":
-        return from_npz(
-            spec.path, spec.inputs, spec.targets, spec.normalise, samples=spec.samples, offset=spec.offset
-        )  # fmt: skip
-    chosen = {"classes": spec.classes, "centre": spec.centre, "key": spec.key}
-    if spec.source == "digits":
-        return digits(spec.samples, spec.labels, spec.offset, **chosen)
-    chosen |= {"split": spec.split, "download": spec.download}
-    return _FILES[spec.source](spec.path or "", spec.samples, spec.labels, spec.offset, **chosen)
-
-
-def build_method(spec: Any, data: Dataset) -> Method:
-    """The method that a config describes; without a step size, the theorem's tuning."""
-    if spec.name == SCHEDULED:
-        return scheduled(spec.title, spec.eta, spec.beta, spec.gamma)
-    if spec.eta is None:
-        tuned = theorem_tuning(spec.name, data, spec.scale or 1.0)
-        return tuned if spec.delay is None else nesterov_increasing(tuned.eta, spec.delay)
-    if spec.delay is not None:
-        return nesterov_increasing(spec.eta, spec.delay)
-    momentum = () if spec.name in WITHOUT_MOMENTUM else (spec.beta,)
-    return METHODS[spec.name](spec.eta, *momentum)
-
-
 def recorded(
     spec: RunSpec, lemmas: Sequence[Lemma], data: Dataset, delta: float, seconds: float | None = None
 ) -> Wanted:  # fmt: skip
@@ -138,8 +89,8 @@ def made_ready(
     Raises:
         InputError: for data or methods that cannot be made.
     """
-    data = build_dataset(spec.dataset)
-    methods = tuple(build_method(method, data) for method in spec.methods)
+    data = spec.dataset.build()
+    methods = tuple(method.build(data) for method in spec.methods)
     return Ready(data, methods, recorded(spec, lemmas, data, delta, seconds))
 
 
@@ -174,12 +125,12 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
     for spec in study.runs:
         which = spec.dataset.model_dump_json()
         if which not in built:
-            built[which] = _attempt(build_dataset, spec.dataset)
+            built[which] = _attempt(spec.dataset.build)
         data = built[which]
         if isinstance(data, InputError):
             found.add(spec.name, found.of_data(spec), str(data))
             continue
-        methods = [_attempt(build_method, method, data) for method in spec.methods]
+        methods = [_attempt(method.build, data) for method in spec.methods]
         wrong = {str(method): i for i, method in reversed([*enumerate(methods)]) if isinstance(method, InputError)}
         for said, index in wrong.items():  # at the first of the methods that the same data spoil
             found.add(spec.name, found.of(spec, "methods", index), said)
@@ -219,8 +170,6 @@ def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _nothing_to_certify(study: Study, lemmas: Sequence[Lemma]) -> str:
-    from proofs_check.certificates import claims
-
     trained = {method.name for spec in study.runs if spec.steps > 0 for method in spec.methods}
     return claims.refusal(trained, tuple(lemma.id for lemma in lemmas))
 

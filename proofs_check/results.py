@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-    from nag_ntk import Method
-
     from .config import Study
     from .lemma import Lemma, Run
     from .runner import StudyResult
@@ -253,6 +251,7 @@ def verify(
     from nag_ntk import InputError
 
     from . import own, runner, store
+    from .config_python import study_from
 
     if out is not None:
         store.check_writable(Path(out))
@@ -269,7 +268,7 @@ def verify(
 
     if any(not isinstance(item, str | Path) for item in lemmas):
         warnings.warn(_HERE, stacklevel=2)
-    given = runner.narrowed(_study(study, ids), [select] if isinstance(select, str) else select, seeds)
+    given = runner.narrowed(study_from(study, ids), [select] if isinstance(select, str) else select, seeds)
     if len({lemma.id for lemma in known}) < len(known):
         raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
     options: dict[str, Any] = {"lemmas": known, "progress": progress}
@@ -300,74 +299,3 @@ def read(folder: str | Path) -> Results:
 
     stored, path = store.read(Path(folder)), Path(folder) / store.TRAJECTORIES
     return Results(stored.study, stored.level, stored.rows, stored.slack, None, lambda: io.BytesIO(path.read_bytes()))
-
-
-def _study(
-    given: "str | Path | Mapping[str, Any] | Study", known: Callable[[Sequence[str]], Sequence[str]]
-) -> "Study":  # fmt: skip
-    import json
-
-    from nag_ntk import InputError
-
-    from .config import Study, load_study, parse_study
-
-    if isinstance(given, Study):
-        known(given.lemma_files)
-        return given
-    if isinstance(given, Mapping):  # JSON is YAML
-        return parse_study(json.dumps(_plain(given, "study")), name="study", base=Path(), known_lemmas=known)
-    if isinstance(given, str | Path):
-        return load_study(given, known_lemmas=known)
-    raise InputError(f"a study is a name, a path, a mapping or a Study; got {type(given).__name__}")
-
-
-def _of_method(method: "Method") -> dict[str, Any]:
-    """A method as a study states it; one with numbers of its own is a scheduled one.
-
-    Raises:
-        InputError: for growing momentum other than that of nesterov_increasing.
-
-    Example:
-        >>> from nag_ntk import Method, heavy_ball
-        >>> _of_method(heavy_ball(0.5, 0.9)), _of_method(Method("mine", 0.5, 0.9, 0.1))["name"]
-        ({'name': 'heavy_ball', 'eta': 0.5, 'beta': 0.9}, 'scheduled')
-    """
-    from nag_ntk import InputError
-    from nag_ntk.method import METHODS, WITHOUT_MOMENTUM, nesterov_increasing
-
-    if method.name == "nesterov_increasing" and method == nesterov_increasing(method.eta, method.delay):
-        delay = {} if method.delay == nesterov_increasing(1.0).delay else {"delay": method.delay}
-        return {"name": method.name, "eta": method.eta, **delay}
-    if method.delay:
-        raise InputError(f"{method.name} has a growing momentum of its own: give it as nag_ntk.scheduled")
-    momentum = {} if method.name in WITHOUT_MOMENTUM else {"beta": method.beta}
-    if method.name in METHODS and method == METHODS[method.name](method.eta, *momentum.values()):
-        return {"name": method.name, "eta": method.eta, **momentum}
-    columns = zip(*(method.table or (method[1:4],)), strict=True)
-    numbers = [column[0] if len(set(column)) == 1 else list(column) for column in columns]
-    return {"name": "scheduled", "title": method.name, **dict(zip(("eta", "beta", "gamma"), numbers, strict=True))}
-
-
-def _plain(value: Any, where: str) -> Any:
-    """What YAML could hold, of what Python holds: paths, numbers of NumPy, a Method with numbers of its own.
-
-    Raises:
-        InputError: for anything else; it says where.
-    """
-    import numpy as np
-
-    from nag_ntk import InputError, Method
-
-    if isinstance(value, Method):
-        return _of_method(value)
-    if isinstance(value, Mapping) and where.count(".") < 20:
-        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple) and where.count("[") < 20:
-        return [_plain(item, f"{where}[{position}]") for position, item in enumerate(value)]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist(), where)
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise InputError(f"{where} holds a {type(value).__name__}, which a YAML file could not say; see nag-ntk schema")

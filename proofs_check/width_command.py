@@ -46,12 +46,11 @@ def datasets(study: "Study", delta: float) -> dict[str, Any]:
     """Per dataset of a study: its numbers, the runs on it with their widths, and the widths asked for."""
     from . import widths
     from .finding import plain
-    from .prepare import build_dataset
 
     found: dict[Any, dict[str, Any]] = {}
     for run in study.runs:
         if run.dataset not in found:
-            data = build_dataset(run.dataset)
+            data = run.dataset.build()
             rows = [row._asdict() for row in widths.asked(data, delta)]
             found[run.dataset] = {**widths.facts(data), "delta": delta, "runs": {}, "asked": rows}
         found[run.dataset]["runs"][run.name] = run.width

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nag_ntk import InputError, Probe
-from proofs_check import prepare as module
 from proofs_check import runner
 from proofs_check.config import ConfigError, parse_study
+from proofs_check.config_data import SphereData
 from proofs_check.lemma import Control, Inequality, Lemma
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.origin import Origin
@@ -152,7 +152,7 @@ def test_data_that_do_not_fit_into_memory_are_told(nothing_trains, monkeypatch):
     def sphere(samples, *_):
         raise MemoryError("no room for so many")
 
-    monkeypatch.setattr(module, "sphere", sphere)
+    monkeypatch.setattr("nag_ntk.sphere", sphere)
     found = told(parse(BASE + "  second: {dataset.samples: 1000000000000}\n"))
     assert [(line, column, path) for line, column, path, _ in found] == [
         (1, 1, "dataset"),
@@ -206,8 +206,8 @@ def test_a_study_made_in_python_is_told_without_lines(nothing_trains):
 
 def test_runs_of_the_same_data_share_one_dataset(monkeypatch):
     built = []
-    build = module.build_dataset
-    monkeypatch.setattr(module, "build_dataset", lambda spec: built.append(spec) or build(spec))
+    build = SphereData.build
+    monkeypatch.setattr(SphereData, "build", lambda spec: built.append(spec) or build(spec))
     text = BASE + "  second: {key: 1}\n  third: {dataset.samples: 2}\n"
     ready = prepare(parse(text), ())
     assert len(built) == 2

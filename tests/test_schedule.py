@@ -15,8 +15,9 @@ from screened_cases import assert_agrees, both, tuned
 import nag_ntk
 from nag_ntk import Dataset, InputError, Method, Network, scheduled, simulate
 from nag_ntk.schedule import coefficients, first_pull, paces
-from proofs_check import prepare, results, runner, verify
+from proofs_check import runner, verify
 from proofs_check.config import ConfigError, parse_study
+from proofs_check.config_python import plain_values
 from proofs_check.finding import Verdict
 from proofs_check.store.cells import decoded, encoded
 
@@ -235,11 +236,11 @@ def test_what_a_study_may_not_say(method, told):
 
 def spelt_and_built(method):
     """The method that a study has after the given one was written into it."""
-    study = parse_study(json.dumps({**results._plain({
+    study = parse_study(json.dumps({**plain_values({
         "dataset": {"source": "sphere", "samples": 4, "dimension": 6}, "methods": [method], "width": 64, "seeds": 1,
         "steps": 2,
     }, "study")}), name="spelt", base=Path())  # fmt: skip
-    return prepare.build_method(study.runs[0].methods[0], nag_ntk.sphere(4, 6))
+    return study.runs[0].methods[0].build(nag_ntk.sphere(4, 6))
 
 
 @pytest.mark.parametrize(

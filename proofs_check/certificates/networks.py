@@ -70,17 +70,15 @@ def case(
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
     """Every network of a study's training runs under each of its methods with constant numbers."""
-    from proofs_check.prepare import build_dataset, build_method
-
     for spec in study.runs:
         if spec.steps == 0:
             continue
-        data = build_dataset(spec.dataset)
+        data = spec.dataset.build()
         names = [fields.name for fields in spec.methods]
         for k, fields in enumerate(spec.methods):
             count = names[: k + 1].count(names[k])  # of several with one name
             label = f"{names[k]}-{count}" if count > 1 else names[k]
-            method = build_method(fields, data)
+            method = fields.build(data)
             if not method.constant:
                 continue
             numbers: Sequence[int] = range(spec.seeds) if isinstance(spec.seeds, int) else tuple(spec.seeds)
