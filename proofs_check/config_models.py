@@ -173,8 +173,8 @@ def _some_and_no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 _LISTED = (Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_some_and_no_repeats))
-Method = Annotated[MethodSpec, BeforeValidator(_by_name, json_schema_input_type=KnownMethod | MethodSpec)]
-Methods = Annotated[tuple[Method, ...], *_LISTED]
+MethodField = Annotated[MethodSpec, BeforeValidator(_by_name, json_schema_input_type=KnownMethod | MethodSpec)]
+Methods = Annotated[tuple[MethodField, ...], *_LISTED]
 LemmaIds = Annotated[tuple[NonEmpty, ...], *_LISTED]
 Lemmas = Annotated[
     Annotated[Literal["all"], Tag("all")] | Annotated[LemmaIds, Tag("list")],
@@ -290,8 +290,17 @@ class Study(StudyFields):
         copy._origin = origin
         return copy
 
+    def with_seeds(self, seeds: int) -> "Study":
+        """Return the study with another number of seeds in every run."""
+        return self.model_copy(update={"runs": tuple(spec.model_copy(update={"seeds": seeds}) for spec in self.runs)})
+
+    def narrowed(self, select: Sequence[str] = (), seeds: int | None = None) -> "Study":
+        """Return the study with these lemmas only, if any are given, and this number of seeds, if one is given."""
+        study = self if seeds is None else self.with_seeds(seeds)
+        return study.model_copy(update={"lemmas": tuple(dict.fromkeys(select))}) if select else study
+
     def run(self, name: str) -> RunSpec:
-        """The run of that name; KeyError if there is none."""
+        """Return the run of that name; KeyError if there is none."""
         return {run.name: run for run in self.runs}[name]
 
 

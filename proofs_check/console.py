@@ -13,8 +13,7 @@ from .text import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .runner import StudyResult
-    from .store import StoredResult
+    from .result import Tables
 
 
 class Failure(Exception):
@@ -25,23 +24,17 @@ class Failure(Exception):
         self.code = code
 
 
-def show(result: "StudyResult | StoredResult", quiet: bool, links: bool) -> None:
-    """The findings of a study, just made or read from a folder: a table, or with `quiet` the headline alone."""
+def show(tables: "Tables", quiet: bool, links: bool) -> None:
+    """Print the findings of a study: a table, or with `quiet` the headline alone."""
     from .report import terminal
-    from .store import StoredResult
 
-    if isinstance(result, StoredResult):
-        name, level, rows, slack = result.study, result.level, result.rows, result.slack
-    else:
-        name, level = result.study.name, result.study.level
-        rows, slack = ([row.to_row() for row in part] for part in (result.findings, result.slack))
-    headed = {"console": screen(), "study": name, "level": level}
+    headed = {"console": screen(), "study": tables.study, "level": tables.level}
     with pipe_may_close():
         if quiet:
-            terminal.render_headline(rows, **headed)
+            terminal.render_headline(tables.rows, **headed)
         else:
-            terminal.render(rows, **headed, slack=slack, links=links)
-        for note in result.notes:
+            terminal.render(tables.rows, **headed, slack=tables.slack, links=links)
+        for note in tables.notes:
             say(note)
 
 

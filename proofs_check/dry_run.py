@@ -12,7 +12,7 @@ from .console import Failure, say
 from .estimate import estimates
 from .lemma import Lemma
 from .possible import outlook
-from .prepare import Ready, prepare
+from .prepare import RunSetup, prepare
 from .processes import ALONE
 from .study_command import Call, all_problems, asked
 
@@ -34,10 +34,10 @@ def look_ahead(call: Call) -> int:
             say(f"Results in {folder} are of this study already; nothing would be run.")
             return 0
         changed = store.changed(folder, wanted, resume=True) if call.resume else ""
-        chosen = runner.chosen(study, lemmas.known.lemmas)
-        ready = prepare(study, chosen, call.max_seeds)
-        say(described(study, chosen, ready, call.max_seeds))
-        say(standing(study, ready, folder, changed) if call.resume else _in_the_way(folder, wanted))
+        chosen = runner.select_lemmas(study, lemmas.known.lemmas)
+        setups = prepare(study, chosen, call.max_seeds)
+        say(described(study, chosen, setups, call.max_seeds))
+        say(standing(study, setups, folder, changed) if call.resume else _in_the_way(folder, wanted))
     except ConfigError as error:
         raise Failure(all_problems(error)) from None
     except (InputError, store.StoreError) as error:
@@ -57,25 +57,25 @@ def _in_the_way(folder: Path, wanted: Mapping[str, Any]) -> str:
 
 
 def described(
-    study: Study, lemmas: Sequence[Lemma], ready: Mapping[str, Ready], max_seeds: int | None = None
+    study: Study, lemmas: Sequence[Lemma], setups: Mapping[str, RunSetup], max_seeds: int | None = None
 ) -> str:  # fmt: skip
     """The runs of a study as a table, what they need, and what their seeds can decide, as text.
 
     Args:
         study: as it would be run.
         lemmas: those that would be checked.
-        ready: from prepare.prepare.
+        setups: from prepare.prepare.
         max_seeds: the largest number of seeds of any look; memory and time are those of that look.
 
     Cost: that of estimate.estimates.
     """
     seeds = {} if max_seeds is None else {"seeds": max_seeds}
     largest = study.model_copy(update={"runs": tuple(spec.model_copy(update=seeds) for spec in study.runs)})
-    plans = {spec.name: ready[spec.name].planned(spec, study.memory_limit_gib) for spec in largest.runs}
-    times = estimates(largest, ready, plans)
+    plans = {spec.name: setups[spec.name].planned(spec, study.memory_limit_gib) for spec in largest.runs}
+    times = estimates(largest, setups, plans)
     rows = []
     for spec, run in zip(study.runs, largest.runs, strict=True):
-        data, plan = ready[spec.name].data, plans[spec.name]
+        data, plan = setups[spec.name].data, plans[spec.name]
         many = str(spec.seeds) if run.seeds == spec.seeds else f"{spec.seeds} to {run.seeds}"
         sizes = (data.size, data.dimension, f"{spec.width:,}", many, spec.steps, plan.shape.engine, plan.shape.dtype)
         needs = (readable(plan.layout.estimate), duration(times[spec.name]))
@@ -111,12 +111,12 @@ def duration(seconds: float) -> str:
     return f"{float(f'{seconds:.2g}'):g} s"
 
 
-def standing(study: Study, ready: Mapping[str, Ready], folder: Path, changed: str) -> str:
+def standing(study: Study, setups: Mapping[str, RunSetup], folder: Path, changed: str) -> str:
     """Which of the kept runs in a folder --resume would read, a line per run; nothing is changed there.
 
     Args:
         study: as it would be run.
-        ready: from prepare.prepare.
+        setups: from prepare.prepare.
         folder: of the results.
         changed: what has changed since the study under way began, or "".
     """
@@ -125,7 +125,7 @@ def standing(study: Study, ready: Mapping[str, Ready], folder: Path, changed: st
 
     cells = Cells(folder / CELLS)
     lines = [
-        f"{spec.name}: {cells.standing(spec.name, spec.seeds, ready[spec.name].question(spec))}" for spec in study.runs
+        f"{spec.name}: {cells.standing(spec.name, spec.seeds, setups[spec.name].question(spec))}" for spec in study.runs
     ]
     return "\n".join(
         (f"With --resume: {changed or 'the study is the one under way'}.", *(f"  {line}" for line in lines))

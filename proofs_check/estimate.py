@@ -14,7 +14,7 @@ from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.prepare import Prepared
 
 from .config import RunSpec, Study
-from .prepare import Ready
+from .prepare import RunSetup
 
 _STEPS = 4  # of a chunk: few, so that the draw is most of the shorter run, which has one
 _CHUNKS = 9  # of the longer run
@@ -37,13 +37,13 @@ class Rate(NamedTuple):
     compiling: float
 
 
-def estimates(study: Study, ready: Mapping[str, Ready], plans: Mapping[str, Prepared]) -> dict[str, float]:
+def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, Prepared]) -> dict[str, float]:
     """Seconds of training of each run, compilation included once for runs of one shape.
 
     Args:
         study: from proofs_check.config.load_study.
-        ready: from proofs_check.prepare.prepare.
-        plans: how each run would be made, `Ready.planned`.
+        setups: from proofs_check.prepare.prepare.
+        plans: how each run would be made, `RunSetup.planned`.
 
     Accuracy: the dense engines within a factor of 2 (measured, docs/resume.md); the screened one, whose neurons at
         risk are only foretold, within a factor of 5.
@@ -57,7 +57,7 @@ def estimates(study: Study, ready: Mapping[str, Ready], plans: Mapping[str, Prep
         plan = plans[spec.name]
         kind = _kind(plan)
         if kind not in rates:
-            rates[kind] = _measured(spec, ready[spec.name], plan)
+            rates[kind] = _measured(spec, setups[spec.name], plan)
         seconds[spec.name] = _seconds(plan, rates[kind])
         program = (plan.shape, plan.layout.group, plan.problem.coordinates.shape, len(plan.methods))
         if program not in compiled:
@@ -85,14 +85,14 @@ def _kind(plan: Prepared) -> Any:
     return engine, held.coordinates.shape, _width(plan), shape.dtype, shape.recursion, shape.devices, counted
 
 
-def _measured(spec: RunSpec, ready: Ready, plan: Prepared) -> Rate:
+def _measured(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
     engine, width, devices = _engine(plan), _width(plan), plan.layout.devices
-    methods = [method._replace(table=()) for method in ready.methods]  # a table may have fewer steps
-    options = {**ready.options(spec), "engine": engine.name, "chunk": _STEPS, "gram_path": False, "probes": ()}
+    methods = [method._replace(table=()) for method in setups.methods]  # a table may have fewer steps
+    options = {**setups.options(spec), "engine": engine.name, "chunk": _STEPS, "gram_path": False, "probes": ()}
 
     def timed(chunks: int) -> float:
         begun = time.perf_counter()
-        simulate(ready.data, methods, width, devices, chunks * _STEPS - 1, **options)
+        simulate(setups.data, methods, width, devices, chunks * _STEPS - 1, **options)
         return time.perf_counter() - begun
 
     first = timed(1)

@@ -25,24 +25,37 @@ class CannotRun(ConfigError, InputError):
     """A study whose file is in order and which cannot run all the same, with everything that is wrong with it."""
 
 
-class Ready(NamedTuple):
-    """What a run needs, whatever the number of its seeds.
+class RunSetup(NamedTuple):
+    """Data, methods and recording of a run; they do not depend on its number of seeds.
 
     Attributes:
         data: the dataset.
         methods: with their numbers.
-        told: what its lemmas ask to be recorded.
+        recording: what its lemmas ask to be recorded.
     """
 
     data: Dataset
     methods: tuple[Method, ...]
-    told: Wanted
+    recording: Wanted
+
+    @classmethod
+    def of(
+        cls, spec: RunSpec, lemmas: Sequence[Lemma], delta: float, seconds: float | None = None
+    ) -> "RunSetup":  # fmt: skip
+        """Make the setup of one run; what its lemmas cannot record is in `recording.failed`.
+
+        Raises:
+            InputError: for data or methods that cannot be made.
+        """
+        data = spec.dataset.build()
+        methods = tuple(method.build(data) for method in spec.methods)
+        return cls(data, methods, _recording(spec, lemmas, data, delta, seconds))
 
     def options(self, spec: RunSpec, memory_limit_gib: float | None = None) -> dict[str, Any]:
         """The arguments of `simulate` by name: those that are neither data and methods nor width, seeds and steps."""
         limit = None if memory_limit_gib is None else memory_limit_gib * 2**30
         own = {name: getattr(spec, name) for name in _OPTIONS}
-        return {**own, **self.told.options, "memory_limit": limit}
+        return {**own, **self.recording.options, "memory_limit": limit}
 
     def question(self, spec: RunSpec) -> dict[str, Any]:
         """What the record of the run depends on, as JSON values: not its name, nor where its data lie.
@@ -52,7 +65,7 @@ class Ready(NamedTuple):
         own = {name: getattr(spec, name) for name in ("width", "seeds", "steps", *_OPTIONS)}
         methods = [method._asdict() for method in self.methods]
         data = _digest(self.data.inputs, self.data.targets)  # a file of the user's own may have changed
-        return {**own, "data": data, "methods": methods, "recorded": self.told.described()}
+        return {**own, "data": data, "methods": methods, "recorded": self.recording.described()}
 
     def planned(self, spec: RunSpec, memory_limit_gib: float | None = None) -> Prepared:
         """How `simulate` would make the run.
@@ -72,30 +85,8 @@ def _digest(*arrays: np.ndarray) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
 
 
-def recorded(
-    spec: RunSpec, lemmas: Sequence[Lemma], data: Dataset, delta: float, seconds: float | None = None
-) -> Wanted:  # fmt: skip
-    """What the lemmas ask to be recorded of a run."""
-    return wanted(
-        lemmas, data, spec.width, spec.steps, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds
-    )  # fmt: skip
-
-
-def made_ready(
-    spec: RunSpec, lemmas: Sequence[Lemma], delta: float, *, seconds: float | None = None
-) -> Ready:  # fmt: skip
-    """What one run needs; what its lemmas cannot record is in `told.failed`.
-
-    Raises:
-        InputError: for data or methods that cannot be made.
-    """
-    data = spec.dataset.build()
-    methods = tuple(method.build(data) for method in spec.methods)
-    return Ready(data, methods, recorded(spec, lemmas, data, delta, seconds))
-
-
 @np.errstate(over="ignore", invalid="ignore")
-def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None) -> Mapping[str, Ready]:
+def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None) -> Mapping[str, RunSetup]:
     """What every run of a study needs, by its name, after everything that can be refused was looked at.
 
     Args:
@@ -119,7 +110,7 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
     """
     found = _Problems(study)
     built: dict[str, Dataset | InputError] = {}
-    ready: dict[str, Ready] = {}
+    setups: dict[str, RunSetup] = {}
     if study.certify and (why := _nothing_to_certify(study, lemmas)):
         found.add("", ("certify",), f"{study.certify} would prove nothing: {why}")
     for spec in study.runs:
@@ -134,29 +125,36 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
         wrong = {str(method): i for i, method in reversed([*enumerate(methods)]) if isinstance(method, InputError)}
         for said, index in wrong.items():  # at the first of the methods that the same data spoil
             found.add(spec.name, found.of(spec, "methods", index), said)
-        told = recorded(spec, lemmas, data, study.delta, study.check_seconds)
+        recording = _recording(spec, lemmas, data, study.delta, study.check_seconds)
         for lemma in lemmas:
-            why = told.failed.get(lemma.id)
+            why = recording.failed.get(lemma.id)
             if isinstance(why, Exception):
                 said = f"what {lemma.id} needs cannot be recorded: {describe(why, defined_at(lemma.check))}"
                 found.add(spec.name, found.of_lemma(lemma.id), said)
         made = tuple(method for method in methods if isinstance(method, Method))
         if len(made) < len(methods):
             continue
-        ready[spec.name] = Ready(data, made, told)
+        setups[spec.name] = RunSetup(data, made, recording)
         if max_seeds is not None and spec.seeds > max_seeds:
             said = f"max_seeds must not be below the study's number of seeds, got {max_seeds}"
             found.add(spec.name, found.of(spec, "seeds"), said)
             continue
         largest = spec if max_seeds is None else spec.model_copy(update={"seeds": max_seeds})
-        planned = _attempt(ready[spec.name].planned, largest, study.memory_limit_gib)
+        planned = _attempt(setups[spec.name].planned, largest, study.memory_limit_gib)
         if isinstance(planned, CapacityError):
             look = "" if max_seeds is None else f"with {max_seeds} seeds, the largest look, "
             found.add(spec.name, found.of_size(spec), f"{look}{planned}")
         elif isinstance(planned, InputError):
             found.add(spec.name, found.of(spec), str(planned))
     found.refuse()
-    return ready
+    return setups
+
+
+def _recording(
+    spec: RunSpec, lemmas: Sequence[Lemma], data: Dataset, delta: float, seconds: float | None
+) -> Wanted:  # fmt: skip
+    shape = (data, spec.width, spec.steps)
+    return wanted(lemmas, *shape, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds)
 
 
 def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:

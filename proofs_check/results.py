@@ -8,20 +8,27 @@ import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .text import visible
+import xarray
+
+from nag_ntk import InputError
+from proofs_check import looks, own, runner, store
+from proofs_check.config import Study
+from proofs_check.config_python import study_from
+from proofs_check.finding import Verdict, code_of
+from proofs_check.lemma import Lemma, Run
+from proofs_check.report import page
+from proofs_check.report.curves import draw
+from proofs_check.report.terminal import COLUMNS, NO_PROOF, cells, headline
+from proofs_check.result import StudyResult
+from proofs_check.store import Series, read_series
+from proofs_check.text import visible
 
 if TYPE_CHECKING:
-    import xarray
     from matplotlib.axes import Axes
-
-    from .config import Study
-    from .lemma import Lemma, Run
-    from .runner import StudyResult
-    from .store import Series
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -58,7 +65,6 @@ class Results:
     _image: Callable[[], io.BytesIO] = field(default=io.BytesIO)
 
     def __repr__(self) -> str:
-        from .report.terminal import COLUMNS, cells, headline
 
         table = [COLUMNS, *map(cells, self.rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -66,7 +72,6 @@ class Results:
         return visible("\n".join([*lines, f"{self.study}: {headline(self.rows)}"]))
 
     def _repr_html_(self) -> str:
-        from .report.terminal import COLUMNS, NO_PROOF, cells, headline
 
         def line(tag: str, texts: Sequence[str]) -> str:
             left = 'style="text-align: left; white-space: normal"'
@@ -88,8 +93,6 @@ class Results:
     @property
     def exit_code(self) -> int:
         """What `nag-ntk verify` would return: 0 nothing refuted, 1 something REFUTED, 3 an ERROR."""
-        from .finding import code_of
-
         return code_of({row["verdict"] for row in self.rows})
 
     def select(self, lemma: str | None = None, *, run: str | None = None, verdict: str | None = None) -> "Results":
@@ -98,8 +101,6 @@ class Results:
         Raises:
             KeyError: for a lemma or run that has no row, or what is no verdict; the message names those there are.
         """
-        from .finding import Verdict
-
         if verdict is not None and verdict not in Verdict.__members__:
             raise KeyError(f"no verdict is called {verdict}; there are: {', '.join(Verdict)}")
         kept = self.rows
@@ -122,8 +123,6 @@ class Results:
 
         Cost: a copy of the record in memory.
         """
-        import xarray
-
         with xarray.open_datatree(self._image(), engine="h5netcdf") as tree:
             return tree.load()
 
@@ -148,8 +147,6 @@ class Results:
         Raises:
             KeyError: if no run has it, or the lemma has several parts; the message names what there is.
         """
-        from .report.curves import draw
-
         series = self._find(name, run, method)
         if ax is None:
             from matplotlib import pyplot
@@ -174,9 +171,6 @@ class Results:
             StoreError: if the folder cannot be written.
             ValueError: of results that were read from a folder: they are there already.
         """
-        from . import store
-        from .report import page
-
         if self.made is None:
             raise ValueError("these results were read from a folder: copy its files, there is nothing else to write")
         store.write(self.made, Path(folder), wall_time=sum(row["wall_time"] for row in self.rows))
@@ -184,7 +178,6 @@ class Results:
 
     @cached_property
     def _series(self) -> "tuple[Series, ...]":
-        from .store import read_series
 
         return read_series(self._image())
 
@@ -248,11 +241,6 @@ def verify(
         Traceback (most recent call last):
         proofs_check.yaml_source.ConfigError: no-such-study: no such file, and no study of that name is bundled (...)
     """
-    from nag_ntk import InputError
-
-    from . import own, runner, store
-    from .config_python import study_from
-
     if out is not None:
         store.check_writable(Path(out))
     files = [item for item in lemmas if isinstance(item, str | Path)]
@@ -268,17 +256,18 @@ def verify(
 
     if any(not isinstance(item, str | Path) for item in lemmas):
         warnings.warn(_HERE, stacklevel=2)
-    given = runner.narrowed(study_from(study, ids), [select] if isinstance(select, str) else select, seeds)
+    given = study_from(study, ids).narrowed([select] if isinstance(select, str) else select, seeds)
     if len({lemma.id for lemma in known}) < len(known):
         raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
     options: dict[str, Any] = {"lemmas": known, "progress": progress}
     made = (
         runner.verify(given, **options)
         if max_seeds is None
-        else runner.verify_until_decided(given, max_seeds, **options)
+        else looks.verify_until_decided(given, max_seeds, **options)
     )
-    rows, slack = (tuple(row.to_row() for row in part) for part in (made.findings, made.slack))
-    results = Results(made.study.name, made.study.level, rows, slack, made, lambda: store.image(made.runs, made.curves))
+    tables = made.tables
+    arrays = partial(store.image, made.runs, made.curves)
+    results = Results(tables.study, tables.level, tables.rows, tables.slack, made, arrays)
     if out is not None:
         results.save(out)
     return results
@@ -295,7 +284,5 @@ def read(folder: str | Path) -> Results:
         Traceback (most recent call last):
         proofs_check.store.files.StoreError: no-such-folder holds no results: ...
     """
-    from . import store
-
     stored, path = store.read(Path(folder)), Path(folder) / store.TRAJECTORIES
     return Results(stored.study, stored.level, stored.rows, stored.slack, None, lambda: io.BytesIO(path.read_bytes()))

@@ -51,7 +51,8 @@ def init(file: Path, like: str) -> None:
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
     r"""Print the completion of a shell.
 
     It completes commands, options, lemmas, bundled studies and files.
@@ -61,12 +62,10 @@ def completion(shell: str) -> None:
     zsh:  eval "$(nag-ntk completion zsh)"         in ~/.zshrc
     fish: nag-ntk completion fish | source         in ~/.config/fish/config.fish
     """
-    from .cli import cli
-
     kind = get_completion_class(shell)
     assert kind is not None  # one of the choices
     variable = f"_{PROGRAM}_COMPLETE".replace("-", "_").upper()
     try:
-        say(kind(cli, {}, PROGRAM, variable).source())
+        say(kind(context.find_root().command, {}, PROGRAM, variable).source())
     except RuntimeError as error:  # a bash too old
         raise Failure(str(error)) from None

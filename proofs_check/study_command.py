@@ -62,14 +62,13 @@ def asked(call: Call) -> Asked:
     Raises:
         ConfigError: for a study with mistakes.
     """
-    from . import runner
     from .config import load_study
     from .lemmas_command import Lemmas
 
     lemmas = Lemmas(call.lemma_files)
     study = load_study(call.config, known_lemmas=lemmas.ids)
     study = study.model_copy(update={"lemma_files": lemmas.files})
-    study = runner.narrowed(study, [lemmas.find(name).id for name in call.select], call.seeds)
+    study = study.narrowed([lemmas.find(name).id for name in call.select], call.seeds)
     study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
     return Asked(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
 
@@ -110,7 +109,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
     begun = time.perf_counter()
     from nag_ntk import InputError
 
-    from . import runner, store
+    from . import looks, runner, store
     from .config import ConfigError
     from .finding import code_of, exit_code
     from .prepare import prepare
@@ -128,7 +127,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
             done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
             if code is not None:
                 return _Outcome(done, code, folder, None)
-        ready = prepare(study, runner.chosen(study, lemmas.known.lemmas), call.max_seeds)
+        setups = prepare(study, runner.select_lemmas(study, lemmas.known.lemmas), call.max_seeds)
         keeping = shared.under_way if several else store.under_way
         every = store.EVERY if call.save_every is None else call.save_every
         with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
@@ -143,11 +142,11 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
                     bar(run, done, total)
 
                 with _told_of_peers(several, held):
-                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas, "ready": ready}
+                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas, "setups": setups}
                     if call.max_seeds is None:
                         result = runner.verify(study, **options)
                     else:
-                        result = runner.verify_until_decided(study, call.max_seeds, **options)
+                        result = looks.verify_until_decided(study, call.max_seeds, **options)
             check()
             spent = time.perf_counter() - begun
             if first:
@@ -162,7 +161,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
     except (InputError, store.StoreError) as error:
         raise Failure(f"{error}{_left(held)}") from None
     code = exit_code(result.findings, call.strict)
-    return _Outcome(result if first else None, code, folder, spent, unsaved)
+    return _Outcome(result.tables if first else None, code, folder, spent, unsaved)
 
 
 def _verdicts(done: Any) -> set[str]:

@@ -22,6 +22,7 @@ from proofs_check.guard import describe
 from proofs_check.lemma import KINDS, UNSTATED, Control, Evidence, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.own import is_own
+from proofs_check.prepare import RunSetup
 from proofs_check.recording import repeated
 from proofs_check.runner import execute
 from proofs_check.selection import select
@@ -268,7 +269,8 @@ def _runs(text: str, seeds: int | None, needs: _Needs | None) -> tuple[Run, ...]
     study = parse_study(text, name="conformance", base=Path())
     lemmas = CATALOGUE if needs is None else (needs.lemma,)
     specs = study.runs if seeds is None else [spec.model_copy(update={"seeds": seeds}) for spec in study.runs]
-    runs = tuple(execute(spec, lemmas, study.delta, seconds=SECONDS) for spec in specs)
+    setups = [RunSetup.of(spec, lemmas, study.delta, SECONDS) for spec in specs]
+    runs = tuple(execute(spec, setup, study.delta) for spec, setup in zip(specs, setups, strict=True))
     for run in runs:
         for name, why in run.unrecorded.items():
             raise ValueError(f"what {name} asks for cannot be recorded: {_told(why)}")

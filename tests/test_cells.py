@@ -18,10 +18,11 @@ import pytest
 import small
 
 from nag_ntk import sphere
-from proofs_check import runner, store
+from nag_ntk.encoding import encoded
+from proofs_check import looks, runner, store
 from proofs_check.config import parse_study
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.store import cells as module
+from proofs_check.prepare import RunSetup
 from proofs_check.store import sealed
 from proofs_check.store.files import replaced
 from proofs_check.store.identity import code_digest, difference
@@ -48,7 +49,7 @@ def run(out, study=None, *, resume=False, notes=None, stop_at=None, max_seeds=No
         if max_seeds is None:
             result = runner.verify(study, cells=cells, progress=progress)
         else:
-            result = runner.verify_until_decided(study, max_seeds, cells=cells, progress=progress)
+            result = looks.verify_until_decided(study, max_seeds, cells=cells, progress=progress)
         store.write(result, out, wall_time=1, request=wanted)
         cells.discard()
     return result
@@ -124,7 +125,7 @@ def same_bits(first, second):
 def test_a_trajectory_comes_back_bit_for_bit(tmp_path, recorded):
     """Among its entries NaN, infinities and -0.0, which equality would not tell from others."""
     lemmas = CATALOGUE if recorded == "everything" else ()
-    made = runner.execute(parse().runs[0], lemmas, 0.1).trajectory
+    made = runner.execute(parse().runs[0], RunSetup.of(parse().runs[0], lemmas, 0.1), 0.1).trajectory
     residual = made.residual.copy()
     residual.flat[:4] = np.nan, np.inf, -np.inf, -0.0
     made = dataclasses.replace(made, residual=residual)
@@ -138,7 +139,7 @@ def test_a_trajectory_comes_back_bit_for_bit(tmp_path, recorded):
 def test_what_cannot_be_kept_is_refused(tmp_path):
     for value in ({1, 2}, (object(),), np.array([None])):
         with pytest.raises(TypeError, match="a cell cannot keep"):
-            module.encoded(value, "x", {})
+            encoded(value, "x", {})
 
 
 def flip(path, position):
@@ -316,7 +317,7 @@ def test_looks_may_be_taken_further(half, monkeypatch):
     calls = simulated(monkeypatch)
     wanted = store.request(parse(), 8)
     with store.under_way(half, wanted, resume=True) as cells:
-        runner.verify_until_decided(parse(), 8, cells=cells)
+        looks.verify_until_decided(parse(), 8, cells=cells)
     assert calls[0] == (1, 32), "the first look reads what is kept"
 
 

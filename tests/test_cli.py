@@ -14,6 +14,7 @@ from in_process import caller
 from proofs_check import lemmas_command, runner, session, store
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.result import StudyResult
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = """
@@ -114,7 +115,7 @@ def test_select_and_seeds_are_what_the_manifest_states(call):
 def test_exit_codes(call, monkeypatch, verdicts, options, code):
     findings = tuple(Finding("distance", "tiny", Verdict(verdict), "so") for verdict in verdicts)
     monkeypatch.setattr(
-        runner, "verify", lambda study, **_: runner.StudyResult(study, findings, (), ("gd-contraction @ tiny",))
+        runner, "verify", lambda study, **_: StudyResult(study, findings, (), ("gd-contraction @ tiny",))
     )
     end = call("verify", "tiny.yaml", "--out", "o", *options)
     assert end.code == code

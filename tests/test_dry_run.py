@@ -197,8 +197,8 @@ def test_the_seeds_that_are_needed_are_the_fewest(kind, many):
     study = parse("delta: 0.1\n" + STUDY)
     needed = outlook(study, lemmas).needed
     assert needed == least_trials(0.1, 1e-3 / (2 * many))
-    assert outlook(runner.with_seeds(study, needed), lemmas).hopeless == ()
-    few = outlook(runner.with_seeds(study, needed - 1), lemmas)
+    assert outlook(study.with_seeds(needed), lemmas).hopeless == ()
+    few = outlook(study.with_seeds(needed - 1), lemmas)
     assert len(few.hopeless) == few.claims == 2 * many
     assert few.told().startswith(f"Too few seeds: {2 * many} of at least {2 * many} claims")
 

@@ -7,7 +7,7 @@ import pytest
 from in_process import caller
 
 from nag_ntk import InputError, nesterov, simulate, sphere
-from proofs_check import runner, session
+from proofs_check import looks, runner, session
 from proofs_check.certificates import claims
 from proofs_check.config import parse_study
 from proofs_check.finding import Finding, Verdict, exit_code
@@ -38,7 +38,7 @@ def decided(whole, monkeypatch):
     def look(kind="every run", max_seeds=MOST, **checks):
         lemmas = [Lemma(name.replace("_", "-"), name, name, check, (), kind) for name, check in checks.items()]
         study = parse_study(STUDY, name="looks", base=Path())
-        result = runner.verify_until_decided(study, max_seeds, lemmas=lemmas)
+        result = looks.verify_until_decided(study, max_seeds, lemmas=lemmas)
         return {found.lemma: found for found in result.findings}, result
 
     return look
@@ -99,7 +99,7 @@ def test_which_verdict_replaces_which():
     supported, error, vacuous = one(Verdict.SUPPORTED, 0.01), one(Verdict.ERROR), one(Verdict.VACUOUS)
     open_ = one(Verdict.INCONCLUSIVE, 0.01)
     every = (witness, by_level, supported, error, vacuous, open_)
-    replaced = {(every.index(new), every.index(old)) for new in every for old in every if runner._overrides(new, old)}
+    replaced = {(every.index(new), every.index(old)) for new in every for old in every if looks._overrides(new, old)}
     assert {(new, old) for new, old in replaced if every[old] is open_} == {(new, 5) for new in range(6)}
     assert {new for new, old in replaced if every[old] is supported} == {0, 3}
     assert {new for new, old in replaced if every[old] is vacuous} == {0, 3}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nag_ntk import InputError, Probe
-from proofs_check import runner
+from proofs_check import looks, runner
 from proofs_check.config import ConfigError, parse_study
 from proofs_check.config_data import SphereData
 from proofs_check.lemma import Control, Inequality, Lemma
@@ -39,7 +39,7 @@ def nothing_trains(monkeypatch):
 
 def told(study, lemmas=CATALOGUE, **options):
     """(line, column, path, message) of each problem that a study is refused for."""
-    verify = runner.verify_until_decided if "max_seeds" in options else runner.verify
+    verify = looks.verify_until_decided if "max_seeds" in options else runner.verify
     with pytest.raises(CannotRun) as caught:
         verify(study, lemmas=lemmas, **options)
     assert isinstance(caught.value, ConfigError)
@@ -209,13 +209,13 @@ def test_runs_of_the_same_data_share_one_dataset(monkeypatch):
     build = SphereData.build
     monkeypatch.setattr(SphereData, "build", lambda spec: built.append(spec) or build(spec))
     text = BASE + "  second: {key: 1}\n  third: {dataset.samples: 2}\n"
-    ready = prepare(parse(text), ())
+    setups = prepare(parse(text), ())
     assert len(built) == 2
-    assert ready["first"].data is ready["second"].data
-    assert ready["third"].data.size == 2
-    result = runner.verify(parse(BASE), lemmas=CATALOGUE, ready=ready)
+    assert setups["first"].data is setups["second"].data
+    assert setups["third"].data.size == 2
+    result = runner.verify(parse(BASE), lemmas=CATALOGUE, setups=setups)
     assert len(built) == 2
-    assert result.runs[0].data is ready["first"].data
+    assert result.runs[0].data is setups["first"].data
 
 
 def test_where_a_study_was_read_from_is_no_part_of_it():

@@ -22,6 +22,7 @@ from proofs_check.lemma import Inequality, NotApplicable, Trials
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.report import page, terminal
 from proofs_check.report.mathematics import statement
+from proofs_check.result import StudyResult
 from proofs_check.verdict import Outcome, decide
 
 THEORY = Path(__file__).parents[1] / "docs" / "theory"
@@ -142,7 +143,7 @@ def test_names_of_study_run_and_lemma_are_escaped(result, tmp_path):
                 evidence={evil: evil}),
     )  # fmt: skip
     named = result.study.model_copy(update={"name": evil})
-    store.write(runner.StudyResult(named, findings, (), ()), tmp_path / "o", wall_time=1, config=f"'{evil}'.yaml")
+    store.write(StudyResult(named, findings, (), ()), tmp_path / "o", wall_time=1, config=f"'{evil}'.yaml")
     text = page.write(tmp_path / "o").read_text(encoding="utf-8")
     assert text.count("<script>") == 1
     tree = ElementTree.fromstring(text)
@@ -317,7 +318,7 @@ def test_resume_makes_a_missing_report(verified):
 
 
 def test_a_study_without_runs_or_findings(result, tmp_path):
-    store.write(runner.StudyResult(result.study, (), (), ()), tmp_path / "o", wall_time=1)
+    store.write(StudyResult(result.study, (), (), ()), tmp_path / "o", wall_time=1)
     said = words(ElementTree.parse(page.write(tmp_path / "o")).getroot())
     assert "0 findings: none refuted." in said
 
@@ -329,7 +330,7 @@ def test_infinities_and_errors_are_shown(result, tmp_path):
         Finding("distance", "drawn", Verdict.ERROR, "ValueError: < & >"),
         Finding("gd-matrix", "once", Verdict.CERTIFIED, "proved", 0.0, 1.0, 1.0, evidence={"boxes": [1, 2]}),
     )  # fmt: skip
-    told = runner.StudyResult(result.study, findings, result.runs, (), lemmas=CATALOGUE)
+    told = StudyResult(result.study, findings, result.runs, (), lemmas=CATALOGUE)
     store.write(told, tmp_path / "o", wall_time=1)
     said = words(ElementTree.parse(page.write(tmp_path / "o")).getroot())
     assert "margin −∞" in said

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from nag_ntk import InputError
+from proofs_check import looks as module
 from proofs_check import runner
 from proofs_check.config import parse_study
 from proofs_check.finding import Finding, Verdict
+from proofs_check.result import StudyResult
 
 STUDY = """
 dataset: {source: sphere, samples: 2, dimension: 2}
@@ -34,16 +36,16 @@ def looks(monkeypatch):
         seen.append((at.runs[0].seeds, at.level))
         rows = verdicts[len(seen) - 1]
         findings = tuple(Finding(name, "looks", verdict, f"look {len(seen)}") for name, verdict in rows.items())
-        return runner.StudyResult(at, findings, (), ())
+        return StudyResult(at, findings, (), ())
 
-    monkeypatch.setattr(runner, "verify", verify)
+    monkeypatch.setattr(module, "verify", verify)
     return seen, verdicts
 
 
 def test_seeds_double_and_each_look_pays_with_its_share_of_the_level(looks):
     seen, verdicts = looks
     verdicts += 4 * [{"a": Verdict.INCONCLUSIVE}]
-    result = runner.verify_until_decided(study(), 50)
+    result = module.verify_until_decided(study(), 50)
     assert [seeds for seeds, _ in seen] == [8, 16, 32, 50]
     assert [level for _, level in seen] == pytest.approx([0.06 / 2, 0.06 / 6, 0.06 / 12, 0.06 / 20])
     assert (result.study.runs[0].seeds, result.study.level) == (50, 0.06)
@@ -55,7 +57,7 @@ def test_the_first_deciding_verdict_stands_and_nothing_more_is_run_than_needed(l
         {"a": Verdict.INCONCLUSIVE, "b": Verdict.REFUTED, "c": Verdict.VACUOUS},
         {"a": Verdict.SUPPORTED, "b": Verdict.SUPPORTED, "c": Verdict.INCONCLUSIVE},
     ]
-    findings = {f.lemma: (f.verdict, f.reason) for f in runner.verify_until_decided(study(), 1000).findings}
+    findings = {f.lemma: (f.verdict, f.reason) for f in module.verify_until_decided(study(), 1000).findings}
     assert len(seen) == 2
     assert findings == {
         "a": (Verdict.SUPPORTED, "look 2"),
@@ -66,19 +68,19 @@ def test_the_first_deciding_verdict_stands_and_nothing_more_is_run_than_needed(l
 
 def test_a_limit_below_the_seeds_of_the_study_is_refused(looks):
     with pytest.raises(InputError, match="max_seeds"):
-        runner.verify_until_decided(study(), 7)
+        module.verify_until_decided(study(), 7)
     assert looks[0] == []
 
 
 @pytest.mark.slow
 def test_real_runs_are_decided_with_enough_seeds():
-    result = runner.verify_until_decided(study(), 256)
+    result = module.verify_until_decided(study(), 256)
     verdicts = {f.lemma: f.verdict for f in result.findings}
     assert verdicts == {"flip-count": Verdict.SUPPORTED, "distance": Verdict.SUPPORTED}
     used = result.study.runs[0].seeds
     assert 8 < used < 256
     assert len(result.runs[0].trajectory.seeds) == used
-    fixed = runner.verify(runner.with_seeds(study(), used))
+    fixed = runner.verify(study().with_seeds(used))
     assert {f.lemma: f.worst_seed for f in fixed.findings} == {f.lemma: f.worst_seed for f in result.findings}
 
 

@@ -14,12 +14,12 @@ from screened_cases import assert_agrees, both, tuned
 
 import nag_ntk
 from nag_ntk import Dataset, InputError, Method, Network, scheduled, simulate
+from nag_ntk.encoding import decoded, encoded
 from nag_ntk.schedule import coefficients, first_pull, paces
 from proofs_check import runner, verify
 from proofs_check.config import ConfigError, parse_study
 from proofs_check.config_python import plain_values
 from proofs_check.finding import Verdict
-from proofs_check.store.cells import decoded, encoded
 
 STEPS, WIDTH, ROWS = 15, 12, (4, 6)
 TEXT = """

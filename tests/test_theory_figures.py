@@ -222,7 +222,8 @@ def test_figures_appear_only_where_a_study_has_what_they_need(tmp_path):
 
 def test_results_of_an_older_version_have_no_figures_of_the_theory(folder, tmp_path):
     held = store.read(folder)
-    assert page.gather(store.StoredResult(held.rows, held.manifest, "x", 0.1), store.read_series(folder)).theory == []
+    older = store.StoredResult("x", 0.1, held.rows, manifest=held.manifest)
+    assert page.gather(older, store.read_series(folder)).theory == []
 
 
 def test_rungs_are_runs_that_differ_in_their_width_alone():

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nag_ntk import Dataset, Method
+from nag_ntk.encoding import decoded, encoded
 from nag_ntk.gram import Spectrum
 from proofs_check.lemma import Run
-from proofs_check.store.cells import decoded, encoded
 
 HEADER = "header.json"
 

@@ -3,13 +3,16 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .files import sync
-from .series import record_curves
+import h5netcdf
+import h5py
+import numpy as np
 
-if TYPE_CHECKING:  # JAX and HDF5 are imported where they are needed, so that readers start fast
-    from ..lemma import Run
+from proofs_check.finding import SEED_LEVELS
+from proofs_check.lemma import Run
+from proofs_check.store.files import sync
+from proofs_check.store.series import record_curves
 
 AXES = ("seed", "algorithm", "step", "sample")
 NUMBERS = {
@@ -36,10 +39,6 @@ def write_trajectories(path: Path, runs: Any, curves: Any = ()) -> None:
 
 def image(runs: Any, curves: Any = ()) -> io.BytesIO:
     """The file in memory. The curves are of these runs; those of any other are left out."""
-    import h5netcdf
-
-    from ..finding import SEED_LEVELS
-
     laid_out = io.BytesIO()
     with h5netcdf.File(laid_out, "w") as file:
         for run in runs:
@@ -55,9 +54,6 @@ def record(group: Any, run: "Run") -> None:
 
     The axis of the methods is called algorithm, since ``.sel(method=...)`` means something else in xarray.
     """
-    import h5py
-    import numpy as np
-
     t = run.trajectory
     facts = {name: getattr(t, name) for name in ("width", "start", "engine", "dtype", "weights_digest")}
     group.attrs.update({**facts, "delta": run.delta})

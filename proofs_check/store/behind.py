@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import CERTIFICATES, MANIFEST, StoreError, sync_folder, write_json
+from proofs_check.store.files import CERTIFICATES, MANIFEST, StoreError, sync_folder, write_json
 
 
 def write_certificates(staging: Path, bodies: Mapping[str, Mapping[str, Any]], rows: Iterable[Any]) -> None:

@@ -3,16 +3,17 @@
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..text import visible
-from .files import SWEEP, sync
+import h5netcdf
+import h5py
+import numpy as np
+import xarray
 
-if TYPE_CHECKING:
-    import xarray
-
-    from ..config import RunSpec
-    from ..lemma import Run
+from proofs_check.config import RunSpec
+from proofs_check.lemma import Run
+from proofs_check.store.files import sync
+from proofs_check.text import visible
 
 PER_SEED = {
     "initial_residual_norm": "Euclidean norm of the residual at step 0",
@@ -44,9 +45,6 @@ def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.D
         Variables: PER_SEED, PER_METHOD, PER_RUN and `run`. What no run is about, such as a corner of a grid that is not
         full, or seeds that only some runs have, is NaN, in `run` "". A run that lacks an axis is left out.
     """
-    import numpy as np
-    import xarray
-
     axes = next((tuple(dict(spec.at)) for spec in specs if spec.at), ())
     if not axes:
         return None
@@ -86,10 +84,6 @@ def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.D
 
 def write_grid(path: Path, grid: "xarray.Dataset") -> None:
     """As netCDF, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
-    import h5netcdf
-    import h5py
-    import numpy as np
-
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
         file.dimensions = dict(grid.sizes)
@@ -103,24 +97,6 @@ def write_grid(path: Path, grid: "xarray.Dataset") -> None:
     sync(path)
 
 
-def read_sweep(out: Path) -> "xarray.Dataset":
-    """The runs of a sweep side by side, as `side_by_side` describes, from a folder of results.
-
-    Args:
-        out: a folder that `nag-ntk verify` has written to.
-
-    Raises:
-        StoreError: if it holds no whole results, or those of a study without a sweep.
-    """
-    import xarray
-
-    from . import StoreError, read
-
-    if SWEEP not in read(out).manifest["files"]:
-        raise StoreError(f"{out} holds no {SWEEP}: the study sweeps over nothing")
-    return xarray.load_dataset(Path(out) / SWEEP, engine="h5netcdf")
-
-
 def _algorithms(run: "Run") -> list[str]:
     """Names of the methods, numbered from the second of a name on: their numbers may differ from run to run."""
     names = [method.name for method in run.methods]
@@ -130,8 +106,6 @@ def _algorithms(run: "Run") -> list[str]:
 
 def _per_seed(run: "Run") -> dict[str, Any]:
     """(s, k) each."""
-    import numpy as np
-
     t = run.trajectory
     first, last = t.residual_norm[..., 0], t.residual_norm[..., -1]
     with np.errstate(all="ignore"):  # a run without steps, or one that diverged
@@ -152,8 +126,6 @@ def _spectrum(run: "Run") -> tuple[float, float]:
 
 def _coordinate(values: Iterable[Any]) -> Any:
     """Numbers as they are, truth values as 0 and 1, anything beside text as text."""
-    import numpy as np
-
     listed = [int(value) if isinstance(value, bool) else value for value in values]
     if any(isinstance(value, str) for value in listed):
         return np.array([str(value) for value in listed], object)

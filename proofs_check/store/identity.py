@@ -9,12 +9,14 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .manifest import version
+import jax
 
-if TYPE_CHECKING:
-    from ..config import Study
+import nag_ntk
+from nag_ntk.network import KEY_IMPLEMENTATION
+from proofs_check.config import Study, study_as_dict
+from proofs_check.store.manifest import version
 
 _SHOWN = 3  # differences named in a message
 _CURES = {
@@ -36,12 +38,6 @@ def request(
 
     Cost: a hundred small files are read.
     """
-    import jax
-
-    from nag_ntk.network import KEY_IMPLEMENTATION
-
-    from ..config import study_as_dict
-
     configured = study_as_dict(study)
     for moved in ("out", "lemma_files"):  # folders and files may be moved: what is in them counts
         configured.pop(moved)
@@ -69,8 +65,6 @@ def code_digest() -> str:
         >>> code_digest() == code_digest()
         True
     """
-    import nag_ntk
-
     state = hashlib.sha256()
     for package in (Path(nag_ntk.__file__).parent, Path(__file__).parents[1]):
         for path in sorted(package.rglob("*.py")):

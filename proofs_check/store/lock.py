@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .files import StoreError, make_folder, opened, usable
+from proofs_check.store.files import StoreError, make_folder, opened, usable
 
 LOCK = ".nag-ntk.lock"
 

@@ -5,12 +5,15 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .files import PACKAGE
+import jax
 
-if TYPE_CHECKING:
-    from ..runner import StudyResult
+import nag_ntk
+from nag_ntk.network import KEY_IMPLEMENTATION
+from proofs_check.config import study_as_dict
+from proofs_check.result import StudyResult
+from proofs_check.store.files import PACKAGE
 
 SCHEMA = 2
 
@@ -20,13 +23,6 @@ def describe(
     config: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that a reader needs to run the study again, and the digests of the files beside the manifest."""
-    import jax
-
-    import nag_ntk
-    from nag_ntk.network import KEY_IMPLEMENTATION
-
-    from ..config import study_as_dict
-
     finished = datetime.now(UTC)
     packages = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn", "python-flint")
     runs = {}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def save(file: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Write a header of JSON values, named arrays, and a digest of both, to an open file."""
-    import numpy as np
-
     text = json.dumps(header).encode()
     np.savez(
         file,
@@ -27,8 +27,6 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         Exception: of any kind, if the file is damaged: the reader raises anything from zlib.error to
             NotImplementedError; ValueError if its digest does not agree.
     """
-    import numpy as np
-
     # a file of our own: NumPy leaves its own open when the archive is broken
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}

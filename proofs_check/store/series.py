@@ -8,15 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from ..text import visible
-from .files import TRAJECTORIES, StoreError
+import h5netcdf
+import h5py
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ..curves import Curve
+from proofs_check.curves import Curve
+from proofs_check.store.files import TRAJECTORIES, StoreError
+from proofs_check.text import visible
 
 CHECKS = "Checks"
 """Beside the runs, whose names have no capitals: below them, xarray would ask for dimensions that agree."""
@@ -59,9 +59,6 @@ class Series:
 
 def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float]) -> None:
     """Write the curves of the checks, by run."""
-    import h5py
-    import numpy as np
-
     taken: set[str] = set()
     for curve in curves:
         path = _free(f"{CHECKS}/{curve.run}/{visible(curve.lemma)}", taken)
@@ -114,9 +111,6 @@ def read_series(
     Raises:
         StoreError: if the file cannot be read.
     """
-    import h5netcdf
-    import h5py
-
     path = Path(source) / TRAJECTORIES if isinstance(source, str | Path) else source
     try:
         with h5py.File(path, "r") as file:
@@ -148,7 +142,6 @@ def _of_run(run: str, file: Any, levels: Sequence[float]) -> Iterable[Series]:
 
 
 def _derived(norms: "np.ndarray") -> tuple["np.ndarray", "np.ndarray"]:
-    import numpy as np
 
     with np.errstate(all="ignore"):  # a run that diverged
         return norms / norms[..., :1], norms**2 / 2
@@ -168,7 +161,5 @@ def _names(variable: Any) -> tuple[str, ...]:
 
 def _over_seeds(values: "np.ndarray", levels: Sequence[float]) -> "np.ndarray":
     """(s, k, t) -> (k, q, t), lower order statistics; NaN counts as the largest."""
-    import numpy as np
-
     ordered = np.sort(np.asarray(values, float), axis=0)
     return np.stack([ordered[int(level * (len(ordered) - 1))] for level in levels], axis=1)

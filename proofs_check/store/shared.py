@@ -13,10 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import cells
-from .cells import Cells
-from .files import CELLS, STUDY, StoreError
-from .steps import EVERY, FOLDER, Steps
+import jax
+
+from nag_ntk import devices
+from proofs_check.store import resume as alone
+from proofs_check.store.cells import Cells
+from proofs_check.store.files import CELLS, STUDY, StoreError
+from proofs_check.store.steps import EVERY, FOLDER, Steps
 
 _OPEN, _REFUSED = -1, -2
 _MISSING = "keeping a run of several processes takes orbax-checkpoint: pip install 'nag-ntk[cluster]'"
@@ -27,15 +30,11 @@ class SharedSteps(Steps):
     """The keeper of a run of several processes; all of them call it alike."""
 
     def _due(self) -> bool:
-        from nag_ntk import devices
 
         return bool(devices.told(int(super()._due())))
 
     def _write(self, header: dict[str, Any], state: Any) -> None:
-        import jax
         from orbax.checkpoint import StandardCheckpointer
-
-        from nag_ntk import devices
 
         first = devices.writes()
         if first:
@@ -60,7 +59,6 @@ class SharedSteps(Steps):
         return tree
 
     def _state(self, leaves: Any, fresh: Any) -> Any:
-        import jax
         from orbax.checkpoint import StandardCheckpointer
 
         here, form = jax.tree.flatten(fresh)
@@ -70,8 +68,6 @@ class SharedSteps(Steps):
 
     def discard(self) -> None:
         """Remove what is kept, in the first process."""
-        from nag_ntk import devices
-
         if devices.writes():
             super().discard()
 
@@ -81,14 +77,10 @@ class SharedCells(Cells):
 
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: Any) -> Any:
         """See Cells.keep."""
-        from nag_ntk import devices
-
         return super().keep(name, seeds, question, trajectory) if devices.writes() else trajectory
 
     def discard(self) -> None:
         """See Cells.discard."""
-        from nag_ntk import devices
-
         if devices.writes():
             super().discard()
 
@@ -112,20 +104,18 @@ def under_way(
     out: Path, wanted: Mapping[str, Any], *, resume: bool = False, note: Callable[[str], None] = lambda text: None,
     every: float = EVERY,
 ) -> Iterator[Cells | None]:  # fmt: skip
-    """As cells.under_way, called by every process of several that run one study; the first holds the folder.
+    """Hold a folder as resume.under_way does; every process of several that run one study calls it, the first holds it.
 
     What `note` says in which process is for the caller to decide.
 
     Yields None where nothing can be kept: orbax is not installed, or some process does not see the folder.
 
     Raises:
-        StoreError: as cells.under_way, in every process; or if `resume` is set and nothing can be kept.
+        StoreError: as resume.under_way, in every process; or if `resume` is set and nothing can be kept.
     """
-    from nag_ntk import devices
-
     out = Path(out)
     with ExitStack() as stack:
-        keeping = cells.under_way(out, wanted, resume=resume, note=note, every=every)
+        keeping = alone.under_way(out, wanted, resume=resume, note=note, every=every)
         held = _in_first(lambda: stack.enter_context(keeping), lambda _: _OPEN)[0] or Cells(out / CELLS)
         why = ""
         if not devices.everywhere(importlib.util.find_spec("orbax") is not None):
@@ -140,13 +130,13 @@ def under_way(
 
 
 def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int]) -> tuple[Any, int | None]:
-    """As cells.already_done, in every process of several: (the results, in the first; their exit code, in all).
+    """Read results that are there already, in every process of several: (the results, in the first; their exit code).
 
     Raises:
         StoreError: in every process, if the first cannot read them or they are of another request.
     """
     found, answer = _in_first(
-        lambda: cells.already_done(out, wanted), lambda done: _OPEN if done is None else code(done)
+        lambda: alone.already_done(out, wanted), lambda done: _OPEN if done is None else code(done)
     )
     return found, None if answer == _OPEN else answer
 
@@ -157,8 +147,6 @@ def _in_first(act: Callable[[], Any], number: Callable[[Any], int]) -> tuple[Any
     Raises:
         StoreError: in every process, if it was refused in the first.
     """
-    from nag_ntk import devices
-
     found: Any = None
     refused: StoreError | None = None
     if devices.writes():

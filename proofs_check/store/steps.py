@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import sealed
-from .files import remove, replaced, usable
-from .identity import difference
+import numpy as np
 
-if TYPE_CHECKING:
-    from nag_ntk.checkpoint import Kept
+from nag_ntk.checkpoint import Kept, leaves_of, state_like
+from proofs_check.store import sealed
+from proofs_check.store.files import remove, replaced, usable
+from proofs_check.store.identity import difference
 
 EVERY = 30.0
 """Seconds between two savings: a kill costs at most this and the chunk in progress."""
@@ -65,8 +65,6 @@ class Steps:
 
     def _state(self, leaves: Any, fresh: Any) -> Any:
         """The state of these leaves, laid out like a fresh one."""
-        from nag_ntk.checkpoint import state_like
-
         return state_like(fresh, leaves)
 
     def _damaged(self, path: Path, error: object) -> None:
@@ -74,8 +72,6 @@ class Steps:
 
     def restore(self, call: int, about: Mapping[str, Any]) -> "Kept | None":
         """What was kept of a call; see nag_ntk.checkpoint.Checkpoint."""
-        from nag_ntk.checkpoint import Kept
-
         reached = self.header.get("call", -1)
         if call > reached:
             return None
@@ -124,8 +120,6 @@ class Steps:
 
     def _write(self, header: dict[str, Any], state: Any) -> None:
         """The parts that wait, then the state, if there is one, and the header that speaks of all."""
-        from nag_ntk.checkpoint import leaves_of
-
         self._write_parts()
         leaves = [] if state is None else leaves_of(state)
         self._write_header(header, {f"leaf-{index}": leaf for index, leaf in enumerate(leaves)})
@@ -156,8 +150,6 @@ class Steps:
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Arrays of nested mappings under the path of their names."""
-    import numpy as np
-
     flat = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
