@@ -31,7 +31,7 @@ def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
     lemmas: Sequence[Lemma] | None = None, cells: Cells | None = None, setups: Mapping[str, RunSetup] | None = None,
 ) -> StudyResult:  # fmt: skip
-    """Outcome the lemmas of a study, after everything that can be refused before training was refused.
+    """Check the lemmas of a study, after everything that can be refused before training was refused.
 
     Args:
         study: from proofs_check.config.load_study.
