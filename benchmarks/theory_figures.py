@@ -25,11 +25,11 @@ from theory_plots import (
     above,
     against_bound,
     band,
+    compared,
     figure,
     run,
     save,
     training,
-    trials,
 )
 
 import nag_ntk
@@ -130,11 +130,11 @@ def _(axes):
     widths = (512, 2048, 8192, 16384)
     data = {"source": "digits", "samples": 8}
     found = [
-        trials("gram-stability", run("gram-stability", dataset=data, width=m, steps=0, seeds=4), "three")
+        compared("gram-stability", run("gram-stability", dataset=data, width=m, steps=0, seeds=4), "three")
         for m in widths
     ]
-    radii = np.array([x.inequality.bound[0] for x in found]) / 24
-    band(axes, radii, np.array([x.inequality.observed for x in found]).T, BLUE, "supremum, counted from above")
+    radii = np.array([x.bound[0] for x in found]) / 24
+    band(axes, radii, np.array([x.observed for x in found]).T, BLUE, "supremum, counted from above")
     band(axes, radii, np.array([x.attained for x in found]).T, ORANGE, "supremum, attacked from below", "o:")
     axes.plot(radii, 16 * radii, "k--", lw=0.9, label="two, $2nR$")
     axes.plot(radii, 24 * radii, "k:", lw=0.9, label="three, $3nR$")
@@ -192,7 +192,7 @@ def _(axes):
 def _(axes):
     subject = run("flip-fraction", dataset={"source": "digits", "samples": 8}, width=16384, seeds=8, steps=150)
     against_bound(axes, "flip-fraction", subject, "counted", bound="counted")
-    found = trials("flip-fraction", subject, "linear").inequality
+    found = compared("flip-fraction", subject, "linear")
     least = np.asarray(found.bound).min(axis=0)
     for k, method in enumerate(THREE):
         axes.plot(

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from proofs_check.config import parse_study
-from proofs_check.lemma import Run, Trials
+from proofs_check.lemma import Inequality, Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.runner import execute
 
@@ -60,13 +60,13 @@ def training() -> Run:
     return run("residual-recursion", "remainder-bound", "flip-fraction")
 
 
-def trials(name: str, subject: Run, part: str = "", control: str = "") -> Trials:
+def compared(name: str, subject: Run, part: str = "", control: str = "") -> Inequality:
     """What a lemma, or one of its controls, compares on a run."""
     lemma = LEMMAS[name]
     check = next(c.check for c in lemma.controls if c.id == control) if control else lemma.check
     evidence = check(subject)
     found = evidence[part] if isinstance(evidence, dict) else evidence
-    assert isinstance(found, Trials), found
+    assert isinstance(found, Inequality), found
     return found
 
 
@@ -78,7 +78,7 @@ def band(axes, at, values, colour: str, label: str, style: str = "-") -> None:
 
 def against_bound(axes, name: str, subject: Run, part: str = "", first: int = 1, bound: str = "bound") -> None:
     """Every method over time: the worst seed's value, and the least bound of all seeds dashed."""
-    found = trials(name, subject, part).inequality
+    found = compared(name, subject, part)
     observed, bounds = np.broadcast_arrays(found.observed, found.bound)
     if observed.ndim == 4:  # the largest over samples
         observed, bounds = observed.max(axis=-1), bounds.max(axis=-1)

@@ -16,10 +16,10 @@ from theory_plots import (
     above,
     against_bound,
     band,
+    compared,
     figure,
     run,
     training,
-    trials,
 )
 
 import nag_ntk
@@ -30,7 +30,7 @@ from proofs_check.lemmas.acceleration import linear_steps
 @figure("residual-recursion")
 def _(axes):
     against_bound(axes, "residual-recursion", training(), first=0, bound="rounding bound")
-    flips = trials("residual-recursion", training(), control="no-flips").inequality.observed.max(axis=(0, 3))
+    flips = compared("residual-recursion", training(), control="no-flips").observed.max(axis=(0, 3))
     axes.plot(flips[2], color=GREY, lw=0.9, label=r"false: no $\varphi$ (Nesterov)")
     axes.set(ylabel="defect of the recursion")
     above(axes, 2)
@@ -100,11 +100,11 @@ def _contraction(axes, name: str, parts: tuple[str, ...]) -> None:
     lemma = "gd" if name == "gradient_descent" else name.replace("_", "-")
     labels = {"": "bound", "paper-form": "paper-form", "sharp": "sharp"}
     for part, style in zip(parts, ("--", ":"), strict=False):
-        found = trials(f"{lemma}-contraction", training(), part).inequality
+        found = compared(f"{lemma}-contraction", training(), part)
         axes.plot(found.bound[0] / found.observed[0, 0], style, color="k", lw=1, label=labels[part])
         if part == parts[0]:
             band(axes, np.arange(301), found.observed / found.observed[:, :1], COLOURS[name], "measured")
-    fast = trials(f"{lemma}-contraction", training(), control="fast").inequality
+    fast = compared(f"{lemma}-contraction", training(), control="fast")
     axes.plot(fast.bound[0] / fast.observed[0, 0], "-.", color=GREY, lw=1, label="false rate")
     axes.set(xlabel="step $t$", yscale="log")
     axes.set_ylim(bottom=np.min(found.observed[:, -1] / found.observed[:, 0]) / 5)
@@ -151,7 +151,7 @@ def _(rates, curves):
     rates.axvline(9 / 4, color=GREY, lw=0.9)
     rates.text(2.5, 2e-4, r"claimed from $\kappa=9/4$", fontsize=8, color="0.3")
     rates.set(xlabel=r"$\kappa$", ylabel=r"$-\ln\rho$ per step")
-    found = trials("nesterov-vs-gd", _compared(), "steps").inequality
+    found = compared("nesterov-vs-gd", _compared(), "steps")
     curves.axhline(1e-3, color="k", ls="--", lw=0.9)
     for values, name in ((found.bound, "gradient_descent"), (found.observed, "nesterov")):
         curves.plot(values, np.full(len(values), 1e-3), "|", ms=9, color=COLOURS[name])
@@ -184,11 +184,11 @@ def _(rates, curves):
 def _(axes):
     pair = {"source": "pairs", "pairs": 1, "angle": 0.05, "dimension": 2, "key": 2}
     subject = run("nesterov-increasing", dataset=pair, methods=["nesterov_increasing"], width=4096, steps=1200)
-    found = trials("nesterov-increasing", subject).inequality
+    found = compared("nesterov-increasing", subject)
     start, at = found.observed[:, :1], np.arange(1, 1201)
     band(axes, at, (found.observed / start)[:, 1:], ORANGE, "measured, momentum $t/(t+3)$")
     axes.loglog(at, np.min(np.asarray(found.bound) / start, axis=0)[1:], "--", color=BLUE, label="bound, $6E/t$")
-    false = trials("nesterov-increasing", subject, control="accelerated").inequality
+    false = compared("nesterov-increasing", subject, control="accelerated")
     axes.plot(
         at, (false.bound / false.observed[:, :1])[0, 1:], ":", color=GREY, label="false: constant momentum's rate"
     )

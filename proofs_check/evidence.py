@@ -1,21 +1,21 @@
 """What each lemma of the catalogue is backed by: formal proof, certificate, statistics, or memory alone."""
 
-from proofs_check.lemma import Lemma
+from proofs_check.lemma import Claim, Lemma
 
 KINDS = ("formal", "certified", "statistical", "recalled")
 """In the order of strength. Formal: checked by Coq for all networks. Certified: decided in ball arithmetic, for the
 quantifiers stated. Statistical: seen on training runs. Recalled: the source was not re-read."""
 
-_CERTIFIED = {
-    "all kappa": "the constants for all condition numbers at once, in ball arithmetic",
-    "instance": "for each data set given, in ball arithmetic",
+_CERTIFIED: dict[str, str] = {
+    Claim.ALL_KAPPA: "the constants for all condition numbers at once, in ball arithmetic",
+    Claim.INSTANCE: "for each data set given, in ball arithmetic",
 }
-_STATISTICAL = {
-    "identity": "independent draws against the closed form",
-    "exact law": "exact goodness-of-fit tests over seeds",
-    "probability": "the frequency of violations over seeds, with exact limits",
-    "every run": "every step of every run is compared; one violation refutes",
-    "scaling": "slopes over runs, with intervals",
+_STATISTICAL: dict[str, str] = {
+    Claim.IDENTITY: "independent draws against the closed form",
+    Claim.EXACT_LAW: "exact goodness-of-fit tests over seeds",
+    Claim.PROBABILITY: "the frequency of violations over seeds, with exact limits",
+    Claim.EVERY_RUN: "every step of every run is compared; one violation refutes",
+    Claim.SCALING: "slopes over runs, with intervals",
 }
 
 

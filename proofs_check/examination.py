@@ -11,7 +11,7 @@ from proofs_check.agreement import differs
 from proofs_check.apart import Apart
 from proofs_check.apart.answers import flattened, rebuilt
 from proofs_check.guard import attempt, caught, defined_at
-from proofs_check.lemma import Check, Evidence, Law, Lemma, Run, Trials
+from proofs_check.lemma import Check, Claim, Evidence, Law, Lemma, Run, Trials
 from proofs_check.own import is_own
 from proofs_check.returned import evidence_from
 from proofs_check.selection import select
@@ -89,7 +89,7 @@ def _same_alone(
 
 
 def examine(
-    name: str, check: Check, subject: Run | tuple[Run, ...], where: str, kind: str = "every run",
+    name: str, check: Check, subject: Run | tuple[Run, ...], where: str, kind: Claim | str = Claim.EVERY_RUN,
     seconds: float | None = None, method: str | None = None,
 ) -> list[Outcome]:  # fmt: skip
     """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash.
@@ -99,7 +99,7 @@ def examine(
         check: of a lemma or a control.
         subject: what it is asked of.
         where: the run's name, for the rows.
-        kind: of the lemma; it says what a plain Inequality claims.
+        kind: of the lemma; what is claimed of an Inequality.
         seconds: most that a check of one's own may take in the child process; None for a check of the package's own.
         method: that the lemma speaks of, None for all.
     """

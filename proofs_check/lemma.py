@@ -1,11 +1,13 @@
-"""The vocabulary: a Lemma is checked on a Run and returns Evidence; verdict.py alone turns evidence into a verdict.
+"""The vocabulary: a Lemma is checked on a Run and returns evidence; verdict.py alone turns evidence into a verdict.
 
-Evidence is one of four: Trials (an inequality over independent seeds), Law (an exact distribution), Proof (decided
-in ball arithmetic) and NotApplicable (the hypotheses do not hold here).
+A check returns an Inequality (compared for every seed, as the kind of its lemma claims it), a Law (an exact
+distribution), a Proof (decided in ball arithmetic) or NotApplicable (the hypotheses do not hold here). Its caller makes
+Trials of an Inequality: the seeds of the run and the failure probability that is claimed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +16,22 @@ from proofs_check.sides import at_most
 
 if TYPE_CHECKING:  # the catalogue is read without waiting for JAX
     from nag_ntk import Dataset, Method, Probe, Trajectory
+
+
+class Claim(StrEnum):
+    """The kinds of claims; the name in quotation marks may stand for each of them."""
+
+    IDENTITY = "identity"
+    EXACT_LAW = "exact law"
+    INSTANCE = "instance"
+    PROBABILITY = "probability"
+    EVERY_RUN = "every run"
+    ALL_KAPPA = "all kappa"
+    SCALING = "scaling"
+
+    def failure(self, delta: float) -> float:
+        """Return the failure probability that is claimed of an inequality: delta for PROBABILITY, else 0."""
+        return delta if self is Claim.PROBABILITY else 0.0
 
 
 @dataclass(frozen=True)
@@ -96,10 +114,17 @@ class Inequality:
         bound: broadcastable against observed.
         axes: a name per axis of observed, the first "seed"; used to describe the witness.
         where: optional mask of the entries that are compared at all.
-        labels: optional names of the positions along an axis, e.g. {"method": ("nesterov",)}.
+        labels: optional names of the positions along an axis, e.g. {"method": ("nesterov",)}. Without them "method" is
+            labelled with the methods of the run, and "time" with the steps at which H(t) was recorded, if their number
+            fits.
         until: the last step of the run that an entry rests on, broadcastable against observed. None: what the axis
             called "step" or "time" says, or the last step of the run. Once a run leaves the floating-point numbers,
             what rests on it is not compared (overflow.py).
+        note: a sentence appended to the reason of the verdict (rounding floor, numbers), or "".
+        attained: where the observed side is only an upper bound on what is meant (a supremum), values that are
+            certainly attained, broadcastable against observed; NaN where no attempt was made. Support counts violations
+            by the upper bound, refutation violations by these: between the two nothing is decided.
+        claim: Claim.EVERY_RUN or Claim.PROBABILITY, where it is another claim than the lemma's kind says; else None.
 
     The bound already contains its rounding allowance. NaN where the run is finite is a mistake of the check, an ERROR.
     """
@@ -110,9 +135,12 @@ class Inequality:
     where: np.ndarray | None = None
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     until: np.ndarray | int | None = None
+    note: str = ""
+    attained: np.ndarray | None = None
+    claim: Claim | str | None = None
 
     def relative_margin(self) -> np.ndarray:
-        """(bound - observed) / |bound|, NaN to -inf, entries that are not compared to +inf; shape of observed.
+        """Compute (bound - observed) / |bound|, NaN to -inf, entries that are not compared to +inf; shape of observed.
 
         Negative exactly where observed <= bound fails, also where float64 cannot tell the two sides apart.
         """
@@ -135,10 +163,8 @@ class Trials:
         inequality: one trial per seed; a trial fails if any of its entries does.
         failure: the claimed failure probability; 0 for what holds in every run, where one violation refutes.
         seeds: seed numbers, (s,), to name the witness.
-        note: a sentence appended to the reason (rounding floor, hypotheses), or "".
-        attained: where the inequality's observed side is only an upper bound on what is meant (a supremum), values
-            that are certainly attained, of the same shape; NaN where no attempt was made. Support counts violations
-            by the upper bound, refutation violations by these: between the two nothing is decided.
+        note: as in the inequality, whose note it is by default.
+        attained: likewise.
         partial: (s,) bool, seeds whose run left the floating-point numbers before the comparison was complete: they can
             violate the claim, but not support it. Set by overflow.py.
     """
@@ -149,6 +175,18 @@ class Trials:
     note: str = ""
     attained: np.ndarray | None = None
     partial: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Take over the note and the attained values of the inequality."""
+        if isinstance(self.inequality, Inequality):  # else refused where it is judged
+            object.__setattr__(self, "note", self.note or self.inequality.note)
+            if self.attained is None:
+                object.__setattr__(self, "attained", self.inequality.attained)
+
+    @property
+    def claim(self) -> Claim:
+        """EVERY_RUN or PROBABILITY."""
+        return Claim.PROBABILITY if self.failure else Claim.EVERY_RUN
 
 
 @dataclass(frozen=True)
@@ -211,7 +249,7 @@ class NotApplicable:
 Evidence = Trials | Law | Proof | NotApplicable
 Check = Callable[[Any], Evidence | Inequality | Mapping[str, Evidence | Inequality]]
 """A check of one Run or, for a lemma about a whole study, of the tuple of its Runs. What it may return: returned.py."""
-KINDS = ("identity", "exact law", "instance", "probability", "every run", "all kappa", "scaling")
+KINDS = tuple(Claim)
 UNSTATED = "not stated"
 """What a lemma says where its author wrote nothing; the catalogue must say everything."""
 
@@ -260,8 +298,8 @@ class Lemma:
         statement: the claim with its explicit constants.
         check: Run -> Inequality or other Evidence, or a mapping of part names to them for a claim in several parts.
         controls: false variants, at least two.
-        kind: one of KINDS. A plain Inequality is claimed with probability 1 - delta where it is "probability", else
-            of every run.
+        kind: what is claimed: a Claim, or its name. An Inequality is claimed with probability 1 - delta where it is
+            PROBABILITY, else of every run.
         hypotheses: when it is claimed.
         source: authors, year, arXiv id; or "derived".
         provenance: "derived", "form of" or "recalled" (source not re-read).
@@ -291,7 +329,7 @@ class Lemma:
     statement: str
     check: Check
     controls: tuple[Control, ...]
-    kind: str = "every run"
+    kind: Claim | str = Claim.EVERY_RUN
     hypotheses: str = UNSTATED
     source: str = UNSTATED
     provenance: str = UNSTATED
@@ -313,8 +351,13 @@ class Lemma:
     tex: str = ""
     group: str = "your own"
 
+    def __post_init__(self) -> None:
+        """Turn the name of a kind into its Claim; any other text stays, for the error that names it."""
+        if isinstance(self.kind, str) and self.kind in KINDS:
+            object.__setattr__(self, "kind", Claim(self.kind))
+
     def described(self) -> dict[str, Any]:
-        """What there is to read about it, as JSON can hold it."""
+        """Return its texts as values that JSON can hold."""
         names = "id title group statement tex hypotheses kind constants source provenance decision method".split()
         names += ["formal", "rests_on"]
         controls = [{"id": control.id, "statement": control.statement} for control in self.controls]

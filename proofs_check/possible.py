@@ -8,12 +8,12 @@ import numpy as np
 from proofs_check.config import Study
 from proofs_check.examination import speaks
 from proofs_check.finding import Verdict
-from proofs_check.lemma import Inequality, Law, Lemma, Trials
+from proofs_check.lemma import Claim, Inequality, Law, Lemma, Trials
 from proofs_check.statistics import least_trials, look_level
 from proofs_check.verdict import UNIVERSAL_FAILURE, Outcome, decide
 
-_LAWS = ("exact law", "identity", "scaling")
-_PROOFS = ("all kappa", "instance")
+_LAWS = (Claim.EXACT_LAW, Claim.IDENTITY, Claim.SCALING)
+_PROOFS = (Claim.ALL_KAPPA, Claim.INSTANCE)
 _RUNS_OF_A_SLOPE = 4
 
 
@@ -106,7 +106,7 @@ def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) ->
             if not speaks(lemma, [method.name for method in spec.methods], spec.steps):
                 continue
             seeds = spec.seeds if max_seeds is None else max_seeds
-            failure = study.delta if lemma.kind == "probability" else 0.0
+            failure = Claim(lemma.kind).failure(study.delta)
             inequality = Inequality(np.zeros(seeds), np.ones(()), ("seed",))
             evidence = _law() if lemma.kind in _LAWS else Trials(inequality, failure, tuple(range(seeds)))
             checks.append(Outcome(lemma.id, spec.name, evidence))

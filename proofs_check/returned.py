@@ -1,23 +1,25 @@
-"""What a check may return, made into evidence; what is wrong with it is an error, so that it is nobody's verdict."""
+"""The return value of a check as evidence; what is wrong with it is an error, so that it is nobody's verdict."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from proofs_check.lemma import Evidence, Inequality, Run, Trials
+from proofs_check.lemma import Claim, Evidence, Inequality, Run, Trials
 from proofs_check.overflow import within_numbers
 from proofs_check.sides import array_of
 from proofs_check.sound import checked, formed
 
+_INEQUALITIES = (Claim.EVERY_RUN, Claim.PROBABILITY)
 
-def evidence_from(found: Any, subject: Run | tuple[Run, ...], kind: str, method: str | None = None) -> Evidence:
-    """The evidence in what a check returned.
 
-    A plain Inequality becomes Trials over the seeds of the run: claimed with probability 1 - delta by a lemma of kind
-    "probability", of every run by any other. Its axis "method" is labelled with the names of the methods.
+def evidence_from(
+    value: Any, subject: Run | tuple[Run, ...], kind: Claim | str, method: str | None = None
+) -> Evidence:  # fmt: skip
+    """Turn what a check returned into evidence that is complete, well formed and about numbers that are finite.
 
     Args:
-        found: what the check returned, or one of its parts.
-        subject: what it was asked of.
+        value: the return value of the check, or one of its parts.
+        subject: the run or runs that the check was called with.
         kind: of the lemma.
         method: that the lemma speaks of, None for all.
 
@@ -27,19 +29,40 @@ def evidence_from(found: Any, subject: Run | tuple[Run, ...], kind: str, method:
             where training stayed finite.
     """
     runs = subject if isinstance(subject, tuple) else (subject,)
-    if isinstance(found, Inequality):
-        found = _trials(found, runs, kind)
-    evidence = formed(found)
+    if isinstance(value, Inequality):
+        value = trials_of(value, runs, kind)
+    evidence = formed(value)
     return checked(within_numbers(evidence, runs, method)) if isinstance(evidence, Trials) else evidence
 
 
-def _trials(inequality: Inequality, runs: tuple[Run, ...], kind: str) -> Trials:
+def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) -> Trials:
+    """Make Trials of an inequality: the seeds of its runs, labels of its axes, and the failure probability claimed.
+
+    Args:
+        inequality: what a check returned.
+        runs: what it is about; all must have the same seeds.
+        kind: of the lemma, unless the inequality makes a claim of its own.
+
+    Raises:
+        TypeError: for runs with different seeds.
+        ValueError: for a claim that no inequality can make.
+    """
     first = runs[0]
     if any(run.trajectory.seeds != first.trajectory.seeds for run in runs):
         raise TypeError("the runs have different seeds: return Trials, which name the seeds that they are about")
-    names = tuple(method.name for method in first.methods)
+    if inequality.claim is not None and inequality.claim not in _INEQUALITIES:
+        raise ValueError(f"claim must be one of {', '.join(_INEQUALITIES)}, or None, got {inequality.claim!r}")
     shape = array_of("observed", inequality.observed).shape
-    if "method" in inequality.axes and "method" not in inequality.labels and len(shape) == len(inequality.axes):
-        if shape[inequality.axes.index("method")] == len(names):
-            inequality = replace(inequality, labels={**inequality.labels, "method": names})
-    return Trials(inequality, first.delta if kind == "probability" else 0.0, first.trajectory.seeds)
+    if len(shape) == len(inequality.axes) and isinstance(inequality.labels, Mapping):  # else refused by `formed`
+        sizes = dict(zip(inequality.axes, shape, strict=True))
+        labels = {axis: names for axis, names in _labels(first) if len(names) == sizes.get(axis)}
+        inequality = replace(inequality, labels={**labels, **inequality.labels})
+    claim = Claim(inequality.claim or kind)
+    return Trials(inequality, claim.failure(first.delta), first.trajectory.seeds)
+
+
+def _labels(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the axes that mean the same in every inequality about a run, with the labels of their positions."""
+    yield "method", tuple(method.name for method in run.methods)
+    if run.trajectory.gram_path is not None:
+        yield "time", tuple(f"step {step}" for step in run.trajectory.gram_path.steps)

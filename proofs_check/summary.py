@@ -12,7 +12,7 @@ import numpy as np
 from nag_ntk.theorem import THEOREMS
 from proofs_check import widths
 from proofs_check.finding import SEED_LEVELS, plain
-from proofs_check.lemma import Trials
+from proofs_check.lemma import Inequality
 from proofs_check.lemmas import contraction, gram_concentration
 from proofs_check.store.arrays import labels
 
@@ -101,7 +101,7 @@ def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, An
 def _claims(run: "Run") -> list[dict[str, Any] | None]:
     if run.singular:
         return []
-    found = [_counted(name, "", trials) for name, trials in gram_concentration.claimed(run).items()]
+    found = [_counted(name, "", inequality) for name, inequality in gram_concentration.claimed(run).items()]
     for lemma in (contraction.GD_CONTRACTION, contraction.HEAVY_BALL_CONTRACTION, contraction.NESTEROV_CONTRACTION):
         method = str(lemma.method)
         if run.trajectory.steps and run.index(method) is not None:
@@ -112,8 +112,8 @@ def _claims(run: "Run") -> list[dict[str, Any] | None]:
 
 def _counted(claim: str, method: str, evidence: Any) -> dict[str, Any] | None:
     """In how many seeds a claim failed; None where it says nothing."""
-    if not isinstance(evidence, Trials):
+    if not isinstance(evidence, Inequality):
         return None
-    margin = evidence.inequality.relative_margin()
+    margin = evidence.relative_margin()
     failed = margin.reshape(len(margin), -1).min(axis=1) < 0
     return {"claim": claim, "method": method, "violations": int(failed.sum()), "seeds": len(margin)}

@@ -14,7 +14,7 @@ import numpy as np
 from . import statistics
 from .finding import SEED_LEVELS, Finding, Verdict
 from .guard import Place, describe
-from .lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
+from .lemma import Claim, Evidence, Inequality, Law, NotApplicable, Proof, Trials
 from .sides import at_most
 from .sound import checked, interval_of
 
@@ -110,7 +110,11 @@ class _TrialsClaim:
 
     @property
     def claimed(self) -> float:
-        return self.evidence.failure or UNIVERSAL_FAILURE
+        return UNIVERSAL_FAILURE if self.universal else self.evidence.failure
+
+    @property
+    def universal(self) -> bool:
+        return self.evidence.claim is Claim.EVERY_RUN
 
     @property
     def excess(self) -> float | None:
@@ -119,7 +123,7 @@ class _TrialsClaim:
         All seeds count here and only compared ones in `support`: a seed without a comparison cannot violate,
         but shows nothing either, so both sides are conservative.
         """
-        if not self.evidence.failure:
+        if self.universal:
             return None
         return float(statistics.excess_p_value(self.violations, len(self.evidence.seeds), self.claimed))
 
@@ -129,9 +133,8 @@ class _TrialsClaim:
 
     def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
         x, n, everyone = self.violations, self.trials, len(self.evidence.seeds)
-        universal = refuted is None
         facts = {name: value for name, value in self.worst.items() if name != "sides"} | {"violations": x}
-        if universal and x:
+        if self.universal and x:
             reason = f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate what is claimed of every run"
             return self._make(Verdict.REFUTED, reason, **facts, trials=everyone)
         if refuted is not None and refuted.rejected:
@@ -149,7 +152,7 @@ class _TrialsClaim:
         if n < everyone:
             seen += f" ({everyone - n} more had nothing to compare)"
         claim = f"claimed {self.claimed:.3g}"
-        if universal:
+        if self.universal:
             claim = f"claimed of every run, of which sampling can only support at most {self.claimed:.3g}"
         reason = f"{seen}; failure probability at most {limit:.3g} (confidence 1 - {supported.level:.2g}), {claim}"
         if supported.rejected:

@@ -20,7 +20,7 @@ from nag_ntk.method import gradient_descent, heavy_ball, nesterov, nesterov_incr
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.trajectory import Trajectory
 from proofs_check import statistics
-from proofs_check.lemma import Law, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemma import Inequality, Law, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE, contraction, gram_stability
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 from proofs_check.radii import DISTANCES, next_recorded, padded
@@ -94,18 +94,18 @@ def control(lemma: str, name: str):
     return next(c.check for c in LEMMAS[lemma].controls if c.id == name)
 
 
-def assert_trials(evidence, observed, bound, failure, where=None, axes=("seed", "method", "step"), attained=None):
-    assert isinstance(evidence, Trials)
-    found = evidence.inequality
+def assert_inequality(
+    found, observed, bound, where=None, axes=("seed", "method", "step"), attained=None, claim=None
+):  # fmt: skip
+    assert isinstance(found, Inequality)
     compared = np.ones(np.shape(observed), bool) if where is None else where
     np.testing.assert_allclose(found.observed, observed, rtol=RTOL)
     np.testing.assert_allclose(
         np.broadcast_to(found.bound, compared.shape)[compared], np.broadcast_to(bound, compared.shape)[compared], RTOL
     )
     assert np.array_equal(compared, np.ones_like(compared) if found.where is None else found.where)
-    assert (evidence.failure, evidence.seeds, found.axes) == (failure, (4, 5, 6), axes)
-    assert dict(found.labels) == ({"method": NAMES} if "method" in axes else {})
-    assert (evidence.attained is None) == (attained is None)
+    assert (found.axes, found.claim, dict(found.labels)) == (axes, claim, {})
+    assert (found.attained is None) == (attained is None)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_distance(check, momentum, power, last):
 
     expected = everywhere(bound)
     where = everywhere(lambda s, k, t: t > 0 and not (momentum and k == 3))
-    assert_trials(check(run), run.trajectory.distance, expected, 0.0, where)
+    assert_inequality(check(run), run.trajectory.distance, expected, where)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_flip_count(check, constant):
     nearest = min(range(len(RADII)), key=lambda i: abs(RADII[i] - radius))
     counts = run.trajectory.near_boundary[:, nearest]
     evidence = check(run)
-    assert_trials(evidence, counts, np.full(counts.shape, constant * M * radius), DELTA, axes=("seed", "sample"))
+    assert_inequality(evidence, counts, np.full(counts.shape, constant * M * radius), axes=("seed", "sample"))
     assert evidence.note == f"R = {radius:.3g}"
 
 
@@ -203,13 +203,13 @@ def needed_width(evidence) -> int:
 def test_flip_counts_begin_at_the_width_that_is_named(check):
     still = {"distance": np.zeros((SEEDS, len(METHODS), STEPS + 1)), "dtype": "float64"}
     needed = needed_width(check(random_run(width=12, **still)))
-    assert isinstance(check(random_run(width=needed, **still)), Trials)
+    assert isinstance(check(random_run(width=needed, **still)), Inequality)
     assert needed_width(check(random_run(width=needed - 2, **still))) == needed
     # 4 R = 1: nothing is claimed
     least = 4 * math.log(N / DELTA)
     at = math.ceil(least)
     assert isinstance(check(random_run(width=at, delta=N * math.exp(-at / 4) * (1 - 1e-12), **still)), NotApplicable)
-    assert isinstance(check(random_run(width=at, delta=N * math.exp(-at / 4) * (1 + 1e-9), **still)), Trials)
+    assert isinstance(check(random_run(width=at, delta=N * math.exp(-at / 4) * (1 + 1e-9), **still)), Inequality)
     delta = N * math.exp(-at / 4) * (1 - 1e-14)
     while math.log(N / delta) / at > 0.25:
         delta = math.nextafter(delta, 1.0)
@@ -235,7 +235,7 @@ def test_flip_inclusion(check, radius):
         crossed = terms * (reach / math.sqrt(M) + 4 * t.flip_reach[s, k, u])
         return math.sqrt(radius(t.distance, s, k, u) ** 2 + allowance(run, s, k, u)) + crossed
 
-    assert_trials(check(run), t.flip_reach, everywhere(bound), 0.0, t.flips > 0)
+    assert_inequality(check(run), t.flip_reach, everywhere(bound), t.flips > 0)
 
 
 AFTER_START = np.broadcast_to(np.arange(STEPS + 1) > 0, (SEEDS, len(METHODS), STEPS + 1))
@@ -256,7 +256,7 @@ def test_flip_fraction_counted(check, shrink):
         recorded = [i for i, r in enumerate(run.trajectory.radii) if r >= radius]  # none: everything may flip
         return sum(run.trajectory.near_boundary[s, recorded[0]]) / (M * N) if recorded else 1.0
 
-    assert_trials(check(run), run.trajectory.flips / (M * N), everywhere(bound), 0.0, AFTER_START)
+    assert_inequality(check(run), run.trajectory.flips / (M * N), everywhere(bound), AFTER_START)
 
 
 def test_flip_fraction_linear():
@@ -268,23 +268,24 @@ def test_flip_fraction_linear():
     expected = everywhere(lambda s, k, t: 4 * max(least, reached(slow, s, k, t)))
     assert least < expected.max() / 4  # both sides of the maximum occur
     assert least > expected.min() / 5
-    assert_trials(claim(slow), slow.trajectory.flips / (M * N), expected, DELTA, AFTER_START)
+    assert_inequality(claim(slow), slow.trajectory.flips / (M * N), expected, AFTER_START, claim=Claim.PROBABILITY)
     slope = everywhere(lambda s, k, t: 0.01 * max(least, reached(slow, s, k, t)))
-    assert_trials(
-        control("flip-fraction", "slope")(slow), slow.trajectory.flips / (M * N), slope, DELTA, AFTER_START
+    assert_inequality(
+        control("flip-fraction", "slope")(slow), slow.trajectory.flips / (M * N), slope, AFTER_START,
+        claim=Claim.PROBABILITY,
     )  # fmt: skip
     assert "delta <= 0.3 n" in claim(replace(slow, delta=0.31 * N)).reason
-    assert isinstance(claim(replace(slow, delta=0.3 * N)), Trials)
+    assert isinstance(claim(replace(slow, delta=0.3 * N)), Inequality)
     far = random_run(distance=np.full((SEEDS, 4, STEPS + 1), 2.0))
     assert "4 R_t >= 1" in claim(far).reason
-    assert isinstance(control("flip-fraction", "slope")(far), Trials)
+    assert isinstance(control("flip-fraction", "slope")(far), Inequality)
     for distance, applies in ((0.3, False), (0.25, False), (0.2499, True)):
         at = random_run(distance=np.full((SEEDS, 4, STEPS + 1), distance), dtype="float64")
         vars(at.trajectory)["coefficient_bound"] = np.zeros_like(at.trajectory.coefficient_bound)
-        assert isinstance(claim(at), Trials) == applies
+        assert isinstance(claim(at), Inequality) == applies
     near = far.trajectory.distance.copy()
     near[..., :2] = 0.0  # one step within the radius is enough
-    assert isinstance(claim(random_run(distance=near / 2 * 0.99)), Trials)
+    assert isinstance(claim(random_run(distance=near / 2 * 0.99)), Inequality)
 
 
 @pytest.mark.parametrize("start", ["gradient", "extrapolated"])
@@ -320,7 +321,7 @@ def test_remainder_bound(check, shrink, share, start):
             risk = traj.overlap_range.at_risk[s, recorded[0]] if recorded else np.ones((N, N))
             vector = near * (speed + beta * previous) + (kernel * risk) @ force
             bound[s, k, t] = share * math.sqrt(sum(vector**2)) + rounding[s, k, t, 0]
-    assert_trials(check(run), observed, bound, 0.0, np.ones_like(observed, bool))
+    assert_inequality(check(run), observed, bound, np.ones_like(observed, bool))
 
 
 def test_a_remainder_that_overflows_is_not_compared():
@@ -346,7 +347,7 @@ def test_gram_concentration():
     check = LEMMAS["gram-concentration"].check
     for part, width, name in (("hoeffding", hoeffding, "Hoeffding"), ("chernoff", chernoff, "matrix Chernoff")):
         width = math.ceil(width)
-        assert isinstance(check(random_run(width=width))[part], Trials)
+        assert isinstance(check(random_run(width=width))[part], Inequality)
         refused = check(random_run(width=width - 1))[part]
         assert isinstance(refused, NotApplicable)
         assert refused.reason == f"{name} asks for width >= {width:,}, this run has {width - 1:,}"
@@ -354,15 +355,15 @@ def test_gram_concentration():
     gram = wide.trajectory.initial_gram
     off = [math.sqrt(np.sum((h - wide.data.gram_limit) ** 2)) for h in gram]
     evidence = check(wide)
-    assert_trials(evidence["hoeffding"], off, [lambda_0 / 4] * 3, DELTA, axes=("seed",))
+    assert_inequality(evidence["hoeffding"], off, [lambda_0 / 4] * 3, axes=("seed",))
     shortfall = [lambda_0 - min(np.linalg.eigvalsh(h)) for h in gram]
-    assert_trials(evidence["chernoff"], shortfall, [lambda_0 / 4] * 3, DELTA, axes=("seed",))
+    assert_inequality(evidence["chernoff"], shortfall, [lambda_0 / 4] * 3, axes=("seed",))
     narrow = random_run(width=math.ceil(chernoff / 1000))
-    assert_trials(control("gram-concentration", "narrow")(narrow), shortfall, [lambda_0 / 4] * 3, DELTA, axes=("seed",))
-    assert isinstance(control("gram-concentration", "narrow")(random_run(width=1)), NotApplicable | Trials)
+    assert_inequality(control("gram-concentration", "narrow")(narrow), shortfall, [lambda_0 / 4] * 3, axes=("seed",))
+    assert isinstance(control("gram-concentration", "narrow")(random_run(width=1)), Inequality | NotApplicable)
     off = [math.sqrt(np.sum((M * h - wide.data.gram_limit) ** 2)) for h in gram]
     found = control("gram-concentration", "unscaled")(run)
-    assert_trials(found, off, [lambda_0 / 4] * 3, DELTA, axes=("seed",))
+    assert_inequality(found, off, [lambda_0 / 4] * 3, axes=("seed",))
 
 
 def test_initial_residual():
@@ -386,7 +387,7 @@ def test_initial_residual():
         (1 / DELTA, LEMMAS["initial-residual"].check(run)["tail"]),
         (0.5, control("initial-residual", "no-markov")(run)),
     ):
-        assert_trials(trials, square, [scale * (N / 2 + target)] * 3, DELTA, axes=("seed",))
+        assert_inequality(trials, square, [scale * (N / 2 + target)] * 3, axes=("seed",))
 
 
 CONTRACTIONS = [
@@ -430,7 +431,7 @@ def test_contraction(lemma, part, k, claim, inputs):
     if part in ("paper-form", "sharp"):
         assert set(evidence) == {"paper-form", "sharp"}
     evidence = evidence[part] if isinstance(evidence, dict) else evidence
-    assert_trials(evidence, observed, bound, DELTA, where, axes=("seed", "step"))
+    assert_inequality(evidence, observed, bound, where, axes=("seed", "step"))
     last = max((i for i in range(STEPS + 1) if where[:, i].any()), default=0)
     words = f"compared up to step {last}" + (", the rounding floor" if last < STEPS else "")
     assert evidence.note == words
@@ -566,11 +567,10 @@ def test_gram_stability(still):
     ):
         assert set(claims) == set(expected)
         for name, trials in claims.items():
-            assert isinstance(trials, Trials)
-            np.testing.assert_allclose(trials.inequality.observed, upper, rtol=1e-9)
-            np.testing.assert_allclose(trials.inequality.bound, [expected[name]] * 18, rtol=RTOL)
+            assert isinstance(trials, Inequality)
+            np.testing.assert_allclose(trials.observed, upper, rtol=1e-9)
+            np.testing.assert_allclose(trials.bound, [expected[name]] * 18, rtol=RTOL)
             np.testing.assert_allclose(trials.attained, lower, rtol=1e-9)
-            assert (trials.failure, trials.seeds) == (DELTA, run.trajectory.seeds)
             assert f"R = {radius:.3g}; supremum at most {max(upper):.3g} by counting" in trials.note
             assert f"at least {np.nanmax(lower):.3g} by attack on 16 seeds" in trials.note
 
@@ -587,7 +587,7 @@ def test_gram_stability_where_it_says_nothing(still, monkeypatch):
     needed = needed_width(at(20)["two"])
     assert needed == needed_width(at(20)["three"])
     just = at(needed)
-    assert isinstance(just["two"], Trials)
+    assert isinstance(just["two"], Inequality)
     assert isinstance(just["three"], NotApplicable)
     assert np.isnan(just["two"].attained).all()
     assert "attack" not in just["two"].note
@@ -615,7 +615,7 @@ def test_orthogonal_inputs_have_no_share_to_divide_by(still):
     radius = still[2]
     orthogonal, drawn = at_initialisation(nag_ntk.Dataset(np.eye(2), np.ones(2)), 256, 2, radius, 7)
     trials = LEMMAS["gram-stability"].check(orthogonal)["two"]
-    for z, upper in zip(drawn, trials.inequality.observed, strict=True):
+    for z, upper in zip(drawn, trials.observed, strict=True):
         near = [
             max(np.mean((z[:, i] >= 0) & (z[:, i] <= radius)), np.mean((z[:, i] < 0) & (z[:, i] >= -radius)))
             for i in (0, 1)
@@ -633,9 +633,9 @@ def test_a_recorded_run_agrees_with_its_weights():
     counted, _ = at_initialisation(data, 64, 4, DISTANCES[20], recorded.key)
     for found, expected in zip(recorded.overlap_range[:2], counted.trajectory.overlap_range[:2], strict=True):
         np.testing.assert_allclose(found[:, 20], expected[:, 1], rtol=1e-12)
-    distance, remainder = (LEMMAS[name].check(run).inequality for name in ("distance", "remainder-bound"))
-    inclusion = LEMMAS["flip-inclusion"].check(run).inequality
-    count = LEMMAS["flip-count"].check(run).inequality
+    distance, remainder = (LEMMAS[name].check(run) for name in ("distance", "remainder-bound"))
+    inclusion = LEMMAS["flip-inclusion"].check(run)
+    count = LEMMAS["flip-count"].check(run)
     parts = LEMMAS["flip-fraction"].check(run)
     radius = math.log(5 / DELTA) / 64
     draw = jax.jit(lambda seed: nag_ntk.draw(nag_ntk.seed_key(0, seed), 64, recorded.rank))
@@ -653,7 +653,7 @@ def test_a_recorded_run_agrees_with_its_weights():
             farthest = [max([0.0, *np.abs(z)[f]]) for f in flipped]
             np.testing.assert_allclose(distance.observed[s, k], path.distance, atol=1e-12)
             np.testing.assert_allclose(inclusion.observed[s, k], farthest, atol=1e-12)
-            np.testing.assert_allclose(parts["counted"].inequality.observed[s, k], path.flips / (64 * 5), atol=1e-15)
+            np.testing.assert_allclose(parts["counted"].observed[s, k], path.flips / (64 * 5), atol=1e-15)
             assert np.all(path.distance[1:] <= distance.bound[s, k, 1:])
             eta, beta, gain = method[1:4]
             for t in range(12):
@@ -663,5 +663,5 @@ def test_a_recorded_run_agrees_with_its_weights():
                 assert remainder.observed[s, k, t] == pytest.approx(left, abs=1e-12)
                 assert left <= remainder.bound[s, k, t]
                 near = [np.mean(np.abs(z) <= max(path.distance[: t + 2]) * stretch) for stretch in (1, math.sqrt(2))]
-                assert near[0] - 1e-12 <= parts["counted"].inequality.bound[s, k, t + 1] <= near[1] + 1e-12
+                assert near[0] - 1e-12 <= parts["counted"].bound[s, k, t + 1] <= near[1] + 1e-12
     assert recorded.flips.max() > 0

@@ -306,7 +306,7 @@ def test_the_rate_of_gradient_descent_is_the_same(readings, monkeypatch):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_contractions_have_the_same_constants(readings, monkeypatch, name):
     lemma = LEMMAS["gd-contraction" if name == "gradient_descent" else f"{name.replace('_', '-')}-contraction"]
-    monkeypatch.setattr(contraction, "_trials", lambda run, method, prefactor, rate: (method, prefactor, rate))
+    monkeypatch.setattr(contraction, "_inequality", lambda run, method, prefactor, rate: (method, prefactor, rate))
     for (s, _), (_, values) in readings.items():
         spectrum = SimpleNamespace(kappa=float(s * s))
         found = lemma.check(SimpleNamespace(untuned=lambda _: "", data=SimpleNamespace(spectrum=spectrum)))
@@ -332,7 +332,7 @@ def test_the_bound_of_flip_count_is_the_same(readings):
             width=width, seeds=(0,), near_boundary=np.zeros((1, 1, 2)), radii=np.array([math.log(2 / delta) / width]),
         ),
     )  # fmt: skip
-    slope = LEMMAS["flip-count"].check(run).inequality.bound[0, 0] / float(run.trajectory.radii[0])
+    slope = LEMMAS["flip-count"].check(run).bound[0, 0] / float(run.trajectory.radii[0])
     assert LEMMAS["flip-count"] is FLIP_COUNT
     for (s, _), (_, values) in readings.items():
         assert math.isclose(values["flip-count at width 100"], slope * float(s) / 100, rel_tol=ROUNDING)
@@ -360,7 +360,7 @@ def test_the_distance_bound_is_the_same(readings, name):
                 distance_square_error=np.zeros((1, 1, 3)),
             ),
         )  # fmt: skip
-        bound = DISTANCE.check(run).inequality.bound[0, 0, 2]
+        bound = DISTANCE.check(run).bound[0, 0, 2]
         assert math.isclose(bound, values[f"{name} distance"], rel_tol=ROUNDING)
 
 

@@ -1,6 +1,7 @@
 """The catalogue passes the conformance kit; no positive case is refuted, broken lemmas harm no other."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 from tiers import family
 
-from proofs_check import testing
+from proofs_check import lemmas, testing
 from proofs_check.config import parse_study
 from proofs_check.finding import Verdict
-from proofs_check.lemma import Lemma
+from proofs_check.lemma import Claim, Inequality, Lemma, Trials
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.returned import evidence_from, trials_of
 from proofs_check.runner import applies, verify
 
 QUESTIONS = (
@@ -51,6 +53,41 @@ CASES = [(question, lemma) for question in QUESTIONS for lemma in CATALOGUE]
 @pytest.mark.parametrize(("question", "lemma"), family(CASES, _small), ids=_name)
 def test_conformance(question, lemma):
     assert question(lemma) == ()
+
+
+def test_no_lemma_makes_trials_itself():
+    """A check returns an Inequality, as docs/extending.md teaches; seeds, labels and the failure are its caller's."""
+    sources = [path.read_text(encoding="utf-8") for path in Path(lemmas.__file__).parent.glob("*.py")]
+    assert len(sources) > 15
+    assert not any(re.search(r"\bTrials\b", source) for source in sources)
+
+
+def test_what_a_part_claims_of_its_own_goes_before_the_kind_of_its_lemma():
+    (run,) = testing.subjects(next(x for x in CATALOGUE if x.id == "flip-fraction"), {"seeds": 4, "steps": 3})
+    plain = Inequality(np.zeros(4), 1.0)
+    for kind in Claim:
+        assert trials_of(plain, (run,), kind).failure == (run.delta if kind == "probability" else 0.0)
+        for claim, failure in ((Claim.PROBABILITY, run.delta), ("every run", 0.0)):
+            trials = trials_of(replace(plain, claim=claim), (run,), kind)
+            assert (trials.failure, trials.claim, trials.seeds) == (failure, claim, run.trajectory.seeds)
+    found = evidence_from(replace(plain, note="so", attained=np.zeros(4)), run, "every run")
+    assert isinstance(found, Trials)
+    assert (found.note, found.attained.tolist()) == ("so", [0.0] * 4)
+    with pytest.raises(ValueError, match="claim must be one of every run, probability, or None, got 'scaling'"):
+        trials_of(replace(plain, claim="scaling"), (run,), "every run")
+
+
+def test_axes_are_labelled_where_the_number_of_positions_fits():
+    (run,) = testing.subjects(next(x for x in CATALOGUE if x.id == "lazy-exit"), {"seeds": 4, "steps": 3})
+    names, times = tuple(m.name for m in run.methods), len(run.trajectory.gram_path.steps)
+    axes = ("seed", "method", "time")
+    for shape, expected in (
+        ((4, len(names), times), {"method": names, "time": tuple(f"step {t}" for t in run.trajectory.gram_path.steps)}),
+        ((4, len(names) + 1, times + 1), {}),
+    ):
+        assert trials_of(Inequality(np.zeros(shape), 1.0, axes), (run,), "every run").inequality.labels == expected
+    own = Inequality(np.zeros((4, 3)), 1.0, ("seed", "method"), labels={"method": ("a", "b", "c")})
+    assert trials_of(own, (run,), "every run").inequality.labels == own.labels
 
 
 def test_ids_are_unique():
@@ -119,5 +156,5 @@ def test_rounding_bounds_are_neither_broken_nor_idle():
     """The recursion's defect stays below its bound, and the bound below the size of one wrong flip."""
     lemma = next(x for x in CATALOGUE if x.id == "residual-recursion")
     (run,) = testing.subjects(lemma, {})
-    inequality = lemma.check(run).inequality
+    inequality = lemma.check(run)
     assert 1e-6 < np.max(inequality.observed / inequality.bound) < 1

@@ -27,14 +27,12 @@ OPTIONS = {"shapes": SHAPES, "steps": (3, 11), "seeds": 4}
 
 
 def _half_of_the_bound(run):
-    evidence = DISTANCE.check(run)
-    assert isinstance(evidence, Trials)
-    claim = evidence.inequality
-    assert claim.where is not None
+    inequality = DISTANCE.check(run)
+    assert isinstance(inequality, Inequality)
+    assert inequality.where is not None
     # below about 1e-12 both sides are rounding, and half of the allowance for it is no claim worth refuting
-    return Trials(
-        replace(claim, bound=claim.bound / 2, where=claim.where & (claim.bound > 1e-12)), 0.0, run.trajectory.seeds
-    )
+    where = inequality.where & (inequality.bound > 1e-12)
+    return replace(inequality, bound=inequality.bound / 2, where=where)
 
 
 HALF = Control("half", "half of the distance bound", _half_of_the_bound)

@@ -96,11 +96,11 @@ def test_chain_ends_are_the_lemmas_own_numbers(run):
     part = select(run, range(4), [2])
     lemma = {lemma.id: lemma for lemma in CATALOGUE}
     found = training.distance(part)
-    sides = lemma["distance"].check(part).inequality
+    sides = lemma["distance"].check(part)
     assert found[1].actual == pytest.approx(_mean(sides.bound[:, 0, -1]))
     assert found[-1].actual == pytest.approx(_mean(sides.observed[:, 0, -1]))
     found = training.remainder_bound(part)
-    sides = lemma["remainder-bound"].check(part).inequality
+    sides = lemma["remainder-bound"].check(part)
     # the lemma's bound has a rounding allowance, of the order of 1e-10 here
     assert found[0].claimed == pytest.approx(_mean(sides.bound[:, 0].sum(axis=1)), rel=1e-6)
     assert found[-1].actual == pytest.approx(_mean(sides.observed[:, 0].sum(axis=1)))
@@ -112,7 +112,7 @@ def test_chain_ends_are_the_lemmas_own_numbers(run):
         trials = lemma[{"gradient_descent": "gd"}.get(name, name.replace("_", "-")) + "-contraction"].check(chosen)
         trials = trials["paper-form"] if isinstance(trials, dict) else trials
         start = run.trajectory.residual_norm[:, k, 0] * (1 if k == 0 else 2**0.5)
-        np.testing.assert_allclose(trials.inequality.bound[:, 3], factor * rate**3 * start, rtol=1e-12)
+        np.testing.assert_allclose(trials.bound[:, 3], factor * rate**3 * start, rtol=1e-12)
 
 
 def _mean(values):

@@ -1,13 +1,15 @@
 """Evidence that contradicts itself, or loses something on its way into an array, is an error with its sentence."""
 
+import json
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from proofs_check.apart.answers import flattened, rebuilt
 from proofs_check.finding import Verdict
-from proofs_check.lemma import Inequality, Law, NotApplicable, Proof, Trials
+from proofs_check.lemma import Claim, Inequality, Law, NotApplicable, Proof, Trials
 from proofs_check.sides import array_of, at_most
 from proofs_check.verdict import Outcome, decide
 
@@ -24,6 +26,20 @@ def finding(evidence):
 
 def trials(observed=ZEROS, bound=1.0, axes=("seed",), failure=0.0, seeds=SEEDS, attained=None, **options):
     return Trials(Inequality(observed, bound, axes, **options), failure, seeds, attained=attained)
+
+
+def test_an_inequality_crosses_to_another_process_whole():
+    """With its note, what is attained and its claim; Trials take over the first two, unless they have their own."""
+    inequality = Inequality(ONES, 2.0, note="n", attained=ZEROS, claim=Claim.PROBABILITY, labels={"seed": ("a",) * 64})
+    for evidence in (inequality, Trials(inequality, 0.1, SEEDS), Trials(inequality, 0.1, SEEDS, "m", ONES)):
+        arrays: dict = {}
+        values = json.loads(json.dumps(flattened(evidence, "", arrays)))
+        again = rebuilt(values, "", arrays, lambda level: (0.0, 0.0))
+        assert type(again) is type(evidence)
+        assert again.note == evidence.note == ("m" if evidence.attained is ONES else "n")
+        assert again.attained.tolist() == evidence.attained.tolist()
+        found = again if isinstance(again, Inequality) else again.inequality
+        assert (found.claim, found.labels, found.axes) == ("probability", inequality.labels, ("seed",))
 
 
 def law(p_value=0.5, low=-0.01, high=0.01, resolution=0.1, deviation=0.0, draws=64, **options):

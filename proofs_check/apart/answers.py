@@ -1,6 +1,7 @@
 """Evidence as plain values: arrays of numbers by name, the rest as JSON, and no object of a user's class among them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from proofs_check.sound import formed
 
 
 def flattened(evidence: Evidence | Inequality, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Evidence as JSON values; its arrays are added to `arrays`, under names that begin with `name`.
+    """Return evidence as JSON values, and add its arrays to `arrays`, under names that begin with `name`.
 
     Everything of it is read here, so code in it runs here: the interval of a law alone stays behind, see `rebuilt`.
 
@@ -22,18 +23,18 @@ def flattened(evidence: Evidence | Inequality, name: str, arrays: dict[str, np.n
         return _inequality(evidence, name, arrays)
     formed(evidence)
     if isinstance(evidence, Trials):
-        told = _inequality(evidence.inequality, name, arrays)
+        inequality = _inequality(replace(evidence.inequality, attained=None), name, arrays)
         more = {"attained": evidence.attained, "partial": evidence.partial}
         arrays |= {f"{name}.{side}": np.array(values) for side, values in more.items() if values is not None}
         seeds = [int(seed) for seed in evidence.seeds]
         return {
-            "kind": "Trials", "inequality": told, "failure": float(evidence.failure), "seeds": seeds,
+            "kind": "Trials", "inequality": inequality, "failure": float(evidence.failure), "seeds": seeds,
             "note": str(evidence.note), "arrays": [side for side, values in more.items() if values is not None],
         }  # fmt: skip
     if isinstance(evidence, Law):
         numbers = {field: float(getattr(evidence, field)) for field in ("p_value", "resolution", "deviation")}
-        told = {"trials": int(evidence.trials), "witness": _value(evidence.witness), "note": str(evidence.note)}
-        return {"kind": "Law", **numbers, **told}
+        rest = {"trials": int(evidence.trials), "witness": _value(evidence.witness), "note": str(evidence.note)}
+        return {"kind": "Law", **numbers, **rest}
     if isinstance(evidence, Proof):
         decided = None if evidence.decided is None else bool(evidence.decided)
         sides = {"observed": _value(evidence.observed), "bound": _value(evidence.bound)}
@@ -49,42 +50,44 @@ def _inequality(inequality: Inequality, name: str, arrays: dict[str, np.ndarray]
         sides["where"] = flags_of("where", inequality.where)
     if inequality.until is not None:
         sides["until"] = array_of("until", inequality.until)
+    if inequality.attained is not None:
+        sides["attained"] = array_of("attained", inequality.attained)
     arrays |= {f"{name}.{side}": np.array(values) for side, values in sides.items()}  # no subclass, no memory of a run
     axes = inequality.axes if isinstance(inequality.axes, str) else [str(axis) for axis in inequality.axes]
-    return {"kind": "Inequality", "arrays": list(sides), "axes": axes, "labels": _value(inequality.labels)}
+    rest = {"labels": _value(inequality.labels), "note": _value(inequality.note), "claim": _value(inequality.claim)}
+    return {"kind": "Inequality", "arrays": list(sides), "axes": axes, **rest}
 
 
 def rebuilt(
-    told: Mapping[str, Any], name: str, arrays: Mapping[str, np.ndarray],
+    values: Mapping[str, Any], name: str, arrays: Mapping[str, np.ndarray],
     interval: Callable[[float], tuple[float, float]],
 ) -> Evidence | Inequality:  # fmt: skip
-    """The evidence that `flattened` took apart.
+    """Make evidence of the values and arrays that `flattened` made of it.
 
     Args:
-        told: what it returned.
+        values: its return value.
         name: as there.
         arrays: as there.
         interval: of a law; asked for when the level is known.
     """
-    rest = {key: value for key, value in told.items() if key != "kind"}
-    found = {side: arrays[f"{name}.{side}"] for side in rest.pop("arrays", ())}
-    if told["kind"] == "Inequality":
-        axes: Any = rest["axes"]
-        labels = rest["labels"]
-        if isinstance(labels, Mapping):  # anything else is refused where it is judged
-            labels = {axis: tuple(names) for axis, names in labels.items()}
-        axes = axes if isinstance(axes, str) else tuple(axes)
-        return Inequality(**found, axes=axes, labels=labels)
-    if told["kind"] == "Trials":
+    rest = {key: value for key, value in values.items() if key != "kind"}
+    sides = {side: arrays[f"{name}.{side}"] for side in rest.pop("arrays", ())}
+    if values["kind"] == "Inequality":
+        if isinstance(rest["labels"], Mapping):  # anything else is refused where it is judged
+            rest["labels"] = {axis: tuple(names) for axis, names in rest["labels"].items()}
+        if not isinstance(rest["axes"], str):
+            rest["axes"] = tuple(rest["axes"])
+        return Inequality(**sides, **rest)
+    if values["kind"] == "Trials":
         inequality: Any = rebuilt(rest["inequality"], name, arrays, interval)
-        return Trials(inequality, rest["failure"], tuple(rest["seeds"]), rest["note"], **found)
-    if told["kind"] == "Law":
+        return Trials(inequality, rest["failure"], tuple(rest["seeds"]), rest["note"], **sides)
+    if values["kind"] == "Law":
         return Law(interval=interval, **rest)
-    return {"Proof": Proof, "NotApplicable": NotApplicable}[told["kind"]](**rest)
+    return {"Proof": Proof, "NotApplicable": NotApplicable}[values["kind"]](**rest)
 
 
 def _value(value: Any) -> Any:
-    """The same as JSON can hold it; what it cannot hold as text."""
+    """Return the value as JSON can hold it; what it cannot hold as text."""
     if isinstance(value, Mapping):
         return {str(key): _value(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from .. import statistics
-from ..lemma import Evidence, Inequality, Law, Lemma, NotApplicable, Run, Trials
+from ..lemma import Claim, Evidence, Inequality, Law, Lemma, NotApplicable, Run, Trials
 from ..verdict import UNIVERSAL_FAILURE
 from .laws import LawDraws
 
@@ -45,18 +45,19 @@ def family(run: Run, lemmas: Sequence[Lemma]) -> Family:
     for lemma in lemmas:
         if lemma.scope != "run" or not applies(lemma, run):
             continue
-        for check in examine(lemma.id, lemma.check, run, run.name, lemma.kind, method=lemma.method):
-            evidence = check.evidence
+        for outcome in examine(lemma.id, lemma.check, run, run.name, lemma.kind, method=lemma.method):
+            evidence = outcome.evidence
             if isinstance(evidence, Exception):
                 raise evidence
             if isinstance(evidence, Law):
-                laws.append(check.lemma)
-            elif isinstance(evidence, Trials) and evidence.failure > 0:
-                probable[check.lemma] = evidence.failure if evidence.failure < 1 else run.delta
-            elif isinstance(evidence, NotApplicable) and lemma.kind == "probability":
-                probable[check.lemma] = run.delta
-            elif isinstance(evidence, Trials) or (isinstance(evidence, NotApplicable) and lemma.kind == "every run"):
-                universal.append(check.lemma)
+                laws.append(outcome.lemma)
+                continue
+            claim = evidence.claim if isinstance(evidence, Trials) else lemma.kind
+            if claim is Claim.PROBABILITY and isinstance(evidence, Trials | NotApplicable):
+                failure = evidence.failure if isinstance(evidence, Trials) else run.delta
+                probable[outcome.lemma] = failure if failure < 1 else run.delta
+            elif claim is Claim.EVERY_RUN and isinstance(evidence, Trials | NotApplicable):
+                universal.append(outcome.lemma)
     return Family(tuple(probable), np.array(list(probable.values())), tuple(universal), tuple(laws))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from nag_ntk.theorem import THEOREMS
 from proofs_check import statistics
-from proofs_check.lemma import Control, Evidence, Law, Lemma, NotApplicable, Run
+from proofs_check.lemma import Claim, Control, Evidence, Law, Lemma, NotApplicable, Run
 
 TARGET = 1e-6
 """Steps are counted until the residual has fallen to this share of its start, for good."""
@@ -147,7 +147,7 @@ ACCELERATION = Lemma(
     r"from 10 to $10^6$, and within 0.1 on networks in the lazy regime.",
     hypotheses="tunings of the theorems; networks: at least 4 datasets over which kappa varies, all seeds arrive and keep "
     "lambda_min(H(t)) >= lambda_0/2 (see lazy-exit); other runs are left out and named.",
-    kind="scaling",
+    kind=Claim.SCALING,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; Wang, Lin, Abernethy 2021, arXiv 2010.01618",
     provenance="form of",
     rests_on=("gd-contraction", "heavy-ball-contraction", "nesterov-contraction"),

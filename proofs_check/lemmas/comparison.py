@@ -10,7 +10,7 @@ import numpy as np
 from nag_ntk.theorem import THEOREMS
 from proofs_check.enclosure import HEAVY_BALL, NESTEROV, RationalFunction, discharge
 from proofs_check.enclosure.tuning import univariate
-from proofs_check.lemma import Control, Evidence, Inequality, Lemma, NotApplicable, Proof, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Proof, Run
 
 TARGET = 1e-3
 """Steps are counted until the residual has fallen to this share of its start, for good."""
@@ -19,7 +19,7 @@ LEAST_KAPPA = 16.0
 
 
 def _prove(name: str, difference: RationalFunction) -> Proof:
-    """That a rational function of u with a positive denominator on (0, 1] is not negative there."""
+    """Prove that a rational function of u with a positive denominator on (0, 1] is not negative there."""
     numerator = discharge(name, univariate(difference.numerator))
     denominator = discharge(f"{name}: the denominator is positive", univariate(difference.denominator), strict=True)
     items = (numerator, denominator)
@@ -34,7 +34,7 @@ def _prove(name: str, difference: RationalFunction) -> Proof:
 
 
 def _rate_against_descent(faster: bool = True, from_kappa: Fraction = Fraction(9, 4)) -> Proof:
-    """rho_NAG^2 <= (1 - 1/kappa)^2 for all kappa >= from_kappa, as a statement about v = u sqrt(from_kappa)."""
+    """Prove rho_NAG^2 <= (1 - 1/kappa)^2 for all kappa >= from_kappa, as a statement about v = u sqrt(from_kappa)."""
     v, _ = RationalFunction.variables()
     u = v * (Fraction(2, 3) if from_kappa == Fraction(9, 4) else 1)
     gap = (1 - u * u) * (1 - u * u) - NESTEROV.rate_squared(u)
@@ -44,7 +44,7 @@ def _rate_against_descent(faster: bool = True, from_kappa: Fraction = Fraction(9
 
 
 def _rate_against_heavy_ball(lower: int = 4, upper: int = 2) -> Proof:
-    """rho_HB^lower <= rho_NAG^2 <= rho_HB^upper for all kappa >= 1."""
+    """Prove rho_HB^lower <= rho_NAG^2 <= rho_HB^upper for all kappa >= 1."""
     u, _ = RationalFunction.variables()
     root, square = 1 - u / 2, NESTEROV.rate_squared(u)
     assert HEAVY_BALL.rate_squared(u) == root * root
@@ -76,8 +76,8 @@ def _pair(run: Run, other: str) -> tuple[np.ndarray, np.ndarray] | NotApplicable
     return ours, theirs
 
 
-def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Trials:
-    """Steps first <= bound; a method that has not arrived needs more steps than the run has.
+def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Inequality:
+    """Compare numbers of steps, first <= bound; a method that has not arrived needs more steps than the run has.
 
     One that overflows never arrives: its count is a number all the same, so that only step 0 must be finite.
     """
@@ -87,10 +87,10 @@ def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Trials:
     early = np.where(np.isfinite(first), first, end)
     kappa = run.data.spectrum.kappa
     note = f"steps to {TARGET:g}, kappa = {kappa:.4g}, medians {np.median(first):.4g} and {np.median(bound):.4g}"
-    return Trials(Inequality(early, late, where=reached, until=0), run.delta, run.trajectory.seeds, note)
+    return Inequality(early, late, where=reached, until=0, note=note)
 
 
-def _faster(run: Run, reverse: bool = False) -> Evidence:
+def _faster(run: Run, reverse: bool = False) -> Inequality | NotApplicable:
     pair = _pair(run, "gradient_descent")
     if isinstance(pair, NotApplicable):
         return pair
@@ -98,8 +98,8 @@ def _faster(run: Run, reverse: bool = False) -> Evidence:
     return _compare(run, theirs, ours) if reverse else _compare(run, ours, theirs)
 
 
-def _comparable(run: Run, low: float, high: float) -> Evidence:
-    """Low <= steps of Nesterov / steps of heavy ball <= high."""
+def _comparable(run: Run, low: float, high: float) -> Inequality | NotApplicable:
+    """Compare a ratio of steps: low <= steps of Nesterov / steps of heavy ball <= high."""
     pair = _pair(run, "heavy_ball")
     if isinstance(pair, NotApplicable):
         return pair
@@ -108,8 +108,7 @@ def _comparable(run: Run, low: float, high: float) -> Evidence:
     both = np.isfinite(ours) & np.isfinite(theirs)
     ratio = np.log(np.where(both, ours, 1.0) / np.where(both, theirs, 1.0))
     note = f"steps to {TARGET:g}, medians {np.median(ours):.4g} (Nesterov) and {np.median(theirs):.4g} (heavy ball)"
-    inequality = Inequality(np.abs(ratio - middle), np.full_like(ratio, half), where=both, until=0)
-    return Trials(inequality, run.delta, run.trajectory.seeds, note)
+    return Inequality(np.abs(ratio - middle), np.full_like(ratio, half), where=both, until=0, note=note)
 
 
 _LONG = {"steps": 600}
@@ -126,7 +125,7 @@ NESTEROV_VS_GD = Lemma(
     r"$1-\delta$, Nesterov needs no more steps than gradient descent until $\Vert \xi\Vert \le 10^{-3}\Vert "
     r"\xi(0)\Vert$.",
     hypotheses="tunings of the theorems; steps: kappa >= 16, m large enough, gradient start.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; explicit comparison derived",
     provenance="form of",
     rests_on=("nesterov-contraction", "gd-contraction"),
@@ -157,7 +156,7 @@ NESTEROV_VS_HEAVY_BALL = Lemma(
     r"one and two of heavy ball's steps per step. (steps) With probability at least $1-\delta$, the steps until "
     r"$\Vert \xi\Vert \le 10^{-3}\Vert \xi(0)\Vert$ differ by a factor of at most 4.",
     hypotheses="tunings of the theorems; steps: kappa >= 16, m large enough, gradient start.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; explicit comparison derived",
     provenance="form of",
     rests_on=("nesterov-contraction", "heavy-ball-contraction"),
@@ -179,8 +178,8 @@ NESTEROV_VS_HEAVY_BALL = Lemma(
 )
 
 
-def _inverse(run: Run, constant: float) -> Trials | NotApplicable:
-    """|xi(t)| <= constant sqrt(xi(0)^T H(0)^-1 xi(0) / eta) / t."""
+def _inverse(run: Run, constant: float) -> Inequality | NotApplicable:
+    """Compare |xi(t)| <= constant sqrt(xi(0)^T H(0)^-1 xi(0) / eta) / t."""
     k = run.position("nesterov_increasing")
     trajectory, method = run.trajectory, run.methods[run.position("nesterov_increasing")]
     limit = 1 / run.data.spectrum.lambda_max
@@ -200,17 +199,17 @@ def _inverse(run: Run, constant: float) -> Trials | NotApplicable:
     bound = constant * energy[:, None] / steps
     where = np.isfinite(bound) & (bound > trajectory.rounding(trajectory.width + 8) * norms[:, :1])
     where &= np.arange(norms.shape[1]) > 0
-    return Trials(Inequality(norms, bound, ("seed", "step"), where=where), run.delta, trajectory.seeds)
+    return Inequality(norms, bound, ("seed", "step"), where=where)
 
 
-def _accelerated(run: Run) -> Trials:
-    """The theorem for constant momentum, asked of growing momentum."""
+def _accelerated(run: Run) -> Inequality:
+    """Compare growing momentum with the bound of the theorem for constant momentum."""
     k = run.position("nesterov_increasing")
     theorem, pair = THEOREMS["nesterov"], run.trajectory.state_norm[:, k]
     factor, rate = theorem.bound(run.data.spectrum.kappa, theorem.paper_prefactor)
     steps = np.arange(pair.shape[1])
     bound = factor * rate**steps * pair[:, :1]
-    return Trials(Inequality(pair, bound, ("seed", "step"), where=steps > 0), run.delta, run.trajectory.seeds)
+    return Inequality(pair, bound, ("seed", "step"), where=steps > 0)
 
 
 NESTEROV_INCREASING = Lemma(
@@ -223,7 +222,7 @@ NESTEROV_INCREASING = Lemma(
     r"\frac{6E}t\quad (t \ge 1),\qquad E^2 = \frac1\eta \xi(0)^\top H(0)^{-1}\xi(0) .$$ No rate of order $1 - "
     r"1/\sqrt\kappa$ is claimed: in the end each eigenvalue decays by $\sqrt{1-\eta\lambda}$ per step.",
     hypotheses="m large enough, eta <= 1/lambda_max, gradient start.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="the 1/t^2 bound of the loss in Su, Boyd, Candes 2016, arXiv 1503.01243 (recalled); form on residuals derived; the "
     "method is that of Bu, Xu, Chen 2021, arXiv 2010.13165, not that of the theorem",
     provenance="recalled",

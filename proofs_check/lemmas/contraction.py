@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 
 from nag_ntk.theorem import THEOREMS, Theorem
-from proofs_check.lemma import Control, Inequality, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
 
 
-def _trials(run: Run, method: str, factor: float, rate: float) -> Trials:
-    """|V(t)| <= factor rate^t |V(0)|, V(t) = [xi(t); xi(t-1)]; for gradient descent |xi(t)| alone."""
+def _inequality(run: Run, method: str, factor: float, rate: float) -> Inequality:
+    """Compare |V(t)| <= factor rate^t |V(0)|, V(t) = [xi(t); xi(t-1)]; for gradient descent |xi(t)| alone."""
     trajectory = run.trajectory
     norms = trajectory.state_norm[:, run.position(method)]
     steps = np.arange(norms.shape[1])
@@ -19,23 +19,23 @@ def _trials(run: Run, method: str, factor: float, rate: float) -> Trials:
     last = int(where.any(axis=0).nonzero()[0].max(initial=0))
     compared = f"compared up to step {last}" + (", the rounding floor" if last < trajectory.steps else "")
     note = "; ".join(filter(None, (compared, run.namesakes(method))))
-    return Trials(Inequality(norms, bound, ("seed", "step"), where=where), run.delta, trajectory.seeds, note=note)
+    return Inequality(norms, bound, ("seed", "step"), where=where, note=note)
 
 
 def _form(theorem: Theorem, prefactor: Fraction, *, any_tuning: bool = False):
-    """The theorem with this prefactor."""
+    """Make the check of the theorem with this prefactor."""
 
-    def check(run: Run) -> Trials | NotApplicable:
+    def check(run: Run) -> Inequality | NotApplicable:
         untuned = "" if any_tuning else run.untuned(theorem.method)
         if untuned:
             return NotApplicable(untuned)
-        return _trials(run, theorem.method, *theorem.bound(run.data.spectrum.kappa, prefactor))
+        return _inequality(run, theorem.method, *theorem.bound(run.data.spectrum.kappa, prefactor))
 
     return check
 
 
 def _claim(theorem: Theorem):
-    """Every form of the theorem, a part for each; the evidence alone where there is one form."""
+    """Make the check of every form of the theorem, a part for each; of a single form without parts."""
     parts = {name: _form(theorem, prefactor) for name, prefactor in theorem.forms.items()}
     return parts[""] if "" in parts else lambda run: {name: check(run) for name, check in parts.items()}
 
@@ -46,8 +46,8 @@ def _fast(theorem: Theorem) -> Control:
 
 
 def _constant(method: str):
-    """Prefactor 1 at the rate 1 - 1/(2 sqrt kappa)."""
-    return lambda run: _trials(run, method, 1.0, 1 - 0.5 / run.data.spectrum.kappa**0.5)
+    """Make the check of prefactor 1 at the rate 1 - 1/(2 sqrt kappa)."""
+    return lambda run: _inequality(run, method, 1.0, 1 - 0.5 / run.data.spectrum.kappa**0.5)
 
 
 _DECISION = (
@@ -80,7 +80,7 @@ GD_CONTRACTION = Lemma(
     statement="|xi(t)| <= (1 - 1/(2 kappa))^t |xi(0)| for all t.",
     tex=r"For all $t$: $$\Vert \xi(t)\Vert \le \Bigl(1 - \frac1{2\kappa}\Bigr)^t\Vert \xi(0)\Vert .$$",
     hypotheses=_HYPOTHESES,
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; Wu, Du, Ward 2019, arXiv 1902.07111",
     provenance="form of",
     formal=(
@@ -108,7 +108,7 @@ HEAVY_BALL_CONTRACTION = Lemma(
     tex=r"For all $t$, with $V(t) = [\xi(t); \xi(t-1)]$, $$\Vert V(t)\Vert \le P\sqrt\kappa\Bigl(1 - "
     r"\frac1{4\sqrt\kappa}\Bigr)^t\Vert V(0)\Vert ,$$ $$P = 8 \text{ (paper-form)},\quad P = 4 \text{ (sharp)}.$$",
     hypotheses=_HYPOTHESES,
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Wang, Lin, Abernethy 2021, arXiv 2010.01618; sharp prefactor derived",
     provenance="form of",
     formal=(
@@ -148,7 +148,7 @@ NESTEROV_CONTRACTION = Lemma(
     tex=r"For all $t$, with $V(t) = [\xi(t); \xi(t-1)]$, $$\Vert V(t)\Vert \le P\sqrt\kappa\Bigl(1 - "
     r"\frac1{2\sqrt\kappa}\Bigr)^t\Vert V(0)\Vert ,$$ $$P = 24 \text{ (paper-form)},\quad P = 12 \text{ (sharp)}.$$",
     hypotheses=_HYPOTHESES,
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; sharp prefactor derived",
     provenance="form of",
     formal=(

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, Run
 
 
-def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = False) -> Trials:
+def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = False) -> Inequality:
     trajectory = run.trajectory
     norms = trajectory.residual_norm
     eta, beta, gain = (np.array([m[f] for m in run.methods])[None, :, None] for f in (1, 2, 3))
@@ -16,17 +16,8 @@ def _bound(run: Run, *, momentum: bool = True, power: float = 0.5, last: bool = 
     with np.errstate(divide="ignore"):  # momentum that grows to 1 has no such bound: infinite, not compared
         bound = eta / ((1 - beta) if momentum else 1.0) * scale * inflow
     bound = np.sqrt(bound**2 + trajectory.distance_square_error)  # of the recorded distance, the root of a sum
-    return Trials(
-        Inequality(
-            trajectory.distance,
-            bound,
-            ("seed", "method", "step"),
-            where=np.isfinite(bound) & (np.arange(trajectory.steps + 1) > 0),
-            labels={"method": tuple(m.name for m in run.methods)},
-        ),
-        0.0,
-        trajectory.seeds,
-    )
+    where = np.isfinite(bound) & (np.arange(trajectory.steps + 1) > 0)
+    return Inequality(trajectory.distance, bound, ("seed", "method", "step"), where=where)
 
 
 DISTANCE = Lemma(
@@ -37,7 +28,7 @@ DISTANCE = Lemma(
     tex=r"$$\max_r\Vert w_r(t) - w_r(0)\Vert \le \frac{\eta}{1-\beta}\sqrt{\frac{\Vert K\Vert }m} "
     r"\Bigl[(1+2\gamma)\sum_{s<t}\Vert \xi(s)\Vert + \gamma\Vert \xi(0)\Vert \Bigr].$$",
     hypotheses="none: every step of every run.",
-    kind="every run",
+    kind=Claim.EVERY_RUN,
     source="derived",
     provenance="derived",
     formal=("distance.distance",),

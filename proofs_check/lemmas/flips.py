@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import erf
 
 from proofs_check import statistics
-from proofs_check.lemma import Control, Evidence, Inequality, Law, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Run
 from proofs_check.radii import DISTANCES, next_recorded, padded
 
 RADII = (0.01, 0.1, 0.5, 1.0)
@@ -53,7 +53,7 @@ FLIP_PROBABILITY = Lemma(
     tex=r"$S_i(R) = \lbrace r : |w_r(0)\cdot x_i| \le R\rbrace$ has $|S_i(R)| \sim \mathrm{Binomial}(m, "
     r"\mathrm{erf}(R/\sqrt2))$.",
     hypotheses="|x_i| = 1, w_r(0) ~ N(0, I) independent.",
-    kind="exact law",
+    kind=Claim.EXACT_LAW,
     source="derived",
     provenance="derived",
     decision="Exact binomial test of the pooled count and exact goodness of fit over seeds for each sample and R in "
@@ -69,7 +69,7 @@ FLIP_PROBABILITY = Lemma(
 
 
 def _count_radius(size: int, width: int, delta: float) -> float:
-    """The R at which n e^{-mR} = delta."""
+    """Compute the R at which n e^{-mR} = delta."""
     return math.log(size / delta) / width
 
 
@@ -80,17 +80,13 @@ def _too_narrow(run: Run) -> NotApplicable:
     )
 
 
-def _count(run: Run, constant: float) -> Evidence:
+def _count(run: Run, constant: float) -> Inequality | NotApplicable:
     width, radius = run.trajectory.width, _count_radius(run.data.size, run.trajectory.width, run.delta)
     if 4 * radius >= 1:
         return _too_narrow(run)
     counts = run.trajectory.near_boundary[:, _position(run, radius)]
-    return Trials(
-        Inequality(counts, np.full(counts.shape, constant * width * radius), ("seed", "sample"), until=0),
-        run.delta,
-        run.trajectory.seeds,
-        note=f"R = {radius:.3g}",
-    )
+    bound = np.full(counts.shape, constant * width * radius)
+    return Inequality(counts, bound, ("seed", "sample"), until=0, note=f"R = {radius:.3g}")
 
 
 FLIP_COUNT = Lemma(
@@ -101,7 +97,7 @@ FLIP_COUNT = Lemma(
     tex=r"With probability at least $1 - ne^{-mR}$, $|S_i(R)| \le 4mR$ for all $i$; checked at the $R$ at which this "
     r"probability is $1-\delta$.",
     hypotheses="|x_i| = 1, 4 R < 1.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="derived by Chernoff (the exponent exceeds 3.24 mR)",
     provenance="derived",
     rests_on=("flip-probability",),
@@ -117,22 +113,13 @@ FLIP_COUNT = Lemma(
 )
 
 
-def _inclusion(run: Run, radius: np.ndarray) -> Trials:
+def _inclusion(run: Run, radius: np.ndarray) -> Inequality:
     trajectory = run.trajectory
     # the square of the distance carries an absolute error, and so does the pre-activation that crossed 0
     size = trajectory.flip_reach
     allowance = trajectory.movement_rounding * (trajectory.reach / math.sqrt(trajectory.width) + 4 * size)
-    return Trials(
-        Inequality(
-            size,
-            np.sqrt(radius**2 + trajectory.distance_square_error) + allowance,
-            ("seed", "method", "step"),
-            where=trajectory.flips > 0,
-            labels={"method": tuple(m.name for m in run.methods)},
-        ),
-        0.0,
-        trajectory.seeds,
-    )
+    bound = np.sqrt(radius**2 + trajectory.distance_square_error) + allowance
+    return Inequality(size, bound, ("seed", "method", "step"), where=trajectory.flips > 0)
 
 
 FLIP_INCLUSION = Lemma(
@@ -142,7 +129,7 @@ FLIP_INCLUSION = Lemma(
     statement="If max_r |w_r(t) - w_r(0)| <= R, every neuron whose pattern at x_i differs from its initial one is in S_i(R).",
     tex=r"If $\max_r\Vert w_r(t) - w_r(0)\Vert \le R$, every $(r,i)$ with $A_{ri}(t) \ne A_{ri}(0)$ has $r \in S_i(R)$.",
     hypotheses="|x_i| = 1.",
-    kind="every run",
+    kind=Claim.EVERY_RUN,
     source="derived (Cauchy-Schwarz)",
     provenance="derived",
     formal=("flips.flip_inclusion",),
@@ -167,24 +154,22 @@ FLIP_INCLUSION = Lemma(
 )
 
 
-def _counted(run: Run, radius: np.ndarray) -> Trials:
-    """The fraction of flips against the share of pairs within the radius of their boundary, rounded up to the grid."""
+def _counted(run: Run, radius: np.ndarray) -> Inequality:
+    """Compare the flipped share with the share of pairs within a radius of their boundary, rounded up to the grid."""
     trajectory = run.trajectory
     near = padded(trajectory.near_boundary.sum(axis=2), trajectory.width * run.data.size)
     place = next_recorded(trajectory.radii, radius)
     bound = np.take_along_axis(near, place.reshape(len(near), -1), axis=1).reshape(place.shape)
-    return _fractions(run, bound / (trajectory.width * run.data.size), 0.0)
+    return _share(run, bound / (trajectory.width * run.data.size))
 
 
-def _fractions(run: Run, bound: np.ndarray, failure: float) -> Trials:
+def _share(run: Run, bound: np.ndarray, claim: Claim | None = None) -> Inequality:
     trajectory = run.trajectory
-    names = {"method": tuple(m.name for m in run.methods)}
     where = np.isfinite(bound) & (np.arange(trajectory.steps + 1) > 0)
-    inequality = Inequality(trajectory.flip_fraction, bound, ("seed", "method", "step"), where=where, labels=names)
-    return Trials(inequality, failure, trajectory.seeds)
+    return Inequality(trajectory.flip_fraction, bound, ("seed", "method", "step"), where=where, claim=claim)
 
 
-def _four(run: Run, constant: float) -> Evidence:
+def _linear(run: Run, constant: float) -> Inequality | NotApplicable:
     least = _count_radius(run.data.size, run.trajectory.width, run.delta)
     if 4 * least >= 1:
         return _too_narrow(run)
@@ -197,7 +182,7 @@ def _four(run: Run, constant: float) -> Evidence:
             f"4 R_t >= 1 at every step, and no share is larger; distances shrink like m^(-1/2), so from width {needed:,} or "
             "so on it says something"
         )
-    return _fractions(run, bound, run.delta)
+    return _share(run, bound, Claim.PROBABILITY)
 
 
 FLIP_FRACTION = Lemma(
@@ -210,7 +195,7 @@ FLIP_FRACTION = Lemma(
     r"(counted, every run) at most $\frac1n\sum_i|S_i(R_t)|/m$; (linear) at every $t$ at once at most $4\max(R_t, "
     r"R_0)$, $R_0 = \ln(n/\delta)/m$, with probability at least $1-\delta$.",
     hypotheses="|x_i| = 1; linear: 4 ln(n/delta) < m, delta <= 0.3 n.",
-    kind="every run",
+    kind=Claim.EVERY_RUN,
     source="derived: flip-inclusion, and flip-count at the radii 2^k ln(n/delta)/m together",
     provenance="derived",
     formal=("flips.flip_fraction", "flips.flip_fraction_linear"),
@@ -218,14 +203,14 @@ FLIP_FRACTION = Lemma(
     rests_on=("flip-inclusion", "flip-count"),
     decision="The recorded share at every step of every run; counted: R_t is rounded up to a grid of ratio sqrt 2, one "
     "violation refutes; linear: exact binomial limit over seeds against delta. Steps with 4 R_t >= 1 say nothing.",
-    check=lambda run: {"counted": _counted(run, run.trajectory.largest_distance), "linear": _four(run, 4.0)},
+    check=lambda run: {"counted": _counted(run, run.trajectory.largest_distance), "linear": _linear(run, 4.0)},
     controls=(
         Control(
             "small-radius",
             "S_i(R_t/1024) in place of S_i(R_t)",
             lambda run: _counted(run, run.trajectory.largest_distance / 1024),
         ),
-        Control("slope", "at most R_t/100", lambda run: _four(run, 0.01)),
+        Control("slope", "at most R_t/100", lambda run: _linear(run, 0.01)),
     ),
     trains=True,
     constants="4 is 5 times the mean slope sqrt(2/pi) of |S_i(R)|/m in R; a factor 2 of it pays for all R at once. Most of "

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proofs_check.enclosure import GRADIENT_DESCENT, rate_controls, rate_proof, refute_rate
-from proofs_check.lemma import Control, Lemma, Proof
+from proofs_check.lemma import Claim, Control, Lemma, Proof
 
 
 def _proof(_: Any) -> Proof:
@@ -34,7 +34,7 @@ GD_MATRIX = Lemma(
     statement="|(I - eta H)^k| <= (1 - 1/kappa)^k for all k.",
     tex=r"For all $k \ge 0$ $$\Vert (I - \eta H)^k\Vert \le \Bigl(1 - \frac1\kappa\Bigr)^k .$$",
     hypotheses="H symmetric with spectrum in [lambda, lambda_max], eta = 1/lambda_max; all kappa = lambda_max/lambda >= 1.",
-    kind="all kappa",
+    kind=Claim.ALL_KAPPA,
     source="derived",
     provenance="derived",
     formal=("powers.gradient_descent_powers", "controls.gradient_descent_double_rate_is_false"),

@@ -4,18 +4,18 @@ import math
 
 import numpy as np
 
-from proofs_check.lemma import Control, Evidence, Inequality, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
 
 _CHERNOFF = 0.25 + 0.75 * math.log(0.75)  # exponent of the matrix Chernoff bound at a quarter below the mean
 
 
 def hoeffding_width(size: int, lambda_0: float, delta: float) -> float:
-    """Width from which Hoeffding and a union bound hold: m >= 8 n^2 ln(2 n^2 / delta) / lambda_0^2: |H(0) - H_inf|_F <= lambda_0/4."""
+    """Compute the width from which Hoeffding and a union bound hold: m >= 8 n^2 ln(2 n^2 / delta) / lambda_0^2: |H(0) - H_inf|_F <= lambda_0/4."""
     return 8 * size**2 / lambda_0**2 * math.log(2 * size**2 / delta)
 
 
 def chernoff_width(size: int, lambda_0: float, norm: float, delta: float) -> float:
-    """Width from which matrix Chernoff holds: m >= (|K| / lambda_0) ln(n / delta) / (1/4 + 3/4 ln 3/4): lambda_min(H(0)) >= 3/4 lambda_0."""
+    """Compute the width from which matrix Chernoff holds: m >= (|K| / lambda_0) ln(n / delta) / (1/4 + 3/4 ln 3/4): lambda_min(H(0)) >= 3/4 lambda_0."""
     return norm / lambda_0 * math.log(size / delta) / _CHERNOFF
 
 
@@ -29,26 +29,25 @@ def _too_narrow(run: Run, needed: float, which: str) -> NotApplicable:
     return NotApplicable(f"{which} asks for width >= {math.ceil(needed):,}, this run has {run.trajectory.width:,}")
 
 
-def _frobenius(run: Run, factor: float) -> Trials:
+def _frobenius(run: Run, factor: float) -> Inequality:
     distance = np.linalg.norm(factor * run.trajectory.initial_gram - run.data.gram_limit, axis=(1, 2))
     bound = np.full_like(distance, run.data.spectrum.lambda_0 / 4)
-    return Trials(Inequality(distance, bound, until=0), run.delta, run.trajectory.seeds)
+    return Inequality(distance, bound, until=0)
 
 
-def _least(run: Run) -> Trials:
+def _least(run: Run) -> Inequality:
     least = np.linalg.eigvalsh(run.trajectory.initial_gram)[:, 0]
     # lambda_min >= 3/4 lambda_0, written as observed <= bound for the shortfall below lambda_0
     lambda_0 = run.data.spectrum.lambda_0
-    inequality = Inequality(lambda_0 - least, np.full_like(least, lambda_0 / 4), until=0)
-    return Trials(inequality, run.delta, run.trajectory.seeds)
+    return Inequality(lambda_0 - least, np.full_like(least, lambda_0 / 4), until=0)
 
 
-def claimed(run: Run) -> dict[str, Trials]:
-    """Both claims, whatever the width: for measuring from which width on they hold."""
+def claimed(run: Run) -> dict[str, Inequality]:
+    """Return both claims, whatever the width: for measuring from which width on they hold."""
     return {"hoeffding": _frobenius(run, 1.0), "chernoff": _least(run)}
 
 
-def _check(run: Run, shrink: float = 1.0) -> dict[str, Evidence]:
+def _check(run: Run, shrink: float = 1.0) -> dict[str, Inequality | NotApplicable]:
     if run.singular:
         nothing = NotApplicable("lambda_0 is 0 up to rounding (gram-positive decides it exactly): no width is enough")
         return {"hoeffding": nothing, "chernoff": nothing}
@@ -71,7 +70,7 @@ GRAM_CONCENTRATION = Lemma(
     r"}{\lambda_0}\frac{\ln(n/\delta)}{\frac14 + \frac34\ln\frac34}$ gives $\lambda_{\min}(H(0)) \ge "
     r"\frac34\lambda_0$.",
     hypotheses="inputs of unit norm, lambda_0 > 0, m at least the width stated.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="derived: Hoeffding and a union bound; matrix Chernoff (Tropp 2012, Theorem 1.1)",
     provenance="derived",
     rests_on=("gram-limit", "gram-positive"),

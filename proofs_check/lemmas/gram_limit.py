@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from proofs_check import statistics
-from proofs_check.lemma import Control, Law, Lemma, NotApplicable, Run
+from proofs_check.lemma import Claim, Control, Law, Lemma, NotApplicable, Run
 
 RESOLUTION = 0.01  # of a probability: 131,072 neurons pin every pair of 20 samples down to about 0.007
 _LEAST_INNER_PRODUCT = 1e-6  # below it H_ij does not tell the count of common active neurons
@@ -49,7 +49,7 @@ GRAM_LIMIT = Lemma(
     tex=r"$$H^\infty_{ij} = K_{ij}\frac{\pi - \theta_{ij}}{2\pi} = E_w\bigl[K_{ij}1\lbrace w\cdot x_i \ge 0, w\cdot x_j "
     r"\ge 0\rbrace \bigr],$$ with $\theta_{ij}$ the angle between $x_i$ and $x_j$.",
     hypotheses="inputs of unit norm, w ~ N(0, I).",
-    kind="identity",
+    kind=Claim.IDENTITY,
     source="definition in Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; closed form derived",
     provenance="derived",
     decision="The neurons active on both samples of a pair are Binomial(m seeds, (pi - theta)/(2 pi)); an exact test per "

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from proofs_check.enclosure import decide_positive, primitive_rows
-from proofs_check.lemma import Control, DataClaim, Lemma, NotApplicable, Proof, Run
+from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
 
 
 def _decide(inputs) -> Proof:
@@ -105,7 +105,7 @@ GRAM_POSITIVE = Lemma(
     tex=r"If no two inputs are parallel ($x_i \ne \pm x_j$) then $\lambda_0 > 0$, where $\lambda_0$ is the least "
     r"eigenvalue of $H^\infty$.",
     hypotheses="inputs of unit norm, no two parallel.",
-    kind="instance",
+    kind=Claim.INSTANCE,
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; exact criterion derived",
     provenance="derived",
     rests_on=("gram-limit",),

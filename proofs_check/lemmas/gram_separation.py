@@ -11,7 +11,7 @@ from typing import Any
 from flint import arb, ctx, fmpq, fmpz_mat
 
 from proofs_check.enclosure import enclose_extreme_eigenvalues, float_above, float_below, primitive_rows
-from proofs_check.lemma import Control, DataClaim, Lemma, NotApplicable, Proof, Run
+from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
 
 _BITS = 128
 _PAIR = {"dataset": {"source": "pairs", "pairs": 1, "angle": 0.01, "dimension": 2}}
@@ -165,7 +165,7 @@ GRAM_SEPARATION = Lemma(
     tex=r"With $\delta = \min_{i\ne j}\min(\Vert x_i - x_j\Vert , \Vert x_i + x_j\Vert )$: $$\text{(paper-form)}\quad "
     r"\lambda_0 \ge \frac{\delta}{100 n^2}, \qquad\qquad \text{(sharp)}\quad \lambda_0 \ge \frac{\delta}{10 n(n-1)}.$$",
     hypotheses="n >= 2 inputs of unit norm, no two parallel (otherwise delta = 0 and nothing is said).",
-    kind="instance",
+    kind=Claim.INSTANCE,
     source="paper-form: Oymak, Soltanolkotabi 2020, arXiv 1902.04674; sharp: derived",
     provenance="recalled",
     rests_on=("gram-limit",),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from proofs_check.lemma import Control, Evidence, Inequality, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
 from proofs_check.radii import next_recorded
 
 _ATTACKED = 16  # seeds whose supremum is attacked; the others can support but not refute
@@ -13,12 +13,12 @@ _LARGEST_ATTACK = 2**22  # neurons times samples times moves of one attack
 
 
 def _radius(size: int, width: int, delta: float) -> float:
-    """The R at which n^2 e^(-mR/10) = delta."""
+    """Compute the R at which n^2 e^(-mR/10) = delta."""
     return 10 * math.log(size**2 / delta) / width
 
 
 def _moves(z: np.ndarray, kernel: np.ndarray, radius: float) -> np.ndarray:
-    """Pre-activations (c, m, n) after moves of length at most R: across one boundary, or far along a sum of inputs.
+    """Compute pre-activations (c, m, n) after moves of length at most R: across one boundary, or far along a sum of inputs.
 
     A neuron moves along inputs, w + sum_j c_j x_j, which changes z by c K; its length is sqrt(c K c).
     """
@@ -36,7 +36,7 @@ def _moves(z: np.ndarray, kernel: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _attack(z: np.ndarray, kernel: np.ndarray, radius: float) -> float:
-    """The largest |H(W) - H(0)|_F found: every neuron takes the move that helps most, all of them in one direction."""
+    """Search for a large |H(W) - H(0)|_F: every neuron takes the move that helps most, all of them in one direction."""
     before = (z >= 0).astype(float)
     options = (_moves(z, kernel, radius) >= 0).astype(float)
     weight, found = kernel**2, 0.0
@@ -49,7 +49,7 @@ def _attack(z: np.ndarray, kernel: np.ndarray, radius: float) -> float:
 
 
 def _attained(run: Run, radius: float) -> np.ndarray:
-    """(s,): a distance that is attained in the ball, NaN for seeds that were not attacked."""
+    """Attack the supremum: (s,) a distance that is attained in the ball, NaN for seeds that were not attacked."""
     import jax
 
     from nag_ntk import draw, seed_key
@@ -69,12 +69,12 @@ def _attained(run: Run, radius: float) -> np.ndarray:
     return found
 
 
-def _claims(run: Run, bounds: dict[str, float], radius: float) -> dict[str, Evidence]:
+def _claims(run: Run, bounds: dict[str, float], radius: float) -> dict[str, Inequality | NotApplicable]:
     trajectory, kernel = run.trajectory, np.abs(run.data.kernel)
     trivial = float(np.linalg.norm(kernel))
     size, delta = run.data.size, run.delta
     needed = math.ceil(20 * size * math.log(size**2 / delta) / trivial) + 1
-    evidence: dict[str, Evidence] = {
+    evidence: dict[str, Inequality | NotApplicable] = {
         name: NotApplicable(
             f"{bound:.3g} is no less than |K|_F = {trivial:.3g}, which no two Gram matrices exceed; with 2 n R the bound "
             f"says something from width {needed:,} on"
@@ -89,17 +89,17 @@ def _claims(run: Run, bounds: dict[str, float], radius: float) -> dict[str, Evid
     least, most = (part[:, place] for part in (trajectory.overlap_range.least, trajectory.overlap_range.most))
     upper = np.linalg.norm(kernel * np.maximum(most - now, now - least), axis=(1, 2))
     attained = _attained(run, radius)
-    tried = int(np.isfinite(attained).sum())
+    attacked = int(np.isfinite(attained).sum())
     note = f"R = {radius:.3g}; supremum at most {upper.max():.3g} by counting"
-    if tried:
-        note += f", at least {np.nanmax(attained):.3g} by attack on {tried} seeds"
+    if attacked:
+        note += f", at least {np.nanmax(attained):.3g} by attack on {attacked} seeds"
     for name, bound in bounds.items():
-        inequality = Inequality(upper, np.full_like(upper, bound), until=0)
-        evidence.setdefault(name, Trials(inequality, delta, trajectory.seeds, note, attained))
+        inequality = Inequality(upper, np.full_like(upper, bound), until=0, note=note, attained=attained)
+        evidence.setdefault(name, inequality)
     return evidence
 
 
-def _check(run: Run, factors: Mapping[str, float], power: float = 1.0) -> dict[str, Evidence]:
+def _check(run: Run, factors: Mapping[str, float], power: float = 1.0) -> dict[str, Inequality | NotApplicable]:
     size = run.data.size
     radius = _radius(size, run.trajectory.width, run.delta)
     return _claims(run, {name: factor * size * radius**power for name, factor in factors.items()}, radius)
@@ -115,7 +115,7 @@ GRAM_STABILITY = Lemma(
     r"$$\text{(two)}\quad \Vert H(W) - H(0)\Vert _F \le 2nR, \qquad\qquad \text{(three)}\quad \Vert H(W) - H(0)\Vert "
     r"_F \le 3nR.$$ Checked at the $R$ at which the probability is $1-\delta$.",
     hypotheses="|x_i| = 1; says something where 2 n R < |K|_F.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Song, Yang 2019, arXiv 1906.03593; proof derived",
     provenance="form of",
     rests_on=("flip-probability",),

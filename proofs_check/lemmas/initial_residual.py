@@ -3,13 +3,13 @@
 import numpy as np
 
 from proofs_check import statistics
-from proofs_check.lemma import Control, Evidence, Inequality, Law, Lemma, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, Run
 
 _RESOLUTION = 0.05  # relative to n/2: the moment enters the widths only through a factor
 
 
 def _moment(run: Run, network: float) -> Law:
-    """E|f(X)|^2 = n/2, with the mean over the signs a taken exactly: E[|f|^2 | W] = sum_i mean_r relu(w_r.x_i)^2."""
+    """Test E|f(X)|^2 = n/2, with the mean over the signs a taken exactly: E[|f|^2 | W] = sum_i mean_r relu(w_r.x_i)^2."""
     values = run.trajectory.mean_square.sum(axis=1)
     target = float(run.data.targets @ run.data.targets)
 
@@ -28,14 +28,13 @@ def _moment(run: Run, network: float) -> Law:
     )
 
 
-def _tail(run: Run, scale: float) -> Trials:
+def _tail(run: Run, scale: float) -> Inequality:
     square = run.trajectory.residual_norm[:, 0, 0] ** 2
     moment = run.data.size / 2 + float(run.data.targets @ run.data.targets)
-    inequality = Inequality(square, np.full_like(square, scale * moment), until=0)
-    return Trials(inequality, run.delta, run.trajectory.seeds)
+    return Inequality(square, np.full_like(square, scale * moment), until=0)
 
 
-def _check(run: Run) -> dict[str, Evidence]:
+def _check(run: Run) -> dict[str, Law | Inequality]:
     return {"moment": _moment(run, run.data.size / 2), "tail": _tail(run, 1 / run.delta)}
 
 
@@ -47,7 +46,7 @@ INITIAL_RESIDUAL = Lemma(
     tex=r"(moment) $E\Vert \xi(0)\Vert ^2 = \frac n2 + \Vert y\Vert ^2$; (tail) $\Vert \xi(0)\Vert ^2 \le (\frac n2 + "
     r"\Vert y\Vert ^2)/\delta$ with probability at least $1-\delta$.",
     hypotheses="|x_i| = 1, w_r(0) ~ N(0, I), a_r fair signs, all independent.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="derived; the tail by Markov",
     provenance="derived",
     decision="Moment: Student's t over seeds, SUPPORTED when the interval lies within 5 % of n/2. Tail: exact binomial "

@@ -1,11 +1,11 @@
-"""lazy-exit: whether, and from which width on, H(t) stays where its least eigenvalue is at least half of the limit's."""
+"""lazy-exit: the least eigenvalue of H(t) stays at least half of the limit's, from some width on."""
 
 import numpy as np
 
-from proofs_check.lemma import Control, Inequality, Lemma, NotApplicable, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
 
 
-def _stays(run: Run, share: float) -> Trials | NotApplicable:
+def _stays(run: Run, share: float) -> Inequality | NotApplicable:
     path, spectrum = run.trajectory.gram_path, run.data.spectrum
     if path is None:
         raise ValueError("the run did not record how H(t) moved")
@@ -13,19 +13,10 @@ def _stays(run: Run, share: float) -> Trials | NotApplicable:
         return NotApplicable("lambda_0 is 0 up to rounding: there is nothing to stay above")
     loss = spectrum.lambda_0 - path.least_eigenvalue
     left = np.any(loss > (1 - share) * spectrum.lambda_0, axis=2)
-    names = tuple(m.name for m in run.methods)
-    counts = ", ".join(f"{name} {count}" for name, count in zip(names, left.sum(axis=0), strict=True))
-    return Trials(
-        Inequality(
-            loss,
-            np.full_like(loss, (1 - share) * spectrum.lambda_0),
-            ("seed", "method", "time"),
-            labels={"method": names, "time": tuple(f"step {t}" for t in path.steps)},
-        ),
-        run.delta,
-        run.trajectory.seeds,
-        note=f"width {run.trajectory.width:,}; seeds that left: {counts}",
-    )
+    counts = ", ".join(f"{m.name} {count}" for m, count in zip(run.methods, left.sum(axis=0), strict=True))
+    bound = np.full_like(loss, (1 - share) * spectrum.lambda_0)
+    note = f"width {run.trajectory.width:,}; seeds that left: {counts}"
+    return Inequality(loss, bound, ("seed", "method", "time"), note=note)
 
 
 LAZY_EXIT = Lemma(
@@ -37,7 +28,7 @@ LAZY_EXIT = Lemma(
     tex=r"With probability at least $1-\delta$, $\lambda_{\min}(H(t)) \ge \frac12\lambda_0$ at all times looked at: the "
     r"regime in which the linear model governs training.",
     hypotheses="m large enough; a run that leaves shows that its width, step size or kappa lies beyond the boundary.",
-    kind="probability",
+    kind=Claim.PROBABILITY,
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054",
     provenance="form of",
     rests_on=("gram-concentration", "gram-stability", "distance"),

@@ -14,7 +14,7 @@ from proofs_check.enclosure import (
     power_controls,
     refute_power_bound,
 )
-from proofs_check.lemma import Control, Lemma, Proof
+from proofs_check.lemma import Claim, Control, Lemma, Proof
 
 
 def _proof(tuning: MomentumTuning, theorem: Theorem, tighter: Fraction) -> Callable[[Any], Proof]:
@@ -76,7 +76,7 @@ HEAVY_BALL_MATRIX = Lemma(
     r"\frac{2(1+\beta)}{\sqrt{\min(h(\beta,\eta\lambda), h(\beta,\eta\lambda_{\max}))}} \le 4\sqrt\kappa,$$ "
     r"$$h(\beta, z) = -\bigl(\beta - (1-\sqrt z)^2\bigr)\bigl(\beta - (1+\sqrt z)^2\bigr).$$",
     hypotheses="spectrum of H in [lambda, lambda_max], eta = 1/lambda_max, beta = (1 - 1/(2 sqrt kappa))^2; all kappa >= 1.",
-    kind="all kappa",
+    kind=Claim.ALL_KAPPA,
     source="form of Wang, Lin, Abernethy 2021, arXiv 2010.01618; constants derived",
     provenance="derived",
     formal=(
@@ -115,7 +115,7 @@ NESTEROV_MATRIX = Lemma(
     r".$$",
     hypotheses="spectrum of H in [lambda, lambda_max], eta = 1/(2 lambda_max), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2); "
     "all kappa >= 1.",
-    kind="all kappa",
+    kind=Claim.ALL_KAPPA,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; constants derived",
     provenance="derived",
     formal=(

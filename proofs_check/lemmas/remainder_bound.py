@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, Run
 from proofs_check.radii import DISTANCES, next_recorded, padded
 
 
 def _before(array: np.ndarray) -> np.ndarray:
-    """The array one step earlier along axis 2, itself at step 0."""
+    """Shift an array by one step along axis 2; at step 0 it stays."""
     return np.concatenate([array[:, :, :1], array[:, :, :-1]], axis=2)
 
 
 def remainder(run: Run) -> np.ndarray:
-    """e(t) = xi(t+1) - [(1+beta) xi(t) - beta xi(t-1) - eta (1+gamma) H(0) xi(t) + eta gamma H(0) xi(t-1)], (s, k, t, n)."""
+    """Compute e(t) = xi(t+1) - [(1+beta) xi(t) - beta xi(t-1) - eta (1+gamma) H(0) xi(t) + eta gamma H(0) xi(t-1)], (s, k, t, n)."""
     xi, gram = run.trajectory.residual, run.trajectory.initial_gram
     eta, beta, gain = (c[None, :, :, None] for c in run.coefficients)
     now, previous = xi[:, :, :-1], _before(xi)[:, :, :-1]
@@ -21,14 +21,14 @@ def remainder(run: Run) -> np.ndarray:
 
 
 def pulled(run: Run, previous: np.ndarray) -> np.ndarray:
-    """xi(t-1) as the gradient of the step before saw it: nothing before step 0 of the extrapolated start."""
+    """Return xi(t-1) as the gradient of the step before saw it: 0 before step 0 of the extrapolated start."""
     if run.trajectory.start == "gradient":
         return previous
     return np.where(np.arange(previous.shape[2])[:, None] == 0, 0.0, previous)
 
 
 def carried(run: Run, inflow: np.ndarray) -> np.ndarray:
-    """v(t) = beta v(t-1) + inflow(t), v(-1) = 0, along axis 2 of (s, k, t, n)."""
+    """Compute v(t) = beta v(t-1) + inflow(t), v(-1) = 0, along axis 2 of (s, k, t, n)."""
     beta, result = run.coefficients[1][:, : inflow.shape[2], None], np.array(inflow)
     for t in range(1, inflow.shape[2]):
         result[:, :, t] += beta[:, t] * result[:, :, t - 1]
@@ -36,19 +36,19 @@ def carried(run: Run, inflow: np.ndarray) -> np.ndarray:
 
 
 def force(run: Run) -> np.ndarray:
-    """The size of a step's pull, eta ((1+gamma) |xi(t)| + gamma |xi(t-1)|), (s, k, t, n)."""
+    """Bound the gradients of a step, eta ((1+gamma) |xi(t)| + gamma |xi(t-1)|), (s, k, t, n)."""
     eta, _, gain = (c[None, :, :, None] for c in run.coefficients)
     size = np.abs(run.trajectory.residual)
     return eta * ((1 + gain) * size[:, :, :-1] + gain * pulled(run, _before(size)[:, :, :-1]))
 
 
 def reached(run: Run) -> np.ndarray:
-    """R: the largest distance up to t+1, (s, k, t)."""
+    """Return R, the largest distance up to t+1, (s, k, t)."""
     return run.trajectory.largest_distance[:, :, 1:]
 
 
 def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
-    """The bound on |e(t)|, (s, k, t, n): all neurons within the radius of a boundary, moving at the speed.
+    """Compute the bound on |e(t)|, (s, k, t, n): all neurons within the radius of a boundary, moving at the speed.
 
     Args:
         run: with counts and overlaps recorded for the radii DISTANCES.
@@ -69,23 +69,14 @@ def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
     return bound
 
 
-def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Trials:
+def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Inequality:
     trajectory = run.trajectory
     speed = carried(run, force(run) @ np.abs(run.data.kernel))
     bound = share * majorant(run, shrink * reached(run), speed)
     rounding = np.sqrt(run.data.size) * 2 * trajectory.recursion_rounding()[..., 0]
     observed = np.linalg.norm(remainder(run), axis=-1)
     total = np.linalg.norm(bound, axis=-1) + rounding
-    return Trials(
-        Inequality(
-            observed,
-            total,
-            ("seed", "method", "step"),
-            labels={"method": tuple(m.name for m in run.methods)},
-        ),
-        0.0,
-        trajectory.seeds,
-    )
+    return Inequality(observed, total, ("seed", "method", "step"))
 
 
 REMAINDER_BOUND = Lemma(
@@ -102,7 +93,7 @@ REMAINDER_BOUND = Lemma(
     r"S_i(R)$ at the $R$ observed up to step $t+1$.",
     hypotheses="none: every step of every run. Where the momentum grows, beta, gamma and M are those of the step; in the gradients of "
     "step 0 the extrapolated start has 0 for xi(-1).",
-    kind="every run",
+    kind=Claim.EVERY_RUN,
     source="derived; the sets of D are smaller than those of the first derivation, see docs/theory/remainder-bound.md",
     provenance="derived",
     formal=("remainder.remainder_bound",),

@@ -5,10 +5,10 @@ xi(t+1) = xi(t) + beta (xi(t) - xi(t-1)) - eta (1+gamma) H(t) xi(t) + eta gamma 
 
 import numpy as np
 
-from proofs_check.lemma import Control, Inequality, Lemma, Run, Trials
+from proofs_check.lemma import Claim, Control, Inequality, Lemma, Run
 
 
-def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remainder: bool = False) -> Trials:
+def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remainder: bool = False) -> Inequality:
     trajectory, xi = run.trajectory, run.trajectory.residual
     terms = trajectory.recursion
     if terms is None:
@@ -29,16 +29,7 @@ def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remaind
     )  # fmt: skip
     defect = np.abs(xi[:, :, 1:] - predicted)
     bound = np.broadcast_to(trajectory.recursion_rounding(), defect.shape)
-    return Trials(
-        Inequality(
-            defect,
-            bound,
-            ("seed", "method", "step", "sample"),
-            labels={"method": tuple(m.name for m in run.methods)},
-        ),
-        0.0,
-        trajectory.seeds,
-    )
+    return Inequality(defect, bound, ("seed", "method", "step", "sample"))
 
 
 RESIDUAL_RECURSION = Lemma(
@@ -50,7 +41,7 @@ RESIDUAL_RECURSION = Lemma(
     tex=r"$$\xi(t+1) = \xi(t) + \beta(\xi(t) - \xi(t-1)) - \eta(1+\gamma)H(t)\xi(t) + \eta\gamma H(t,t-1)\xi(t-1) + "
     r"\varphi(t)$$ with $\varphi(t)$ made only of neurons whose sign changes.",
     hypotheses="none: every step of every run, both starts.",
-    kind="every run",
+    kind=Claim.EVERY_RUN,
     source="derived",
     provenance="derived",
     formal=("recursion.recursion_with_pattern", "recursion.residual_recursion"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from proofs_check import statistics
-from proofs_check.lemma import Control, Evidence, Law, Lemma, NotApplicable, Run
+from proofs_check.lemma import Claim, Control, Evidence, Law, Lemma, NotApplicable, Run
 
 SLOPE, TOLERANCE = -0.5, 0.05
 _POSITIONS = 4
@@ -83,7 +83,7 @@ WIDTH_SCALING = Lemma(
     tex=r"The share of flipped activations at the end (flips), the largest distance from initialisation (distance) and "
     r"$\Vert H(0) - H^\infty\Vert _F$ (gram) grow like $m^{-1/2}$: slopes $-0.5$ within 0.05 on log-log axes.",
     hypotheses="runs that differ in their width alone, at least 4 of them, over a range in which training is lazy.",
-    kind="scaling",
+    kind=Claim.SCALING,
     source="derived: the bounds of distance, flip-fraction and gram-concentration have this order",
     provenance="derived",
     rests_on=("gram-concentration", "flip-fraction", "distance"),

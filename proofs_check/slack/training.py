@@ -33,8 +33,7 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
     trajectory, method = run.trajectory, run.methods[0]
     norm = trajectory.residual_norm
     scale = (float(np.linalg.norm(run.data.kernel, 2)) / trajectory.width) ** 0.5
-    evidence = DISTANCE.check(run)
-    recorded = evidence.inequality.bound[:, 0, -1]  # type: ignore[union-attr]
+    recorded = DISTANCE.check(run).bound[:, 0, -1]  # type: ignore[union-attr]
     constants = theorem(run, method)
     if isinstance(constants, str):
         stated: list = [constants] * 2
