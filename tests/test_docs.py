@@ -55,8 +55,6 @@ def test_a_lemma_has_its_page(lemma):
     text = page(lemma)
     assert text.startswith(f"# `{lemma.id}`: ")
     assert re.findall(r"^## (.*)$", text, flags=re.M) == SECTIONS
-    # the statement in the words of the catalogue stands beside the mathematics, so neither changes alone
-    assert " ".join(lemma.statement.split()) in " ".join(section(text, "Claim").split())
     assert f"**{lemma.provenance}**" in text
     for name in SECTIONS:
         assert len(section(text, name).split()) >= 4, name

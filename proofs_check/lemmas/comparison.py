@@ -117,12 +117,12 @@ NESTEROV_VS_GD = Lemma(
     id="nesterov-vs-gd",
     title="Nesterov is faster than gradient descent",
     group="comparison",
-    statement="Linear model (rate): sqrt(beta (1 - eta lambda)) <= 1 - 1/kappa, Nesterov's rate against gradient descent's, for all "
-    "kappa >= 9/4. Networks (steps): with probability >= 1 - delta Nesterov needs no more steps than gradient descent "
-    "until |xi| <= 1e-3 |xi(0)|.",
-    tex=r"(rate) For all $\kappa \ge \frac94$ the linear rate of Nesterov is at most that of gradient descent, "
-    r"$$\rho_{\mathrm{NAG}} = \sqrt{\beta(1-\eta\lambda)} \le 1 - \frac1\kappa .$$ (steps) With probability at least "
-    r"$1-\delta$, Nesterov needs no more steps than gradient descent until $\Vert \xi\Vert \le 10^{-3}\Vert "
+    statement="Linear model (rate): rho_NAG = sqrt(beta (1 - eta lambda)) <= 1 - 1/kappa, Nesterov's rate against "
+    "gradient descent's, for all kappa >= 9/4. Networks (steps): with probability >= 1 - delta Nesterov needs no "
+    "more steps than gradient descent until |xi| <= 1e-3 |xi(0)|.",
+    tex=r"Linear model (rate): $$\rho_{\mathrm{NAG}} = \sqrt{\beta(1-\eta\lambda)} \le 1 - \frac1\kappa ,$$ "
+    r"Nesterov's rate against gradient descent's, for all $\kappa \ge \frac94$. Networks (steps): with probability "
+    r"at least $1-\delta$ Nesterov needs no more steps than gradient descent until $\Vert \xi\Vert \le 10^{-3}\Vert "
     r"\xi(0)\Vert$.",
     hypotheses="tunings of the theorems; steps: kappa >= 16, m large enough, gradient start.",
     kind=Claim.PROBABILITY,
@@ -152,9 +152,9 @@ NESTEROV_VS_HEAVY_BALL = Lemma(
     group="comparison",
     statement="Linear model (rate): rho_HB^2 <= rho_NAG <= rho_HB for all kappa >= 1: between one and two of heavy ball's steps "
     "per step. Networks (steps): with probability >= 1 - delta the steps until |xi| <= 1e-3 |xi(0)| differ by a factor of at most 4.",
-    tex=r"(rate) For all $\kappa \ge 1$: $\rho_{\mathrm{HB}}^2 \le \rho_{\mathrm{NAG}} \le \rho_{\mathrm{HB}}$, between "
-    r"one and two of heavy ball's steps per step. (steps) With probability at least $1-\delta$, the steps until "
-    r"$\Vert \xi\Vert \le 10^{-3}\Vert \xi(0)\Vert$ differ by a factor of at most 4.",
+    tex=r"Linear model (rate): $\rho_{\mathrm{HB}}^2 \le \rho_{\mathrm{NAG}} \le \rho_{\mathrm{HB}}$ for all "
+    r"$\kappa \ge 1$: between one and two of heavy ball's steps per step. Networks (steps): with probability at "
+    r"least $1-\delta$ the steps until $\Vert \xi\Vert \le 10^{-3}\Vert \xi(0)\Vert$ differ by a factor of at most 4.",
     hypotheses="tunings of the theorems; steps: kappa >= 16, m large enough, gradient start.",
     kind=Claim.PROBABILITY,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; explicit comparison derived",
@@ -218,9 +218,9 @@ NESTEROV_INCREASING = Lemma(
     group="comparison",
     statement="With momentum t/(t+3): |xi(t)| <= 6 sqrt(xi(0)^T H(0)^-1 xi(0) / eta) / t for t >= 1, with probability >= 1 - delta. "
     "No rate of order 1 - 1/sqrt(kappa) is claimed: in the end each eigenvalue decays by sqrt(1 - eta lambda) per step.",
-    tex=r"With momentum $\frac t{t+3}$ at step $t$, with probability at least $1-\delta$, $$\Vert \xi(t)\Vert \le "
-    r"\frac{6E}t\quad (t \ge 1),\qquad E^2 = \frac1\eta \xi(0)^\top H(0)^{-1}\xi(0) .$$ No rate of order $1 - "
-    r"1/\sqrt\kappa$ is claimed: in the end each eigenvalue decays by $\sqrt{1-\eta\lambda}$ per step.",
+    tex=r"With momentum $\frac t{t+3}$: $$\Vert \xi(t)\Vert \le \frac{6\sqrt{\xi(0)^\top H(0)^{-1}\xi(0)/\eta}}t$$ "
+    r"for $t \ge 1$, with probability at least $1-\delta$. No rate of order $1 - 1/\sqrt\kappa$ is claimed: in the "
+    r"end each eigenvalue decays by $\sqrt{1-\eta\lambda}$ per step.",
     hypotheses="m large enough, eta <= 1/lambda_max, gradient start.",
     kind=Claim.PROBABILITY,
     source="the 1/t^2 bound of the loss in Su, Boyd, Candes 2016, arXiv 1503.01243 (recalled); form on residuals derived; the "

@@ -78,7 +78,7 @@ GD_CONTRACTION = Lemma(
     title="Gradient descent: linear rate",
     group="convergence",
     statement="|xi(t)| <= (1 - 1/(2 kappa))^t |xi(0)| for all t.",
-    tex=r"For all $t$: $$\Vert \xi(t)\Vert \le \Bigl(1 - \frac1{2\kappa}\Bigr)^t\Vert \xi(0)\Vert .$$",
+    tex=r"$$\Vert \xi(t)\Vert \le \Bigl(1 - \frac1{2\kappa}\Bigr)^t\Vert \xi(0)\Vert$$ for all $t$.",
     hypotheses=_HYPOTHESES,
     kind=Claim.PROBABILITY,
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; Wu, Du, Ward 2019, arXiv 1902.07111",
@@ -104,9 +104,10 @@ HEAVY_BALL_CONTRACTION = Lemma(
     id="heavy-ball-contraction",
     title="Heavy ball: accelerated linear rate",
     group="convergence",
-    statement="|V(t)| <= 8 sqrt(kappa) (1 - 1/(4 sqrt kappa))^t |V(0)| (paper-form), 4 sqrt(kappa) (sharp); V = [xi(t); xi(t-1)].",
-    tex=r"For all $t$, with $V(t) = [\xi(t); \xi(t-1)]$, $$\Vert V(t)\Vert \le P\sqrt\kappa\Bigl(1 - "
-    r"\frac1{4\sqrt\kappa}\Bigr)^t\Vert V(0)\Vert ,$$ $$P = 8 \text{ (paper-form)},\quad P = 4 \text{ (sharp)}.$$",
+    statement="|V(t)| <= 8 sqrt(kappa) (1 - 1/(4 sqrt kappa))^t |V(0)| for all t (paper-form), with prefactor 4 "
+    "sqrt(kappa) (sharp); V(t) = [xi(t); xi(t-1)].",
+    tex=r"$$\Vert V(t)\Vert \le 8\sqrt\kappa\Bigl(1 - \frac1{4\sqrt\kappa}\Bigr)^t\Vert V(0)\Vert$$ for all $t$ "
+    r"(paper-form), with prefactor $4\sqrt\kappa$ (sharp); $V(t) = [\xi(t); \xi(t-1)]$.",
     hypotheses=_HYPOTHESES,
     kind=Claim.PROBABILITY,
     source="form of Wang, Lin, Abernethy 2021, arXiv 2010.01618; sharp prefactor derived",
@@ -144,9 +145,10 @@ NESTEROV_CONTRACTION = Lemma(
     id="nesterov-contraction",
     title="Nesterov: accelerated linear rate",
     group="convergence",
-    statement="|V(t)| <= 24 sqrt(kappa) (1 - 1/(2 sqrt kappa))^t |V(0)| (paper-form), 12 sqrt(kappa) (sharp); V = [xi(t); xi(t-1)].",
-    tex=r"For all $t$, with $V(t) = [\xi(t); \xi(t-1)]$, $$\Vert V(t)\Vert \le P\sqrt\kappa\Bigl(1 - "
-    r"\frac1{2\sqrt\kappa}\Bigr)^t\Vert V(0)\Vert ,$$ $$P = 24 \text{ (paper-form)},\quad P = 12 \text{ (sharp)}.$$",
+    statement="|V(t)| <= 24 sqrt(kappa) (1 - 1/(2 sqrt kappa))^t |V(0)| for all t (paper-form), with prefactor 12 "
+    "sqrt(kappa) (sharp); V(t) = [xi(t); xi(t-1)].",
+    tex=r"$$\Vert V(t)\Vert \le 24\sqrt\kappa\Bigl(1 - \frac1{2\sqrt\kappa}\Bigr)^t\Vert V(0)\Vert$$ for all $t$ "
+    r"(paper-form), with prefactor $12\sqrt\kappa$ (sharp); $V(t) = [\xi(t); \xi(t-1)]$.",
     hypotheses=_HYPOTHESES,
     kind=Claim.PROBABILITY,
     source="form of Liu, Pan, Tao 2021, arXiv 2107.01832; sharp prefactor derived",

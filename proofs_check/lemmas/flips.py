@@ -50,7 +50,7 @@ FLIP_PROBABILITY = Lemma(
     title="Law of the neurons near a boundary",
     group="activation patterns",
     statement="|S_i(R)| = #{r : |w_r(0).x_i| <= R} ~ Binomial(m, erf(R / sqrt 2)).",
-    tex=r"$S_i(R) = \lbrace r : |w_r(0)\cdot x_i| \le R\rbrace$ has $|S_i(R)| \sim \mathrm{Binomial}(m, "
+    tex=r"$|S_i(R)| = \mathrm{card}\lbrace r : |w_r(0)\cdot x_i| \le R\rbrace \sim \mathrm{Binomial}(m, "
     r"\mathrm{erf}(R/\sqrt2))$.",
     hypotheses="|x_i| = 1, w_r(0) ~ N(0, I) independent.",
     kind=Claim.EXACT_LAW,
@@ -93,9 +93,10 @@ FLIP_COUNT = Lemma(
     id="flip-count",
     title="Few neurons near a boundary",
     group="activation patterns",
-    statement="With probability >= 1 - n e^{-mR}, |S_i(R)| <= 4 m R for every i; checked at the R with n e^{-mR} = delta.",
-    tex=r"With probability at least $1 - ne^{-mR}$, $|S_i(R)| \le 4mR$ for all $i$; checked at the $R$ at which this "
-    r"probability is $1-\delta$.",
+    statement="With probability >= 1 - n e^(-m R), |S_i(R)| <= 4 m R for every i; checked at the R with n e^(-m R) "
+    "= delta.",
+    tex=r"With probability at least $1 - ne^{-mR}$, $|S_i(R)| \le 4mR$ for every $i$; checked at the $R$ with "
+    r"$ne^{-mR} = \delta$.",
     hypotheses="|x_i| = 1, 4 R < 1.",
     kind=Claim.PROBABILITY,
     source="derived by Chernoff (the exponent exceeds 3.24 mR)",
@@ -127,7 +128,8 @@ FLIP_INCLUSION = Lemma(
     title="Only neurons near a boundary flip",
     group="activation patterns",
     statement="If max_r |w_r(t) - w_r(0)| <= R, every neuron whose pattern at x_i differs from its initial one is in S_i(R).",
-    tex=r"If $\max_r\Vert w_r(t) - w_r(0)\Vert \le R$, every $(r,i)$ with $A_{ri}(t) \ne A_{ri}(0)$ has $r \in S_i(R)$.",
+    tex=r"If $\max_r\Vert w_r(t) - w_r(0)\Vert \le R$, every neuron whose pattern at $x_i$ differs from its initial "
+    r"one is in $S_i(R)$.",
     hypotheses="|x_i| = 1.",
     kind=Claim.EVERY_RUN,
     source="derived (Cauchy-Schwarz)",
@@ -191,9 +193,9 @@ FLIP_FRACTION = Lemma(
     group="activation patterns",
     statement="At every t the share of flipped (r, i) is at most (1/n) sum_i |S_i(R_t)|/m, R_t the largest distance so far "
     "(counted); with probability >= 1 - delta it is at most 4 max(R_t, ln(n/delta)/m) at every t at once (linear).",
-    tex=r"Let $R_t = \max_{s\le t}\max_r\Vert w_r(s) - w_r(0)\Vert$. The share of flipped pairs $(r,i)$ at step $t$ is "
-    r"(counted, every run) at most $\frac1n\sum_i|S_i(R_t)|/m$; (linear) at every $t$ at once at most $4\max(R_t, "
-    r"R_0)$, $R_0 = \ln(n/\delta)/m$, with probability at least $1-\delta$.",
+    tex=r"At every $t$ the share of flipped $(r,i)$ is at most $\frac1n\sum_i|S_i(R_t)|/m$, $R_t$ the largest "
+    r"distance so far (counted); with probability at least $1-\delta$ it is at most $4\max(R_t, \ln(n/\delta)/m)$ at "
+    r"every $t$ at once (linear).",
     hypotheses="|x_i| = 1; linear: 4 ln(n/delta) < m, delta <= 0.3 n.",
     kind=Claim.EVERY_RUN,
     source="derived: flip-inclusion, and flip-count at the radii 2^k ln(n/delta)/m together",

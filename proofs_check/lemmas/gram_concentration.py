@@ -65,8 +65,8 @@ GRAM_CONCENTRATION = Lemma(
     group="Gram matrix",
     statement="With probability >= 1 - delta: (hoeffding) m >= 8 n^2 lambda_0^-2 ln(2 n^2/delta) gives |H(0) - H_inf|_F <= "
     "lambda_0/4; (chernoff) m >= (|K|/lambda_0) ln(n/delta)/(1/4 + 3/4 ln 3/4) gives lambda_min(H(0)) >= 3/4 lambda_0.",
-    tex=r"With probability at least $1-\delta$: (hoeffding) $m \ge \frac{8n^2}{\lambda_0^2}\ln\frac{2n^2}\delta$ gives "
-    r"$\Vert H(0) - H^\infty\Vert _F \le \frac{\lambda_0}4$; (chernoff) $m \ge \frac{\Vert K\Vert "
+    tex=r"With probability at least $1-\delta$: (hoeffding) $m \ge 8n^2\lambda_0^{-2}\ln(2n^2/\delta)$ gives $\Vert "
+    r"H(0) - H^\infty\Vert _F \le \frac{\lambda_0}4$; (chernoff) $m \ge \frac{\Vert K\Vert "
     r"}{\lambda_0}\frac{\ln(n/\delta)}{\frac14 + \frac34\ln\frac34}$ gives $\lambda_{\min}(H(0)) \ge "
     r"\frac34\lambda_0$.",
     hypotheses="inputs of unit norm, lambda_0 > 0, m at least the width stated.",

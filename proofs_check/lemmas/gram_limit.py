@@ -45,9 +45,10 @@ GRAM_LIMIT = Lemma(
     id="gram-limit",
     title="Gram matrix of infinite width",
     group="Gram matrix",
-    statement="H_inf_ij = x_i.x_j (pi - theta_ij)/(2 pi) equals E_w[x_i.x_j 1{w.x_i >= 0, w.x_j >= 0}].",
-    tex=r"$$H^\infty_{ij} = K_{ij}\frac{\pi - \theta_{ij}}{2\pi} = E_w\bigl[K_{ij}1\lbrace w\cdot x_i \ge 0, w\cdot x_j "
-    r"\ge 0\rbrace \bigr],$$ with $\theta_{ij}$ the angle between $x_i$ and $x_j$.",
+    statement="H_inf_ij = x_i.x_j (pi - theta_ij)/(2 pi) = E_w[x_i.x_j 1{w.x_i >= 0, w.x_j >= 0}], theta_ij the "
+    "angle between x_i and x_j.",
+    tex=r"$$H^\infty_{ij} = x_i\cdot x_j\frac{\pi - \theta_{ij}}{2\pi} = E_w\bigl[x_i\cdot x_j1\lbrace w\cdot x_i "
+    r"\ge 0, w\cdot x_j \ge 0\rbrace \bigr],$$ $\theta_{ij}$ the angle between $x_i$ and $x_j$.",
     hypotheses="inputs of unit norm, w ~ N(0, I).",
     kind=Claim.IDENTITY,
     source="definition in Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; closed form derived",

@@ -102,8 +102,7 @@ GRAM_POSITIVE = Lemma(
     title="H_inf is positive definite",
     group="Gram matrix",
     statement="If x_i != +-x_j for all i != j then lambda_0 = lambda_min(H_inf) > 0.",
-    tex=r"If no two inputs are parallel ($x_i \ne \pm x_j$) then $\lambda_0 > 0$, where $\lambda_0$ is the least "
-    r"eigenvalue of $H^\infty$.",
+    tex=r"If $x_i \ne \pm x_j$ for all $i \ne j$ then $\lambda_0 = \lambda_{\min}(H^\infty) > 0$.",
     hypotheses="inputs of unit norm, no two parallel.",
     kind=Claim.INSTANCE,
     source="form of Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; exact criterion derived",

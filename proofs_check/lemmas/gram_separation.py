@@ -162,8 +162,8 @@ GRAM_SEPARATION = Lemma(
     group="Gram matrix",
     statement="lambda_0 >= delta/(100 n^2) (paper-form); lambda_0 >= delta/(10 n (n-1)) (sharp); "
     "delta = min over i != j of min(|x_i - x_j|, |x_i + x_j|).",
-    tex=r"With $\delta = \min_{i\ne j}\min(\Vert x_i - x_j\Vert , \Vert x_i + x_j\Vert )$: $$\text{(paper-form)}\quad "
-    r"\lambda_0 \ge \frac{\delta}{100 n^2}, \qquad\qquad \text{(sharp)}\quad \lambda_0 \ge \frac{\delta}{10 n(n-1)}.$$",
+    tex=r"$$\lambda_0 \ge \frac{\delta}{100 n^2} \text{ (paper-form)},\qquad \lambda_0 \ge \frac{\delta}{10 n(n-1)} "
+    r"\text{ (sharp)};$$ $\delta = \min_{i\ne j}\min(\Vert x_i - x_j\Vert , \Vert x_i + x_j\Vert )$.",
     hypotheses="n >= 2 inputs of unit norm, no two parallel (otherwise delta = 0 and nothing is said).",
     kind=Claim.INSTANCE,
     source="paper-form: Oymak, Soltanolkotabi 2020, arXiv 1902.04674; sharp: derived",

@@ -109,11 +109,11 @@ GRAM_STABILITY = Lemma(
     id="gram-stability",
     title="H is stable in a ball",
     group="Gram matrix",
-    statement="With probability >= 1 - n^2 e^(-mR/10), every W with max_r |w_r - w_r(0)| <= R has |H(W) - H(0)|_F <= 2 n R (two), "
-    "hence 3 n R (three); checked at the R with n^2 e^(-mR/10) = delta.",
+    statement="With probability >= 1 - n^2 e^(-m R/10), every W with max_r |w_r - w_r(0)| <= R has |H(W) - H(0)|_F "
+    "<= 2 n R (two), hence 3 n R (three); checked at the R with n^2 e^(-m R/10) = delta.",
     tex=r"With probability at least $1 - n^2e^{-mR/10}$, every $W$ with $\max_r\Vert w_r - w_r(0)\Vert \le R$ has "
-    r"$$\text{(two)}\quad \Vert H(W) - H(0)\Vert _F \le 2nR, \qquad\qquad \text{(three)}\quad \Vert H(W) - H(0)\Vert "
-    r"_F \le 3nR.$$ Checked at the $R$ at which the probability is $1-\delta$.",
+    r"$$\Vert H(W) - H(0)\Vert _F \le 2nR \text{ (two)},\quad\text{hence } 3nR \text{ (three)};$$ checked at the $R$ "
+    r"with $n^2e^{-mR/10} = \delta$.",
     hypotheses="|x_i| = 1; says something where 2 n R < |K|_F.",
     kind=Claim.PROBABILITY,
     source="form of Song, Yang 2019, arXiv 1906.03593; proof derived",

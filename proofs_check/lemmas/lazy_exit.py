@@ -25,7 +25,7 @@ LAZY_EXIT = Lemma(
     group="convergence",
     statement="lambda_min(H(t)) >= lambda_0/2 at all times looked at, with probability >= 1 - delta: the regime in which the "
     "linear model governs training.",
-    tex=r"With probability at least $1-\delta$, $\lambda_{\min}(H(t)) \ge \frac12\lambda_0$ at all times looked at: the "
+    tex=r"$\lambda_{\min}(H(t)) \ge \lambda_0/2$ at all times looked at, with probability at least $1-\delta$: the "
     r"regime in which the linear model governs training.",
     hypotheses="m large enough; a run that leaves shows that its width, step size or kappa lies beyond the boundary.",
     kind=Claim.PROBABILITY,

@@ -70,11 +70,13 @@ HEAVY_BALL_MATRIX = Lemma(
     id="heavy-ball-matrix",
     title="Powers of the heavy ball's companion matrix",
     group="linear model",
-    statement="|M^k| <= C rho^k for all k, with rho = sqrt(beta) = 1 - 1/(2 sqrt kappa) and C = 2 (1 + beta)/sqrt(min(h(eta lambda), "
-    "h(eta lambda_max))) <= 4 sqrt kappa, h(z) = -(beta - (1 - sqrt z)^2)(beta - (1 + sqrt z)^2).",
-    tex=r"For all $k \ge 0$ $$\Vert M^k\Vert \le C\rho^k,\qquad \rho = \sqrt\beta = 1 - \frac1{2\sqrt\kappa},$$ $$C = "
-    r"\frac{2(1+\beta)}{\sqrt{\min(h(\beta,\eta\lambda), h(\beta,\eta\lambda_{\max}))}} \le 4\sqrt\kappa,$$ "
-    r"$$h(\beta, z) = -\bigl(\beta - (1-\sqrt z)^2\bigr)\bigl(\beta - (1+\sqrt z)^2\bigr).$$",
+    statement="|M^k| <= C rho^k for all k >= 0, with rho = sqrt(beta) = 1 - 1/(2 sqrt kappa) and C = 2 (1 + "
+    "beta)/sqrt(min(h(beta, eta lambda), h(beta, eta lambda_max))) <= 4 sqrt kappa, h(beta, z) = -(beta - (1 - sqrt "
+    "z)^2)(beta - (1 + sqrt z)^2).",
+    tex=r"$\Vert M^k\Vert \le C\rho^k$ for all $k \ge 0$, with $$\rho = \sqrt\beta = 1 - "
+    r"\frac1{2\sqrt\kappa},\qquad C = \frac{2(1+\beta)}{\sqrt{\min(h(\beta,\eta\lambda), "
+    r"h(\beta,\eta\lambda_{\max}))}} \le 4\sqrt\kappa,$$ $$h(\beta, z) = -\bigl(\beta - (1-\sqrt "
+    r"z)^2\bigr)\bigl(\beta - (1+\sqrt z)^2\bigr).$$",
     hypotheses="spectrum of H in [lambda, lambda_max], eta = 1/lambda_max, beta = (1 - 1/(2 sqrt kappa))^2; all kappa >= 1.",
     kind=Claim.ALL_KAPPA,
     source="form of Wang, Lin, Abernethy 2021, arXiv 2010.01618; constants derived",
@@ -107,10 +109,11 @@ NESTEROV_MATRIX = Lemma(
     id="nesterov-matrix",
     title="Powers of Nesterov's companion matrix",
     group="linear model",
-    statement="|M^k| <= C rho^k for all k, with rho = sqrt(beta (1 - eta lambda)) <= 1 - 2/(3 sqrt kappa) and C = 2 (1 + rho^2)/"
-    "sqrt(min(g(eta lambda), g(eta lambda_max))) <= 12 sqrt kappa, g(z) = 4 beta (1 - z) - ((1 + beta)(1 - z))^2.",
-    tex=r"For all $k \ge 0$ $$\Vert M^k\Vert \le C\rho^k,\qquad \rho = \sqrt{\beta(1-\eta\lambda)} \le 1 - "
-    r"\frac2{3\sqrt\kappa},$$ $$C = \frac{2(1+\rho^2)}{\sqrt{\min(g(\beta,\eta\lambda), "
+    statement="|M^k| <= C rho^k for all k >= 0, with rho = sqrt(beta (1 - eta lambda)) <= 1 - 2/(3 sqrt kappa) and "
+    "C = 2 (1 + rho^2)/sqrt(min(g(beta, eta lambda), g(beta, eta lambda_max))) <= 12 sqrt kappa, g(beta, z) = 4 beta "
+    "(1 - z) - ((1 + beta)(1 - z))^2.",
+    tex=r"$\Vert M^k\Vert \le C\rho^k$ for all $k \ge 0$, with $$\rho = \sqrt{\beta(1-\eta\lambda)} \le 1 - "
+    r"\frac2{3\sqrt\kappa},\qquad C = \frac{2(1+\rho^2)}{\sqrt{\min(g(\beta,\eta\lambda), "
     r"g(\beta,\eta\lambda_{\max}))}} \le 12\sqrt\kappa,$$ $$g(\beta, z) = 4\beta(1-z) - \bigl((1+\beta)(1-z)\bigr)^2 "
     r".$$",
     hypotheses="spectrum of H in [lambda, lambda_max], eta = 1/(2 lambda_max), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2); "

@@ -83,14 +83,15 @@ REMAINDER_BOUND = Lemma(
     id="remainder-bound",
     title="Distance from the linear model",
     group="residual",
-    statement="V(t+1) = M V(t) + [e(t); 0] with M built from H(0), and componentwise |e(t)| <= eta D ((1+gamma)|xi(t)| + "
-    "gamma |xi(t-1)|) + q o (v(t) + beta v(t-1)); q_i = |S_i|/m, D_ij = |K_ij| #{r : A_ri, r in S_j}/m, "
-    "v(t) = beta v(t-1) + eta |K| ((1+gamma)|xi(t)| + gamma |xi(t-1)|), S_i = S_i(R) at the R observed up to t+1.",
-    tex=r"Let $M$ be built from $H(0)$ and $V(t) = [\xi(t); \xi(t-1)]$. Then $V(t+1) = MV(t) + [e(t); 0]$ with, "
-    r"componentwise, $$|e(t)| \le \eta D\bigl((1+\gamma)|\xi(t)| + \gamma|\xi(t-1)|\bigr) + q\circ\bigl(v(t) + \beta "
-    r"v(t-1)\bigr),$$ where $D_{ij} = |K_{ij}|\tfrac1m\mathrm{card}\lbrace r : A_{ri} = 1, r \in S_j\rbrace$, $q_i = "
-    r"\tfrac1m|S_i|$, $$v(t) = \beta v(t-1) + \eta|K|\bigl((1+\gamma)|\xi(t)| + \gamma|\xi(t-1)|\bigr),$$ and $S_i = "
-    r"S_i(R)$ at the $R$ observed up to step $t+1$.",
+    statement="V(t+1) = M V(t) + [e(t); 0] with V(t) = [xi(t); xi(t-1)] and M built from H(0), and componentwise "
+    "|e(t)| <= eta D ((1+gamma)|xi(t)| + gamma |xi(t-1)|) + q o (v(t) + beta v(t-1)); q_i = |S_i|/m, D_ij = |K_ij| "
+    "#{r : A_ri = 1, r in S_j}/m, v(t) = beta v(t-1) + eta |K| ((1+gamma)|xi(t)| + gamma |xi(t-1)|), S_i = S_i(R) at "
+    "the R observed up to t+1.",
+    tex=r"$V(t+1) = MV(t) + [e(t); 0]$ with $V(t) = [\xi(t); \xi(t-1)]$ and $M$ built from $H(0)$, and "
+    r"componentwise $$|e(t)| \le \eta D\bigl((1+\gamma)|\xi(t)| + \gamma|\xi(t-1)|\bigr) + q\circ\bigl(v(t) + \beta "
+    r"v(t-1)\bigr);$$ $q_i = |S_i|/m$, $D_{ij} = |K_{ij}|\mathrm{card}\lbrace r : A_{ri} = 1, r \in S_j\rbrace /m$, "
+    r"$$v(t) = \beta v(t-1) + \eta|K|\bigl((1+\gamma)|\xi(t)| + \gamma|\xi(t-1)|\bigr),$$ $S_i = S_i(R)$ at the $R$ "
+    r"observed up to $t+1$.",
     hypotheses="none: every step of every run. Where the momentum grows, beta, gamma and M are those of the step; in the gradients of "
     "step 0 the extrapolated start has 0 for xi(-1).",
     kind=Claim.EVERY_RUN,
