@@ -77,7 +77,7 @@ def true(old, new, path):
     if new.keys() != old.keys() or claim.keys() != old["claim"].keys() or path[0] != "claim":
         return False
     if path[1] in SIDES:
-        before, now = (float(recheck.short(x["claim"][path[1]])) for x in (old, new))
+        before, now = (float(recheck.nearest_float(x["claim"][path[1]])) for x in (old, new))
         return SIDES[path[1]] * (now - before) >= -1e-6 * abs(before)  # the maker leaves less room than that
     return path[1] in ("bits", "applied", "metric", "calm", "contraction", "enclosures", "float64", "sliding")
 

@@ -94,7 +94,7 @@ def test_the_rechecker_squares_balls_around_zero_too():
     net.metric = [-0.9444414284491484, 4.590658314836902]
     with ctx.workprec(128):
         run = blind(recheck.Run(net))
-        run.gram[0, 0] = run.gram[1, 1] = 1
-        run.sets, run.net.m = [3, 3], 2
-        run.measure(range(2))
-        assert run.grows.is_finite()
+        run.H[0, 0] = run.H[1, 1] = 1
+        run.together, run.net.m = [[2, 2], [2, 2]], 2
+        run.update_gram(range(2))
+        assert run.growth.is_finite()

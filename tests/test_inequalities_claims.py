@@ -15,6 +15,11 @@ from proofs_check.certificates import recheck
 from proofs_check.certificates.certificate import body_of, digest, write
 
 
+@pytest.fixture
+def no_conclusion(monkeypatch):
+    monkeypatch.setattr(recheck, "conclude", lambda run: None)
+
+
 class Off(recheck.Run):
     """A run whose residual is kept with an error, in every sample, of which it knows: its own, or by its distance."""
 
@@ -27,14 +32,12 @@ class Off(recheck.Run):
             self.xi[i, 0] += self.shift
         far = abs(self.shift) * arb(net.n).sqrt()
         if self.distant:
-            placed(self, far * (net.m / self.top).sqrt())
+            placed(self, far * (net.m / self.H_norm).sqrt())
         else:
-            self.error += far
-
-    def conclude(self):
-        pass
+            self.e_xi += far
 
 
+@pytest.mark.usefixtures("no_conclusion")
 @pytest.mark.parametrize("side", [-1, 1])
 @pytest.mark.parametrize("distant", [False, True], ids=["error", "distance"])
 def test_enclosures_and_distances_count_the_error(distant, side, monkeypatch):
@@ -59,8 +62,8 @@ def test_enclosures_and_distances_count_the_error(distant, side, monkeypatch):
         recheck.verify(net)
 
 
-def test_the_float64_run_is_looked_at_to_its_end(monkeypatch):
-    monkeypatch.setattr(recheck.Run, "conclude", lambda run: None)
+@pytest.mark.usefixtures("no_conclusion")
+def test_the_float64_run_is_looked_at_to_its_end():
     with ctx.workprec(200):
         net = read(network(16, "nesterov", 10))
         run, net.applied, net.distance = recheck.Run(net), 5, 2.0**-40
@@ -73,6 +76,7 @@ def test_the_float64_run_is_looked_at_to_its_end(monkeypatch):
             recheck.verify(net)
 
 
+@pytest.mark.usefixtures("no_conclusion")
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("side", [-1, 1])
 def test_sizes_along_the_run_hold_of_the_exact_residual(name, side, monkeypatch):
@@ -106,7 +110,7 @@ def test_no_contraction_that_some_step_exceeds(plain, path, rate, shear):
     for rho in (1 - (1 - rate) * 0.1, 1 - (1 - rate) * 0.5, rate + (1 - rate) * rate * 0.1):
         energy = path[-1]
         claims = read(linear("nesterov"))
-        claims.plain, claims.bounds = plain, [0.5, 1.0, rate, shear, energy]
+        claims.gradient_descent, claims.bounds = plain, [0.5, 1.0, rate, shear, energy]
         found = sizes(path, energy, rate, shear)
         pairs = zip(found, found[:1] + found, strict=False)
         both = [x if plain else math.hypot(x, y) for x, y in pairs]
@@ -131,11 +135,11 @@ def test_no_contraction_that_some_step_exceeds(plain, path, rate, shear):
 def test_what_is_known_of_the_first_and_of_later_sizes_counts_for_the_worst():
     """|V(0)| may be the smaller end, every later one the larger."""
     claims = read(linear("nesterov"))
-    claims.plain, claims.bounds, claims.contraction = True, [0.5, 1.0, 0.5, 0.0, 1e-6], [[1.5, 0.9]]
+    claims.gradient_descent, claims.bounds, claims.contraction = True, [0.5, 1.0, 0.5, 0.0, 1e-6], [[1.5, 0.9]]
     for path in ([(0.5, 1.0), (1.0, 1.0)], [(1.0, 1.0), (1.0, 2.0)]):
         with pytest.raises(recheck.Unproved, match="the contraction at step 1"):
             recheck.shrinks(claims, [(arb(a), arb(b)) for a, b in path])
-    claims.plain = False
+    claims.gradient_descent = False
     for path in ([(1.0, 4.0), (0.1, 0.1)], [(1.0, 1.0), (0.1, 4.0), (0.1, 0.1)]):
         with pytest.raises(recheck.Unproved, match="the contraction at step"):
             recheck.shrinks(claims, [(arb(a), arb(b)) for a, b in path])

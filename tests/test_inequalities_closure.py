@@ -126,7 +126,7 @@ def slides(flow, run, sliding):
         worst = worst_step(kernel, [list(row) for row in flow.active], sliding, float(flow.problem.eta))
         if found is not None:
             run.net.sliding = sliding
-            run.slides(*map(arb, found))
+            recheck.slides(run, *map(arb, found))
         return found and found.rate, worst
 
 

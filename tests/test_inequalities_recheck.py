@@ -52,7 +52,7 @@ def blind(run):
     """No sign is looked at."""
     n, m = run.net.n, run.net.m
     run.limits, run.horizon = [[math.inf] * m for _ in range(n)], [math.inf] * n
-    run.near = [set() for _ in range(n)]
+    run.candidates = [set() for _ in range(n)]
     return run
 
 
@@ -82,15 +82,15 @@ def test_the_distance_against_the_worst_it_may_meet(name, metric):
             run, e = blind(recheck.Run(net)), start
             run.form = arb(length(e))
             for t in range(60):
-                assert np.linalg.norm(e) <= float(run.off()) * (1 + 1e-12)
+                assert np.linalg.norm(e) <= float(run.distance()) * (1 + 1e-12)
                 assert length(e) <= float(run.form) * (1 + 1e-12)
-                run.error, run.h_error = arb(1e-3 + t % 3), arb(0)
+                run.e_xi, run.e_h = arb(1e-3 + t % 3), arb(0)
                 e = max((block(problem, z) @ e for z in (0.0, float(problem.eta * SIZE))), key=length)
                 defect = (1e-3 + t % 3) * drive
                 e = max((e + defect * [a, b] for a, b in product((-1, 1), repeat=2)), key=length)
                 run.step()
         run = blind(recheck.Run(net))
-        run.form, run.error = arb(0), arb(1)  # from nothing, in one step
+        run.form, run.e_xi = arb(0), arb(1)  # from nothing, in one step
         run.step()
         assert max(length(drive), length(drive * [1, -1])) <= float(run.form) * (1 + 1e-12)
         assert sizes[0] > 0
@@ -103,10 +103,10 @@ def test_the_distance_of_gradient_descent_with_a_large_step():
         run, far = blind(recheck.Run(read(problem))), 1.0
         run.form = arb(1)
         for _ in range(20):
-            run.error = arb(0.25)
+            run.e_xi = arb(0.25)
             far = 3.5 * far + math.sqrt(4 * SIZE) * 2 * 0.25
             run.step()
-            assert far <= float(run.off()) * (1 + 1e-12)
+            assert far <= float(run.distance()) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("name", MOMENTUM)
@@ -118,15 +118,15 @@ def test_the_growth_is_that_of_the_worse_end(name):
         net.metric = metric
         with ctx.workprec(200):
             run = recheck.Run(net)
-            run.gram = arb_mat([[high, 0], [0, high / 2]])
-            run.measure(())
+            run.H = arb_mat([[high, 0], [0, high / 2]])
+            run.update_gram(())
         root = np.linalg.cholesky(form_of(run)).T
         sizes = [
             np.linalg.norm(root @ block(problem, float(problem.eta) * x) @ np.linalg.inv(root), 2)
             for x in np.linspace(0.0, high, 50)
         ]
         ends.add(int(np.argmax(sizes)))
-        assert max(sizes) <= float(run.grows) * (1 + 1e-12)  # 2 x 2 products in float64
+        assert max(sizes) <= float(run.growth) * (1 + 1e-12)  # 2 x 2 products in float64
     assert ends == {0, 49}
 
 
@@ -135,9 +135,9 @@ def test_a_bound_on_h_counts_every_entry_and_a_form_must_be_one():
     with ctx.workprec(200):
         run = recheck.Run(net)
         for entries in ([[1.0, -0.75], [-0.75, 0.5]], [[0.5, 0.75], [0.75, 1.0]]):
-            run.gram = arb_mat(entries)
-            run.measure(())
-            assert np.linalg.norm(np.array(entries), 2) <= float(run.top)
+            run.H = arb_mat(entries)
+            run.update_gram(())
+            assert np.linalg.norm(np.array(entries), 2) <= float(run.H_norm)
             assert np.linalg.norm(np.array(entries), 2) <= (float(run.scale) ** 2 / 4) * (1 + 1e-12)
         for metric in ([2.0, 1.0], [1.0, 1.0], [0.0, 0.0]):
             net.metric = metric
@@ -181,9 +181,9 @@ def test_powers_where_the_pattern_rests(problem):
         for late in (False, True):  # there from the beginning, or from one error, later
             run = blind(recheck.Run(net))
             run.form = arb(0 if late else 1)
-            powers = [np.zeros((2, 2)) if late else float(run.off()) * np.eye(2)] * 2
+            powers = [np.zeros((2, 2)) if late else float(run.distance()) * np.eye(2)] * 2
             for t in range(120):
-                run.error = arb(0.25 if late and t == 3 else 0)
+                run.e_xi = arb(0.25 if late and t == 3 else 0)
                 run.step()
                 powers = [np.diag(drive) if late and t == 3 else n @ p for n, p in zip(blocks, powers, strict=True)]
                 if late:
@@ -191,9 +191,9 @@ def test_powers_where_the_pattern_rests(problem):
                 else:
                     sizes = [np.linalg.norm(p, 2) for p in powers]
                     worst = max(worst, *sizes)
-                assert max(sizes) <= float(run.off()) * (1 + 1e-12)
-                assert not late or t != 3 or float(run.total) >= np.linalg.norm(drive) * (1 - 1e-12)
-            assert run.calm
+                assert max(sizes) <= float(run.distance()) * (1 + 1e-12)
+                assert not late or t != 3 or float(run.rest) >= np.linalg.norm(drive) * (1 - 1e-12)
+            assert run.at_rest
             assert late or worst > 2
 
 
@@ -223,25 +223,25 @@ def test_rest_ends_with_a_change_of_sign(name):
         run, ended = recheck.Run(read(network(16, name, 10))), 0
         longest = math.sqrt(np.linalg.eigvalsh(form_of(run))[1])
         for _ in range(30):
-            run.calm, run.bound, run.total, run.form = True, arb(3), arb(2) ** -60, arb(0)
+            run.at_rest, run.power_bound, run.rest, run.form = True, arb(3), arb(2) ** -60, arb(0)
             before = len(run.flips)
             run.step()
             if len(run.flips) > before:
                 ended += 1
-                assert not run.calm
+                assert not run.at_rest
                 assert longest * 3 * 2.0**-60 <= float(run.form) * (1 + 1e-12)
-                assert 3 * 2.0**-60 <= float(run.off()) * (1 + 1e-12)
+                assert 3 * 2.0**-60 <= float(run.distance()) * (1 + 1e-12)
         assert ended
 
 
 def enlarged(run, distance):
     """Say that the exact run may start this far away, in weights times sqrt m."""
-    run.form += distance * (1 if run.net.plain else (1 + run.weight).sqrt())
+    run.form += distance * (1 if run.net.gradient_descent else (1 + run.weight).sqrt())
 
 
 def placed(run, off):
     """Say that weights and momentum of the exact run may be exactly this far away."""
-    run.form = off / (arb(1) if run.net.plain else ((1 + run.weight) / run.gap).sqrt())
+    run.form = off / (arb(1) if run.net.gradient_descent else ((1 + run.weight) / run.gap).sqrt())
 
 
 def refused(why):
@@ -263,11 +263,13 @@ def test_a_run_from_other_weights_stays_within_the_distance(name):
         for t, (residual, pattern, weights) in enumerate(train(other, 60, bits=300)):
             if t:
                 run.step()
-            assert [list(map(bool, on)) for on in run.on] == pattern
+            assert [[i in samples for i in range(3)] for samples in run.active] == pattern
             for (i, x), (r, w) in product(enumerate(INPUTS), enumerate(weights)):
                 value = 4 * sum(Fraction(a) * Fraction(b) for a, b in zip(w, x, strict=True))
-                assert abs(run.value(r, i) - exact(value)) <= run.lengths[i] * run.off()
-            assert all(abs(x - exact(y)) <= run.near_by() for x, y in zip(run.xi.entries(), residual, strict=True))
+                assert abs(run.value(r, i) - exact(value)) <= run.lengths[i] * run.distance()
+            assert all(
+                abs(x - exact(y)) <= run.residual_error() for x, y in zip(run.xi.entries(), residual, strict=True)
+            )
         assert run.flips
 
 
@@ -279,14 +281,14 @@ def test_an_error_in_the_momentum_part_reaches_the_residual(name):
         run, off = recheck.Run(read(problem)), arb(2) ** -60
         for i in range(3):
             run.h[i, 0] += off
-        run.h_error += off * arb(3).sqrt()
+        run.e_h += off * arb(3).sqrt()
         for _ in range(30):
             run.step()
             up = [[run.value(r, i).max(arb(0)) * problem.signs[r] for r in range(16)] for i in range(3)]
             shadow = [sum(row, arb(0)) / 16 - exact(y) for row, y in zip(up, problem.targets, strict=True)]
             size = sum(((a - b) ** 2 for a, b in zip(shadow, run.xi.entries(), strict=True)), arb(0)).sqrt()
-            assert off < size <= run.error
-            assert size <= run.near_by()
+            assert off < size <= run.e_xi
+            assert size <= run.residual_error()
         assert run.flips
 
 
@@ -295,29 +297,29 @@ def test_radii_and_what_s_and_q_are_rounded_by_are_counted():
     problem, wide = linear("nesterov"), arb(0, 2.0**-30)
     with ctx.workprec(80):
         run = recheck.Run(read(problem))
-        old = run.error, run.h_error
-        run.keep(*(arb_mat(2, 1, [x + wide for x in y.entries()]) for y in (run.xi, run.h)))
-        for before, now in zip(old, (run.error, run.h_error), strict=True):
+        old = run.e_xi, run.e_h
+        run.set_state(*(arb_mat(2, 1, [x + wide for x in y.entries()]) for y in (run.xi, run.h)))
+        for before, now in zip(old, (run.e_xi, run.e_h), strict=True):
             assert now >= before + arb(2).sqrt() * 2.0**-30
     for opposed in (False, True):  # where S + Q is small only what Q is rounded by is left
         with ctx.workprec(80):
             run = blind(recheck.Run(read(problem)))
             for i in range(2):
-                run.speed[i, 0] = ((arb(2) ** 40 + i) / 3).mid()
-                run.sum[i, 0] = -run.speed[i, 0] if opposed else arb(2) ** 40 + 1
-            total, speed, xi = run.sum * 1, run.speed * 1, run.xi * 1
-            run.form = run.total = arb(0)
+                run.Q[i, 0] = ((arb(2) ** 40 + i) / 3).mid()
+                run.S[i, 0] = -run.Q[i, 0] if opposed else arb(2) ** 40 + 1
+            total, speed, xi = run.S * 1, run.Q * 1, run.xi * 1
+            run.form = run.rest = arb(0)
             run.step()
         with ctx.workprec(400):
             eta, beta, gamma = (exact(x) for x in (problem.eta, problem.beta, problem.gamma))
             lift = eta * (beta * (1 + gamma) - gamma)
-            lost = run.sum - (total + speed + eta * (1 + gamma) * xi), run.speed - (beta * speed + lift * xi)
+            lost = run.S - (total + speed + eta * (1 + gamma) * xi), run.Q - (beta * speed + lift * xi)
             first, second = (sum((x**2 for x in y.entries()), arb(0)).sqrt() for y in lost)
         assert second > 2.0**-45
         assert opposed or first > 2.0**-45
-        assert run.error >= exact(SIZE) * first
-        assert run.h_error >= exact(SIZE) * second
-        assert run.total >= 3 * (first**2 + second**2).sqrt()  # sqrt(m |H|) = 3
+        assert run.e_xi >= exact(SIZE) * first
+        assert run.e_h >= exact(SIZE) * second
+        assert run.rest >= 3 * (first**2 + second**2).sqrt()  # sqrt(m |H|) = 3
         assert run.form >= 3 * max(first, arb(run.net.metric[1]).sqrt() * second, key=float)
 
 

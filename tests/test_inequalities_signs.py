@@ -24,10 +24,10 @@ def test_a_step_moves_a_sample_by_no_more_than_is_said(name):
     with ctx.workprec(200):
         run = recheck.Run(read(network(16, name, 10)))
         for _ in range(12):
-            moved, total = list(run.moved), [float(x) for x in run.sum.entries()]
+            moved, total = list(run.moved), [float(x) for x in run.S.entries()]
             run.step()
-            change = np.array([float(x) for x in run.sum.entries()]) - total
-            for i, row in enumerate(run.kernel):
+            change = np.array([float(x) for x in run.S.entries()]) - total
+            for i, row in enumerate(run.K):
                 most = max(abs(np.array(on) @ (np.array([float(k) for k in row]) * change)) for on in PATTERNS)
                 assert most - 1e-15 <= run.moved[i] - moved[i]
 
@@ -56,7 +56,7 @@ def test_no_sign_is_taken_that_the_distance_leaves_open(name, change):
                     break
                 if len(run.flips) == before:
                     for i, r in product(range(3), range(16)):
-                        assert abs(run.value(r, i)) > run.lengths[i] * run.off() * (1 - arb(2) ** -40)
+                        assert abs(run.value(r, i)) > run.lengths[i] * run.distance() * (1 - arb(2) ** -40)
     assert 0 < given_up < 8
 
 
@@ -94,11 +94,11 @@ def test_a_limit_is_what_the_least_value_leaves():
     with ctx.workprec(200):
         run = recheck.Run(read(network(16, "nesterov", 10)))
         for value, least in ((arb(1, 0.5), 0.5), (arb(-1, 0.25), 0.75), (arb(1, 2), 0.0), (arb(1) / 3, 1 / 3)):
-            run.limit(4, 1, value)
+            run.watch(4, 1, value)
             assert run.moved[1] <= max(run.limits[1][4], run.moved[1]) <= run.moved[1] + least
         run = recheck.Run(read(network(16, "gradient descent", 10)))
         run.moved[1] = 2.0**53
-        run.limit(4, 1, arb(1.5))  # the sum would be rounded upwards by a half
+        run.watch(4, 1, arb(1.5))  # the sum would be rounded upwards by a half
         assert run.limits[1][4] <= 2.0**53
 
 
@@ -107,7 +107,7 @@ def test_a_flip_lowers_limits_by_what_momentum_gains_however_little_that_is():
         run = recheck.Run(read(network(16, "nesterov", 10)))
         run.limits = [[2.0**53] * 16 for _ in range(3)]
         run.flip(4, 1, run.value(4, 1), run.xi, run.h)
-        assert all(0 < abs(k * run.speed[1, 0]) * run.long < 0.5 for k in run.kernel[1])  # less than is seen at 2^53
+        assert all(0 < abs(k * run.Q[1, 0]) * run.reach < 0.5 for k in run.K[1])  # less than is seen at 2^53
         assert all(run.limits[i][4] < 2.0**53 for i in range(3))
 
 
@@ -115,8 +115,8 @@ def test_a_value_that_may_have_either_sign_has_none():
     """Its own radius counts, besides what the exact run may be off by."""
     with ctx.workprec(200):
         run = recheck.Run(read(network(16, "nesterov", 10)))
-        run.value = lambda r, i: arb(1e-3, 1e-2)  # what the precision leaves, say
-        run.near, run.limits = [set(range(16)) for _ in range(3)], [[0.0] * 16 for _ in range(3)]
+        run.value = lambda r, i, products: arb(1e-3, 1e-2)  # what the precision leaves, say
+        run.candidates, run.limits = [set(range(16)) for _ in range(3)], [[0.0] * 16 for _ in range(3)]
         with pytest.raises(recheck.Unproved, match="which sign"):
             run.step()
 
@@ -132,8 +132,8 @@ def test_signs_are_those_of_the_values_however_slowly_these_change(name):
             first = []
             for _ in range(160):
                 run.step()
-                first = first or [set(x) for x in run.near]
-                assert all((run.value(r, i) >= 0) == run.on[r][i] for i in range(3) for r in range(16))
+                first = first or [set(x) for x in run.candidates]
+                assert all((run.value(r, i) >= 0) == (i in run.active[r]) for i in range(3) for r in range(16))
             late += sum(r not in first[i] for _, r, i in run.flips)
     assert late
 
