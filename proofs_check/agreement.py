@@ -1,4 +1,4 @@
-"""Whether two looks at the same networks agree: the comparisons behind the conformance kit."""
+"""Comparisons of findings and evidence about the same networks, behind the conformance kit."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ orders above the rounding of double precision, several below any effect."""
 
 
 def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
-    """Why a refutation asked for again is not the same: a trial on its witness seed alone, the others as they were."""
+    """Compare a refutation with its replay, a trial on its witness seed alone, and list the differences."""
     name = finding.lemma
     if finding.violations is None:
         if not finding.witness:
@@ -33,14 +33,14 @@ def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
 
 
 def decisive(finding: Finding, evidence: Evidence | None) -> bool:
-    """Whether the margin must follow the verdict: not between a bound and what is attained, nor for open laws."""
+    """Tell if the margin must follow the verdict: not between a bound and what is attained, nor for open laws."""
     if isinstance(evidence, Trials):
         return evidence.attained is None or finding.verdict is Verdict.REFUTED
     return finding.verdict is not Verdict.INCONCLUSIVE
 
 
 def wrong_side(evidence: Evidence) -> list[str]:
-    """Numbers on the wrong side of others: attained above its bound, a deviation outside of its interval."""
+    """List numbers on the wrong side of others: attained above its bound, a deviation outside of its interval."""
     if isinstance(evidence, Trials) and evidence.attained is not None:
         attained, observed = np.asarray(evidence.attained, float), np.asarray(evidence.inequality.observed, float)
         if np.any(attained > observed * (1 + SAME)):
@@ -55,7 +55,7 @@ def wrong_side(evidence: Evidence) -> list[str]:
 
 
 def differs(whole: Evidence | None, part: Evidence) -> list[str]:
-    """How the evidence on some of the seeds differs from what was said of them among all."""
+    """List how the evidence on some of the seeds differs from that on all of them."""
     if isinstance(part, NotApplicable) or isinstance(whole, NotApplicable):
         return []  # what nothing can be said of is not compared
     if type(whole) is not type(part):
@@ -84,7 +84,7 @@ def differs(whole: Evidence | None, part: Evidence) -> list[str]:
 
 
 def _sides(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Observed, bound and the mask of what is compared, all of one shape."""
+    """Broadcast observed, bound and the mask of what is compared to one shape."""
     inequality = trials.inequality
     observed = np.asarray(inequality.observed, float)
     where = True if inequality.where is None else inequality.where

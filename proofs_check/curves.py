@@ -1,4 +1,4 @@
-"""What a check compared, step by step and in brief: quantiles over the seeds of both sides, for whoever draws them.
+"""Curves of what a check compared step by step: quantiles over the seeds of both sides, for figures.
 
 Taken from the evidence itself, so a figure shows the very numbers that the verdict rests on.
 """
@@ -59,7 +59,7 @@ def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
 
 
 def _sides(inequality: Inequality, over: str) -> tuple[np.ndarray, np.ndarray]:
-    """Both sides as (s, k, t), NaN where they are not compared."""
+    """Arrange both sides as (s, k, t), NaN where they are not compared."""
     margin = inequality.relative_margin()
     observed, bound = (np.broadcast_to(np.asarray(side, float), margin.shape)
                        for side in (inequality.observed, inequality.bound))  # fmt: skip
@@ -80,7 +80,7 @@ def _sides(inequality: Inequality, over: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps(inequality: Inequality, over: str) -> np.ndarray:
-    """Numbers of the steps: the positions, or what labels such as "step 40" say."""
+    """Return the numbers of the steps: the positions, or what labels such as "step 40" say."""
     size = np.shape(inequality.observed)[inequality.axes.index(over)]
     labels: Sequence[str] = inequality.labels.get(over, ())
     numbers = [label.removeprefix("step ") for label in labels]
@@ -90,7 +90,7 @@ def _steps(inequality: Inequality, over: str) -> np.ndarray:
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:
-    """(s, k, t) -> (k, q, t): lower order statistics of what is a number; NaN where nothing is."""
+    """Compute lower order statistics of what is a number, (s, k, t) -> (k, q, t); NaN where nothing is."""
     ordered = np.sort(values, axis=0)  # NaN last
     count = np.count_nonzero(~np.isnan(values), axis=0)
     at = [np.floor(level * np.maximum(count - 1, 0)).astype(int) for level in SEED_LEVELS]

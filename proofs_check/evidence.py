@@ -1,4 +1,4 @@
-"""What each lemma of the catalogue is backed by: formal proof, certificate, statistics, or memory alone."""
+"""Kinds of evidence behind each lemma of the catalogue: formal proof, certificate, statistics, or memory alone."""
 
 from proofs_check.lemma import Claim, Lemma
 
@@ -20,7 +20,7 @@ _STATISTICAL: dict[str, str] = {
 
 
 def evidence(lemma: Lemma) -> dict[str, str]:
-    """Which kinds of evidence back a lemma, and which part of it each of them covers.
+    """List the kinds of evidence that back a lemma, and the part of it that each of them covers.
 
     Args:
         lemma: of the catalogue, or a user's own.
@@ -43,7 +43,7 @@ def evidence(lemma: Lemma) -> dict[str, str]:
 
 
 def paragraph(lemma: Lemma) -> str:
-    """The paragraph of its page in docs/theory that says so, in Markdown."""
+    """Write the paragraph on the evidence for a lemma on its page in docs/theory, in Markdown."""
     told = []
     for kind, part in evidence(lemma).items():
         names = ", ".join(f"`{name}`" for name in lemma.formal)

@@ -1,4 +1,4 @@
-"""Asking a lemma about a run: its check is called, and what it returns or raises becomes rows of evidence."""
+"""Checks of lemmas on runs: each is called, and what it returns or raises becomes an outcome per part."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,17 @@ from proofs_check.verdict import Outcome
 
 
 def applies(lemma: Lemma, run: Run) -> bool:
-    """Whether a run has what the lemma speaks of."""
+    """Tell if a lemma is about a run: if it has the lemma's method, and steps if it must be trained."""
     return speaks(lemma, [method.name for method in run.methods], run.trajectory.steps)
 
 
 def speaks(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
-    """Whether a lemma speaks of runs of these methods: of one of them, and of at least a step if it is about training.
+    """Tell if a lemma is about runs with these methods and so many steps.
+
+    Args:
+        lemma: about one method or about all.
+        methods: names of the methods of a run.
+        steps: T of the run; a lemma about training needs one at least.
 
     Example:
         >>> from proofs_check.lemmas import CATALOGUE
@@ -36,7 +41,7 @@ def speaks(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
 
 
 def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Outcome]:
-    """The evidence of a lemma on one run or all runs, a row per part; why there is none, if it could not be recorded.
+    """Check a lemma on one run or on all runs: an outcome per part, or one that says why nothing was recorded for it.
 
     Args:
         lemma: the lemma.
@@ -57,7 +62,7 @@ def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float
 def _independent(
     found: list[Outcome], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
 ) -> list[Outcome]:  # fmt: skip
-    """The rows, those that say something else of a seed when most seeds are left out as errors.
+    """Replace outcomes by errors if they say something else of a seed when most seeds are left out.
 
     Verdicts count seeds as independent trials. A few seeds are asked about again, so that this costs little; the first
     and the last are not among them, as a check may hold the others against these. A check that cannot be asked about
@@ -92,7 +97,7 @@ def examine(
     name: str, check: Check, subject: Run | tuple[Run, ...], where: str, kind: Claim | str = Claim.EVERY_RUN,
     seconds: float | None = None, method: str | None = None,
 ) -> list[Outcome]:  # fmt: skip
-    """Evidence of one check on one run or all runs, a row per part; what it raises becomes an ERROR, not a crash.
+    """Call one check on one run or on all runs: an outcome per part; what it raises becomes an ERROR, not a crash.
 
     Args:
         name: of the lemma, for the rows.
@@ -119,7 +124,7 @@ def examine(
 
 
 def returned(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
-    """What a check returns, called in this process: name of each part -> anything, or its error."""
+    """Call a check in this process: name of each part -> anything that it returned, or its error."""
     found = attempt(lambda: check(subject))
     if isinstance(found, Mapping) and not found and isinstance(subject, Run):
         found = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
@@ -127,7 +132,7 @@ def returned(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
 
 
 def copied(subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...]:
-    """The same on arrays of its own, for code that may write to them whatever it is told."""
+    """Copy runs with all their arrays, for code that may write to them."""
     if isinstance(subject, tuple):
         return tuple(_copied(run) for run in subject)
     return _copied(subject)
@@ -140,7 +145,7 @@ def _copied(run: Run) -> Run:
 
 
 def _plain(found: Any) -> Any:
-    """Evidence of a user's own as plain values; the interval of a law, asked for later, stays code of the user's."""
+    """Rebuild a user's evidence from plain values; only the interval of a law stays code of the user's."""
     if isinstance(found, Exception):
         return found
     arrays: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Verdict and Finding: what a study says of one lemma on one run, and the exit code that follows."""
+"""Verdict and Finding: the decision of a study on one lemma and one run, and the exit code that follows."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ SEED_LEVELS = (0.0, 0.1, 0.5, 0.9, 1.0)
 
 
 class Verdict(StrEnum):
-    """What the evidence says about one lemma on one run."""
+    """Decisions that a study can come to about one lemma on one run."""
 
     CERTIFIED = "CERTIFIED"
     SUPPORTED = "SUPPORTED"
@@ -86,17 +86,17 @@ class Finding:
 
     @property
     def median_slack(self) -> float | None:
-        """The same for the median seed, from its margin: -log10(1 - margin) where that exists."""
+        """Slack of the median seed, from its margin: -log10(1 - margin) where that exists."""
         margin = self.median_margin
         return None if self.slack is None or margin is None or not -math.inf < margin < 1 else -math.log10(1 - margin)
 
     def to_row(self) -> dict[str, Any]:
-        """Plain values that JSON can hold, in the order above; infinities as "inf", "-inf", NaN as None."""
+        """Return all fields as values that JSON can hold, in their order; infinities as "inf", "-inf", NaN as None."""
         return plain({**asdict(self), "slack": self.slack, "median_slack": self.median_slack})
 
 
 def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
-    """1 if anything is REFUTED, else 3 for an ERROR, else if strict 4 for INCONCLUSIVE or VACUOUS, else 0.
+    """Return 1 if anything is REFUTED, else 3 for an ERROR, else if strict 4 for INCONCLUSIVE or VACUOUS, else 0.
 
     A refutation comes before an error, because it stands whatever the failed check would have said.
 
@@ -108,7 +108,7 @@ def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
 
 
 def code_of(verdicts: Collection[str], strict: bool = False) -> int:
-    """The same from the verdicts alone, as results.json has them."""
+    """Return the exit code from the verdicts alone, as results.json has them."""
     if Verdict.REFUTED in verdicts:
         return 1
     if Verdict.ERROR in verdicts:
@@ -117,7 +117,7 @@ def code_of(verdicts: Collection[str], strict: bool = False) -> int:
 
 
 def plain(value: Any) -> Any:
-    """The same as JSON can hold it: infinities as "inf" and "-inf", NaN as None, arrays as lists.
+    """Return a value as JSON can hold it: infinities as "inf" and "-inf", NaN as None, arrays as lists.
 
     Example:
         >>> plain({"a": (1, float("inf"))})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the catalogue is read without waiting for JAX
 
 
 class Claim(StrEnum):
-    """The kinds of claims; the name in quotation marks may stand for each of them."""
+    """Kinds of claims that lemmas make; the text of a kind may be written in place of it."""
 
     IDENTITY = "identity"
     EXACT_LAW = "exact law"
@@ -55,24 +55,24 @@ class Run:
     unrecorded: "Mapping[str, Exception | NotApplicable]" = field(default_factory=dict)
 
     def index(self, method: str) -> int | None:
-        """Position of the first method of that name on axis k, or None when the run has none."""
+        """Return the position of the first method of that name on axis k, or None when the run has none."""
         names = [m.name for m in self.methods]
         return names.index(method) if method in names else None
 
     def namesakes(self, method: str) -> str:
-        """A sentence for the reason when a run has several methods of one name, of which the first is looked at."""
+        """Return a note for the reason if a run has several methods of one name, of which the first is looked at."""
         count = [m.name for m in self.methods].count(method)
         return f"the first of {count} methods called {method}" if count > 1 else ""
 
     def position(self, method: str) -> int:
-        """Position of a method on axis k; KeyError when the run has none of that name."""
+        """Return the position of a method on axis k; KeyError when the run has none of that name."""
         found = self.index(method)
         if found is None:
             raise KeyError(f"the run {self.name} has no method {method}")
         return found
 
     def steps_to(self, method: str, share: float) -> np.ndarray:
-        """(s,): the first step from which |xi| <= share |xi(0)| for the rest of the run; inf where it never is."""
+        """Compute the first step from which |xi| <= share |xi(0)| until the end of the run, (s,); inf where none is."""
         norms = self.trajectory.residual_norm[:, self.position(method)]
         above = ~(norms <= share * norms[:, :1])
         last = norms.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
@@ -80,11 +80,11 @@ class Run:
 
     @property
     def singular(self) -> bool:
-        """Whether lambda_0 is 0 up to the rounding of its computation; gram-positive decides it exactly."""
+        """True if lambda_0 is 0 up to the rounding of its computation; gram-positive decides it exactly."""
         return self.data.singular
 
     def untuned(self, method: str) -> str:
-        """Why the theorem of a method does not speak of it in this run, or "": other numbers, or another start."""
+        """Return the reason why the theorem of a method does not apply to it here (other numbers or start), or ""."""
         from nag_ntk import theorem_tuning
 
         if self.singular:
@@ -101,13 +101,13 @@ class Run:
 
     @property
     def coefficients(self) -> np.ndarray:
-        """(3, k, t): eta, beta and gamma of every method at the steps 0..T-1."""
+        """Numbers eta, beta and gamma of every method at the steps 0..T-1, (3, k, t)."""
         return np.stack([m.schedule(self.trajectory.steps) for m in self.methods]).transpose(2, 0, 1)
 
 
 @dataclass(frozen=True)
 class Inequality:
-    """observed <= bound, elementwise; axis 0 counts independent trials (seeds).
+    """Inequality observed <= bound, elementwise; axis 0 counts independent trials (seeds).
 
     Attributes:
         observed: (s, ...) values.
@@ -185,7 +185,7 @@ class Trials:
 
     @property
     def claim(self) -> Claim:
-        """EVERY_RUN or PROBABILITY."""
+        """Kind of the claim: EVERY_RUN or PROBABILITY."""
         return Claim.PROBABILITY if self.failure else Claim.EVERY_RUN
 
 
@@ -237,7 +237,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """The hypotheses do not hold at this configuration, or the bound is weaker than the trivial one.
+    """Evidence that says nothing: the hypotheses do not hold here, or the bound is weaker than the trivial one.
 
     Attributes:
         reason: a sentence that says which, with the numbers.

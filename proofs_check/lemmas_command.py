@@ -22,7 +22,7 @@ _PROVENANCE = {
 
 
 def lemma_files(command: Any) -> Any:
-    """Adds --lemmas to a command."""
+    """Add the option --lemmas to a command."""
     option = click.option(
         "--lemmas", "lemma_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
         help="Python file with lemmas of your own; may be repeated.",
@@ -31,7 +31,7 @@ def lemma_files(command: Any) -> Any:
 
 
 class Lemmas:
-    """What a command knows: the catalogue, the plugins, the files of the command line and of its study.
+    """Lemmas of a command: the catalogue, the plugins, the files of the command line and of its study.
 
     Loaded when first asked for, with JAX prepared before: a file may make arrays when it is loaded.
     """
@@ -43,7 +43,7 @@ class Lemmas:
         self.files: tuple[str, ...] = ()
 
     def ids(self, more: Sequence[str]) -> Sequence[str]:
-        """The ids when the study names more files; for config.load_study.
+        """Return the ids when the study names more files; for config.load_study.
 
         Raises:
             ValueError: in a sentence, for files that cannot be used.
@@ -60,7 +60,7 @@ class Lemmas:
 
     @property
     def known(self) -> "Known":
-        """All of them.
+        """Lemmas that have been loaded; loads them when first used.
 
         Raises:
             Failure: for files that cannot be used.
@@ -76,7 +76,7 @@ class Lemmas:
         return self._known
 
     def find(self, lemma_id: str) -> "Lemma":
-        """The lemma of that id; a Failure naming the nearest one otherwise."""
+        """Return the lemma of that id; a Failure names the nearest one otherwise."""
         from .config_check import did_you_mean
 
         found = {lemma.id: lemma for lemma in self.known.lemmas}

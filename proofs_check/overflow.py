@@ -1,4 +1,4 @@
-"""Runs that leave the floating-point numbers: the one rule for what is then compared, of a seed and a method.
+"""Comparison of runs that leave the floating-point numbers: one rule for every seed and method.
 
 From the first step on at which a number of the run is not finite, nothing that rests on it is compared. A step earlier
 its squares may not be finite: there, what a check makes of them is compared if both sides are. A seed supports a claim
@@ -16,7 +16,7 @@ from proofs_check.lemma import Inequality, Run, Trials
 
 
 def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = None) -> Trials:
-    """The trials without what rests on numbers that are not finite; the note says from which step on.
+    """Leave out what rests on numbers that are not finite; the note says from which step on.
 
     Args:
         trials: of the right form.
@@ -60,7 +60,7 @@ def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = Non
 
 
 def _aligned(first: np.ndarray, trials: Trials, run: Run, method: str | None) -> np.ndarray:
-    """First steps (s, k) of a run, laid along the axes of an inequality; beyond all steps for seeds it has not."""
+    """Lay first steps (s, k) of a run along the axes of an inequality; beyond all steps for seeds that it lacks."""
     inequality, trajectory = trials.inequality, run.trajectory
     columns = _columns(inequality, run, method)
     # where it is not clear which method an entry is about, it may rest on any
@@ -76,7 +76,7 @@ def _aligned(first: np.ndarray, trials: Trials, run: Run, method: str | None) ->
 
 
 def _columns(inequality: Inequality, run: Run, method: str | None) -> list[int] | None:
-    """Positions of the methods that the entries are about, None where that is not clear."""
+    """Return the positions of the methods that the entries are about, None where that is not clear."""
     names = [each.name for each in run.methods]
     if "method" not in inequality.axes:
         found = None if method is None else run.index(method)
@@ -91,7 +91,7 @@ def _columns(inequality: Inequality, run: Run, method: str | None) -> list[int] 
 
 
 def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
-    """The last step that each entry rests on, broadcastable."""
+    """Return the last step that each entry rests on, broadcastable."""
     steps = run.trajectory.steps
     if inequality.until is not None:
         return np.asarray(inequality.until)
@@ -111,7 +111,7 @@ def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
 
 
 def _who(inequality: Inequality, out: np.ndarray) -> str:
-    """Which methods, and in how many seeds."""
+    """Name the methods that leave the numbers, and count their seeds."""
     if "method" not in inequality.axes:
         return _count(out)
     place = inequality.axes.index("method")

@@ -30,7 +30,7 @@ class LemmaError(ValueError):
 
 
 class Known(NamedTuple):
-    """All lemmas that can be asked for.
+    """Lemmas that a study can name.
 
     Attributes:
         lemmas: the catalogue, then plugins, then files.
@@ -44,12 +44,12 @@ class Known(NamedTuple):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids, in this order."""
+        """Ids of the lemmas, in their order."""
         return tuple(lemma.id for lemma in self.lemmas)
 
 
 def known(files: Sequence[str | Path] = ()) -> Known:
-    """The catalogue, the installed plugins and the lemmas of some files.
+    """Load the catalogue, the installed plugins and the lemmas of some files.
 
     Args:
         files: Python files; one that is named twice counts once.
@@ -84,12 +84,12 @@ def known(files: Sequence[str | Path] = ()) -> Known:
 
 
 def plugins() -> tuple[metadata.EntryPoint, ...]:
-    """The installed entry points of the group, by name; nothing of them is imported."""
+    """Return the installed entry points of the group, by name; nothing of them is imported."""
     return tuple(sorted(metadata.entry_points(group=GROUP), key=name_of))
 
 
 def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
-    """The lemmas of a file, executed anew, and its digest; what they check runs in the child process.
+    """Load the lemmas of a file, executed anew, and its digest; their functions run in the child process.
 
     Raises:
         LemmaError: as for `known`.
@@ -99,7 +99,7 @@ def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
 
 
 def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
-    """The lemmas of a file as they are, executed anew, and its digest.
+    """Load the lemmas of a file, executed anew in this process, and its digest.
 
     Its folder goes to the end of sys.path, so that it can import modules beside it.
 
@@ -128,7 +128,7 @@ def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
 
 
 def only(file: str | Path) -> tuple[Lemma, ...]:
-    """The lemmas of a file, fit to stand beside all others.
+    """Load the lemmas of a file alone, after checking that they fit beside all others.
 
     Raises:
         LemmaError: as for `known`.
@@ -139,12 +139,12 @@ def only(file: str | Path) -> tuple[Lemma, ...]:
 
 
 def is_own(lemma: Lemma) -> bool:
-    """Whether a lemma is none of the catalogue's."""
+    """Tell if a lemma is none of the catalogue's."""
     return not any(lemma is theirs for theirs in catalogue.CATALOGUE)
 
 
 def plugin_here(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
-    """The lemmas of a plugin, as they are, and its digest.
+    """Load the lemmas of a plugin in this process, and its digest.
 
     Raises:
         LemmaError: as for `known`.
@@ -161,13 +161,13 @@ def plugin_here(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
 
 
 def name_of(point: metadata.EntryPoint) -> str:
-    """A plugin in words: entry point, distribution and version."""
+    """Name a plugin: entry point, distribution and version."""
     dist = point.dist
     return f"{point.name} of {dist.name} {dist.version}" if dist is not None else point.name
 
 
 def _apart(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma, ...]:
-    """The lemmas with their functions in the child process; probes and claims about data stay: they are JAX's."""
+    """Move the functions of lemmas into the child process; probes and claims about data stay, for JAX."""
     for lemma in lemmas:
         _check(lemma)
     if not possible():
@@ -184,7 +184,7 @@ def _apart(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma, .
 
 
 def _lemmas_in(values: Iterable[Any]) -> tuple[Lemma, ...]:
-    """The lemmas among some objects, alone or in tuples and lists; those of the catalogue were only imported."""
+    """Select the lemmas among some objects, alone or in tuples and lists, but not those of the catalogue."""
     flat = [each for value in values for each in (value if isinstance(value, tuple | list) else [value])]
     unique = {id(each): each for each in flat if isinstance(each, Lemma) and is_own(each)}
     return tuple(unique.values())

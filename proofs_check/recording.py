@@ -1,4 +1,4 @@
-"""What lemmas ask a simulation to record; the one way from a lemma's wishes to the arguments of `simulate`."""
+"""Arguments of `simulate` that record what lemmas need of a run."""
 
 import hashlib
 import inspect
@@ -16,7 +16,7 @@ from proofs_check.lemma import Lemma, NotApplicable, Run
 
 
 class Wanted(NamedTuple):
-    """What is to be recorded.
+    """Quantities that a simulation is to record for some lemmas.
 
     Attributes:
         options: arguments of `simulate`.
@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
     failed: Mapping[str, Exception | NotApplicable]
 
     def described(self) -> dict[str, Any]:
-        """The options as JSON values: of a probe its name, its steps, and a digest of its code."""
+        """Return the options as JSON values: of a probe its name, its steps, and a digest of its code."""
         probes = [[probe.name, probe.every, _digest(probe.measure)] for probe in self.options["probes"]]
         return {**self.options, "probes": probes}
 
@@ -36,7 +36,7 @@ def wanted(
     lemmas: Sequence[Lemma], data: Dataset, width: int, steps: int, delta: float, *, engine: str = "auto",
     dtype: str | None = None, seconds: float | None = None,
 ) -> Wanted:  # fmt: skip
-    """What lemmas need of a run of this shape.
+    """Collect what lemmas need of a run of this shape.
 
     Args:
         lemmas: those that will be checked; one that is about training asks nothing of a run without steps.
@@ -80,7 +80,7 @@ def wanted(
 def _balls(
     lemma: Lemma, size: int, width: int, delta: float, seconds: float | None
 ) -> tuple[set[float], set[float]]:  # fmt: skip
-    """The radii and overlap radii that a lemma asks for."""
+    """Call a lemma's functions for its radii and overlap radii."""
     asks = [ask.within(seconds) if isinstance(ask, Apart) else ask for ask in (lemma.radii, lemma.overlap_radii)]
     sets = [{float(r) for r in ask(size, width, delta)} for ask in asks]
     bad = [r for radii in sets for r in radii if not (math.isfinite(r) and r >= 0)]
@@ -90,7 +90,7 @@ def _balls(
 
 
 def _tried(lemma: Lemma, taken: Mapping[str, Probe], data: Dataset, width: int, dtype: str | None) -> None:
-    """Raises what is wrong with a lemma's probes, before a run is made for all lemmas."""
+    """Measure a lemma's probes on a small network, so that a broken one raises before a run is made for all lemmas."""
     for probe in lemma.probes:
         if taken.get(probe.name, probe) != probe:
             raise ValueError(f"another lemma of this study has another probe called {probe.name}; rename one of them")
@@ -98,7 +98,7 @@ def _tried(lemma: Lemma, taken: Mapping[str, Probe], data: Dataset, width: int, 
 
 
 def _digest(measure: Callable) -> str:
-    """A digest of the code of a function: its source where there is one, else its instructions and constants."""
+    """Compute a digest of a function: of its source where there is one, else of its instructions and constants."""
     try:
         told = inspect.getsource(measure)
     except (OSError, TypeError):
@@ -108,7 +108,7 @@ def _digest(measure: Callable) -> str:
 
 
 def repeated(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
-    """A run with these seeds, drawn and trained again; it records what the run did, and the probes of a lemma."""
+    """Simulate a run again with these seeds; it records what the run did, and the probes of a lemma."""
     t = run.trajectory
     trajectory = simulate(
         run.data, run.methods, t.width, seeds, t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: arrays of real numbers, with nothing lost on the way, compared exactly."""
+"""Sides of a comparison as arrays of real numbers: converted without loss, and compared exactly."""
 
 import numbers
 from typing import Any
@@ -12,7 +12,7 @@ _EXACT = 2**53
 
 
 def array_of(name: str, values: Any) -> np.ndarray:
-    """Values as an array of real numbers, of the type that they came in.
+    """Convert values to an array of real numbers, of the type that they came in.
 
     Args:
         name: of the side, for the message.
@@ -44,7 +44,7 @@ def array_of(name: str, values: Any) -> np.ndarray:
 
 
 def flags_of(name: str, values: Any) -> np.ndarray:
-    """Values as an array of truth values.
+    """Convert values to an array of truth values.
 
     Raises:
         TypeError: for anything else; numbers are refused because NaN would count as true.
@@ -61,7 +61,7 @@ def flags_of(name: str, values: Any) -> np.ndarray:
 
 
 def number(name: str, value: Any) -> Any:
-    """One real number, as it came.
+    """Return a value unchanged if it is one real number.
 
     Raises:
         TypeError: for anything else, truth values included.
@@ -74,7 +74,7 @@ def number(name: str, value: Any) -> Any:
 
 
 def at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Left <= right elementwise, exactly whatever types meet; false where either is NaN.
+    """Compare left <= right elementwise, exactly whatever types meet; false where either is NaN.
 
     Example:
         >>> at_most(np.array([2**53 + 1]), np.array([2.0**53])).tolist()
@@ -91,7 +91,7 @@ def at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _rounded(values: Any) -> bool:
-    """Whether lists hold a whole number that is no float64."""
+    """Tell if lists hold a whole number that is no float64."""
     if isinstance(values, list | tuple):
         return any(map(_rounded, values))
     return isinstance(values, int | np.integer) and int(float(values)) != int(values)

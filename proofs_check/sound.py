@@ -1,4 +1,4 @@
-"""Evidence that contradicts itself, or cannot be compared, is refused: an error of the check, and nobody's verdict."""
+"""Validation of evidence: what contradicts itself or cannot be compared is an error of its check, and no verdict."""
 
 import math
 import operator
@@ -15,7 +15,7 @@ _ROUNDING = 1e-9
 
 
 def checked(evidence: Any) -> Evidence:
-    """The evidence, if it says one thing and all that it compares are numbers.
+    """Return the evidence if it does not contradict itself and all that it compares are numbers.
 
     Raises:
         TypeError: as for `formed`.
@@ -34,7 +34,7 @@ def checked(evidence: Any) -> Evidence:
 
 
 def formed(evidence: Any) -> Evidence:
-    """The evidence, if it does not contradict itself.
+    """Return the evidence if it does not contradict itself and its shapes fit.
 
     Raises:
         TypeError: for anything that is no evidence, or holds something else than real numbers where they belong.
@@ -57,7 +57,7 @@ def formed(evidence: Any) -> Evidence:
 
 
 def interval_of(law: Law, level: float) -> tuple[float, float]:
-    """The interval of a law at confidence 1 - level, if it holds the deviation that was seen.
+    """Return the interval of a law at confidence 1 - level, if it holds the deviation that was seen.
 
     Raises:
         TypeError: for anything but two real numbers.
@@ -116,7 +116,7 @@ def _trials(trials: Trials) -> None:
 
 
 def _defined(trials: Trials) -> None:
-    """NaN on a side that is compared says nothing of the claim: the check made it."""
+    """Refuse NaN on a side that is compared: it says nothing of the claim, and comes from the check."""
     inequality, seeds = trials.inequality, trials.seeds
     observed = np.asarray(inequality.observed)
     bound = np.broadcast_to(np.asarray(inequality.bound), observed.shape)

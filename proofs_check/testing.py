@@ -45,7 +45,7 @@ Subject = Run | tuple[Run, ...]
 
 
 def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None) -> None:
-    """Ask everything; silence means that the lemma conforms.
+    """Ask all questions about a lemma; no error means that it conforms.
 
     Args:
         lemma: any lemma, of the catalogue or not.
@@ -69,7 +69,7 @@ def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int
 def answers(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The questions one after the other: the name of each, and the problems it found.
+    """Ask the questions one after the other: yield the name of each, and its problems.
 
     Args:
         lemma: as for `check_lemma`.
@@ -86,7 +86,7 @@ def answers(
 
 
 def complete(lemma: Lemma) -> tuple[str, ...]:
-    """Whether everything is said: what is claimed, when, whence, how it is decided, and what must fail.
+    """List what the lemma does not say: what is claimed, when, from which source, how it is decided, what must fail.
 
     A lemma of your own may leave hypotheses, constants, source, provenance and decision out; the catalogue may not.
 
@@ -131,7 +131,7 @@ def complete(lemma: Lemma) -> tuple[str, ...]:
 def not_refuted(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> tuple[str, ...]:  # fmt: skip
-    """Whether the lemma, in its own study, says something and is neither REFUTED nor broken, in any of its parts."""
+    """List the parts of the lemma that are REFUTED, ERROR or VACUOUS in its own study."""
     problems = []
     for subject in subjects(lemma, lemma.study if study is None else study, seeds):
         for finding in _findings(_look(lemma, lemma.id, lemma.check, subject)):
@@ -146,7 +146,7 @@ def not_refuted(
 def controls_refuted(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> tuple[str, ...]:  # fmt: skip
-    """Whether every control is REFUTED in all its parts, with a witness that replays.
+    """List the parts of controls that are not REFUTED, or whose witness does not replay.
 
     A trial's witness is a seed: that network alone, drawn and trained again, must show the same violation at the same
     place. A proof's witness is a counterexample: asked again, the check must give it again. A law is refuted by all
@@ -163,7 +163,7 @@ def controls_refuted(
 def margins_have_the_right_sign(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> tuple[str, ...]:  # fmt: skip
-    """Whether margins are negative exactly where something is violated, in the lemma and in its controls.
+    """List margins of the lemma and its controls that are not negative exactly where something is violated.
 
     Also: what is attained is no larger than what bounds it, and a law's intervals hold its deviation and grow with
     the confidence.
@@ -191,7 +191,7 @@ def margins_have_the_right_sign(
 def same_in_any_batch(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> tuple[str, ...]:  # fmt: skip
-    """Whether what is compared for a seed depends on that seed alone: not on the others, nor on their order.
+    """List what is compared for a seed and depends on the other seeds or their order.
 
     The seeds are split in two groups; what the check says of each is compared with what it says of all. Verdicts must
     stay the same when the order of the seeds is reversed.
@@ -215,7 +215,7 @@ def same_in_any_batch(
 
 
 def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = None) -> tuple[Subject, ...]:
-    """What a lemma is checked on: its runs, the first one for scope "once", the tuple of all for scope "study".
+    """Simulate what a lemma is checked on: its runs, the first for scope "once", the tuple of all for scope "study".
 
     Args:
         lemma: decides the scope, which runs count, and what they record.
@@ -238,7 +238,7 @@ def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = Non
 
 @dataclass(frozen=True)
 class _Needs:
-    """A lemma as far as it decides what is simulated: runs serve all lemmas that ask for the same."""
+    """Fields of a lemma that decide what is simulated: a run serves all lemmas in which they agree."""
 
     key: tuple[Any, ...]
     lemma: Lemma = field(compare=False)
@@ -251,7 +251,7 @@ class _Needs:
 
 
 class _Same:
-    """An object as a key: equal to itself alone."""
+    """Key of an object that is equal to itself alone."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -305,7 +305,7 @@ def _control_problems(lemma: Lemma, control: Control, subject: Subject) -> list[
 
 
 def _alone(lemma: Lemma, subject: Subject, seed: int) -> Subject:
-    """The same configuration, drawn and trained again with one seed."""
+    """Draw and train the same configuration again with one seed."""
     return _each(subject, lambda run: repeated(run, lemma, [seed]))
 
 
@@ -315,24 +315,24 @@ def _kept(lemma: _Same, name: str, check: _Same, subject: _Same) -> tuple[Outcom
 
 
 def _look(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[Outcome, ...]:
-    """The evidence, kept: the questions ask for it again."""
+    """Return the outcomes of a check from a cache: the questions use them again."""
     return _kept(_Same(lemma), name, _Same(check), _Same(subject))
 
 
 def _ask(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Outcome]:
-    """The evidence of a lemma's check, or of a control's; one of your own may take as long as in a study."""
+    """Call the check of a lemma or a control; one of your own may take as long as in a study."""
     return examine(
         name, check, subject, _first(subject).name, lemma.kind, SECONDS if is_own(lemma) else None, lemma.method
     )
 
 
 def _findings(parts: Iterable[Outcome]) -> tuple[Finding, ...]:
-    """Decided part by part, since other parts would take their share of the error level."""
+    """Decide part by part, since other parts would take their share of the error level."""
     return tuple(decide([part], LEVEL)[0] for part in parts)
 
 
 def _evidence(parts: Iterable[Outcome]) -> dict[str, Evidence]:
-    """What did not fail; what did is an ERROR and reported as such."""
+    """Return the evidence of what did not fail; the rest is an ERROR and reported as such."""
     return {part.lemma: part.evidence for part in parts if not isinstance(part.evidence, Exception)}
 
 

@@ -1,4 +1,4 @@
-"""From evidence to verdicts: the only place where any verdict is made.
+"""Decision of verdicts from evidence: the only place where any verdict is made.
 
 All outcomes of a study are decided together, because they share one error level: Holm's procedure over all that
 refutes, and again over all that supports, each at the level of the study.
@@ -82,7 +82,7 @@ def decide(outcomes: Sequence[Outcome], level: float) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True)
 class _Decision:
-    """What Holm's procedure says of one p-value, and the level that it was compared at."""
+    """Decision of Holm's procedure on one p-value, and the level that it was compared at."""
 
     rejected: bool
     level: float
@@ -118,7 +118,7 @@ class _TrialsClaim:
 
     @property
     def excess(self) -> float | None:
-        """p-value against the claim, None for a claim about every run.
+        """p-value against the claim; None for a claim about every run.
 
         All seeds count here and only compared ones in `support`: a seed without a comparison cannot violate,
         but shows nothing either, so both sides are conservative.

@@ -25,7 +25,6 @@ from proofs_check.report.mathematics import statement
 from proofs_check.result import StudyResult
 from proofs_check.verdict import Outcome, decide
 
-THEORY = Path(__file__).parents[1] / "docs" / "theory"
 NASTY = "</style><script>alert('study')</script> & \"quotes\""
 STUDY = f"""
 name: tiny
@@ -338,18 +337,13 @@ def test_infinities_and_errors_are_shown(result, tmp_path):
 
 
 @pytest.mark.parametrize("lemma", CATALOGUE, ids=lambda lemma: lemma.id)
-def test_statements_become_mathematics_and_agree_with_their_page(lemma):
+def test_statements_become_mathematics(lemma):
     tree = ElementTree.fromstring(f"<p>{statement(lemma.tex, lemma.statement)}</p>")
     formulas = list(tree.iter(f"{MATHML}math"))
     assert formulas
     assert "\\" not in words(tree)  # an unknown command would come through as it is
     assert "$" not in words(tree)
     assert all(formula.get("alttext") for formula in formulas)
-    written = "".join((THEORY / f"{lemma.id}.md").read_text(encoding="utf-8").split())
-    setting = "".join((THEORY / "README.md").read_text(encoding="utf-8").split())
-    for formula in re.findall(r"\$+(.+?)\$+", lemma.tex):
-        for line in formula.split(r",\qquad"):
-            assert "".join(line.split()).rstrip(".,") in written + setting + r"1-\delta", line
     assert lemma.group != "your own"
 
 

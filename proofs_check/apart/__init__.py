@@ -1,4 +1,4 @@
-"""Lemmas of a user's own run apart, in a child process: what their code does there reaches the study as numbers alone.
+"""Child process for the lemmas of a user's own: what their code does there reaches the study as numbers alone.
 
 process.py: the child as its study sees it; child.py: the program that it runs; record.py: the runs, as files that it
 maps read-only; answers.py: evidence as arrays and JSON; function.py: a function that lives in the child.

@@ -1,4 +1,4 @@
-"""What the child process does with a request: find the lemma, call it, and read the numbers of what it returns."""
+"""Answers of the child process: it finds the lemma, calls it, and reads the numbers of what it returns."""
 
 import traceback
 from pathlib import Path
@@ -19,7 +19,7 @@ _laws: dict[tuple[int, int], Law] = {}
 
 
 def answered(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The header of an answer; arrays are added to `arrays`.
+    """Answer a request: return the header of the answer, and add arrays to `arrays`.
 
     Args:
         request: `act`, "load", "check", "interval" or "numbers"; `lemma` and `what`, as Apart has them; and what the
@@ -66,7 +66,7 @@ def _answered(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[st
 
 
 def _check(function: Any, request: dict[str, Any], number: int, arrays: dict[str, np.ndarray], told: Any) -> list[Any]:
-    """The parts of what a check returns; the run is made anew, so that no check finds what another left on it."""
+    """Call a check and list the parts of its answer; the run is read anew, so that no check finds another's changes."""
     subject = record.read(Path(request["record"]))
     found: list[dict[str, Any]] = []
     for index, (name, evidence) in enumerate(returned(function, subject).items()):

@@ -65,7 +65,7 @@ def _answer(request: dict[str, Any], folder: Path) -> None:
 
 
 def _held() -> dict[str, dict[str, Any]]:
-    """The names, in modules that the next check relies on, and their values."""
+    """Return the names, in modules that the next check relies on, and their values."""
     ours = ("numpy", "proofs_check", "nag_ntk")
     return {name: dict(vars(module)) for name, module in list(sys.modules.items()) if name.partition(".")[0] in ours}
 
@@ -80,7 +80,7 @@ def _changed(held: dict[str, dict[str, Any]]) -> bool:
 
 
 def _limit(memory: int) -> None:
-    """Memory of its own and sizes of files, where the system keeps such limits."""
+    """Limit the memory of the process and the sizes of its files, where the system can."""
     import resource
 
     for kind in (resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
@@ -91,7 +91,7 @@ def _limit(memory: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """On Linux: however the study ends, this process ends."""
+    """Ask the system to end this process when the study ends, however it does (Linux)."""
     if sys.platform == "linux":
         import ctypes
         import signal

@@ -27,7 +27,7 @@ class Apart:
     """
 
     def __init__(self, function: Callable, lemma: Mapping[str, Any], what: str) -> None:
-        """See the class."""
+        """Take over name and docstring of the function."""
         functools.update_wrapper(self, function)
         self.lemma, self.what = lemma, what
         self._home = defined_at(function)
@@ -40,7 +40,7 @@ class Apart:
     def ask(
         self, subject: Run | tuple[Run, ...], seconds: float | None
     ) -> dict[str, Evidence | Inequality | Exception]:  # fmt: skip
-        """What a check returns, in parts, with numbers read in the child; errors of the whole are the part "".
+        """Call a check in the child: its parts, with numbers read there; an error of the whole is the part "".
 
         Args:
             subject: what it is asked of.
@@ -66,7 +66,7 @@ class Apart:
         return parts
 
     def within(self, seconds: float | None) -> Callable[..., Any]:
-        """The function, of numbers to a tuple of numbers, bounded in time."""
+        """Return a function of numbers to a tuple of numbers that runs in the child, bounded in time."""
 
         def call(*numbers: float) -> tuple[float, ...]:
             found = self._request({"act": "numbers", "arguments": list(numbers)}, seconds)
@@ -91,7 +91,7 @@ class Apart:
     def _interval(
         self, files: Path | None, part: tuple[int, int], seconds: float | None, level: float
     ) -> tuple[float, float]:  # fmt: skip
-        """The interval of a law at a level: the child keeps the law, or checks again if it is another child by now."""
+        """Compute the interval of a law at a level: the child keeps the law, or checks again if it is another."""
         request = {"act": "interval", "part": part, "level": float(level)}
         found = self._request(request, seconds, files)
         if isinstance(found, Exception):
@@ -117,7 +117,7 @@ def _damaged(error: Exception) -> Told:
 
 
 def apart(function: Callable, lemma: Mapping[str, Any], what: str) -> Callable:
-    """The function as one of the child; the defaults of `Lemma` stay here."""
+    """Wrap a function so that it runs in the child; the defaults of `Lemma` stay here."""
     at = defined_at(function)
     default = at is not None and Path(at.file) == Path(__file__).resolve().parents[1] / "lemma.py"
     return function if default else Apart(function, lemma, what)

@@ -1,4 +1,4 @@
-"""The child process in which lemmas of a user's own run, as the study sees it: asked, watched, and ended."""
+"""Child process in which lemmas of a user's own run, as the study sees it: started, watched, and ended."""
 
 import atexit
 import json
@@ -35,13 +35,13 @@ _FRAME = re.compile(r'File "(.*)", line (\d+)')
 
 
 class Ended(NamedTuple):
-    """A request that the child did not answer: why, and the lines that it had come to, the innermost first."""
+    """Failure of the child to answer: a sentence, and the lines that it had come to, the innermost first."""
 
     sentence: str
     lines: tuple[Place, ...] = ()
 
     def place(self, home: Place | None) -> Place | None:
-        """The line that it should be looked for at."""
+        """Return the line at which the error should be looked for."""
         return innermost(self.lines[::-1], home)
 
 
@@ -51,10 +51,10 @@ def possible() -> bool:
 
 
 class Child:
-    """One process for all that is asked; begun when first asked, and anew after it has ended, however it did."""
+    """One process for all requests; started by the first, and anew after it has ended, however it did."""
 
     def __init__(self) -> None:
-        """Begins nothing."""
+        """Prepare the fields; no process is started."""
         self._process: subprocess.Popen | None = None
         self._folder: Path | None = None
         self._ready = False
@@ -84,7 +84,7 @@ class Child:
     def ask(
         self, request: Mapping[str, Any], seconds: float | None, subject: Run | tuple[Run, ...] | Path | None = None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | Ended:  # fmt: skip
-        """The answer to a request, header and arrays; or how the process ended over it.
+        """Send a request and return the answer, header and arrays; or how the process ended over it.
 
         Args:
             request: JSON values, see child.py.
@@ -107,7 +107,7 @@ class Child:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def kept(self, subject: Run | tuple[Run, ...]) -> Path | None:
-        """The files of the runs that were asked about last, kept until the end; None if they are not there."""
+        """Keep the files of the runs of the last request until the end; return their folder, None if it is gone."""
         with self._lock:
             if self._held is None or not _same(self._held, subject):
                 return None
@@ -179,7 +179,7 @@ class Child:
         return header, arrays
 
     def _wait(self, path: Path, seconds: float | None) -> Ended | None:
-        """Until a file is there, or the process ended or was ended; what it prints goes to standard error."""
+        """Wait until a file is there, or the process ended or was ended; what it prints goes to standard error."""
         assert self._process is not None
         assert self._process.stdout is not None
         assert self._folder is not None
@@ -204,7 +204,7 @@ class Child:
             tick = min(2 * tick, 0.02)
 
     def _lines(self) -> tuple[Place, ...]:
-        """The lines that its main thread was at when it wrote them down, the innermost first."""
+        """Read the lines that its main thread was at when it wrote them down, the innermost first."""
         assert self._folder is not None
         try:
             text = (self._folder / "lines").read_text(errors="replace")
@@ -214,7 +214,7 @@ class Child:
         return tuple(Place(file, int(line)) for file, line in _FRAME.findall(main))
 
     def _record(self, subject: Run | tuple[Run, ...] | Path) -> Path:
-        """The folder that the runs are in; those of the request before are removed."""
+        """Write the runs into a folder and return it; those of the request before are removed."""
         assert self._folder is not None
         if isinstance(subject, Path):
             return subject
@@ -290,7 +290,7 @@ def _kill_marked(mark: str) -> None:
 
 
 def _pass_on(out: int, shown: int) -> int:
-    """What was printed goes to standard error, up to a length; the number of bytes so far."""
+    """Copy what was printed to standard error, up to a length; return the number of bytes so far."""
     try:
         text = os.read(out, 65536)
     except OSError:

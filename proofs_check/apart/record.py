@@ -35,7 +35,7 @@ def write(subject: Run | tuple[Run, ...], folder: Path) -> None:
 
 
 def read(folder: Path) -> Run | tuple[Run, ...]:
-    """The runs in a folder; their arrays are maps of its files, which cannot be made writable."""
+    """Read the runs in a folder; their arrays are maps of its files, which cannot be made writable."""
     header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
     arrays = {name: _mapped(folder / f"{index}.npy") for index, name in enumerate(header["arrays"])}
     runs = tuple(_decoded(run, arrays) for run in header["runs"])

@@ -1,4 +1,4 @@
-"""How often the verdicts are wrong: simulated studies in which every claim is only just true, or only just false.
+"""Calibration of the verdicts: simulated studies in which every claim is only just true, or only just false.
 
 The claims are those of the catalogue on a real run. In each simulated study a claim "fails with probability at most
 delta" gets violations drawn with probability exactly delta, the least favourable truth; laws get draws from the law

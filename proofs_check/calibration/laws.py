@@ -57,7 +57,7 @@ class Counts:
         return replace(self, claimed=claimed)
 
     def law(self, study: int, p_value: float) -> Law:
-        """The evidence of one study, with its interval."""
+        """Return the evidence of one study, with its interval."""
         counts = self.pooled[study]
 
         def interval(level: float) -> tuple[float, float]:
@@ -95,7 +95,7 @@ class Means:
         return replace(self, claimed=self.claimed - self.resolution * (1 + 1e-9))
 
     def law(self, study: int, p_value: float) -> Law:
-        """The evidence of one study, with its interval."""
+        """Return the evidence of one study, with its interval."""
 
         def interval(level: float) -> tuple[float, float]:
             low, high = statistics.mean_interval(self.values[study], level)
@@ -123,11 +123,11 @@ class Exact:
 
     @cached_property
     def shifted(self) -> "Exact":
-        """Itself: `support` is that of a false law already."""
+        """The law itself: `support` is that of a false law already."""
         return self
 
     def law(self, study: int, p_value: float) -> Law:
-        """The evidence of one study, with an interval that is narrow enough from the level in `support` on."""
+        """Return the evidence of one study, with an interval that is narrow enough from the level in `support` on."""
         at = self.uniform[study, 1]
         return Law(p_value, lambda level: (-0.5, 0.5) if at <= level else (-2.0, 2.0), 1.0, 0.0, 1)
 
@@ -140,7 +140,7 @@ WIDENED = 4.0
 def draw_laws(
     run: Run, lemmas: Sequence[Lemma], names: Sequence[str], studies: int, rng: np.random.Generator
 ) -> tuple[LawDraws, ...]:
-    """Each law of the catalogue under its own truth, from the same freshly drawn neurons in every study.
+    """Draw each law of the catalogue from its own truth, from the same fresh neurons in every study.
 
     Neurons w ~ N(0, I) are drawn here, by NumPy. From them come the counts of gram-limit (neurons active on both
     samples of a pair) and of flip-probability (|w.x_i| <= R, seed by seed) and the means of initial-residual/moment,
@@ -192,7 +192,7 @@ def draw_laws(
 
 
 def _fit_distance(counts: np.ndarray, width: int, p: float, rng: np.random.Generator) -> np.ndarray:
-    """Kolmogorov's distance over seeds, (studies, n) from counts (studies, seeds, n)."""
+    """Compute Kolmogorov's distance over seeds, (studies, n) from counts (studies, seeds, n)."""
     values, index = np.unique(counts, return_inverse=True)
     ends = [np.asarray(statistics.randomised_pit(values, width, p, np.full(values.size, v))) for v in (0.0, 1.0)]
     below, above = (end[index].reshape(counts.shape) for end in ends)

@@ -33,7 +33,7 @@ class Family:
 
 
 def family(run: Run, lemmas: Sequence[Lemma]) -> Family:
-    """The claims of the lemmas about single runs, those that this run is too small for included.
+    """Collect the claims of the lemmas about single runs, those that this run is too small for included.
 
     What does not apply, or is trivial, counts with the failure probability `run.delta`; a lemma about every run with 0.
     """
@@ -63,7 +63,7 @@ def family(run: Run, lemmas: Sequence[Lemma]) -> Family:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is true in the simulated studies, and which verdict is then wrong.
+    """Truth of the claims in the simulated studies, and the verdict that is then wrong.
 
     Attributes:
         wrong: "REFUTED": every claim is just true; "SUPPORTED": every claim is just false.
@@ -79,7 +79,7 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """A few words."""
+        """Name of the scenario in a few words."""
         return f"{self.dependence}, half decided" if self.mixed else self.dependence
 
 
@@ -118,7 +118,7 @@ class Sample:
     support: np.ndarray
 
     def verdicts(self, level: float, rule: Rule | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Refuted and supported, (studies, k + u + laws) each, by the rules of ``verdict.decide``."""
+        """Decide what is refuted and supported, (studies, k + u + laws) each, by the rules of ``verdict.decide``."""
         rule = rule or (lambda p, a: statistics.holm(p, a)[0])
         k, both, laws = len(self.claims.probable), self.violations.shape[1], len(self.laws)
         rejected = rule(self.against, level)
@@ -129,7 +129,7 @@ class Sample:
         return refuted, rule(p_values, level) & ~refuted
 
     def errors(self, level: float, rule: Rule | None = None) -> int:
-        """Number of studies with at least one wrong verdict."""
+        """Count the studies with at least one wrong verdict."""
         refuted, supported = self.verdicts(level, rule)
         k, both = len(self.claims.probable), self.violations.shape[1]
         counts = np.ones(refuted.shape[1], bool)
@@ -141,7 +141,7 @@ class Sample:
         return int(wrong[:, counts].any(axis=1).sum())
 
     def evidence(self, study: int) -> Iterator[Evidence]:
-        """One study as the checks would have returned it, in the order of the columns of `verdicts`."""
+        """Yield one study as the checks would have returned it, in the order of the columns of `verdicts`."""
         failures = [*self.claims.failures, *[0.0] * len(self.claims.universal)]
         for count, failure in zip(self.violations[study], failures, strict=True):
             violated = (np.arange(self.seeds) < count).astype(float)
@@ -185,7 +185,7 @@ def sample(
 def _violations(
     probability: np.ndarray, dependence: str, seeds: int, studies: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """(studies, claims) violation counts; a claim is violated where its seed's draw falls into its interval."""
+    """Draw violation counts, (studies, claims); a claim is violated where its seed's draw falls into its interval."""
     if dependence == "independent":
         return rng.binomial(seeds, probability, (studies, probability.size))
     ends = np.cumsum(probability)

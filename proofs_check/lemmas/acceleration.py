@@ -17,9 +17,10 @@ _KAPPAS = np.geomspace(10.0, 1e6, 21)
 
 
 def linear_steps(method: str, kappas: np.ndarray) -> np.ndarray:
-    """Steps of the linear model along its slowest eigenvector until |V(t)| <= TARGET |V(0)| for good, V(0) = (1, 1).
+    """Count steps of the linear model along its slowest eigenvector until |V(t)| <= TARGET |V(0)| for good.
 
-    The tuning of the theorem at each kappa, lambda_max = 1; all kappa at once, in O(sqrt(max kappa)) array operations.
+    V(0) = (1, 1), the tuning of the theorem at each kappa, lambda_max = 1; all kappa at once, in O(sqrt(max kappa))
+    array operations.
 
     Example:
         >>> linear_steps("nesterov", np.array([10.0, 1000.0])).tolist()
@@ -60,7 +61,7 @@ def _linear(method: str, exponent: float) -> Law:
 
 
 def _left(run: Run, method: str) -> int:
-    """Seeds in which lambda_min(H(t)) fell below lambda_0/2 at a time looked at."""
+    """Count the seeds in which lambda_min(H(t)) fell below lambda_0/2 at a time looked at."""
     path = run.trajectory.gram_path
     if path is None:
         return 0

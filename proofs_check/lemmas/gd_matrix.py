@@ -8,7 +8,7 @@ from proofs_check.lemma import Claim, Control, Lemma, Proof
 
 
 def _proof(_: Any) -> Proof:
-    """The ratio |1 - z| / rate is 1 at z = eta lambda, hence observed 1 against 1."""
+    """Prove |1 - z| <= rate; their ratio is 1 at z = eta lambda, hence observed 1 against 1."""
     proof = rate_proof(GRADIENT_DESCENT, lambda u: 1 - u * u)
     reason = f"|1 - z| <= 1 - 1/kappa at both ends of the spectrum: {len(proof.obligations)} polynomial inequalities in u = 1/sqrt(kappa)"
     return Proof(proof.decided, 1.0, 1.0, reason, evidence={"obligations": [x.record() for x in proof.obligations]})

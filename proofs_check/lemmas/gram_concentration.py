@@ -10,12 +10,12 @@ _CHERNOFF = 0.25 + 0.75 * math.log(0.75)  # exponent of the matrix Chernoff boun
 
 
 def hoeffding_width(size: int, lambda_0: float, delta: float) -> float:
-    """Compute the width from which Hoeffding and a union bound hold: m >= 8 n^2 ln(2 n^2 / delta) / lambda_0^2: |H(0) - H_inf|_F <= lambda_0/4."""
+    """Compute the width 8 n^2 ln(2 n^2 / delta) / lambda_0^2, from which |H(0) - H_inf|_F <= lambda_0/4 (Hoeffding)."""
     return 8 * size**2 / lambda_0**2 * math.log(2 * size**2 / delta)
 
 
 def chernoff_width(size: int, lambda_0: float, norm: float, delta: float) -> float:
-    """Compute the width from which matrix Chernoff holds: m >= (|K| / lambda_0) ln(n / delta) / (1/4 + 3/4 ln 3/4): lambda_min(H(0)) >= 3/4 lambda_0."""
+    """Compute the width from which lambda_min(H(0)) >= 3/4 lambda_0: (|K|/lambda_0) ln(n/delta) / (1/4 + 3/4 ln 3/4)."""
     return norm / lambda_0 * math.log(size / delta) / _CHERNOFF
 
 

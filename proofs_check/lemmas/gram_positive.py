@@ -29,7 +29,7 @@ def _repeated(run: Run) -> Proof:
 
 
 def _antipodal(_: Run) -> Proof:
-    """Six distinct inputs in the plane, three antipodal pairs: relu'(z) + relu'(-z) is constant."""
+    """Decide six distinct inputs in the plane, three antipodal pairs: relu'(z) + relu'(-z) is constant."""
     units = [
         (Fraction(1), Fraction(0)),
         (Fraction(3, 5), Fraction(4, 5)),
@@ -46,7 +46,7 @@ def _check(run: Run) -> Proof | NotApplicable:
 
 
 def _score(both_signs: bool) -> Callable[[Any], Any]:
-    """-lambda_min(H_inf) / min(1, s), s the least |x_i - x_j|, with both signs the least of |x_i - x_j| and |x_i + x_j|.
+    """Make the score -lambda_min(H_inf) / min(1, s), s the least |x_i - x_j|; with both signs also of |x_i + x_j|.
 
     The separation s is what the hypothesis speaks of. Without it a search would run into s = 0, where lambda_min = 0 and
     nothing is claimed; near there lambda_min / s stays away from 0. At s = 0 the score is -1/2, as for orthonormal rows.
@@ -82,7 +82,7 @@ def _score(both_signs: bool) -> Callable[[Any], Any]:
 
 
 def _confirm(both_signs: bool) -> Callable[[Sequence[Sequence[Any]]], Proof]:
-    """lambda_min = 0 refutes unless two inputs are equal (with both signs: parallel), exactly and up to length."""
+    """Make the decision: lambda_min = 0 refutes unless two inputs are equal (both signs: parallel) up to length."""
     words = "parallel" if both_signs else "equal"
 
     def confirm(rows: Sequence[Sequence[Any]]) -> Proof:

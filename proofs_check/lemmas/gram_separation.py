@@ -31,7 +31,7 @@ def _sharp(n: int) -> Fraction:
 
 
 def separation(inputs, one_sided: bool = False) -> tuple[float, float]:
-    """Bounds on delta = min over pairs of min(|x_i - x_j|, |x_i + x_j|), x_i the unit vectors on the given rays.
+    """Bound delta = min over pairs of min(|x_i - x_j|, |x_i + x_j|), x_i the unit vectors on the given rays.
 
     With g = p_i.p_j and s^2 = |p_i|^2 |p_j|^2 - g^2 exact integers, |x_i -+ x_j| = 2 sin(atan2(s, +-g) / 2): nothing
     cancels, however small the angle is.
@@ -72,7 +72,7 @@ def separation(inputs, one_sided: bool = False) -> tuple[float, float]:
 
 
 def _decide(inputs, factor: Factor, one_sided: bool = False) -> Proof | NotApplicable:
-    """lambda_0 >= c delta in balls, for inputs taken as exact rationals."""
+    """Decide lambda_0 >= c delta in balls, for inputs taken as exact rationals."""
     rows = primitive_rows(inputs)
     n = len(rows)
     if n < 2:
@@ -110,7 +110,7 @@ def _confirm(rows, factor: Factor, one_sided: bool = False) -> Proof:
 
 
 def _score(inputs, factor: Factor, one_sided: bool = False):
-    """log(c delta / lambda_0): positive at a violation. What is rounding of lambda_0 is added to lambda_0."""
+    """Compute log(c delta / lambda_0): positive at a violation. The rounding of lambda_0 is added to lambda_0."""
     import jax
     import jax.numpy as jnp
 

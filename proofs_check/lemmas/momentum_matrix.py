@@ -18,7 +18,7 @@ from proofs_check.lemma import Claim, Control, Lemma, Proof
 
 
 def _proof(tuning: MomentumTuning, theorem: Theorem, tighter: Fraction) -> Callable[[Any], Proof]:
-    """C <= P sqrt(kappa) and rho <= 1 - b/sqrt(kappa); observed is `tighter` where that is proved as well for P."""
+    """Make the proof of C <= P sqrt(kappa) and rho <= 1 - b/sqrt(kappa); observed is `tighter` if it does for P."""
     prefactor, rate = theorem.prefactor, theorem.linear_rate
 
     def check(_: Any) -> Proof:

@@ -12,7 +12,7 @@ _POSITIONS = 4
 
 
 def _comparable(runs: Sequence[Run]) -> list[Run]:
-    """The largest set of runs that differ in their width alone, by width."""
+    """Select the largest set of runs that differ in their width alone, sorted by width."""
     groups: dict[tuple, list[Run]] = {}
     for run in runs:
         t = run.trajectory
@@ -23,7 +23,7 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
 
 
 def _law(runs: Sequence[Run], values: Callable[[Run], np.ndarray], slope: float) -> Evidence:
-    """Slope over all methods at once: values (s, k) per run, positive."""
+    """Test the slope of all methods at once; values (s, k) per run are positive."""
     if len(runs) < _POSITIONS:
         return NotApplicable(f"needs at least {_POSITIONS} runs that differ in their width alone, got {len(runs)}")
     with np.errstate(divide="ignore"):

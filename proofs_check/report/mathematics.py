@@ -1,4 +1,4 @@
-"""TeX between dollars as MathML, which browsers show without help from the network."""
+"""Conversion of TeX between dollars to MathML, which browsers show without help from the network."""
 
 import re
 from xml.etree import ElementTree
@@ -21,7 +21,7 @@ _MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
 def statement(tex: str, plain: str) -> Markup:
-    r"""Prose with mathematics, ready for a page; the plain statement where there is no TeX or it is not understood.
+    r"""Convert prose with mathematics for a page; the plain statement where there is no TeX or it is not understood.
 
     Args:
         tex: prose, escaped here, with mathematics in $...$, and in $$...$$ for a line of its own.
@@ -64,7 +64,7 @@ def _only_shown(mathml: str) -> None:
 
 
 def formula(tex: str, alone: bool) -> Markup:
-    r"""One formula, with its TeX as the text for those who cannot see it.
+    r"""Convert one formula, with its TeX as the text for those who cannot see it.
 
     Example:
         >>> "<mfrac>" in formula(r"\frac{1}{n}", alone=False)
