@@ -1,6 +1,6 @@
 """Wide two-layer ReLU networks under gradient descent, heavy ball and Nesterov, in JAX.
 
-The mathematics that runs; what is claimed about it, and the verdicts, live in proofs_check.
+The numerical part; the claims about it, and their verdicts, are in proofs_check.
 """
 
 from nag_ntk.dataset import Dataset

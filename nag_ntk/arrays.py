@@ -17,7 +17,7 @@ __all__ = ["Array", "Bool", "Float", "Int", "Shaped", "masked"]
 
 
 def masked(values: Any) -> bool:
-    """Tell if values, or what lists of them hold, are masked arrays: as plain arrays they would lose their masks.
+    """Return True for a masked array, or a list with one in it: as a plain array it would lose its mask.
 
     Example:
         >>> masked([1.0, 2.0]), masked([np.ma.array([1.0], mask=[True])])

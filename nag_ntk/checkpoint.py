@@ -1,8 +1,8 @@
-"""What simulate asks of a keeper of unfinished runs; where and how the arrays are kept is the keeper's affair.
+"""Interface of a store of unfinished runs, from which `simulate` continues an interrupted run.
 
-A run is a sequence of calls: a group of seeds taken through all chunks of steps. After each chunk the keeper is offered
-what the chunk recorded and the state; in a later process simulate goes through the same calls, and continues each from
-the last chunk that was kept. Everything else (draws, thresholds, the plan) is computed again, bit for bit.
+A run is a sequence of calls; each takes a group of seeds through all chunks of steps. After each chunk the store is
+given its record and the state; in a later process simulate goes through the same calls, and continues each after the
+last saved chunk. Everything else (draws, thresholds, the plan) is computed again, bit for bit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,15 @@ import jax
 import numpy as np
 
 Part = Mapping[str, Any]
-"""What one chunk recorded: nested mappings of arrays."""
+"""Record of one chunk: nested mappings of arrays."""
 
 
-class Kept(NamedTuple):
-    """The chunks of a call that were kept, and a function from the fresh state to the one after them.
+class SavedChunks(NamedTuple):
+    """The saved chunks of a call.
 
-    After the last chunk there is no state, and the function is not called.
+    Attributes:
+        parts: their records.
+        state: function from the state at step 0 to the one after these chunks; not called after the last chunk.
     """
 
     parts: Sequence[Part]
@@ -27,36 +29,38 @@ class Kept(NamedTuple):
 
 @runtime_checkable
 class Checkpoint(Protocol):
-    """A keeper of one run.
+    """Store of the chunks of one run.
 
-    `about` describes the call (seeds of the group, chunk, engine, devices): what was kept under another description is
-    of no use and must not be returned.
+    `about` describes a call (seeds of the group, chunk, engine, devices): chunks saved under another description must
+    not be returned.
     """
 
-    def restore(self, call: int, about: Mapping[str, Any]) -> Kept | None:
-        """What was kept of call number `call`, or None."""
+    def restore(self, call: int, about: Mapping[str, Any]) -> SavedChunks | None:
+        """Return the saved chunks of call number `call`, or None."""
         ...
 
     def keep(self, call: int, about: Mapping[str, Any], part: Part, state: Any, last: bool) -> None:
-        """Take what the next chunk of a call recorded, and the state after it; `last` ends the call.
+        """Save the record of the next chunk of a call, and the state after it; `last` ends the call.
 
-        The arrays of the state are gone once this returns: the next chunk writes over them.
+        The arrays of the state must not be used after this returns: the next chunk writes over them.
         """
         ...
 
 
 def leaves_of(state: Any) -> list[np.ndarray]:
-    """The arrays of a state on the host, in order."""
+    """Copy the arrays of a state to the host, in order."""
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
 def state_like(fresh: Any, leaves: Sequence[np.ndarray]) -> Any:
-    """The state whose arrays are `leaves`, laid out over the devices like a fresh one.
+    """Build the state whose arrays are `leaves`, laid out over the devices like those of `fresh`.
 
     Raises:
         ValueError: if the arrays are those of another state.
     """
-    here, form = jax.tree.flatten(fresh)
-    if [(x.shape, x.dtype) for x in here] != [(x.shape, x.dtype) for x in leaves]:
+    fresh_leaves, structure = jax.tree.flatten(fresh)
+    if [(x.shape, x.dtype) for x in fresh_leaves] != [(x.shape, x.dtype) for x in leaves]:
         raise ValueError("the kept state has other arrays than this run")
-    return form.unflatten([jax.device_put(new, old.sharding) for new, old in zip(leaves, here, strict=True)])
+    return structure.unflatten([
+        jax.device_put(new, old.sharding) for new, old in zip(leaves, fresh_leaves, strict=True)
+    ])  # fmt: skip

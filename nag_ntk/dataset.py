@@ -1,4 +1,4 @@
-"""Dataset: unit-norm inputs and targets, with everything that the theory derives from them.
+"""Dataset: unit-norm inputs and targets, their kernel, their limit Gram matrix and its spectrum.
 
 Only the part of a weight in the span of the inputs matters, and N(0, I) is rotation invariant; so a run uses the
 coordinates of the inputs in that span, (n, p) with p = rank <= min(n, d), and draws p normals per neuron.
@@ -18,7 +18,11 @@ from nag_ntk.gram import Spectrum, extreme_eigenvalues, gram_limit
 
 
 def _real(name: str, values) -> tuple[np.ndarray, float]:
-    """Values as float64 and the unit roundoff of what came."""
+    """Convert values to float64; return them, and the unit roundoff of the type that they had.
+
+    Raises:
+        InputError: with `name` in the message, unless they are a rectangular array of real numbers.
+    """
     if masked(values):
         raise InputError(f"{name} is a masked array, whose mask would be lost: remove or impute what it masks")
     try:
@@ -36,8 +40,8 @@ def _qr(matrix: np.ndarray, pivoting: bool = False) -> tuple[np.ndarray, np.ndar
     return np.asarray(factors[0]), np.asarray(factors[1])
 
 
-def _shared(array: np.ndarray) -> np.ndarray:
-    """The array made read-only: it is computed once, and many read it."""
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """Make an array read-only: it is computed once, and many read it."""
     array.flags.writeable = False
     return array
 
@@ -54,13 +58,13 @@ class Dataset:
         targets: (n,) real.
         normalise: scale each row to unit norm first.
         name: a label for tables and files.
-        origin: where the data come from and how they were made, in words, for the records.
+        origin: source of the data and how they were made, in words, for the records.
 
     Attributes:
         inputs: (n, d) float64, read-only.
         targets: (n,) float64, read-only.
         name: the label.
-        origin: what was given, read-only.
+        origin: the given mapping, read-only.
 
     Raises:
         InputError: for no samples, wrong shapes, a masked array, entries that are complex, text, NaN or infinite,
@@ -77,7 +81,7 @@ class Dataset:
         self, inputs, targets, *, normalise: bool = False, name: str = "data",
         origin: Mapping[str, str] = MappingProxyType({}),
     ) -> None:  # fmt: skip
-        """Check and store; see the class."""
+        """Check the arguments and store copies of them."""
         rows, roundoff = _real("inputs", inputs)
         labels, _ = _real("targets", targets)
         if rows.ndim != 2:
@@ -127,7 +131,7 @@ class Dataset:
     @cached_property
     def kernel(self) -> np.ndarray:
         """K = X X^T, (n, n)."""
-        return _shared(self.inputs @ self.inputs.T)
+        return _read_only(self.inputs @ self.inputs.T)
 
     @cached_property
     def basis(self) -> np.ndarray | None:
@@ -141,25 +145,25 @@ class Dataset:
         diagonal = np.abs(np.diag(triangle))
         # an unpivoted diagonal does not reveal the rank: an early small pivot magnifies the noise after it
         if diagonal.min() > np.sqrt(np.finfo(np.float64).eps):
-            return _shared(columns * np.where(np.diag(triangle) < 0, -1.0, 1.0))
+            return _read_only(columns * np.where(np.diag(triangle) < 0, -1.0, 1.0))
         columns, triangle = _qr(transposed, pivoting=True)
         keep = np.abs(np.diag(triangle)) > cutoff
-        return _shared(columns[:, keep] * np.where(np.diag(triangle)[keep] < 0, -1.0, 1.0))
+        return _read_only(columns[:, keep] * np.where(np.diag(triangle)[keep] < 0, -1.0, 1.0))
 
     @cached_property
     def coordinates(self) -> np.ndarray:
         """The inputs in their span, (n, p): the same K, fewer columns."""
-        return self.inputs if self.basis is None else _shared(self.inputs @ self.basis)
+        return self.inputs if self.basis is None else _read_only(self.inputs @ self.basis)
 
     @property
     def singular(self) -> bool:
-        """Whether lambda_0 is 0 up to the rounding of its computation; no theorem then states a tuning."""
+        """True if lambda_0 is 0 up to the rounding of its computation; no theorem then states a tuning."""
         return bool(self.spectrum.lambda_0 <= self.size * np.finfo(np.float64).eps * self.spectrum.lambda_top)
 
     @cached_property
     def gram_limit(self) -> np.ndarray:
         """H_inf, (n, n); see nag_ntk.gram_limit."""
-        return _shared(np.array(gram_limit(self.inputs)))
+        return _read_only(np.array(gram_limit(self.inputs)))
 
     @cached_property
     def spectrum(self) -> Spectrum:

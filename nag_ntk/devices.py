@@ -1,7 +1,7 @@
-"""Which devices a run takes, of one process or of several that were started together.
+"""Devices of a run, in one process or in several that run one program together.
 
 A mesh has two axes: seeds, which need no exchange, and the neurons of each network, which share the sum of the n
-outputs once per step. Every process holds the whole record at the end; who writes is for the caller to decide.
+outputs once per step. At the end every process has the whole record; the caller decides which one writes it.
 """
 
 import os
@@ -14,7 +14,7 @@ from nag_ntk.errors import InputError
 
 AUTO = "auto"
 HEARTBEAT = 30
-"""Seconds without a sign of life after which a process counts as gone, and the others are ended (JAX's own: 100)."""
+"""Seconds without a heartbeat after which a process counts as lost, and the others are ended (JAX's own: 100)."""
 
 
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
@@ -24,7 +24,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
         coordinator: "host:port" of process 0, the same in all; None where Slurm, a TPU pod or GKE started the
             processes, which JAX then finds by itself.
         processes: how many there are.
-        process: which one this is, from 0.
+        process: number of this process, from 0.
 
     Raises:
         InputError: if they do not fit together, JAX has already started, or nothing was found to join.
@@ -43,25 +43,25 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def several() -> bool:
-    """Whether this process is one of several that run one program together."""
+    """Return True if this process is one of several that run one program together."""
     return jax.process_count() > 1
 
 
 def writes() -> bool:
-    """Whether this process is the one that writes files: the first of several, or the only one."""
+    """Return True in the process that writes files: process 0, or the only one."""
     return jax.process_index() == 0
 
 
-def told(value: int) -> int:
-    """What the first process says, in every process; all must call it.
+def broadcast(value: int) -> int:
+    """Broadcast an integer of 32 bits from process 0. Collective: every process must call it.
 
     Example:
-        >>> told(3)
+        >>> broadcast(3)
         3
     """
     if not several():
@@ -71,11 +71,11 @@ def told(value: int) -> int:
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
-def everywhere(flag: bool) -> bool:
-    """Whether it holds in every process; all must call it.
+def all_processes(flag: bool) -> bool:
+    """Return True if the flag is True in every process. Collective: every process must call it.
 
     Example:
-        >>> everywhere(True), everywhere(False)
+        >>> all_processes(True), all_processes(False)
         (True, False)
     """
     if not several():
@@ -86,12 +86,12 @@ def everywhere(flag: bool) -> bool:
 
 
 def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
-    """(devices over the seeds, devices over the neurons of each); None to leave it to the plan.
+    """Return (devices over the seeds, devices over the neurons of each network); None to leave it to the plan.
 
     Args:
         devices: such a pair; or "auto": in one process the plan's choice, in several a mesh of all their devices, with
             as many as divide them over the seeds.
-        seeds: how many there are.
+        seeds: number of seeds.
 
     Raises:
         InputError: for anything else, for more devices than there are, or fewer than all in several processes.
@@ -103,24 +103,32 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
     if isinstance(devices, str) and devices == AUTO:
         if not several():
             return None
-        over = next(k for k in range(min(seeds, jax.device_count()), 0, -1) if jax.device_count() % k == 0)
-        return over, jax.device_count() // over
+        seed_devices = next(k for k in range(min(seeds, jax.device_count()), 0, -1) if jax.device_count() % k == 0)
+        return seed_devices, jax.device_count() // seed_devices
     good = not isinstance(devices, str) and len(devices) == 2
     if not good or not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in devices):
         raise InputError(
             f'devices must be "auto" or (devices over the seeds, devices over the neurons), got {devices!r}'
         )
-    over, across = (int(k) for k in devices)
+    seed_devices, neuron_devices = (int(k) for k in devices)
     count = jax.device_count()
-    if over * across > count or (several() and over * across != count):
-        raise InputError(f"devices={over}x{across} needs {'' if several() else 'at most '}{count} devices in all")
-    if over > seeds:
-        raise InputError(f"devices={over}x{across} spreads seeds over {over} devices, but there are only {seeds} seeds")
-    return over, across
+    if seed_devices * neuron_devices > count or (several() and seed_devices * neuron_devices != count):
+        raise InputError(
+            f"devices={seed_devices}x{neuron_devices} needs {'' if several() else 'at most '}{count} devices in all"
+        )
+    if seed_devices > seeds:
+        raise InputError(
+            f"devices={seed_devices}x{neuron_devices} spreads seeds over {seed_devices} devices, "
+            f"but there are only {seeds} seeds"
+        )
+    return seed_devices, neuron_devices
 
 
-def fetched(tree, size: int):
-    """The first `size` entries of every array, on the host of every process; the rest is padding."""
+def fetch(tree, size: int):
+    """Copy the first `size` entries of every array to the host of every process; the rest is padding.
+
+    Collective: every process must call it.
+    """
     if several():
         from jax.experimental import multihost_utils
 

@@ -1,6 +1,6 @@
 """Gram matrices of the gradient features: finite, cross and limit; and the working spectrum.
 
-They drive the residual: one gradient step maps xi to (I - eta H) xi up to flips. H_inf, the limit of infinite
+They govern the residual: one gradient step maps xi to (I - eta H) xi up to flips. H_inf, the limit of infinite
 width, gives lambda_0 and the condition number kappa of every rate in this package.
 """
 
@@ -16,7 +16,7 @@ from nag_ntk.precision import HIGHEST, on_device
 
 
 def kernel(inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
-    """K = X X^T."""
+    """Compute K = X X^T, (n, n)."""
     rows = on_device(inputs)
     return jnp.dot(rows, rows.T, precision=HIGHEST)
 
@@ -32,7 +32,7 @@ def _angles(rows):
 
 
 def angles(inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
-    """Angles between unit rows, theta_ij = 2 atan2(|x_i - x_j|, |x_i + x_j|), in radians, in [0, pi].
+    """Compute the angles between unit rows, theta_ij = 2 atan2(|x_i - x_j|, |x_i + x_j|), in radians, in [0, pi].
 
     Args:
         inputs: (n, d), rows of unit norm.
@@ -56,7 +56,7 @@ def angles(inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
 
 
 def gram_limit(inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
-    """The Gram matrix of infinite width, H_inf_ij = x_i.x_j (pi - theta_ij) / (2 pi).
+    """Compute the Gram matrix of infinite width, H_inf_ij = x_i.x_j (pi - theta_ij) / (2 pi).
 
     It is the expectation E_w[x_i.x_j 1{w.x_i >= 0, w.x_j >= 0}] over w ~ N(0, I).
 
@@ -88,7 +88,7 @@ def gram_limit(inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
 def cross_gram(
     first: Bool[Array, "m n"], second: Bool[Array, "m n"], inputs: Float[Array, "n d"]
 ) -> Float[Array, "n n"]:
-    """The cross-Gram matrix H_ij(t, s) = x_i.x_j (1/m) sum_r A_ri(t) A_rj(s).
+    """Compute the cross-Gram matrix H_ij(t, s) = x_i.x_j (1/m) sum_r A_ri(t) A_rj(s).
 
     Args:
         first: (m, n), the pattern at time t (rows of the result).
@@ -109,7 +109,7 @@ def cross_gram(
 
 
 def gram(pattern: Bool[Array, "m n"], inputs: Float[Array, "n d"]) -> Float[Array, "n n"]:
-    """The Gram matrix at finite width, H_ij = x_i.x_j (1/m) sum_r A_ri A_rj.
+    """Compute the Gram matrix at finite width, H_ij = x_i.x_j (1/m) sum_r A_ri A_rj.
 
     Args:
         pattern: (m, n) activation pattern.
@@ -131,7 +131,7 @@ def gram(pattern: Bool[Array, "m n"], inputs: Float[Array, "n d"]) -> Float[Arra
 def extreme_eigenvalues(
     matrix: Float[Array, "*batch n n"],
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-    """Least and largest eigenvalue of symmetric matrices.
+    """Compute the least and the largest eigenvalue of symmetric matrices.
 
     Accuracy: absolute error O(n u |H|), so a least eigenvalue far below n u |H| is noise.
 
@@ -145,7 +145,7 @@ def extreme_eigenvalues(
 
 
 class Spectrum(NamedTuple):
-    """The working spectrum of a dataset: what finite H(0) keeps with high probability.
+    """Working spectrum of a dataset: an interval that holds the spectrum of H(0) with high probability at large width.
 
     lambda_0 is the least eigenvalue of H_inf, lambda_top its largest; the theorems are tuned to
     lambda_min = 3/4 lambda_0 and lambda_max = lambda_top + 1/4 lambda_0.

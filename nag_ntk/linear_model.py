@@ -1,4 +1,4 @@
-"""The linear model: what the residual would do if no pattern ever changed.
+"""Linear model of the residual: the recursion without flips.
 
 V(t+1) = M V(t),  V(t) = [xi(t); xi(t-1)],
 M = [[(1+beta) I - eta (1+gamma) H,  -beta I + eta gamma H], [I, 0]]
@@ -15,10 +15,10 @@ from nag_ntk.precision import HIGHEST, on_device
 
 
 def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array, "2*n 2*n"]:
-    """The companion matrix M of a method on a symmetric H.
+    """Build the companion matrix M of a method on a symmetric H.
 
     Args:
-        method: (eta, beta, gamma), its momentum constant.
+        method: (eta, beta, gamma), the same at every step.
         matrix: H, (n, n).
 
     Returns:
@@ -43,7 +43,7 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
 
 
 def companion_power_norms(method: Method, eigenvalues: Float[Array, " n"], powers: int) -> Float[Array, " t"]:
-    """Spectral norms |M^k| for k = 0..powers, H given by its eigenvalues: M splits into 2 x 2 blocks.
+    """Compute the spectral norms |M^k| for k = 0..powers from the eigenvalues of H: M splits into 2 x 2 blocks.
 
     Args:
         method: (eta, beta, gamma).
@@ -73,7 +73,7 @@ def companion_power_norms(method: Method, eigenvalues: Float[Array, " n"], power
 
 
 def _norm(blocks: jax.Array) -> jax.Array:
-    """Largest spectral norm of 2 x 2 matrices: the larger root of s^2 - |B|_F^2 s + det(B)^2."""
+    """Compute the largest spectral norm of 2 x 2 matrices: the larger root of s^2 - |B|_F^2 s + det(B)^2."""
     total = jnp.sum(blocks * blocks, axis=(-2, -1))
     determinant = blocks[..., 0, 0] * blocks[..., 1, 1] - blocks[..., 0, 1] * blocks[..., 1, 0]
     gap = jnp.sqrt(jnp.maximum((total - 2 * determinant) * (total + 2 * determinant), 0))
@@ -87,7 +87,7 @@ def linear_residual(
     steps: int,
     start: str = "gradient",
 ) -> Float[Array, "t n"]:
-    """The residual of the linear model at steps 0..T.
+    """Compute the residual of the linear model at the steps 0..T.
 
     Args:
         method: (eta, beta, gamma).
@@ -107,14 +107,14 @@ def linear_residual(
     """
     h, first = on_device(matrix), on_device(residual)
     h_first = jnp.dot(h, first, precision=HIGHEST)
-    pull = h_first if start == "gradient" else jnp.zeros_like(h_first)
+    h_before = h_first if start == "gradient" else jnp.zeros_like(h_first)
     schedule = jnp.asarray(np.pad(method.schedule(steps), ((0, 1), (0, 0))), dtype=first.dtype)
 
     def one_step(carry, coefficients):
         now, before, h_before = carry
-        eta, beta, gain = coefficients
+        eta, beta, gamma = coefficients
         h_now = jnp.dot(h, now, precision=HIGHEST)
-        following = now + beta * (now - before) - eta * ((1 + gain) * h_now - gain * h_before)
+        following = now + beta * (now - before) - eta * ((1 + gamma) * h_now - gamma * h_before)
         return (following, now, h_now), now
 
-    return jax.lax.scan(one_step, (first, first, pull), schedule)[1]
+    return jax.lax.scan(one_step, (first, first, h_before), schedule)[1]

@@ -1,4 +1,4 @@
-"""Room for compiled programs among the memory mappings of a process.
+"""Limit on the memory mappings that compiled programs take in a process.
 
 Each program that XLA compiles for the CPU holds several memory mappings for as long as JAX keeps it in a cache. Linux
 allows a process 65,530 (`vm.max_map_count`); where none is left, the next compilation ends the process with a
@@ -13,13 +13,13 @@ import jax
 LIMIT = Path("/proc/sys/vm/max_map_count")
 USED = Path("/proc/self/maps")
 SHARE = 0.5
-"""Part of the allowed mappings that may be in use before compiled programs are dropped."""
+"""Share of the allowed mappings that may be in use before compiled programs are dropped."""
 
 
 def in_use() -> int:
-    """Memory mappings of this process; 0 where the system does not tell.
+    """Count the memory mappings of this process; 0 where the system does not say.
 
-    Cost: about a microsecond for each.
+    Cost: about a microsecond per mapping.
     """
     try:
         with USED.open("rb", buffering=0) as file:
@@ -35,7 +35,7 @@ def make_room(share: float = SHARE) -> bool:
         share: of the mappings allowed, between 0 and 1.
 
     Returns:
-        Whether programs were dropped (`jax.clear_caches`); they are compiled anew at their next use. Always False where
+        True if programs were dropped (`jax.clear_caches`); they are compiled anew at their next use. Always False where
         the system sets no such limit (not Linux).
 
     Example:

@@ -1,4 +1,4 @@
-"""One family of methods: gradient descent, heavy ball and Nesterov are three numbers (eta, beta, gamma).
+"""Gradient descent, heavy ball and Nesterov as one family of methods with three parameters (eta, beta, gamma).
 
     w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) grad L(w(t)) + eta gamma grad L(w(t-1))
 
@@ -41,7 +41,7 @@ class Method(NamedTuple):
 
     @property
     def constant(self) -> bool:
-        """True if the numbers are the same at every step."""
+        """True if the parameters are the same at every step."""
         return not self.delay and not self.table
 
     @property
@@ -50,7 +50,7 @@ class Method(NamedTuple):
         return self.beta != 0 or self.gamma != 0
 
     def schedule(self, steps: int) -> np.ndarray:
-        """(steps, 3): eta, beta and gamma at the steps 0, 1, ...
+        """Return eta, beta and gamma at the steps 0, 1, ..., (steps, 3) float64.
 
         Raises:
             InputError: for more steps than the table has.
@@ -68,14 +68,14 @@ class Method(NamedTuple):
         return np.stack([np.full(steps, self.eta), self.beta * ramp, self.gamma * ramp], axis=1)
 
     def close_to(self, other: "Method") -> bool:
-        """True if both have the same numbers at every step, to nine digits; names do not count."""
+        """Return True if both have the same parameters at every step, to nine digits; names do not count."""
         if self.table or other.table:
             return self.table == other.table
         return np.allclose(self[1:5], other[1:5], rtol=1e-9, atol=0)
 
 
 def checked(method: Method) -> Method:
-    """The method, if its numbers are those of a method: the one place where this is decided.
+    """Check the parameters of a method and return it; every way to make one ends here.
 
     Raises:
         InputError: unless eta is positive and finite, beta in [0, 1), or [0, 1] where it grows, and gamma finite and
@@ -83,22 +83,22 @@ def checked(method: Method) -> Method:
     """
     eta, beta, gamma = np.array(method.table or [method[1:4]], dtype=float).T
     grows = not method.table and math.isfinite(method.delay) and method.delay > 0
-    for told, values, good in (
+    for requirement, values, valid in (
         ("step size eta must be positive and finite", eta, np.isfinite(eta) & (eta > 0)),
         ("momentum beta must lie in [0, 1)", beta, (beta >= 0) & ((beta <= 1) if grows else (beta < 1))),
-        # every bound on what moves takes gamma for its size
+        # every bound on a movement uses gamma where it means |gamma|
         ("weight gamma must be finite and not negative", gamma, np.isfinite(gamma) & (gamma >= 0)),
     ):
-        if not good.all():
-            step = int(np.argmin(good))
+        if not valid.all():
+            step = int(np.argmin(valid))
             where = f" at step {step}" if method.table else ""
-            raise InputError(f"{method.name}: the {told}, got {float(values[step])!r}{where}")
+            raise InputError(f"{method.name}: the {requirement}, got {float(values[step])!r}{where}")
     if not grows and method.delay != 0:
         raise InputError(f"{method.name}: the delay must be positive and finite, or 0, got {method.delay!r}")
     return method
 
 
-def _method(name: str, eta: float, beta: float, gamma: float, delay: float = 0.0) -> Method:
+def _make_method(name: str, eta: float, beta: float, gamma: float, delay: float = 0.0) -> Method:
     try:
         numbers = float(eta), float(beta), float(gamma), float(delay)
     except (TypeError, ValueError):
@@ -107,7 +107,7 @@ def _method(name: str, eta: float, beta: float, gamma: float, delay: float = 0.0
 
 
 def gradient_descent(eta: float) -> Method:
-    """Gradient descent, (eta, 0, 0).
+    """Make gradient descent, (eta, 0, 0).
 
     Args:
         eta: step size, positive, finite.
@@ -119,11 +119,11 @@ def gradient_descent(eta: float) -> Method:
         >>> gradient_descent(0.5)
         Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0, delay=0.0, table=())
     """
-    return _method("gradient_descent", eta, 0.0, 0.0)
+    return _make_method("gradient_descent", eta, 0.0, 0.0)
 
 
 def heavy_ball(eta: float, beta: float) -> Method:
-    """Polyak's heavy ball, (eta, beta, 0).
+    """Make Polyak's heavy ball, (eta, beta, 0).
 
     Args:
         eta: step size, positive, finite.
@@ -138,11 +138,11 @@ def heavy_ball(eta: float, beta: float) -> Method:
         >>> heavy_ball(0.5, 0.9).gamma
         0.0
     """
-    return _method("heavy_ball", eta, beta, 0.0)
+    return _make_method("heavy_ball", eta, beta, 0.0)
 
 
 def nesterov(eta: float, beta: float) -> Method:
-    """Nesterov's method with constant momentum, (eta, beta, beta).
+    """Make Nesterov's method with constant momentum, (eta, beta, beta).
 
     Args:
         eta: step size, positive, finite.
@@ -157,13 +157,13 @@ def nesterov(eta: float, beta: float) -> Method:
         >>> nesterov(0.5, 0.9).gamma
         0.9
     """
-    return _method("nesterov", eta, beta, beta)
+    return _make_method("nesterov", eta, beta, beta)
 
 
 def nesterov_increasing(eta: float, delay: float = 3.0) -> Method:
-    """Nesterov's method with k-dependent momentum (k-1)/(k+r-1), k = 1, 2, ...: (eta, 1, 1, r).
+    """Make Nesterov's method with k-dependent momentum (k-1)/(k+r-1), k = 1, 2, ...: (eta, 1, 1, r).
 
-    It knows nothing of kappa. On a convex quadratic its loss falls like 1/t^2, but in the end each eigenvalue decays
+    It does not depend on kappa. On a convex quadratic its loss falls like 1/t^2, but in the end each eigenvalue decays
     only by sqrt(1 - eta lambda) per step: no accelerated linear rate.
 
     Args:
@@ -181,15 +181,15 @@ def nesterov_increasing(eta: float, delay: float = 3.0) -> Method:
     """
     if not (isinstance(delay, int | float) and math.isfinite(delay) and delay > 0):
         raise InputError(f"nesterov_increasing: the delay must be positive and finite, got {delay!r}")
-    return _method("nesterov_increasing", eta, 1.0, 1.0, delay)
+    return _make_method("nesterov_increasing", eta, 1.0, 1.0, delay)
 
 
 Numbers = float | Sequence[float] | np.ndarray
-"""One number for all steps, or one for each."""
+"""One number for all steps, or a sequence with one for each."""
 
 
 def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
-    """A method with numbers of its own at every step: decaying step sizes, FISTA, restarts.
+    """Make a method whose parameters change with the step: decaying step sizes, FISTA, restarts.
 
     Args:
         name: a label, not that of a method whose theorem would then speak of other numbers.
@@ -222,8 +222,8 @@ def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
         raise InputError(f"{name}: eta, beta and gamma must be numbers, or sequences of one length") from None
     if columns.ndim != 2 or not columns.size:
         raise InputError(f"{name}: eta, beta and gamma must be numbers, or sequences of one length, at least one")
-    for_all = all(np.ndim(value) == 0 for value in (eta, beta, gamma))
-    table = () if for_all else tuple((a, b, c) for a, b, c in columns.tolist())
+    constant = all(np.ndim(value) == 0 for value in (eta, beta, gamma))
+    table = () if constant else tuple((a, b, c) for a, b, c in columns.tolist())
     return checked(Method(name, *columns.max(axis=0).tolist(), table=table))
 
 

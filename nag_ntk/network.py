@@ -1,7 +1,7 @@
-"""The two-layer ReLU network f(x) = m^{-1/2} sum_r a_r relu(w_r . x), and how it is drawn.
+"""Two-layer ReLU network f(x) = m^{-1/2} sum_r a_r relu(w_r . x), and its random initialisation.
 
 Neurons come in blocks of 1,024 with a key each, so the first neurons of a wide network are those of a narrow one,
-and a seed's draw does not depend on the width, the batch, or how much of it is held at once.
+and a seed's draw does not depend on the width, the batch, or the number of blocks in memory at once.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Network(NamedTuple):
 
 
 def checked(network: Network) -> Network:
-    """The network as float64 host arrays, or one clear error.
+    """Check a network and convert it to float64 host arrays.
 
     Raises:
         InputError: for wrong shapes, entries that are not finite, or signs other than -1 and +1.
@@ -50,24 +50,24 @@ def checked(network: Network) -> Network:
 
 
 def seed_key(base, seed):
-    """The key of one seed: the seed number folded into the study's base key."""
+    """Make the key of one seed: the seed number folded into the study's base key."""
     return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
 
 
 def draw_block(key, index, dimension: int, dtype: str) -> Network:
-    """The neurons index * 1024, ..., index * 1024 + 1023 of a seed's draw, whatever the width."""
+    """Draw the neurons index * 1024, ..., index * 1024 + 1023 of a seed; they do not depend on the width."""
     normal, sign = jax.random.split(jax.random.fold_in(key, index))
-    # a kernel of its own: fused into what uses it, it is rounded as that program likes (XLA of JAX 0.12)
+    # a kernel of its own: fused with other operations, it may be rounded differently (XLA of JAX 0.12)
     weights = jax.lax.optimization_barrier(jax.random.normal(normal, (BLOCK, dimension), dtype))
     return Network(weights, jax.random.rademacher(sign, (BLOCK,), dtype))
 
 
 def checksum(array: jax.Array, first=0) -> jax.Array:
-    """Order-dependent 32-bit checksum of an array's bits; those of consecutive parts add up.
+    """Compute an order-dependent 32-bit checksum of an array's bits; those of consecutive parts add up.
 
     Args:
         array: float64 or float32.
-        first: how many entries of the whole lie before this part.
+        first: number of entries of the whole before this part.
     """
     words = jax.lax.bitcast_convert_type(array, jnp.uint32).reshape(-1)
     offset = jnp.asarray(first, jnp.uint32) * jnp.uint32(words.shape[0] // array.size)
@@ -101,7 +101,7 @@ def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
 
 
 def forward(network: Network, inputs: Float[Array, "n d"]) -> Float[Array, " n"]:
-    """The outputs f(x_i) = m^{-1/2} sum_r a_r relu(w_r . x_i).
+    """Compute the outputs f(x_i) = m^{-1/2} sum_r a_r relu(w_r . x_i).
 
     Args:
         network: m neurons.
@@ -121,7 +121,7 @@ def forward(network: Network, inputs: Float[Array, "n d"]) -> Float[Array, " n"]
 
 
 def residual(network: Network, inputs: Float[Array, "n d"], targets: Float[Array, " n"]) -> Float[Array, " n"]:
-    """The residual xi = f(X) - y, (n,); the loss is |xi|^2 / 2.
+    """Compute the residual xi = f(X) - y, (n,); the loss is |xi|^2 / 2.
 
     Args:
         network: m neurons.

@@ -1,4 +1,4 @@
-"""Activation patterns: which neuron is active on which sample, and which are close to a change.
+"""Activation patterns: which neuron is active on which sample, and how patterns can change near the initialisation.
 
 A_ri = 1{w_r . x_i >= 0}; the convention at 0 is active. The sets S_i(R) = {r : |w_r(0) . x_i| <= R} hold every
 neuron that can flip while no neuron moves by more than R (inputs of unit norm).
@@ -14,7 +14,7 @@ from nag_ntk.precision import HIGHEST, on_device
 
 
 def preactivations(weights: Float[Array, "m d"], inputs: Float[Array, "n d"]) -> Float[Array, "m n"]:
-    """Z = W X^T at the highest precision that the device offers.
+    """Compute the pre-activations Z = W X^T at the highest precision that the device offers.
 
     Args:
         weights: (m, d).
@@ -29,7 +29,7 @@ def preactivations(weights: Float[Array, "m d"], inputs: Float[Array, "n d"]) ->
 
 
 def activation_pattern(weights: Float[Array, "m d"], inputs: Float[Array, "n d"]) -> Bool[Array, "m n"]:
-    """The pattern A_ri = 1{w_r . x_i >= 0}.
+    """Compute the pattern A_ri = 1{w_r . x_i >= 0}.
 
     Args:
         weights: (m, d).
@@ -49,7 +49,7 @@ def activation_pattern(weights: Float[Array, "m d"], inputs: Float[Array, "n d"]
 
 
 def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) -> Float[Array, ""]:
-    """The share of (neuron, sample) pairs on which two patterns differ.
+    """Compute the share of (neuron, sample) pairs on which two patterns differ.
 
     Args:
         pattern: (m, n) bool.
@@ -64,7 +64,7 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
 
 
 def pattern_counts(first: Bool[Array, "n m"], second: Bool[Array, "n m"]) -> Int[Array, "n n"]:
-    """sum_r first_ir second_jr, neurons last.
+    """Count the neurons active in both patterns, sum_r first_ir second_jr, (n, n) int32; neurons last.
 
     Accuracy: exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
     """
@@ -73,12 +73,12 @@ def pattern_counts(first: Bool[Array, "n m"], second: Bool[Array, "n m"]) -> Int
 
 
 def pattern_overlap(first: Bool[Array, "n m"], second: Bool[Array, "n m"], dtype) -> Float[Array, "n n"]:
-    """(1/m) sum_r first_ir second_jr, neurons last; the counts are exact, see pattern_counts."""
+    """Compute (1/m) sum_r first_ir second_jr, (n, n), from exact counts; neurons last."""
     return pattern_counts(first, second).astype(dtype) / first.shape[1]
 
 
 class OverlapRange(NamedTuple):
-    """What the shares o_ij = (1/m) #{r : A_ri A_rj} can become when every neuron moves by at most R.
+    """Bounds on the shares o_ij = (1/m) #{r : A_ri A_rj} while every neuron moves by at most R.
 
     Each is (..., R, n, n).
 
@@ -94,7 +94,7 @@ class OverlapRange(NamedTuple):
 
 
 def overlap_range(preactivation: Float[Array, "n m"], radii: Float[Array, " R"]) -> OverlapRange:
-    """Bounds on the overlaps of the patterns of all networks within R of this one, for each radius.
+    """Bound the overlaps of the patterns of all networks within R of this one, for each radius.
 
     Args:
         preactivation: (n, m), neurons last.
@@ -119,9 +119,9 @@ def overlap_range(preactivation: Float[Array, "n m"], radii: Float[Array, " R"])
 
     def one(radius):
         near = jnp.abs(z) <= radius
-        kept, possible = active & ~near, active | near
+        certain, possible = active & ~near, active | near
         return OverlapRange(
-            pattern_overlap(kept, kept, z.dtype),
+            pattern_overlap(certain, certain, z.dtype),
             pattern_overlap(possible, possible, z.dtype),
             pattern_overlap(active, near, z.dtype),
         )
@@ -132,7 +132,7 @@ def overlap_range(preactivation: Float[Array, "n m"], radii: Float[Array, " R"])
 
 
 def near_boundary_count(preactivation: Float[Array, "n m"], radii: Float[Array, " R"]) -> Int[Array, "R n"]:
-    """|S_i(R)| = #{r : |z_ri| <= R} for each radius and sample.
+    """Count |S_i(R)| = #{r : |z_ri| <= R} for each radius and sample.
 
     Args:
         preactivation: (n, m), neurons last.

@@ -1,8 +1,4 @@
-"""float64 guard and the rounding model that checks compare against.
-
-A check of an identity in floating point is honest only beside a bound on its rounding error; the bounds of this
-package use Higham's gamma_k, which holds for any order of summation.
-"""
+"""Floating types, and the bound on rounding errors that checks use: Higham's gamma_k, for any order of summation."""
 
 from functools import cache
 
@@ -30,19 +26,22 @@ def enable_float64() -> None:
     jax.config.update("jax_enable_x64", True)
 
 
-def whole_dtype() -> np.dtype:
-    """The widest integers that JAX holds in this process: int64 with float64 switched on, else int32."""
+def integer_dtype() -> np.dtype:
+    """Return the widest integer type of JAX in this process: int64 with float64 switched on, else int32."""
     return np.dtype(np.int64 if jax.config.jax_enable_x64 else np.int32)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def device_has_float64() -> bool:
-    """Whether the default device computes in float64 (some accelerators do not); float64 must be switched on."""
+    """Return True if the default device computes in float64 (some accelerators do not).
+
+    float64 must be switched on in JAX.
+    """
     return _has_float64(jax.default_backend())
 
 
 @cache
 def _has_float64(platform: str) -> bool:
-    """Tried once for a kind of device: the first array costs more than a short run."""
+    """Try float64, once per kind of device: the first array costs more than a short run."""
     try:
         return bool(jnp.ones((), jnp.float64).dtype == jnp.float64)
     except (TypeError, RuntimeError, NotImplementedError):
@@ -50,7 +49,7 @@ def _has_float64(platform: str) -> bool:
 
 
 def resolve_dtype(dtype: str | None = None) -> np.dtype:
-    """The floating type of a run.
+    """Choose the floating type of a run.
 
     Args:
         dtype: "float64", "float32", or None: float64, except on a device that has none.
@@ -84,7 +83,7 @@ def on_device(array: Array) -> jax.Array:
 
 
 def unit_roundoff(dtype: np.dtype | str) -> float:
-    """The unit roundoff u: 2^-53 for float64, 2^-24 for float32.
+    """Return the unit roundoff u: 2^-53 for float64, 2^-24 for float32.
 
     Example:
         >>> unit_roundoff("float64") == 2.0**-53
@@ -93,8 +92,8 @@ def unit_roundoff(dtype: np.dtype | str) -> float:
     return float(np.finfo(dtype).eps) / 2
 
 
-def gamma(operations: int, dtype: np.dtype | str) -> float:
-    """Higham's gamma_k = k u / (1 - k u), the relative error bound of k roundings in any order.
+def higham_gamma(operations: int, dtype: np.dtype | str) -> float:
+    """Compute Higham's gamma_k = k u / (1 - k u), a bound on the relative error of k roundings in any order.
 
     Args:
         operations: k, the number of roundings on the longest path.
@@ -106,7 +105,7 @@ def gamma(operations: int, dtype: np.dtype | str) -> float:
     Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Lemma 3.1.
 
     Example:
-        >>> gamma(1, "float64") >= 2.0**-53
+        >>> higham_gamma(1, "float64") >= 2.0**-53
         True
     """
     product = operations * unit_roundoff(dtype)

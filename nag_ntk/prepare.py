@@ -1,6 +1,6 @@
-"""Preparation of a run: arguments checked, engine chosen, memory planned, and what cannot fit refused.
+"""Preparation of a run: check the arguments, choose the engine, plan the memory, refuse a run that cannot fit.
 
-Whoever wants to know beforehand whether a run can be made, how and in how much memory, asks here; nothing is trained.
+Nothing is trained, so `prepare` also tells beforehand how a run would be made, and in how much memory.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,62 +11,62 @@ import numpy as np
 from nag_ntk import plan
 from nag_ntk.dataset import Dataset
 from nag_ntk.devices import mesh, several
-from nag_ntk.engines import Choice, choose, screened
+from nag_ntk.engines import EngineChoice, choose_engine, screened
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.method import checked as checked_method
 from nag_ntk.network import Network, checked
 from nag_ntk.precision import resolve_dtype
-from nag_ntk.probe import Probe, measured
+from nag_ntk.probe import Probe, measured_type
 from nag_ntk.probe import checked as checked_probes
-from nag_ntk.problem import Problem, Shape
-from nag_ntk.schedule import first_pull, paces
+from nag_ntk.problem import Inputs, Shape
+from nag_ntk.schedule import initial_momentum, schedules
 
 
 class Prepared(NamedTuple):
-    """A run that can be made, and how it will be.
+    """A run whose arguments are checked and whose execution is planned.
 
     Attributes:
         methods: k of them.
         seeds: their numbers.
         steps: T.
-        given: the network to begin with, in the span of the inputs, or None.
+        initial: the given initial network, in the span of the inputs, or None.
         radii: R values of |S_i(R)|.
         overlap_radii: R values of the overlaps.
         probes: quantities to be measured on the way.
-        problem: what the compiled programs are told.
-        paces: the methods' numbers at the steps 0, ..., T, (k, T+1, 3).
-        shape: what they are compiled for.
-        choice: the engine.
+        inputs: arrays of the compiled programs.
+        schedules: coefficients of the methods at the steps 0, ..., T, (k, T+1, 3), see schedule.py.
+        shape: static configuration of the compiled programs.
+        choice: the engine, the size of its state and its cost.
         layout: chunks, groups, devices, and the bytes that are needed.
-        looks: steps from one look at H(t) to the next.
-        allowed: bytes that may be used.
+        gram_interval: number of steps between two recorded H(t).
+        memory_limit: bytes that may be used.
     """
 
     methods: tuple[Method, ...]
     seeds: Sequence[int]
     steps: int
-    given: Network | None
+    initial: Network | None
     radii: np.ndarray
     overlap_radii: np.ndarray
     probes: tuple[Probe, ...]
-    problem: Problem
-    paces: np.ndarray
+    inputs: Inputs
+    schedules: np.ndarray
     shape: Shape
-    choice: Choice
+    choice: EngineChoice
     layout: plan.Plan
-    looks: int
-    allowed: int | float
+    gram_interval: int
+    memory_limit: int | float
 
 
-def _whole(name: str, value, least: int) -> int:
+def _check_integer(name: str, value, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
     return int(value)
 
 
-def _methods(methods) -> tuple[Method, ...]:
+def _check_methods(methods) -> tuple[Method, ...]:
     several = not isinstance(methods, Method) and isinstance(methods, Iterable)
     listed: tuple[Any, ...] = tuple(methods) if several else (methods,)
     if not listed or not all(isinstance(m, Method) for m in listed):
@@ -74,18 +74,18 @@ def _methods(methods) -> tuple[Method, ...]:
     return tuple(checked_method(m) for m in listed)
 
 
-def _seeds(seeds) -> Sequence[int]:
+def _check_seeds(seeds) -> Sequence[int]:
     if isinstance(seeds, int | np.integer):
-        return range(_whole("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
+        return range(_check_integer("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
     if not isinstance(seeds, Iterable):
         raise InputError(f"seeds must be a count, or a sequence of seed numbers, got {seeds!r}")
-    numbers = tuple(_whole("each seed", s, 0) for s in seeds)
+    numbers = tuple(_check_integer("each seed", s, 0) for s in seeds)
     if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
         raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
     return numbers
 
 
-def _radii(name: str, values: Sequence[float]) -> np.ndarray:
+def _check_radii(name: str, values: Sequence[float]) -> np.ndarray:
     radii = np.asarray(tuple(values), dtype=np.float64)
     if not (np.isfinite(radii).all() and (radii >= 0).all()):
         raise InputError(f"{name} must be finite and not negative, got {radii.tolist()}")
@@ -113,7 +113,7 @@ def prepare(
     memory_limit: int | float | None = None,
     devices: Sequence[int] | str = "auto",
 ) -> Prepared:
-    """The run that `simulate` would make of these arguments, which are explained there.
+    """Prepare the run that `simulate` makes of the same arguments.
 
     Raises:
         InputError: for bad arguments.
@@ -124,85 +124,83 @@ def prepare(
     Example:
         >>> import nag_ntk
         >>> nag_ntk.enable_float64()
-        >>> found = prepare(nag_ntk.sphere(3, 2), nag_ntk.gradient_descent(0.1), width=64, seeds=2, steps=5)
-        >>> found.shape.engine, found.layout.chunk
+        >>> run = prepare(nag_ntk.sphere(3, 2), nag_ntk.gradient_descent(0.1), width=64, seeds=2, steps=5)
+        >>> run.shape.engine, run.layout.chunk
         ('weights', 6)
     """
-    listed = _methods(methods)
-    steps = _whole("steps", steps, 0)
+    methods = _check_methods(methods)
+    steps = _check_integer("steps", steps, 0)
     if start not in STARTS:
         raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
     if engine != "auto" and engine not in ENGINES:
         raise InputError(f"engine must be one of auto, {', '.join(ENGINES)}, got {engine!r}")
-    given = None if initial is None else checked(initial)
-    if given is not None:
-        if given.weights.shape[1] != data.dimension:
-            raise InputError(f"initial has weights for d={given.weights.shape[1]}, the data has d={data.dimension}")
-        m, numbers = given.weights.shape[0], (0,)
+    initial = None if initial is None else checked(initial)
+    if initial is not None:
+        if initial.weights.shape[1] != data.dimension:
+            raise InputError(f"initial has weights for d={initial.weights.shape[1]}, the data has d={data.dimension}")
+        m, seeds = initial.weights.shape[0], (0,)
     elif width is None:
         raise InputError("give a width, or an initial Network")
     else:
-        m, numbers = _whole("width", width, 1), _seeds(seeds)
-    balls, overlap_balls = _radii("radii", radii), _radii("overlap_radii", overlap_radii)
+        m, seeds = _check_integer("width", width, 1), _check_seeds(seeds)
+    near_radii, pattern_radii = _check_radii("radii", radii), _check_radii("overlap_radii", overlap_radii)
+    probes = checked_probes(probes)
 
-    real = resolve_dtype(dtype)
-    coordinates = data.coordinates.astype(real)
-    problem = Problem(  # of the host: what several processes pass to jit must not lie on one of their devices
+    floating = resolve_dtype(dtype)
+    coordinates = data.coordinates.astype(floating)
+    inputs = Inputs(  # of the host: what several processes pass to jit must not lie on one of their devices
         coordinates=coordinates,
-        targets=data.targets.astype(real),
-        pulls=np.array([first_pull(m, start) for m in listed], dtype=real),
-        radii=balls.astype(real),
-        overlap_radii=overlap_balls.astype(real),
-        key=np.asarray(_whole("key", key, 0) % 2**32, np.uint32),
+        targets=data.targets.astype(floating),
+        initial_momenta=np.array([initial_momentum(method, start) for method in methods], dtype=floating),
+        radii=near_radii.astype(floating),
+        overlap_radii=pattern_radii.astype(floating),
+        key=np.asarray(_check_integer("key", key, 0) % 2**32, np.uint32),
     )
-    if given is not None:
+    if initial is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
-        given = Network((given.weights @ basis).astype(real), given.signs.astype(real))
-    shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=real.name, devices=1)
-    laid = mesh(devices, len(numbers))
-    spread = several() or (laid is not None and laid[1] > 1)
-    asked = checked_probes(probes)
-    if asked and laid is not None and laid[1] > 1:
+        initial = Network((initial.weights @ basis).astype(floating), initial.signs.astype(floating))
+    shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=floating.name, devices=1)
+    device_mesh = mesh(devices, len(seeds))
+    neurons_spread = device_mesh is not None and device_mesh[1] > 1
+    if probes and neurons_spread:
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
-    allowed = plan.free_memory() if memory_limit is None else memory_limit
-    if (least := 24 * len(listed) * (steps + 1)) > allowed:  # before the table of all steps is made
+    limit = plan.free_memory() if memory_limit is None else memory_limit
+    if (least := 24 * len(methods) * (steps + 1)) > limit:  # before the table of all steps is made
         raise CapacityError(
-            f"the run needs more than {plan.readable(least)} to say what its {steps} steps are but "
-            f"{plan.readable(allowed)} may be used: no width would fit: lower steps"
+            f"the run needs more than {plan.format_bytes(least)} to say what its {steps} steps are but "
+            f"{plan.format_bytes(limit)} may be used: no width would fit: lower steps"
         )
-    table = paces(listed, steps).astype(real)
-    chosen = choose(shape, problem, table, len(numbers), given, spread, bool(asked))
-    recorded_bytes, looks = None, plan.looks(steps, tuple(probe.every for probe in asked))
-    if asked or gram_path:
-        most = max(looks, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _whole("chunk", chunk, 1)
-        chunk = plan.stride([*(probe.every for probe in asked), *([looks] if gram_path else [])], most)
-    if asked:
-        found = [(measured(probe, data, m, dtype), steps // probe.every + 1) for probe in asked]
-        recorded_bytes = sum(count * like.size * np.dtype(like.dtype).itemsize for like, count in found)
-    layout = plan.make(
-        n=data.size, rank=coordinates.shape[1], width=m, columns=chosen.columns, seeds=len(numbers),
-        methods=len(listed), steps=steps, dtype=real, rows=chosen.rows, recursion=recursion, chunk=chunk, limit=allowed,
-        radii=len(balls) + 3 * data.size * len(overlap_balls), mesh=laid, copied=chosen.copied,
-        probed=recorded_bytes,
+    table = schedules(methods, steps).astype(floating)
+    choice = choose_engine(
+        shape, inputs, table, len(seeds), initial, spread=several() or neurons_spread, probed=bool(probes)
+    )
+    probe_intervals = [probe.every for probe in probes]
+    gram_interval = plan.gram_interval(steps, probe_intervals)
+    if probes or gram_path:
+        longest = (
+            max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _check_integer("chunk", chunk, 1)
+        )
+        chunk = plan.stride([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
+    layout = plan.make_plan(
+        n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),
+        methods=len(methods), steps=steps, dtype=floating, recursion=recursion,
+        radii=len(near_radii) + 3 * data.size * len(pattern_radii), chunk=chunk, limit=limit, mesh=device_mesh,
+        host_bytes=choice.host_bytes, probed=_probed_bytes(probes, data, m, steps, dtype) if probes else None,
     )  # fmt: skip
-    if chosen.engine == screened.NAME:
-        screened.refuse(shape, problem, chosen.thresholds, allowed)
+    if choice.engine == screened.NAME:
+        screened.check_memory(shape, inputs, choice.thresholds, limit)
     shape = shape._replace(
-        engine=chosen.engine, steps=layout.chunk, devices=layout.devices, across=layout.across, length=layout.length
-    )
+        engine=choice.engine, steps=layout.chunk, devices=layout.devices, neuron_devices=layout.neuron_devices,
+        block_length=layout.block_length,
+    )  # fmt: skip
     return Prepared(
-        listed,
-        numbers,
-        steps,
-        given,
-        balls,
-        overlap_balls,
-        asked,
-        problem,
-        table,
-        shape,
-        chosen,
-        layout,
-        looks,
-        allowed,
-    )
+        methods=methods, seeds=seeds, steps=steps, initial=initial, radii=near_radii, overlap_radii=pattern_radii,
+        probes=probes, inputs=inputs, schedules=table, shape=shape, choice=choice, layout=layout,
+        gram_interval=gram_interval, memory_limit=limit,
+    )  # fmt: skip
+
+
+def _probed_bytes(probes: Sequence[Probe], data: Dataset, width: int, steps: int, dtype: str | None) -> int:
+    """Return the bytes that probes record of one seed and method."""
+    types = [(measured_type(probe, data, width, dtype), steps // probe.every + 1) for probe in probes]
+    return sum(count * each.size * np.dtype(each.dtype).itemsize for each, count in types)

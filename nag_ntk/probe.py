@@ -1,4 +1,4 @@
-"""Probes: quantities of a user's own, measured on the networks of a run every so many steps."""
+"""Probes: a user's own quantities, measured on the networks of a run every so many steps."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.errors import InputError
 from nag_ntk.network import Network, seed_key
 from nag_ntk.precision import HIGHEST, resolve_dtype
-from nag_ntk.problem import SEEDS, Problem, Shape, over_mesh
-from nag_ntk.state import State, partition
-from nag_ntk.step import pushed
+from nag_ntk.problem import SEEDS, Inputs, Shape, shard_over_mesh
+from nag_ntk.state import DenseState, partition
+from nag_ntk.step import apply_step
 
 
 class Snapshot(NamedTuple):
-    """One network at one step, in the floating type of the run; what a probe measures.
+    """One network at one step, in the floating type of the run: the argument of a probe's function.
 
     Vectors are in an orthonormal basis of the span of the inputs, p = its dimension: lengths and inner products are
     those of R^d, and v @ data.basis.T is the vector itself (data.basis is None where p = d).
@@ -55,7 +55,7 @@ class Snapshot(NamedTuple):
 
     @property
     def pattern(self) -> Any:
-        """(m, n) bool, whether neuron r is active on sample i: w_r(t).x_i >= 0."""
+        """(m, n) bool, True where neuron r is active on sample i: w_r(t).x_i >= 0."""
         return self.preactivations >= 0
 
 
@@ -89,7 +89,7 @@ class Probe:
     every: int = 10
 
     def __post_init__(self) -> None:
-        """See the class."""
+        """Check the fields."""
         if not isinstance(self.name, str) or not re.fullmatch("[a-z0-9_-]+", self.name):
             raise InputError(f"a probe's name is small letters, digits, _ and -, got {self.name!r}")
         if not callable(self.measure):
@@ -99,10 +99,10 @@ class Probe:
 
 
 def checked(probes: Sequence[Probe]) -> tuple[Probe, ...]:
-    """Probes of different names.
+    """Check that all are probes, of different names, and return them.
 
     Raises:
-        InputError: for anything else.
+        InputError: if they are not.
     """
     listed = tuple(probes)
     if not all(isinstance(probe, Probe) for probe in listed):
@@ -113,70 +113,75 @@ def checked(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     return listed
 
 
-def measured(probe: Probe, data: Dataset, width: int, dtype: str | None = None) -> jax.ShapeDtypeStruct:
-    """Shape and type of what a probe measures, found without computing anything.
+def measured_type(probe: Probe, data: Dataset, width: int, dtype: str | None = None) -> jax.ShapeDtypeStruct:
+    """Find the shape and type of what a probe measures without computing anything.
 
     Raises:
         InputError: if that is not one array of numbers.
         Exception: whatever `measure` raises.
     """
     real = resolve_dtype(dtype)
-    (n, rank), whole = data.coordinates.shape, jax.ShapeDtypeStruct((), np.int32)
+    (n, rank), step = data.coordinates.shape, jax.ShapeDtypeStruct((), np.int32)
     shapes = [(n, rank), (n,), (width,), (width, rank), (width, rank), (width, n), (n,)]
-    like = Snapshot(whole, *(jax.ShapeDtypeStruct(shape, real) for shape in shapes))
-    found = jax.eval_shape(probe.measure, like)
-    if not isinstance(found, jax.ShapeDtypeStruct) or np.dtype(found.dtype).kind not in "biuf":
-        raise InputError(f"the probe {probe.name} must measure one array of real numbers, got {found}")
-    return found
+    snapshot = Snapshot(step, *(jax.ShapeDtypeStruct(shape, real) for shape in shapes))
+    result = jax.eval_shape(probe.measure, snapshot)
+    if not isinstance(result, jax.ShapeDtypeStruct) or np.dtype(result.dtype).kind not in "biuf":
+        raise InputError(f"the probe {probe.name} must measure one array of real numbers, got {result}")
+    return result
 
 
-def _whole(blocks, width: int):
-    """(B, rows, L) -> (m, rows): neurons first, without those that fill up."""
+def _from_blocks(blocks, width: int):
+    """Reshape (B, rows, L) to (m, rows): neurons first, without padding."""
     return blocks.swapaxes(0, 1).reshape(blocks.shape[1], -1)[:, :width].T
 
 
 @partial(jax.jit, static_argnums=(0, 2))
-def probe_now(shape: Shape, problem: Problem, probes: tuple[Probe, ...], begun, seeds, network: Network | None):
-    """What probes measure at the step that the states are about to be observed at: name -> (s, k, ...).
+def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, seeds, network: Network | None):
+    """Measure probes at the step that the states are about to be observed at.
 
     Args:
         shape: as for the dense engines, all neurons of a network on one device.
-        problem: likewise.
-        probes: those that are due.
-        begun: (starts, states) of a group of seeds.
+        inputs: likewise.
+        probes: those to measure now.
+        states: (InitialNetwork, DenseState) of a group of seeds.
         seeds: their numbers, from which W(0) is drawn again.
-        network: the given one, or None.
+        network: the given initial network, or None.
+
+    Returns:
+        Measurements by the probe's name, (s, k, ...) each.
     """
-    engine = REPRESENTATIONS[shape.engine]
-    rank = problem.coordinates.shape[1]
+    representation = REPRESENTATIONS[shape.engine]
+    rank = inputs.coordinates.shape[1]
     root = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
 
-    def one_seed(problem, start, states, seed):
-        operator = engine.operator(problem.coordinates)
-        drawn = neurons.drawn(shape, seed_key(problem.key, seed), rank) if network is None else network
-        signs = start.signs.reshape(-1)[: shape.width]
+    def one_seed(inputs, initial, states, seed):
+        operator = representation.operator(inputs.coordinates)
+        drawn = neurons.draw_local(shape, seed_key(inputs.key, seed), rank) if network is None else network
+        signs = initial.signs.reshape(-1)[: shape.width]
 
-        def one(state: State):
-            def of_block(parts):
-                origin, sign, *held = parts
-                now = pushed(engine, operator, state, *held)[0]
-                changed = origin - sign[None, :] * engine.response(operator, now)[0]
-                return changed, -sign[None, :] * engine.movement(problem.coordinates, now)
+        def one_method(state: DenseState):
+            def one_block(arrays):
+                origin, sign, *block = arrays
+                movement, _ = apply_step(representation, operator, state, *block)
+                change, _ = representation.response(operator, movement)
+                return origin - sign[None, :] * change, -sign[None, :] * representation.movement(
+                    inputs.coordinates, movement
+                )
 
-            parts = (start.preactivation, start.signs, state.movement, state.speed, state.pattern)
-            preactivations, movement = (_whole(found, shape.width) for found in jax.lax.map(of_block, parts))
+            arrays = (initial.preactivation, initial.signs, state.movement, state.momentum, state.pattern)
+            preactivations, movement = (_from_blocks(blocks, shape.width) for blocks in jax.lax.map(one_block, arrays))
             outputs = jnp.dot(jnp.maximum(preactivations, 0).T, signs, precision=HIGHEST)
             snapshot = Snapshot(
-                step=state.step, inputs=problem.coordinates, targets=problem.targets, signs=jnp.round(signs * root),
+                step=state.step, inputs=inputs.coordinates, targets=inputs.targets, signs=jnp.round(signs * root),
                 initial=jnp.asarray(drawn.weights), movement=movement, preactivations=preactivations,
-                residual=outputs - problem.targets,
+                residual=outputs - inputs.targets,
             )  # fmt: skip
             return {probe.name: jnp.asarray(probe.measure(snapshot)) for probe in probes}
 
-        return jax.lax.map(one, states)
+        return jax.lax.map(one_method, states)
 
-    def all_seeds(problem, begun, seeds):
-        return jax.lax.map(lambda parts: one_seed(problem, *parts), (*begun, seeds))
+    def all_seeds(inputs, states, seeds):
+        return jax.lax.map(lambda parts: one_seed(inputs, *parts), (*states, seeds))
 
     split = PartitionSpec(SEEDS)
-    return over_mesh(shape, all_seeds, (partition(shape.recursion), split), split)(problem, begun, seeds)
+    return shard_over_mesh(shape, all_seeds, (partition(shape.recursion), split), split)(inputs, states, seeds)

@@ -1,4 +1,4 @@
-"""Inputs of the compiled programs, common to all engines; the mesh of devices."""
+"""Inputs of the compiled programs of all engines, their static configuration, and sharding over a mesh of devices."""
 
 from typing import NamedTuple
 
@@ -7,14 +7,22 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from nag_ntk.arrays import Array
-from nag_ntk.precision import HIGHEST, gamma
+from nag_ntk.precision import HIGHEST, higham_gamma
 
 
 class Shape(NamedTuple):
-    """What the compiler must know: everything here is static.
+    """Static configuration of the compiled programs: another one is another compilation.
 
-    Seeds are spread over `devices` devices, the neurons of each over `across`; `length` neurons are walked at once
-    (0: all of them).
+    Attributes:
+        engine: name of the engine.
+        start: "gradient" or "extrapolated".
+        width: m.
+        steps: steps of a chunk.
+        recursion: also record the terms of the residual recursion.
+        dtype: "float64" or "float32".
+        devices: number of devices that the seeds are spread over.
+        neuron_devices: number of devices that the neurons of each network are spread over.
+        block_length: neurons processed at a time; 0 for all of them.
     """
 
     engine: str
@@ -24,16 +32,25 @@ class Shape(NamedTuple):
     recursion: bool
     dtype: str
     devices: int
-    across: int = 1
-    length: int = 0
+    neuron_devices: int = 1
+    block_length: int = 0
 
 
-class Problem(NamedTuple):
-    """The arrays of a run that all seeds share: coordinates (n, p), targets (n,), the methods' first pulls (k,)."""
+class Inputs(NamedTuple):
+    """Arrays of a run that all seeds share.
+
+    Attributes:
+        coordinates: (n, p), the inputs in an orthonormal basis of their span.
+        targets: (n,).
+        initial_momenta: (k,), `schedule.initial_momentum` of each method.
+        radii: R values at which |S_i(R)| is counted.
+        overlap_radii: R values for which the overlaps of patterns are bounded.
+        key: (), uint32, the study's base key.
+    """
 
     coordinates: Array
     targets: Array
-    pulls: Array
+    initial_momenta: Array
     radii: Array
     overlap_radii: Array
     key: Array
@@ -45,42 +62,57 @@ class Problem(NamedTuple):
 
 
 SEEDS, NEURONS = "seed", "neuron"
-"""The axes of the mesh of devices."""
+"""Axes of the mesh of devices."""
 
 
-def over_mesh(shape: Shape, function, arguments, results):
-    """`function` of (what all share, ...) on each device's part; `arguments`, `results` partition the rest."""
-    if shape.devices * shape.across == 1:
+def shard_over_mesh(shape: Shape, function, arguments, results):
+    """Run `function` on every device's part of its arguments.
+
+    Args:
+        shape: the numbers of devices.
+        function: its first argument is given whole to every device.
+        arguments: PartitionSpecs of the others.
+        results: PartitionSpecs of its results.
+
+    Returns:
+        The sharded function; `function` itself on a single device.
+    """
+    count = shape.devices * shape.neuron_devices
+    if count == 1:
         return function
     auto = (jax.sharding.AxisType.Auto,) * 2
-    count = shape.devices * shape.across
-    everywhere = jax.devices() if jax.process_count() > 1 else jax.local_devices()
+    available = jax.devices() if jax.process_count() > 1 else jax.local_devices()
     mesh = jax.make_mesh(
-        (shape.devices, shape.across), (SEEDS, NEURONS), axis_types=auto, devices=everywhere[:count]
-    )  # fmt: skip
+        (shape.devices, shape.neuron_devices), (SEEDS, NEURONS), axis_types=auto, devices=available[:count]
+    )
     specs = (PartitionSpec(), *arguments)
     return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=results, check_vma=False)
 
 
-def sharded(shape: Shape, function, arguments: int):
+def shard_seeds(shape: Shape, function, arguments: int):
     """Shard the leading axis of the last `arguments` arguments, and of every result, over the devices."""
     split = PartitionSpec(SEEDS)
-    return over_mesh(shape, function, (split,) * arguments, split)
+    return shard_over_mesh(shape, function, (split,) * arguments, split)
 
 
-def doubt(shape: Shape, problem: Problem, size, majorant, step, roundings: int) -> jax.Array:
-    """What rounding may hide of a pre-activation: evaluation gamma_(n+p+8), and `roundings` per step in the movement.
+def sign_error_bound(shape: Shape, inputs: Inputs, max_weight, majorant, step, roundings: int) -> jax.Array:
+    """Bound the rounding error of a pre-activation: within it of 0, its sign is undecided.
+
+    (p+2) u max|w_r(0)| + (n + p + 8 + roundings (step + 1)) u sum_i majorant_i / sqrt m, u the unit roundoff.
 
     Args:
         shape: as for every engine.
-        problem: likewise.
-        size: max |w_r|.
-        majorant: of the coefficients, (n,).
-        step: the number of the step.
-        roundings: of the stored movement, in a step.
+        inputs: likewise.
+        max_weight: max |w_r(0)|.
+        majorant: bound on the coefficients |c_ri|, (n,).
+        step: number of the step.
+        roundings: number of roundings of the stored movement in a step.
+
+    Returns:
+        (), in the floating type of the run.
     """
-    n, rank = problem.coordinates.shape
-    dtype = problem.coordinates.dtype
-    unit = gamma(1, dtype)
+    n, rank = inputs.coordinates.shape
+    dtype = inputs.coordinates.dtype
+    unit = higham_gamma(1, dtype)
     growth = (n + rank + 8 + roundings * (step + 1)).astype(dtype) * unit
-    return (rank + 2) * unit * size + growth * jnp.sum(majorant) / jnp.sqrt(jnp.asarray(shape.width, dtype))
+    return (rank + 2) * unit * max_weight + growth * jnp.sum(majorant) / jnp.sqrt(jnp.asarray(shape.width, dtype))

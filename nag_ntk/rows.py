@@ -1,4 +1,4 @@
-"""Reductions over the rows of an (n, m) array, n short and m long, in the form that XLA on CPU vectorises.
+"""Reductions over the rows of an (n, m) array, n short and m long, in a form that XLA on CPU vectorises.
 
 At most eight slices of the rows are combined element by element, in one fused pass. XLA's own reduction over an axis
 takes one element at a time, and a product with ones first writes the array of all terms; both take two to three times
@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from nag_ntk.precision import HIGHEST
 
 _PARTS = 7
-"""Whole slices; what is left over is one more. Of more than eight slices XLA makes no single pass."""
+"""Number of whole slices; the remainder is one more. XLA makes no single pass of more than eight slices."""
 
 
-def folded(array: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array]) -> jax.Array:
-    """(n, m) -> (k, m) with k = ceil(n / 7) or fewer, rows combined by an associative, commutative operation.
+def fold(array: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array]) -> jax.Array:
+    """Combine rows by an associative, commutative operation: (n, m) -> (k, m) with k = ceil(n / 7) or fewer.
 
     Example:
-        >>> folded(jnp.arange(20.0).reshape(10, 2), jnp.add).tolist()
+        >>> fold(jnp.arange(20.0).reshape(10, 2), jnp.add).tolist()
         [[40.0, 45.0], [50.0, 55.0]]
     """
     size = -(-array.shape[0] // _PARTS)
@@ -29,28 +29,28 @@ def folded(array: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array
     while len(parts) > 1:
         pairs = [combine(*parts[k : k + 2]) for k in range(0, len(parts) - 1, 2)]
         parts = pairs + parts[2 * len(pairs) :]
-    left = array.shape[0] - whole
-    if left == 0:
+    rest = array.shape[0] - whole
+    if rest == 0:
         return parts[0]
-    return jnp.concatenate([combine(parts[0][:left], array[whole:]), parts[0][left:]])
+    return jnp.concatenate([combine(parts[0][:rest], array[whole:]), parts[0][rest:]])
 
 
 def column_sums(array: jax.Array) -> jax.Array:
-    """Sums over the rows, (m,)."""
-    few = folded(array, jnp.add)
-    return jnp.dot(jnp.ones(few.shape[0], few.dtype), few, precision=HIGHEST)
+    """Sum over the rows, (m,)."""
+    partial_sums = fold(array, jnp.add)
+    return jnp.dot(jnp.ones(partial_sums.shape[0], partial_sums.dtype), partial_sums, precision=HIGHEST)
 
 
 def total(array: jax.Array) -> jax.Array:
-    """How many flags are set, or the sum of small whole numbers; int32."""
-    return jnp.sum(folded(array.astype(jnp.int32), jnp.add), dtype=jnp.int32)
+    """Sum flags or small whole numbers; int32."""
+    return jnp.sum(fold(array.astype(jnp.int32), jnp.add), dtype=jnp.int32)
 
 
 def largest(array: jax.Array) -> jax.Array:
-    """The largest entry of an array without NaN and negative entries."""
-    return jnp.max(folded(array, lambda x, y: jnp.where(x > y, x, y)))
+    """Find the largest entry of an array without NaN and negative entries."""
+    return jnp.max(fold(array, lambda x, y: jnp.where(x > y, x, y)))
 
 
-def some(flags: jax.Array) -> jax.Array:
-    """Whether any flag is set."""
-    return jnp.any(folded(flags, jnp.logical_or))
+def any_set(flags: jax.Array) -> jax.Array:
+    """Return True if any flag is set."""
+    return jnp.any(fold(flags, jnp.logical_or))

@@ -1,10 +1,16 @@
-"""The numbers of a method step by step, as the compiled programs take them: a table made on the host.
+"""Coefficients of the update at every step of a method, computed on the host for the compiled programs.
 
-With G the masked residual and u the movement, a step is u += q + push drive(G), then q = decay q + lift drive(G), where
+With F(t) the forcing (the masked residual A o xi, or X^T of it) and u the movement, a step is
 
-    push(t) = eta(t) (1 + gamma(t)),  decay(t) = beta(t+1),  lift(t) = beta(t+1) push(t) - eta(t+1) gamma(t+1).
+    u(t+1) = u(t) + q(t) + movement_step(t) F(t),    q(t+1) = decay(t) q(t) + momentum_step(t) F(t),
 
-Derived in docs/theory/README.md, section 2. Any sequence eta(t), beta(t), gamma(t) is a method; no kernel knows a law.
+q the momentum term, with
+
+    movement_step(t) = eta(t) (1 + gamma(t)),    decay(t) = beta(t+1),
+    momentum_step(t) = beta(t+1) movement_step(t) - eta(t+1) gamma(t+1).
+
+Derived in docs/theory/README.md, section 2. Any sequences eta(t), beta(t), gamma(t) are allowed: the kernels use these
+tables alone.
 """
 
 from collections.abc import Sequence
@@ -16,16 +22,26 @@ import numpy as np
 from nag_ntk.method import Method
 
 
-class Pace(NamedTuple):
-    """One step of a method: u += q + push G, q = decay q + lift G."""
+class StepCoefficients(NamedTuple):
+    """Coefficients of one step: u += q + movement_step F, then q = decay q + momentum_step F."""
 
-    push: jax.Array
+    movement_step: jax.Array
     decay: jax.Array
-    lift: jax.Array
+    momentum_step: jax.Array
 
 
 def coefficients(method: Method, steps: int) -> np.ndarray:
-    """Push, decay and lift of the steps 0, ..., T-1, (T, 3); the last step leaves no speed behind.
+    """Compute movement_step, decay and momentum_step at the steps 0, ..., T-1.
+
+    Args:
+        method: any Method.
+        steps: T.
+
+    Returns:
+        (T, 3) float64; after the last step the momentum term is 0.
+
+    Raises:
+        InputError: for more steps than the method's table has.
 
     Example:
         >>> from nag_ntk import heavy_ball
@@ -35,31 +51,34 @@ def coefficients(method: Method, steps: int) -> np.ndarray:
     eta, beta, gamma = method.schedule(steps).T
     table = np.zeros((steps, 3))
     table[:, 0] = eta * (1 + gamma)
-    soon = beta[1:]
-    table[:-1, 1] = soon
-    # equal to beta push - eta gamma; the quotient is 1 where the step size is constant
-    table[:-1, 2] = eta[:-1] * (soon * (1 + gamma[:-1]) - eta[1:] / eta[:-1] * gamma[1:])
+    next_beta = beta[1:]
+    table[:-1, 1] = next_beta
+    # equal to beta movement_step - eta gamma; the quotient is 1 where the step size is constant
+    table[:-1, 2] = eta[:-1] * (next_beta * (1 + gamma[:-1]) - eta[1:] / eta[:-1] * gamma[1:])
     return table
 
 
-def paces(methods: Sequence[Method], steps: int, length: int | None = None) -> np.ndarray:
-    """The table of a run, (k, length, 3): `coefficients` of each method, then zeros, so that a network rests at step T.
+def schedules(methods: Sequence[Method], steps: int, length: int | None = None) -> np.ndarray:
+    """Stack the `coefficients` of several methods, padded with zeros: nothing moves after step T.
 
     Args:
         methods: k of them.
         steps: T.
-        length: at least T + 1, which it is if None.
+        length: number of rows, at least T + 1; T + 1 if None.
+
+    Returns:
+        (k, length, 3) float64.
     """
     rows = steps + 1 if length is None else length
     return np.stack([np.pad(coefficients(m, steps), ((0, rows - steps), (0, 0))) for m in methods])
 
 
-def first_pull(method: Method, start: str) -> float:
-    """eta(0) gamma(0): q(0) = -pull drive(G(0)) for the gradient start; 0 for the extrapolated one."""
+def initial_momentum(method: Method, start: str) -> float:
+    """Return c in q(0) = -c F(0): eta(0) gamma(0) for the gradient start, 0 for the extrapolated one."""
     eta, _, gamma = method.schedule(1)[0]
     return float(eta * gamma) if start == "gradient" else 0.0
 
 
-def unpacked(table: jax.Array) -> Pace:
-    """Push, decay and lift from the last axis."""
-    return Pace(table[..., 0], table[..., 1], table[..., 2])
+def step_coefficients(row: jax.Array) -> StepCoefficients:
+    """Split the last axis, of length 3, of a schedule or of one of its rows."""
+    return StepCoefficients(row[..., 0], row[..., 1], row[..., 2])

@@ -1,11 +1,12 @@
-"""simulate: train wide networks, batched over seeds and methods, as one compiled program per chunk of steps.
+"""Training of wide networks, batched over seeds and methods, as one compiled program per chunk of steps.
 
-The recursion of method.py in two sequences, with G = A o xi the masked residual and u the movement:
+The recursion of method.py in two sequences, u the movement, q the momentum term and F the forcing, made of the masked
+residual A o xi:
 
-    u(t+1) = u(t) + q(t) + eta (1+gamma) drive(G(t)),    q(t+1) = beta q(t) + eta (beta (1+gamma) - gamma) drive(G(t)),
+    u(t+1) = u(t) + q(t) + eta (1+gamma) F(t),    q(t+1) = beta q(t) + eta (beta (1+gamma) - gamma) F(t),
 
-with q(0) = -eta gamma drive(G(0)) for the gradient start and 0 for the extrapolated one. No older gradient is kept.
-Where the numbers change with the step, schedule.py has the coefficients of both lines.
+with q(0) = -eta gamma F(0) for the gradient start and 0 for the extrapolated one. No older gradient is stored.
+Where eta, beta and gamma change with the step, schedule.py has the coefficients of both lines.
 """
 
 import hashlib
@@ -27,8 +28,8 @@ from nag_ntk.probe import Probe
 from nag_ntk.trajectory import GramPath, Probed, Recursion, Trajectory
 
 
-def _path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of (s, k, c, n, n) matrices."""
+def _gram_path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the least eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of matrices (s, k, c, n, n)."""
     drift = np.linalg.norm(grams - initial[:, None, None], axis=(-2, -1))
     return np.linalg.eigvalsh(grams)[..., 0], drift
 
@@ -74,15 +75,15 @@ def simulate(
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: also record the terms of the residual recursion (about doubles the cost).
-        gram_path: also record the spectrum of H(t) every 128 steps or so, at step 0 and at step T; which steps are
-            looked at depends on T and on the probes, not on the chunks.
-        probes: quantities of your own to be measured on the way, see nag_ntk.Probe; dense engines only.
+        gram_path: also record the spectrum of H(t) every 128 steps or so, at step 0 and at step T; which steps
+            depends on T and on the probes, not on the chunks.
+        probes: your own quantities, measured on the way, see nag_ntk.Probe; dense engines only.
         chunk: steps between calls of `progress`, at most; chosen if None.
         memory_limit: bytes that the run may use; the machine's free memory if None.
-        devices: over how many devices the seeds are spread, and over how many the neurons of each network (dense
-            engines only); "auto": the seeds over all, in several processes a mesh of all. See docs/devices.md.
+        devices: number of devices for the seeds, and for the neurons of each network (dense engines only); "auto": the
+            seeds over all, in several processes a mesh of all. See docs/devices.md.
         progress: called with (done, total) in seed-steps between chunks.
-        checkpoint: keeper of the run between chunks, from which an interrupted run goes on; see checkpoint.py.
+        checkpoint: store of the finished chunks, from which an interrupted run goes on; see checkpoint.py.
 
     Returns:
         A Trajectory.
@@ -110,32 +111,34 @@ def simulate(
         >>> bool((run.residual_norm[..., -1] < 0.05 * run.residual_norm[..., 0]).all())
         True
     """
-    made = prepare(
+    prepared = prepare(
         data, methods, width, seeds, steps, engine=engine, start=start, initial=initial, dtype=dtype, key=key,
         radii=radii, overlap_radii=overlap_radii, recursion=recursion, gram_path=gram_path, probes=probes, chunk=chunk,
         memory_limit=memory_limit, devices=devices,
     )  # fmt: skip
-    engine_of = ENGINES[made.shape.engine]
-    drive = Driver(made, engine_of, gram_path, progress, checkpoint)
+    trainer = ENGINES[prepared.shape.engine]
+    run_steps = Driver(prepared, trainer, gram_path, progress, checkpoint)
     make_room()
-    return _trajectory(made, [engine_of.train(made, group, drive) for group in made.layout.groups(made.seeds)], key)
+    groups = prepared.layout.groups(prepared.seeds)
+    return _trajectory(prepared, [trainer.train(prepared, group, run_steps) for group in groups], key)
 
 
-def _trajectory(made: Prepared, outcomes: Sequence[Outcome], key: int) -> Trajectory:
-    """The record of all groups."""
-    record, begun, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *(tuple(found) for found in outcomes))
-    digest = hashlib.sha256(np.ascontiguousarray(begun.pop("checksum")).tobytes()).hexdigest()
+def _trajectory(prepared: Prepared, outcomes: Sequence[Outcome], key: int) -> Trajectory:
+    """Join the outcomes of all groups."""
+    record, initial, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *map(tuple, outcomes))
+    digest = hashlib.sha256(np.ascontiguousarray(initial.pop("checksum")).tobytes()).hexdigest()
     terms, grams = record.pop("recursion", None), record.pop("gram_path", None)
-    record.pop("held", None)  # of the screened engine, judged by it
+    record.pop("held", None)  # read by the screened engine alone
     values = record.pop("probes", {})
-    probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in made.probes}
+    probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in prepared.probes}
     path = None
     if grams is not None:
-        at = np.append(np.arange(0, made.steps, made.looks), made.steps)
-        path = GramPath(at, *_path(grams, begun["initial_gram"]))
+        steps = np.append(np.arange(0, prepared.steps, prepared.gram_interval), prepared.steps)
+        path = GramPath(steps, *_gram_path(grams, initial["initial_gram"]))
     return Trajectory(
-        **record, **begun, radii=made.radii, overlap_radii=made.overlap_radii, key=key,
+        **record, **initial, radii=prepared.radii, overlap_radii=prepared.overlap_radii, key=key,
         recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,
-        methods=made.methods, seeds=tuple(made.seeds), width=made.shape.width, start=made.shape.start,
-        engine=made.shape.engine, dtype=made.shape.dtype, rank=made.problem.coordinates.shape[1], weights_digest=digest,
+        methods=prepared.methods, seeds=tuple(prepared.seeds), width=prepared.shape.width, start=prepared.shape.start,
+        engine=prepared.shape.engine, dtype=prepared.shape.dtype, rank=prepared.inputs.coordinates.shape[1],
+        weights_digest=digest,
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""The convergence theorem of each method: tuning, rates, prefactors and explicit width, as exact fractions.
+"""Constants of the convergence theorem of each method, as exact fractions: tuning, rates, prefactors, explicit width.
 
-This is the one place where the suite's claims take these numbers from. The ball arithmetic of proofs_check, its
-rechecker, Coq and the oracles of the tests have numbers of their own on purpose; tests compare them with these.
+All claims of the suite take them from here. The ball arithmetic of proofs_check, its rechecker, Coq and the oracles of
+the tests state them a second time on purpose; tests compare them with these.
 """
 
 import math
@@ -18,7 +18,7 @@ from nag_ntk.method import METHODS, WITHOUT_MOMENTUM, Method, nesterov_increasin
 
 @dataclass(frozen=True)
 class Theorem:
-    """The theorem of one method: its residual falls at a linear rate, whatever the condition number kappa.
+    """Convergence theorem of one method: its residual falls at a linear rate, for every condition number kappa.
 
     With momentum |V(t)| <= P sqrt(kappa) (1 - c / sqrt(kappa))^t |V(0)|, V(t) = [xi(t); xi(t-1)] and xi(-1) = xi(0);
     without it |xi(t)| <= P (1 - c / kappa)^t |xi(0)|.
@@ -70,7 +70,7 @@ class Theorem:
         return {"paper-form": self.paper_prefactor, "sharp": self.prefactor}
 
     def bound(self, kappa: float, prefactor: Fraction | None = None) -> tuple[float, float]:
-        """Factor and rate: the norm at step t is at most factor rate^t times the norm at step 0.
+        """Return factor and rate: the norm at step t is at most factor rate^t times the norm at step 0.
 
         Args:
             kappa: condition number of the working spectrum.
@@ -80,11 +80,11 @@ class Theorem:
         return p * kappa ** float(1 - self.order), 1 - float(self.rate) / kappa ** float(self.order)
 
     def linear_model(self, kappa: float) -> float:
-        """The rate 1 - b / kappa^p of the linear model."""
+        """Return the rate 1 - b / kappa^p of the linear model."""
         return 1 - float(self.linear_rate) / kappa ** float(self.order)
 
     def tuning(self, spectrum: Spectrum, scale: float = 1.0) -> Method:
-        """The method with the theorem's step size, times `scale`, and momentum."""
+        """Make the method with the theorem's step size, times `scale`, and the theorem's momentum."""
         eta = scale * float(self.step) / spectrum.lambda_max
         momentum = () if self.method in WITHOUT_MOMENTUM else (self.momentum(math.sqrt(spectrum.kappa)),)
         return METHODS[self.method](eta, *momentum)
@@ -119,7 +119,7 @@ THEOREMS: dict[str, Theorem] = {
 
 
 def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> Method:
-    """The tuning of the convergence theorem, from the spectrum of H_inf.
+    """Tune a method as its convergence theorem does, from the spectrum of H_inf.
 
     gradient descent: eta = 1/lambda_max; heavy ball: eta = 1/lambda_max, beta = (1 - 1/(2 sqrt kappa))^2;
     Nesterov: eta = 1/(2 lambda_max), beta = (3 sqrt kappa - 2)/(3 sqrt kappa + 2). Nesterov with increasing momentum

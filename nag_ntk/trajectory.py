@@ -1,4 +1,4 @@
-"""Trajectory: what a run recorded, on the host, for every seed, method and step."""
+"""Trajectory: the record of a run on the host, for every seed, method and step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -9,15 +9,15 @@ import numpy as np
 
 from nag_ntk.method import Method
 from nag_ntk.pattern import OverlapRange
-from nag_ntk.precision import gamma, unit_roundoff
-from nag_ntk.schedule import coefficients, first_pull
+from nag_ntk.precision import higham_gamma, unit_roundoff
+from nag_ntk.schedule import coefficients, initial_momentum
 
 
 def read_only(value: Any) -> Any:
-    """The same without leave to write: many readers share a record. What the caller holds stays as it was.
+    """Return read-only views of all arrays in a value; the arrays of the caller stay writeable.
 
     Args:
-        value: an array, or a tuple, NamedTuple or mapping of them, of any depth; anything else is returned.
+        value: an array, or a tuple, NamedTuple or mapping of them, of any depth; anything else is returned as it is.
 
     Example:
         >>> read_only(np.zeros(2)).flags.writeable
@@ -51,8 +51,8 @@ class Recursion(_ReadOnly):
         gram_residual: H(t) xi(t).
         cross_gram_residual: H(t, t-1) xi(t-1); with H(t,-1) xi(-1) = H(0) xi(0) for the gradient start, 0 for the
             extrapolated one.
-        forward: phi+(t-1), stored at t: the flips between t-1 and t, seen with the pattern of t-1.
-        backward: phi-(t): the flips between t-1 and t, seen with the pattern of t.
+        forward: phi+(t-1), stored at t: the flips between t-1 and t, evaluated with the pattern of t-1.
+        backward: phi-(t): the flips between t-1 and t, evaluated with the pattern of t.
     """
 
     gram_residual: np.ndarray
@@ -63,7 +63,7 @@ class Recursion(_ReadOnly):
 
 @dataclass(frozen=True)
 class GramPath(_ReadOnly):
-    """How H(t) moved, at some steps of a run.
+    """Spectrum of H(t) and its distance from H(0), at some steps of a run.
 
     Attributes:
         steps: (c,), the steps; 0 and T are the first and the last, the others do not depend on the chunks.
@@ -78,7 +78,7 @@ class GramPath(_ReadOnly):
 
 @dataclass(frozen=True)
 class Probed(_ReadOnly):
-    """What a probe measured.
+    """Measurements of one probe.
 
     Attributes:
         steps: (c,), the steps: 0 and every multiple of the probe's `every` up to T.
@@ -90,14 +90,14 @@ class Probed(_ReadOnly):
 
 
 class Screening(NamedTuple):
-    """How the screened engine did.
+    """Statistics of the screened engine.
 
     Attributes:
-        at_risk: (s,) int, neurons that were simulated; the others cannot have flipped.
+        at_risk: (s,) int, number of neurons that were simulated; the others cannot have flipped.
         thresholds: (s, n), the |w_r(0).x_i| up to which a neuron was at risk.
-        held: (s, k), the largest share of a threshold that any pre-activation of a neuron left out may have moved by:
-            at most 1, unless every neuron was at risk.
-        repeats: (s,) int, how often the seed was run again with wider thresholds.
+        held: (s, k), the largest possible movement of a pre-activation of the neurons not simulated, as a share of its
+            threshold: at most 1, unless every neuron was at risk.
+        repeats: (s,) int, number of times that the seed was run again with wider thresholds.
     """
 
     at_risk: np.ndarray
@@ -108,7 +108,7 @@ class Screening(NamedTuple):
 
 @dataclass(frozen=True)
 class Trajectory(_ReadOnly):
-    """What simulate recorded, read-only. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
+    """The read-only record of `simulate`. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
 
     Attributes:
         residual: (s, k, t+1, n), xi = f(X) - y.
@@ -124,11 +124,11 @@ class Trajectory(_ReadOnly):
         overlap_range: bounds on the patterns' overlaps within a distance of the initialisation, (s, R, n, n) each.
         overlap_radii: (R,), those distances.
         recursion: the terms of the residual recursion, or None if they were not asked for.
-        gram_path: how H(t) moved, or None if it was not asked for.
+        gram_path: the spectrum of H(t), or None if it was not asked for.
         key: the base key that the seeds' draws come from.
-        methods, seeds, width, start, engine, dtype: what was run; `rank` is p, the dimension of the inputs' span.
-        screening: how the screened engine did, or None with another one.
-        probes: what was measured by probes that were asked for, by their names.
+        methods, seeds, width, start, engine, dtype: the arguments; `rank` is p, the dimension of the inputs' span.
+        screening: statistics of the screened engine, or None with another one.
+        probes: measurements by the names of the probes.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
     """
 
@@ -164,11 +164,11 @@ class Trajectory(_ReadOnly):
         return self.residual.shape[2] - 1
 
     def rounding(self, operations: int) -> float:
-        """Relative error bound gamma_k of k roundings in any order, in the floating type of this run."""
-        return gamma(operations, self.dtype)
+        """Return Higham's gamma_k, a bound on the relative error of k roundings, in the floating type of this run."""
+        return higham_gamma(operations, self.dtype)
 
     def without_bulk(self) -> "Trajectory":
-        """The same without the terms of the recursion and the overlaps, which are many times larger than the rest."""
+        """Drop the terms of the recursion and the overlaps, which are many times larger than the rest."""
         none = OverlapRange(*(np.empty((len(self.seeds), 0, *part.shape[2:])) for part in self.overlap_range))
         return replace(self, recursion=None, overlap_range=none, overlap_radii=self.overlap_radii[:0])
 
@@ -180,18 +180,18 @@ class Trajectory(_ReadOnly):
 
     @cached_property
     def state_norm(self) -> np.ndarray:
-        """(s, k, t+1), the norm that the theorems speak of.
+        """(s, k, t+1), the norm that the theorems bound.
 
         |V(t)|, V(t) = [xi(t); xi(t-1)] with xi(-1) = xi(0), of a method with momentum; |xi(t)| of gradient descent.
         """
         norms = self.residual_norm
         before = np.concatenate([norms[..., :1], norms[..., :-1]], axis=-1)
-        memory = np.array([method.has_memory for method in self.methods])[:, None]
-        return read_only(np.where(memory, np.hypot(norms, before), norms))
+        has_memory = np.array([method.has_memory for method in self.methods])[:, None]
+        return read_only(np.where(has_memory, np.hypot(norms, before), norms))
 
     @cached_property
     def residual_rounding(self) -> np.ndarray:
-        """(s,): a bound on the rounding of |xi(0)|, below which the norm of a residual means nothing.
+        """(s,): a bound on the rounding error of |xi(0)|; norms of residuals below it are noise.
 
         gamma_(m+8) sqrt(m n) max_i mean_r |w_r(0).x_i|: one evaluation of the network.
         """
@@ -219,7 +219,7 @@ class Trajectory(_ReadOnly):
 
     @cached_property
     def overflow(self) -> tuple[np.ndarray, np.ndarray]:
-        """The first steps, (s, k) each, at which a number of the record, and the square of one, is not finite.
+        """(s, k) each: the first step at which a number of the record, and the square of one, is not finite.
 
         T + 1 where there is none. Squares are those of the residual norm, the distance and `reach`.
         """
@@ -246,14 +246,14 @@ class Trajectory(_ReadOnly):
         return np.maximum.accumulate(np.sqrt(self.distance**2 + self.distance_square_error), axis=2)
 
     def recursion_rounding(self) -> np.ndarray:
-        """(s, k, t, 1): a bound on the rounding error in the residual recursion at steps 0..T-1.
+        """Bound the rounding error in the residual recursion at the steps 0..T-1, (s, k, t, 1).
 
         Terms: the sums over neurons (gamma_m on sum_r |a_r z_ri| / sqrt m), the products that give the
         pre-activations, the local rounding of the two-sequence update, and H xi. Derived in
         docs/theory/residual-recursion.md.
         """
         width, count = self.width, self.residual.shape[-1]
-        # in screened space a sum over the neurons is kept from step to step, and rounded when something flips
+        # in screened space a sum over the neurons is updated from step to step, and rounded when something flips
         sums = width + 8 + (4 * (self.steps + 1) if self.screening is not None else 0)
         u = unit_roundoff(self.dtype)
         terms = count + self.rank + 8
@@ -261,24 +261,24 @@ class Trajectory(_ReadOnly):
         scale = np.sqrt(width) * self.mean_size.max(-1)[:, None, None] + reach
         size = np.abs(self.residual).sum(-1)
         before = np.concatenate([size[..., :1], size[..., :-2]], axis=-1)
-        schedules = np.stack([m.schedule(self.steps) for m in self.methods])
-        eta, beta, gain = np.moveaxis(schedules.max(axis=1, keepdims=True, initial=0), -1, 0)
+        schedules = np.stack([method.schedule(self.steps) for method in self.methods])
+        eta, beta, gamma = np.moveaxis(schedules.max(axis=1, keepdims=True, initial=0), -1, 0)
         bound = (
             4 * (1 + beta) * self.rounding(sums) * scale
             + 2 * (2 * (1 + beta) * self.rounding(terms) + 16 * u) * reach
-            + self.rounding(terms) * eta * (1 + 2 * gain) * (size[..., :-1] + before)
+            + self.rounding(terms) * eta * (1 + 2 * gamma) * (size[..., :-1] + before)
             + 16 * u * size.max(-1, keepdims=True, where=np.isfinite(size), initial=0)
         )
         return bound[..., None]
 
 
 def coefficient_bound(residual: np.ndarray, methods: tuple[Method, ...], start: str) -> np.ndarray:
-    """Majorant of the coefficients, (s, k, t+1, n); see Trajectory.coefficient_bound."""
+    """Compute the majorant of the coefficients, (s, k, t+1, n), that Trajectory.coefficient_bound documents."""
     result = np.zeros_like(residual)
     for k, method in enumerate(methods):
-        speed = first_pull(method, start) * np.abs(residual[:, k, 0])
-        for t, (push, decay, lift) in enumerate(coefficients(method, residual.shape[2] - 1)):
+        momentum = initial_momentum(method, start) * np.abs(residual[:, k, 0])
+        for t, (movement_step, decay, momentum_step) in enumerate(coefficients(method, residual.shape[2] - 1)):
             size = np.abs(residual[:, k, t])
-            result[:, k, t + 1] = result[:, k, t] + speed + push * size
-            speed = decay * speed + abs(lift) * size
+            result[:, k, t + 1] = result[:, k, t] + momentum + movement_step * size
+            momentum = decay * momentum + abs(momentum_step) * size
     return result

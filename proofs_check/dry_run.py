@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nag_ntk import InputError
-from nag_ntk.plan import free_memory, readable
+from nag_ntk.plan import format_bytes, free_memory
 
 from .config import Study
 from .console import Failure, say
@@ -78,7 +78,7 @@ def described(
         data, plan = setups[spec.name].data, plans[spec.name]
         many = str(spec.seeds) if run.seeds == spec.seeds else f"{spec.seeds} to {run.seeds}"
         sizes = (data.size, data.dimension, f"{spec.width:,}", many, spec.steps, plan.shape.engine, plan.shape.dtype)
-        needs = (readable(plan.layout.estimate), duration(times[spec.name]))
+        needs = (format_bytes(plan.layout.estimate), duration(times[spec.name]))
         rows.append(tuple(map(str, (spec.name, *sizes, *needs, ", ".join(m.label for m in spec.methods)))))
     allowed = free_memory() if study.memory_limit_gib is None else study.memory_limit_gib * 2**30
     whose = "the machine has free" if study.memory_limit_gib is None else "the study allows"
@@ -91,7 +91,7 @@ def described(
             "",
             *_table([_COLUMNS, *rows]),
             "",
-            f"Memory: {readable(most)} for the largest run, {readable(allowed)} {whose}.",
+            f"Memory: {format_bytes(most)} for the largest run, {format_bytes(allowed)} {whose}.",
             f"Time: about {duration(total)} of training{looks}; checks, certificates and files come on top.",
             outlook(study, lemmas, max_seeds).told(),
         ]

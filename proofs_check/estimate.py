@@ -59,7 +59,7 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
         if kind not in rates:
             rates[kind] = _measured(spec, setups[spec.name], plan)
         seconds[spec.name] = _seconds(plan, rates[kind])
-        program = (plan.shape, plan.layout.group, plan.problem.coordinates.shape, len(plan.methods))
+        program = (plan.shape, plan.layout.group, plan.inputs.coordinates.shape, len(plan.methods))
         if program not in compiled:
             seconds[spec.name] += rates[kind].compiling
             compiled.add(program)
@@ -68,18 +68,18 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
 
 def _engine(plan: Prepared) -> Any:
     """The dense engine of a run, or the one whose rate stands for that of the screened engine."""
-    n, rank = plan.problem.coordinates.shape
+    n, rank = plan.inputs.coordinates.shape
     dense = REPRESENTATIONS.get(plan.shape.engine)
     return dense or min(REPRESENTATIONS.values(), key=lambda engine: engine.cost(n, rank))
 
 
 def _width(plan: Prepared) -> int:
-    cost = len(plan.methods) * _engine(plan).cost(*plan.problem.coordinates.shape)
+    cost = len(plan.methods) * _engine(plan).cost(*plan.inputs.coordinates.shape)
     return min(plan.shape.width, max(_NARROWEST, _LARGEST // cost))
 
 
 def _kind(plan: Prepared) -> Any:
-    shape, held = plan.shape, plan.problem
+    shape, held = plan.shape, plan.inputs
     counted = (len(plan.radii), len(plan.overlap_radii))
     engine = _engine(plan).name, len(plan.methods)
     return engine, held.coordinates.shape, _width(plan), shape.dtype, shape.recursion, shape.devices, counted
@@ -99,7 +99,7 @@ def _measured(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
     short, long = map(min, zip(*((timed(1), timed(_CHUNKS)) for _ in range(_TIMES)), strict=True))
     step = max((long - short) / ((_CHUNKS - 1) * _STEPS), 1e-9)
     before = max(short - step * _STEPS, 1e-9)
-    cost = len(plan.methods) * width * engine.cost(*plan.problem.coordinates.shape)
+    cost = len(plan.methods) * width * engine.cost(*plan.inputs.coordinates.shape)
     return Rate(devices * cost / step, devices * width / before, max(first - short, 0.0))
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from nag_ntk import Dataset, Probe, simulate
-from nag_ntk.probe import measured
+from nag_ntk.probe import measured_type
 from proofs_check.apart import Apart
 from proofs_check.guard import attempt
 from proofs_check.lemma import Lemma, NotApplicable, Run
@@ -94,7 +94,7 @@ def _tried(lemma: Lemma, taken: Mapping[str, Probe], data: Dataset, width: int, 
     for probe in lemma.probes:
         if taken.get(probe.name, probe) != probe:
             raise ValueError(f"another lemma of this study has another probe called {probe.name}; rename one of them")
-        measured(probe, data, width, dtype)
+        measured_type(probe, data, width, dtype)
 
 
 def _digest(measure: Callable) -> str:

@@ -6,8 +6,8 @@ import tolerances
 
 import nag_ntk
 from nag_ntk import simulate
-from nag_ntk.problem import Problem, Shape
-from nag_ntk.schedule import first_pull
+from nag_ntk.problem import Inputs, Shape
+from nag_ntk.schedule import initial_momentum
 
 METHODS = ("gradient_descent", "heavy_ball", "nesterov")
 
@@ -30,9 +30,9 @@ def shape(**changes):
 
 
 def problem_of(data, methods=(), radii=()):
-    pulls = np.array([first_pull(m, "gradient") for m in methods], dtype=float)
-    parts = (data.coordinates, data.targets, pulls, np.array(radii, float), np.zeros(0))
-    return Problem(*map(jnp.asarray, parts), jnp.asarray(0, jnp.uint32))
+    initial_momenta = np.array([initial_momentum(m, "gradient") for m in methods], dtype=float)
+    parts = (data.coordinates, data.targets, initial_momenta, np.array(radii, float), np.zeros(0))
+    return Inputs(*map(jnp.asarray, parts), jnp.asarray(0, jnp.uint32))
 
 
 def assert_agrees(found, dense, recursion=False):

@@ -91,11 +91,11 @@ def test_a_second_product_would_be_noticed(monkeypatch, engine):
 def test_a_pass_too_many_would_be_noticed(monkeypatch, engine):
     usual = REPRESENTATIONS[engine]
 
-    def drive(operator, masked):
+    def forcing(operator, masked):
         # a maximum over the array must be known before the first entry can be written
-        return usual.drive(operator, masked / jnp.maximum(1e-6 * jnp.max(jnp.abs(masked)), 1))
+        return usual.forcing(operator, masked / jnp.maximum(1e-6 * jnp.max(jnp.abs(masked)), 1))
 
-    monkeypatch.setitem(REPRESENTATIONS, engine, usual._replace(drive=drive))
+    monkeypatch.setitem(REPRESENTATIONS, engine, usual._replace(forcing=forcing))
     assert cost(monkeypatch, engine).passes > BOUNDS[engine].passes
 
 

@@ -100,17 +100,17 @@ import nag_ntk
 from nag_ntk import problem, schedule, step
 nag_ntk.enable_float64()
 data = nag_ntk.Dataset(np.eye(6), np.ones(6))
-told = problem.Problem(
+inputs = problem.Inputs(
     jnp.asarray(data.coordinates), jnp.asarray(data.targets), jnp.asarray([0.08]),
     jnp.zeros(0), jnp.zeros(0), jnp.uint32(0),
 )
 recursion = sys.argv[1] == "recursion"
-for devices, across in ((2, 2), (4, 1)):
-    shape = problem.Shape("preactivations", "gradient", 5000, 7, recursion, "float64", devices, across, 1024)
-    state, _ = step.begin(shape, told, np.arange(4, dtype=np.uint32), None)
-    print("PROGRAM", devices, across)
-    paces = schedule.paces([nag_ntk.nesterov(0.1, 0.8)], 6)
-    print(step.advance.lower(shape, told, state, paces).compile().as_text())
+for devices, neuron_devices in ((2, 2), (4, 1)):
+    shape = problem.Shape("preactivations", "gradient", 5000, 7, recursion, "float64", devices, neuron_devices, 1024)
+    state, _ = step.initialise(shape, inputs, np.arange(4, dtype=np.uint32), None)
+    print("PROGRAM", devices, neuron_devices)
+    schedules = schedule.schedules([nag_ntk.nesterov(0.1, 0.8)], 6)
+    print(step.advance.lower(shape, inputs, state, schedules).compile().as_text())
 """
 
 

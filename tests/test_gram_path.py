@@ -38,7 +38,7 @@ def gram_of_the_recursion(trajectory, step):
 @pytest.mark.parametrize("steps", [0, 1, 5, 25, 127, 128, 129, 130, 300, 500])
 @pytest.mark.parametrize("every", [(), (10,), (7, 14), (1000,), (129,)])
 def test_the_looks_go_from_the_first_step_to_the_last(steps, every):
-    spacing = plan.looks(steps, every)
+    spacing = plan.gram_interval(steps, every)
     assert 1 <= spacing <= 132
     chunk = plan.stride([*every, spacing], 128)
     assert spacing % chunk == 0
@@ -70,7 +70,7 @@ def test_the_last_gram_matrix_is_that_of_the_last_step(engine, steps):
     one = nag_ntk.Dataset([[1.0]], [3.0])  # H is a number
     method = nag_ntk.nesterov(0.5, 0.9)
     run = simulate(one, method, 300, 2, steps, engine=engine, gram_path=True, recursion=True, chunk=4)
-    assert run.gram_path.steps.tolist() == sorted({*range(0, steps, plan.looks(steps)), steps})
+    assert run.gram_path.steps.tolist() == sorted({*range(0, steps, plan.gram_interval(steps)), steps})
     for place, step in enumerate(run.gram_path.steps):
         expected = gram_of_the_recursion(run, step)
         np.testing.assert_allclose(run.gram_path.least_eigenvalue[:, :, place], expected, rtol=1e-12)  # rounding

@@ -20,11 +20,11 @@ session.prepare_jax()
 import nag_ntk
 from nag_ntk import plan
 from proofs_check.bench.peak import highest
-told, made = [], plan.make
-def make(**arguments):
-    told.append(made(**arguments))
-    return told[-1]
-plan.make = make
+plans, make_plan = [], plan.make_plan
+def watched(**arguments):
+    plans.append(make_plan(**arguments))
+    return plans[-1]
+plan.make_plan = watched
 data = nag_ntk.sphere(2, 2)
 method = nag_ntk.nesterov(0.01, 0.5)
 for engine in ("preactivations", "screened"):
@@ -35,7 +35,7 @@ before = highest()
 nag_ntk.simulate(
     data, [method] * case["k"], case["m"], case["s"], case["t"], engine=case["engine"], recursion=case["recursion"]
 )
-print(json.dumps([told[-1].estimate, highest() - before]))
+print(json.dumps([plans[-1].estimate, highest() - before]))
 """
 CASES = [
     {"n": 20, "d": 20, "m": 200_000, "s": 3, "k": 2, "t": 5, "engine": "preactivations", "recursion": False},

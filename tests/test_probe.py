@@ -10,7 +10,7 @@ from tiers import family
 import nag_ntk
 from nag_ntk import InputError, Network, Probe, plan, simulate
 from nag_ntk.plan import stride
-from nag_ntk.probe import measured
+from nag_ntk.probe import measured_type
 from proofs_check.lemma import Run
 from proofs_check.selection import select
 from proofs_check.store import Cells
@@ -171,7 +171,7 @@ def test_what_cannot_be_measured_is_refused_before_the_run():
     if jax.device_count() > 1:
         with pytest.raises(InputError, match="neurons are on one device"):
             simulate(DATA, METHODS, 4096, 1, 2, probes=[good], devices=(1, 2))
-    assert measured(Probe("a", lambda network: network.movement), DATA, 7).shape == (7, 2)
+    assert measured_type(Probe("a", lambda network: network.movement), DATA, 7).shape == (7, 2)
 
 
 def test_memory_counts_what_is_measured():
@@ -180,7 +180,7 @@ def test_memory_counts_what_is_measured():
         "rows": 2, "dtype": np.dtype(float), "recursion": False, "radii": 0, "chunk": 1, "limit": 1e12,
     }  # fmt: skip
     least = 2 * 8 * 2 * 10_000  # what is recorded of all seeds and methods, twice: on the device and on the host
-    assert plan.make(**usual, probed=10_000).estimate >= plan.make(**usual, probed=0).estimate + least
+    assert plan.make_plan(**usual, probed=10_000).estimate >= plan.make_plan(**usual, probed=0).estimate + least
     with pytest.raises(nag_ntk.CapacityError):
         simulate(
             DATA, METHODS, 1000, 8, 50, memory_limit=2e7, probes=[Probe("a", lambda network: network.preactivations, 1)]

@@ -15,7 +15,7 @@ from screened_cases import assert_agrees, both, tuned
 import nag_ntk
 from nag_ntk import Dataset, InputError, Method, Network, scheduled, simulate
 from nag_ntk.encoding import decoded, encoded
-from nag_ntk.schedule import coefficients, first_pull, paces
+from nag_ntk.schedule import coefficients, initial_momentum, schedules
 from proofs_check import runner, verify
 from proofs_check.config import ConfigError, parse_study
 from proofs_check.config_python import plain_values
@@ -110,7 +110,7 @@ def test_two_sequences_are_the_three_term_recursion(steps, seed, start):
     rng = np.random.default_rng(seed)
     method = random_tables(rng, max(steps, 1))[0]
     forces = rng.standard_normal(steps + 1)
-    u, q = 0.0, -first_pull(method, start) * forces[0]
+    u, q = 0.0, -initial_momentum(method, start) * forces[0]
     path = [u]
     for (push, decay, lift), force in zip(coefficients(method, steps), forces, strict=False):
         u, q = u + q + push * force, decay * q + lift * force
@@ -124,15 +124,15 @@ def test_two_sequences_are_the_three_term_recursion(steps, seed, start):
         now, before = following, now
         wanted.append(now)
     np.testing.assert_allclose(path, wanted, rtol=0, atol=1e-13)
-    assert q == (0.0 if steps else -first_pull(method, start) * forces[0])
+    assert q == (0.0 if steps else -initial_momentum(method, start) * forces[0])
 
 
 def test_a_network_rests_from_step_t_on():
-    table = paces([nag_ntk.nesterov(0.1, 0.9)], 3, 6)
+    table = schedules([nag_ntk.nesterov(0.1, 0.9)], 3, 6)
     assert table.shape == (1, 6, 3)
     assert (table[0, :3, 0] > 0).all()
     assert not table[0, 3:].any()
-    assert paces([nag_ntk.nesterov(0.1, 0.9)], 0).tolist() == [[[0.0, 0.0, 0.0]]]
+    assert schedules([nag_ntk.nesterov(0.1, 0.9)], 0).tolist() == [[[0.0, 0.0, 0.0]]]
 
 
 def test_the_linear_model_follows_the_table():

@@ -18,8 +18,8 @@ from nag_ntk.engines.screened import attempts, run, thresholds
 @pytest.fixture
 def few_shapes(monkeypatch):
     """Room for all neurons at risk of these tests from the beginning: one compilation whatever the thresholds."""
-    usual = run._rounded
-    monkeypatch.setattr(run, "_rounded", lambda blocks: max(16, usual(blocks)))
+    usual = run._round_up
+    monkeypatch.setattr(run, "_round_up", lambda blocks: max(16, usual(blocks)))
 
 
 # n, d, width, start: one compilation each
@@ -83,10 +83,10 @@ def test_thresholds_too_tight_are_caught_and_repaired(few_shapes, monkeypatch):
     assert (found.screening.at_risk < 20_000).all()
     assert_agrees(found, dense)
     # the same thresholds, accepted unchecked
-    inner = attempts.accepted
-    monkeypatch.setattr(attempts, "accepted", lambda *_: True)
+    inner = attempts.is_exact
+    monkeypatch.setattr(attempts, "is_exact", lambda *_: True)
     wrong = simulate(data, methods, 20_000, 2, 60, engine="screened")
-    monkeypatch.setattr(attempts, "accepted", inner)
+    monkeypatch.setattr(attempts, "is_exact", inner)
     assert not wrong.screening.repeats.any()
     assert (wrong.screening.held.max(axis=0) > 1).all()
     assert (np.abs(wrong.residual - dense.residual).max(axis=(0, 2, 3)) > tolerances.DIFFERENT).all()

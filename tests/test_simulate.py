@@ -318,7 +318,7 @@ def test_seeds_alone_and_in_a_batch_of_64(engine):
 
 
 def test_a_second_call_of_the_same_shape_compiles_nothing():
-    rng, programs = np.random.default_rng(0), (begin._drawn, begin._begun, step.advance)
+    rng, programs = np.random.default_rng(0), (begin._draw_networks, begin._initialise_networks, step.advance)
     before = [program._cache_size() for program in programs]
 
     def compiled():
@@ -422,7 +422,7 @@ def test_float64_must_be_switched_on():
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_drawn(monkeypatch):
-    monkeypatch.setattr(step, "begin", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(step, "initialise", lambda *_: pytest.fail("drawn"))
     data = Dataset([[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0])
     with pytest.raises(CapacityError, match=r"needs about .* but .* may be used: no width would fit: lower seeds"):
         simulate(data, STUDY, 100, 2, memory_limit=2e4)

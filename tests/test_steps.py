@@ -57,7 +57,7 @@ def scarce():
     for limit in range(1_000_000, 10_000, -1_000):
         usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 3, "methods": 2, "steps": 19, "radii": 1}
         usual |= {"columns": lambda width: width}
-        if plan.make(**usual, dtype=np.dtype(float), recursion=True, chunk=4, limit=limit).group == 1:
+        if plan.make_plan(**usual, dtype=np.dtype(float), recursion=True, chunk=4, limit=limit).group == 1:
             return limit
     raise AssertionError("no such limit")
 

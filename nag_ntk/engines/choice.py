@@ -1,4 +1,4 @@
-"""Which engine a run takes: the one that was asked for, or the one with the fewest counted operations."""
+"""Choice of the engine of a run: the one asked for, or the one with the fewest counted operations."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,87 +10,102 @@ from nag_ntk.engines.preactivations import PREACTIVATIONS
 from nag_ntk.engines.weights import WEIGHTS
 from nag_ntk.errors import InputError
 from nag_ntk.network import Network, residual
-from nag_ntk.problem import Problem, Shape
+from nag_ntk.problem import Inputs, Shape
 
-REPRESENTATIONS = {found.name: found for found in (WEIGHTS, PREACTIVATIONS)}
-"""Representations of the movement that the dense engine can use, by name."""
+REPRESENTATIONS = {each.name: each for each in (WEIGHTS, PREACTIVATIONS)}
+"""Representations of the movement in the dense engine, by name."""
 
-_COMPILED = 5 * 10**10
-"""Operations' worth of compiling the screened engine: some seconds."""
-_STEP = 400_000
-"""Operations' worth of a step of the screened engine, however few neurons are at risk."""
-_LONGEST = 10**13
-"""Operations of looking at every neuron that "auto" takes upon itself: hours. Whoever wants more names the engine."""
-_AWAKE, _WARMING = 0.05, 100
-"""Share of the neurons at risk that is evaluated late in a run, and the first steps, in which all are."""
-_DEARER = 2.5
-"""What evaluating one costs against a neuron of the dense engine, sorting included."""
+_COMPILE_COST = 5 * 10**10
+"""Cost of compiling the screened engine, some seconds, in operations."""
+_STEP_COST = 400_000
+"""Cost of a step of the screened engine without any neuron at risk, in operations."""
+_MAX_SURVEY_COST = 10**13
+"""Largest cost of the survey of all neurons that "auto" accepts, hours, in operations; beyond, name the engine."""
+_ACTIVE_SHARE, _WARM_UP_STEPS = 0.05, 100
+"""Share of the neurons at risk that is evaluated late in a run, and the number of first steps in which all are."""
+_NEURON_COST_RATIO = 2.5
+"""Cost of evaluating a neuron in the screened engine, sorting included, over its cost in the dense engine."""
 
 
-class Choice(NamedTuple):
-    """An engine, how many columns of how many rows its state has, and the screened engine's first thresholds.
+class EngineChoice(NamedTuple):
+    """The engine of a run, the size of its state, and its cost.
 
-    `columns` is a function of the width: the run's own, or another that would have been asked for. `copied` are bytes
-    per column that the host holds beside the state. `operations` are counted over the whole run, those of the screened
-    engine as many as a dense one would do in its time.
+    Attributes:
+        engine: its name.
+        columns: width -> number of columns of the state; also asked for other widths, when the run does not fit.
+        rows: length of a column.
+        thresholds: (n,), the screened engine's initial thresholds; empty for a dense engine.
+        host_bytes: bytes per column that lie on the host beside the state.
+        operations: counted over the whole run; for the screened engine as many as a dense engine would do in its time.
     """
 
     engine: str
     columns: Callable[[int], int]
     rows: int
     thresholds: np.ndarray
-    copied: int = 0
+    host_bytes: int = 0
     operations: float = 0
 
 
-def _screened(shape: Shape, problem: Problem, paces: np.ndarray, network: Network | None) -> Choice:
-    n = len(problem.targets)
-    known = None if network is None else np.asarray(residual(network, problem.coordinates, problem.targets))
-    limits = screened.guess(shape, paces, problem, known)
+def _screened(shape: Shape, inputs: Inputs, schedules: np.ndarray, network: Network | None) -> EngineChoice:
+    """Choose the screened engine, its operations not yet counted."""
+    n = len(inputs.targets)
+    initial = None if network is None else np.asarray(residual(network, inputs.coordinates, inputs.targets))
+    thresholds = screened.initial_thresholds(shape, schedules, inputs, initial)
 
     def columns(width: int) -> int:
-        """Thresholds shrink like the root of the width."""
-        return screened.columns(n, screened.expected_at_risk(width, limits * np.sqrt(shape.width / width)))
+        # thresholds shrink like the root of the width
+        return screened.columns(n, screened.expected_at_risk(width, thresholds * np.sqrt(shape.width / width)))
 
-    copied = 2 * screened.column_bytes(n, shape.dtype)  # what the draw leaves, as it came and filled up
-    return Choice(screened.NAME, columns, n, limits, copied)
+    host_bytes = 2 * screened.column_bytes(n, shape.dtype)  # the surveys, and their padded copies
+    return EngineChoice(screened.NAME, columns, n, thresholds, host_bytes)
 
 
-def choose(
-    shape: Shape, problem: Problem, paces: np.ndarray, seeds: int, network: Network | None = None, spread: bool = False,
-    probed: bool = False,
-) -> Choice:  # fmt: skip
-    """The engine of a run; shape.engine is a name or "auto".
+def choose_engine(
+    shape: Shape, inputs: Inputs, schedules: np.ndarray, seeds: int, network: Network | None = None,
+    spread: bool = False, probed: bool = False,
+) -> EngineChoice:  # fmt: skip
+    """Choose the engine of a run.
 
-    `spread` asks for a network on several devices, `probed` for all neurons at once; both take a dense engine.
+    Operations are counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened
+    one a fixed amount per step, the evaluated neurons at risk (all in the first steps, few later), the survey of all
+    neurons, and its longer compilation.
 
-    Counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened one a fixed
-    amount per step, the neurons at risk that are awake (all in the first steps, few later), looking at every neuron
-    once, and its longer compilation.
+    Args:
+        shape: its engine is a name or "auto".
+        inputs: as for every engine.
+        schedules: (k, T+1, 3).
+        seeds: number of seeds.
+        network: the given initial network, or None.
+        spread: True if a network lies on several devices, which takes a dense engine.
+        probed: True if there are probes, which take a dense engine.
+
+    Raises:
+        InputError: if the screened engine is asked for and cannot do it.
     """
-    n, rank = problem.coordinates.shape
-    count, looked = paces.shape[:2]
-    trained = looked * count * seeds
-    once = seeds * shape.width * (2 * n * n + 20 * n)
-    least = _COMPILED + once + trained * _STEP
+    n, rank = inputs.coordinates.shape
+    methods, steps = schedules.shape[:2]
+    seed_steps = steps * methods * seeds
+    survey_cost = seeds * shape.width * (2 * n * n + 20 * n)
+    least = _COMPILE_COST + survey_cost + seed_steps * _STEP_COST
 
-    def counted() -> Choice:
-        found = _screened(shape, problem, paces, network)
-        awake = min(1.0, _AWAKE + _WARMING / looked) * found.columns(shape.width)
-        return found._replace(operations=least + trained * awake * _DEARER * (2 * n * n + 12 * n))
+    def screened_choice() -> EngineChoice:
+        choice = _screened(shape, inputs, schedules, network)
+        evaluated = min(1.0, _ACTIVE_SHARE + _WARM_UP_STEPS / steps) * choice.columns(shape.width)
+        return choice._replace(operations=least + seed_steps * evaluated * _NEURON_COST_RATIO * (2 * n * n + 12 * n))
 
     if shape.engine == screened.NAME:
         if spread:
             raise InputError('engine="screened" keeps all neurons of a network on one device, in one process')
         if probed:
             raise InputError('engine="screened" does not hold all neurons, so it cannot measure probes; leave them out')
-        return counted()
-    cheapest = min(REPRESENTATIONS.values(), key=lambda found: found.cost(n, rank))
-    chosen = REPRESENTATIONS.get(shape.engine, cheapest)
-    name = chosen.name if shape.engine == "auto" else shape.engine
-    cost = trained * shape.width * chosen.cost(n, rank)
-    dense = Choice(name, lambda width: width, chosen.rows(n, rank), np.empty(0), operations=cost)
-    if shape.engine != "auto" or spread or probed or cost <= least or once > _LONGEST:
+        return screened_choice()
+    cheapest = min(REPRESENTATIONS.values(), key=lambda each: each.cost(n, rank))
+    representation = REPRESENTATIONS.get(shape.engine, cheapest)
+    name = representation.name if shape.engine == "auto" else shape.engine
+    cost = seed_steps * shape.width * representation.cost(n, rank)
+    dense = EngineChoice(name, lambda width: width, representation.rows(n, rank), np.empty(0), operations=cost)
+    if shape.engine != "auto" or spread or probed or cost <= least or survey_cost > _MAX_SURVEY_COST:
         return dense
-    found = counted()
-    return found if found.operations < cost else dense
+    choice = screened_choice()
+    return choice if choice.operations < cost else dense

@@ -1,18 +1,21 @@
-"""An engine: what simulate needs of whatever trains a group of networks exactly."""
+"""Interface of an engine: an exact way to train a group of networks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from nag_ntk.problem import Problem, Shape
+from nag_ntk.problem import Inputs, Shape
 from nag_ntk.trajectory import Screening
 
 if TYPE_CHECKING:
     from nag_ntk.prepare import Prepared
 
-Drive = Callable[..., Mapping[str, Any]]
-"""(state, seeds, counts=True) -> the record of these seeds over all steps; `counts`: whether progress is reported."""
+RunSteps = Callable[..., Mapping[str, Any]]
+"""Function (states, seeds, counts=True) -> the record of these seeds over all steps.
+
+With counts=False the steps do not count as progress.
+"""
 
 
 class Outcome(NamedTuple):
@@ -20,12 +23,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         record: of every step, (s, k, T+1, ...): residual, flips, undecided, distance, flip_reach, what was asked for.
-        begun: of step 0, (s, ...): initial_gram, overlap_range, mean_size, mean_square, near_boundary, checksum.
-        screening: how the screened engine did, or None.
+        initial: of step 0, (s, ...): initial_gram, overlap_range, mean_size, mean_square, near_boundary, checksum.
+        screening: statistics of the screened engine, or None.
     """
 
     record: Mapping[str, Any]
-    begun: Mapping[str, Any]
+    initial: Mapping[str, Any]
     screening: Screening | None = None
 
 
@@ -36,18 +39,29 @@ class Engine(Protocol):
     `nag_ntk.engines.registry.ENGINES` has them by the names of simulate(engine=...).
     """
 
-    def train(self, made: "Prepared", group: Sequence[int], drive: Drive) -> Outcome:
-        """Lay out the networks of these seeds, or the given one, and have them driven through all steps until exact.
+    def train(self, prepared: "Prepared", seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+        """Lay out the networks of a group of seeds, or the given one, and run all steps until the result is exact.
+
+        Args:
+            prepared: the run.
+            seeds: the seed numbers of the group.
+            run_steps: runs all steps from the states at step 0, by calls of `advance`.
 
         Raises:
-            CapacityError: if they do not fit into memory.
+            CapacityError: if the networks do not fit into memory.
         """
         ...
 
-    def advance(self, shape: Shape, problem: Problem, state: Any, paces: np.ndarray) -> tuple[Any, Mapping[str, Any]]:
-        """Observe and step once per row of `paces`, (k, steps, 3); the new state, and records (s, k, steps, ...)."""
+    def advance(
+        self, shape: Shape, inputs: Inputs, states: Any, schedules: np.ndarray
+    ) -> tuple[Any, Mapping[str, Any]]:
+        """Observe and step once per row of the schedules, (k, steps, 3).
+
+        Returns:
+            The new states, and the record, whose arrays have the axes (s, k, steps, ...).
+        """
         ...
 
-    def gram_now(self, shape: Shape, problem: Problem, state: Any) -> Any:
-        """H at the step that the states are about to be observed at, (s, k, n, n)."""
+    def gram_now(self, shape: Shape, inputs: Inputs, states: Any) -> Any:
+        """Compute H(t) at the step that the states are about to be observed at, (s, k, n, n)."""
         ...

@@ -1,4 +1,4 @@
-"""Coefficient space: u_r = sum_i c_ri x_i, driven by A o xi elementwise; one product K C per step.
+"""Coefficient space: u_r = sum_i c_ri x_i with the forcing A o xi, elementwise; one product K C per step.
 
 The product gives the pre-activations and the distance |u_r|^2 = sum_i c_ri (K c_r)_i at once, never through an
 inverse of K, which is ill-conditioned for near-parallel inputs.
@@ -15,7 +15,7 @@ def _operator(coordinates):
     return jnp.dot(coordinates, coordinates.T, precision=HIGHEST)
 
 
-def _drive(_, masked_residual):
+def _forcing(_, masked_residual):
     return masked_residual
 
 
@@ -29,7 +29,7 @@ PREACTIVATIONS = Representation(
     name="preactivations",
     rows=lambda n, p: n,
     operator=_operator,
-    drive=_drive,
+    forcing=_forcing,
     response=_response,
     movement=lambda coordinates, coefficients: jnp.dot(coordinates.T, coefficients, precision=HIGHEST),
     cost=lambda n, p: 2 * n * n + 12 * n,

@@ -1,6 +1,6 @@
-"""Weight space: u_r itself, p numbers per neuron; one product for the pre-activations, one for the gradient.
+"""Weight space: the state is u_r, p numbers per neuron; one product for the pre-activations, one for the gradient.
 
-The state is the movement, not the weight, so that small steps are not rounded against large weights.
+It is the movement, not the weight, so that small steps are not rounded against large weights.
 """
 
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ def _operator(coordinates):
     return coordinates
 
 
-def _drive(coordinates, masked_residual):
+def _forcing(coordinates, masked_residual):
     return jnp.dot(coordinates.T, masked_residual, precision=HIGHEST)
 
 
@@ -26,7 +26,7 @@ WEIGHTS = Representation(
     name="weights",
     rows=lambda n, p: p,
     operator=_operator,
-    drive=_drive,
+    forcing=_forcing,
     response=_response,
     movement=lambda coordinates, movement: movement,
     cost=lambda n, p: 4 * n * p + 6 * (n + p),

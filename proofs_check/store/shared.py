@@ -31,7 +31,7 @@ class SharedSteps(Steps):
 
     def _due(self) -> bool:
 
-        return bool(devices.told(int(super()._due())))
+        return bool(devices.broadcast(int(super()._due())))
 
     def _write(self, header: dict[str, Any], state: Any) -> None:
         from orbax.checkpoint import StandardCheckpointer
@@ -118,9 +118,9 @@ def under_way(
         keeping = alone.under_way(out, wanted, resume=resume, note=note, every=every)
         held = _in_first(lambda: stack.enter_context(keeping), lambda _: _OPEN)[0] or Cells(out / CELLS)
         why = ""
-        if not devices.everywhere(importlib.util.find_spec("orbax") is not None):
+        if not devices.all_processes(importlib.util.find_spec("orbax") is not None):
             why = _MISSING
-        elif not devices.everywhere((held.folder / STUDY).exists()):
+        elif not devices.all_processes((held.folder / STUDY).exists()):
             why = _APART.format(out)
         if why and resume:
             raise StoreError(why)
@@ -154,7 +154,7 @@ def _in_first(act: Callable[[], Any], number: Callable[[Any], int]) -> tuple[Any
             found = act()
         except StoreError as error:
             refused = error
-    answer = devices.told(_REFUSED if refused else number(found))
+    answer = devices.broadcast(_REFUSED if refused else number(found))
     if answer == _REFUSED:
         raise refused or StoreError("the first process cannot begin and says why")
     return found, answer

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nag_ntk.checkpoint import Kept, leaves_of, state_like
+from nag_ntk.checkpoint import SavedChunks, leaves_of, state_like
 from proofs_check.store import sealed
 from proofs_check.store.files import remove, replaced, usable
 from proofs_check.store.identity import difference
@@ -70,7 +70,7 @@ class Steps:
     def _damaged(self, path: Path, error: object) -> None:
         self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run starts from the beginning")
 
-    def restore(self, call: int, about: Mapping[str, Any]) -> "Kept | None":
+    def restore(self, call: int, about: Mapping[str, Any]) -> "SavedChunks | None":
         """What was kept of a call; see nag_ntk.checkpoint.Checkpoint."""
         reached = self.header.get("call", -1)
         if call > reached:
@@ -90,7 +90,7 @@ class Steps:
                 return self._give_up(call)
             parts.append(_nested(arrays))
         self.call, self.chunks = call, count
-        return Kept(parts, partial(self._state, self.leaves))
+        return SavedChunks(parts, partial(self._state, self.leaves))
 
     def keep(
         self, call: int, about: Mapping[str, Any], part: Mapping[str, Any], state: Any, last: bool

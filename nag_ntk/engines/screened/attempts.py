@@ -1,7 +1,7 @@
-"""Guess thresholds, draw, run, check, and widen what was too narrow: a group of seeds in screened space.
+"""Training of a group of seeds in screened space: predict thresholds, draw, run, check, and repeat with wider ones.
 
-A run is accepted only if, at every step of every method, no neuron left out could have flipped. What exceeded its
-thresholds is drawn again from the same key with wider ones; after REPEATS times every neuron is put at risk.
+A run is accepted only if, at every step of every method, no neuron outside the thresholds can have flipped. Other seeds
+are drawn again from the same key with wider thresholds; after REPEATS times every neuron is at risk.
 """
 
 from collections.abc import Sequence
@@ -12,132 +12,143 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import plan
-from nag_ntk.engines.engine import Drive, Outcome
+from nag_ntk.engines.engine import Outcome, RunSteps
 from nag_ntk.engines.screened import run, thresholds
 from nag_ntk.engines.screened.survey import Survey, distinct, survey
 from nag_ntk.engines.screened.thresholds import expected_at_risk
 from nag_ntk.errors import CapacityError
-from nag_ntk.precision import whole_dtype
-from nag_ntk.problem import Problem, Shape
+from nag_ntk.precision import integer_dtype
+from nag_ntk.problem import Inputs, Shape
 from nag_ntk.trajectory import Screening
 
 if TYPE_CHECKING:
     from nag_ntk.prepare import Prepared
 
 REPEATS = 6
+"""Number of repetitions with wider thresholds before every neuron is at risk."""
 
 
-def _narrowed(found: Survey, limits: np.ndarray) -> Survey:
-    """The survey with narrower thresholds: neurons no longer at risk leave their pattern."""
-    kept = (np.abs(found.origin) <= limits[:, None]).any(axis=0)
-    return found._replace(
-        origin=found.origin[:, kept], signs=found.signs[kept], codes=found.codes[kept],
-        patterns=distinct(np.concatenate([found.patterns, found.codes[~kept]])),
+def _narrow(result: Survey, limits: np.ndarray) -> Survey:
+    """Apply narrower thresholds to a survey: of neurons no longer at risk only the pattern stays."""
+    at_risk = (np.abs(result.origin) <= limits[:, None]).any(axis=0)
+    return result._replace(
+        origin=result.origin[:, at_risk], signs=result.signs[at_risk], codes=result.codes[at_risk],
+        patterns=distinct(np.concatenate([result.patterns, result.codes[~at_risk]])),
     )  # fmt: skip
 
 
-def _check_memory(problem: Problem, shape: Shape, neurons: int, patterns: int, seeds: int, limit: int | float) -> None:
-    """Refuse neurons at risk, and distinct patterns of the others, that do not fit."""
-    n, methods = len(problem.targets), len(problem.pulls)
+def _check_memory(inputs: Inputs, shape: Shape, neurons: int, patterns: int, seeds: int, limit: int | float) -> None:
+    """Refuse neurons at risk, and distinct patterns of the others, that do not fit into memory."""
+    n, methods = len(inputs.targets), len(inputs.initial_momenta)
     item = np.dtype(shape.dtype).itemsize
 
     def needed(width: int) -> int:
-        """At this or another width; neurons at risk are as the root of it, unless they are all."""
+        """Return the bytes at this or another width; the neurons at risk grow like its root, unless they are all."""
         share = width / shape.width
         at_risk = round(neurons * (share if neurons == shape.width else min(share**0.5, width / max(neurons, 1))))
-        held = run.columns(n, at_risk) * run.column_bytes(n, shape.dtype) + patterns * 4 * -(-n // 32)
-        return held * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, at_risk) + 4 * item * patterns
+        stored = run.columns(n, at_risk) * run.column_bytes(n, shape.dtype) + patterns * 4 * -(-n // 32)
+        return stored * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, at_risk) + 4 * item * patterns
 
     if needed(shape.width) > limit:
         would = plan.advice(lambda width: needed(width) <= limit, shape.width)
         raise CapacityError(
             f"the screened engine has {neurons} of {shape.width} neurons at risk and needs about "
-            f"{plan.readable(needed(shape.width))} for them and {patterns} patterns of the others, but "
-            f"{plan.readable(limit)} may be used: {would}, take a smaller step size or fewer methods (neurons at risk "
-            "are as many as pre-activations that may change sign)"
+            f"{plan.format_bytes(needed(shape.width))} for them and {patterns} patterns of the others, but "
+            f"{plan.format_bytes(limit)} may be used: {would}, take a smaller step size or fewer methods (neurons at "
+            "risk are as many as pre-activations that may change sign)"
         )
 
 
-def refuse(shape: Shape, problem: Problem, thresholds: np.ndarray, limit: int | float) -> None:
-    """Refuse, before anything is drawn, a network that cannot be run: what is known of it is its thresholds.
+def check_memory(shape: Shape, inputs: Inputs, thresholds: np.ndarray, limit: int | float) -> None:
+    """Refuse a network that cannot be run, before it is drawn, from the expected number of neurons at risk.
 
     Raises:
         CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
     """
-    if shape.width > np.iinfo(whole_dtype()).max:
+    if shape.width > np.iinfo(integer_dtype()).max:
         raise CapacityError(
             f"{shape.width} neurons are counted in 64-bit integers: call nag_ntk.enable_float64() first; the run "
             'itself may stay in dtype="float32"'
         )
-    _check_memory(problem, shape, expected_at_risk(shape.width, thresholds), 0, 1, limit)
+    _check_memory(inputs, shape, expected_at_risk(shape.width, thresholds), 0, 1, limit)
 
 
-def accepted(share: np.ndarray, at_risk: int, width: int) -> bool:
-    """Whether a run is exact: its thresholds held for every method (NaN does not), or no neuron was left out."""
+def is_exact(share: np.ndarray, at_risk: int, width: int) -> bool:
+    """Return True if no method exceeded a threshold (NaN counts as exceeded), or every neuron was at risk.
+
+    Args:
+        share: (k,), the largest movement of a pre-activation as a share of its threshold.
+        at_risk: number of neurons at risk.
+        width: m.
+    """
     return bool((share <= 1).all()) or at_risk == width
 
 
-def _surveyed(shape, problem, paces, seeds, limits, repeats, network, limit) -> tuple[list[Survey], list[np.ndarray]]:
-    """A survey per seed, its thresholds narrowed to what the linear model foretells for this very network."""
-    found = []
+def _survey_seeds(
+    shape, inputs, schedules, seeds, limits, repeats, network, limit
+) -> tuple[list[Survey], list[np.ndarray]]:
+    """Survey the network of each seed, with thresholds narrowed to the linear model's prediction for this network."""
+    surveys = []
     for seed in seeds:
-        refuse(shape, problem, limits[seed], limit)
-        found.append(survey(shape, problem, limits[seed], seed, network))
-    targets = np.asarray(problem.targets)
-    residuals = np.stack([s.outputs - targets for s in found])
-    grams = np.stack([s.recorded["initial_gram"] for s in found])
+        check_memory(shape, inputs, limits[seed], limit)
+        surveys.append(survey(shape, inputs, limits[seed], seed, network))
+    targets = np.asarray(inputs.targets)
+    residuals = np.stack([s.outputs - targets for s in surveys])
+    grams = np.stack([s.recorded["initial_gram"] for s in surveys])
     narrow = []
-    for index, foretold in enumerate(thresholds.predicted(shape, paces, problem, grams, residuals)):
+    for index, prediction in enumerate(thresholds.predict(shape, schedules, inputs, grams, residuals)):
         wide = limits[seeds[index]]
         if not np.isfinite(wide).all():  # everything is at risk: a scale is all that is needed
-            narrow.append(1 + np.abs(found[index].origin).max(axis=1))
-        elif repeats[seeds[index]]:  # what the linear model foretold was exceeded
+            narrow.append(1 + np.abs(surveys[index].origin).max(axis=1))
+        elif repeats[seeds[index]]:  # the prediction was exceeded
             narrow.append(wide)
         else:
-            narrow.append(np.minimum(wide, foretold))
-            found[index] = _narrowed(found[index], narrow[-1])
-    return found, narrow
+            narrow.append(np.minimum(wide, prediction))
+            surveys[index] = _narrow(surveys[index], narrow[-1])
+    return surveys, narrow
 
 
-def train(made: "Prepared", group: Sequence[int], drive: Drive) -> Outcome:
-    """Run a group of seeds until every one is exact; "held" in a record says what its thresholds were worth.
+def train(prepared: "Prepared", seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+    """Run a group of seeds, and repeat those that exceeded their thresholds until every one is exact.
 
     Raises:
         CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
     """
-    shape, problem, paces, seeds = made.shape, made.problem, made.paces, group
-    guessed, limit, together = made.choice.thresholds, made.allowed, made.layout.group
-    limits = dict.fromkeys(seeds, guessed)
+    shape, inputs, schedules = prepared.shape, prepared.inputs, prepared.schedules
+    initial, limit, group_size = prepared.choice.thresholds, prepared.memory_limit, prepared.layout.group
+    limits = dict.fromkeys(seeds, initial)
     repeats = dict.fromkeys(seeds, 0)
     done: dict[int, tuple] = {}
     pending = list(seeds)
     while pending:
-        found, narrow = _surveyed(shape, problem, paces, pending, limits, repeats, made.given, limit)
-        most = max(len(s.signs) for s in found), max(len(s.patterns) for s in found)
-        _check_memory(problem, shape, *most, together, limit)
-        filling = [len(pending) - 1] * (together - len(pending))
-        drawn = run.together(shape, found + [found[i] for i in filling], narrow + [narrow[i] for i in filling])
-        begun = run.begin(shape, problem, jax.tree.map(jnp.asarray, drawn), run.block_length(len(guessed)))
-        del drawn
-        record = drive(begun, pending, counts=not done and not any(repeats.values()))
+        surveys, narrow = _survey_seeds(shape, inputs, schedules, pending, limits, repeats, prepared.initial, limit)
+        largest = max(len(s.signs) for s in surveys), max(len(s.patterns) for s in surveys)
+        _check_memory(inputs, shape, *largest, group_size, limit)
+        padding = [len(pending) - 1] * (group_size - len(pending))
+        networks = run.stack_surveys(
+            shape, surveys + [surveys[i] for i in padding], narrow + [narrow[i] for i in padding]
+        )
+        states = run.initialise(shape, inputs, jax.tree.map(jnp.asarray, networks), run.block_length(len(initial)))
+        del networks
+        record = run_steps(states, pending, counts=not done and not any(repeats.values()))
         shares = record["held"].max(axis=-1)
         exceeded = []
         for index, seed in enumerate(pending):
             share = shares[index]
-            if accepted(share, len(found[index].signs), shape.width):
+            if is_exact(share, len(surveys[index].signs), shape.width):
                 part = jax.tree.map(lambda x, index=index: x[index], record)
-                done[seed] = part, found[index].recorded, len(found[index].signs), narrow[index], share
+                done[seed] = part, surveys[index].recorded, len(surveys[index].signs), narrow[index], share
                 continue
             repeats[seed] += 1
             factor = 1.5 * float(share.max())
-            known = repeats[seed] < REPEATS and np.isfinite(factor)
-            limits[seed] = narrow[index] * max(2.0, factor) if known else np.full_like(guessed, np.inf)
+            widen = repeats[seed] < REPEATS and np.isfinite(factor)
+            limits[seed] = narrow[index] * max(2.0, factor) if widen else np.full_like(initial, np.inf)
             exceeded.append(seed)
         pending = exceeded
-    records, begun, at_risk, narrow, shares = zip(*(done[seed] for seed in seeds), strict=True)
+    records, initial_records, at_risk, narrow, shares = zip(*(done[seed] for seed in seeds), strict=True)
     return Outcome(
         jax.tree.map(lambda *parts: np.stack(parts), *records),
-        jax.tree.map(lambda *parts: np.stack(parts), *begun),
+        jax.tree.map(lambda *parts: np.stack(parts), *initial_records),
         Screening(
             np.array(at_risk), np.stack(narrow), np.stack(shares), np.array([repeats[seed] for seed in seeds])
         ),

@@ -1,4 +1,4 @@
-"""Begin and advance a group of seeds in screened space; compiled, and called by simulate as the dense engines are."""
+"""Compiled programs of the screened engine for a group of seeds: step 0, and the scan over a chunk of steps."""
 
 from functools import partial
 
@@ -6,50 +6,50 @@ import jax
 import numpy as np
 
 from nag_ntk.engines.screened import recursion
-from nag_ntk.engines.screened.state import Drawn, Fixed, Risk
+from nag_ntk.engines.screened.state import RiskNeurons, ScreenedNetwork, SeedConstants
 from nag_ntk.engines.screened.survey import Survey
-from nag_ntk.neurons import absent
-from nag_ntk.problem import Problem, Shape, sharded
-from nag_ntk.schedule import unpacked
+from nag_ntk.neurons import padding_preactivation
+from nag_ntk.problem import Inputs, Shape, shard_seeds
+from nag_ntk.schedule import step_coefficients
 
 PATTERNS = 512
-"""Patterns in a block."""
+"""Number of patterns in a block."""
 
 
 def block_length(n: int) -> int:
-    """Neurons in a block: enough to amortise starting it, few enough that the prefix is not rounded up by much."""
+    """Choose the number of neurons in a block: enough to amortise its start, few enough to round little up."""
     usual = 2 ** round(np.log2(np.clip(6000 / n, 64, 512)))
     return int(usual if jax.default_backend() == "cpu" else 16 * usual)
 
 
-def _rounded(blocks: int) -> int:
-    """The next of 1, 2, 3, 4, 6, 8, 12, 16, ...: few shapes, few compilations."""
+def _round_up(blocks: int) -> int:
+    """Round up to one of 1, 2, 3, 4, 6, 8, 12, 16, ...: few shapes, few compilations."""
     power = 2 ** max(int(np.ceil(np.log2(max(blocks, 1)))), 0)
     return power * 3 // 4 if power >= 4 and blocks <= power * 3 // 4 else power
 
 
-def _padded(array: np.ndarray, length: int, value) -> np.ndarray:
-    """Filled up along the last axis."""
+def _pad(array: np.ndarray, length: int, value) -> np.ndarray:
+    """Pad the last axis with a value to a length."""
     return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, length - array.shape[-1])], constant_values=value)
 
 
-def _shared(codes: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """Which rows of codes (N, words) are among the patterns (P, words)."""
+def _contains(patterns: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return True for the rows of codes (N, words) that are among the patterns (P, words)."""
 
-    def whole(rows):
+    def as_scalars(rows):
         return np.ascontiguousarray(rows).view([("", np.uint32)] * rows.shape[1]).reshape(-1)
 
-    return np.isin(whole(codes), whole(patterns))
+    return np.isin(as_scalars(codes), as_scalars(patterns))
 
 
 def columns(n: int, at_risk: int) -> int:
-    """Columns that are held for so many neurons at risk."""
+    """Return the number of columns of the state, padding included, for a number of neurons at risk."""
     length = block_length(n)
-    return _rounded(-(-at_risk // length)) * length
+    return _round_up(-(-at_risk // length)) * length
 
 
 def column_bytes(n: int, dtype: str) -> int:
-    """Bytes of one of them: pre-activations, movement and speed, length; pattern, sign, flag.
+    """Return the bytes of a column: pre-activations, movement and momentum term, sign; pattern and two flags.
 
     Example:
         >>> column_bytes(10, "float64")
@@ -58,72 +58,89 @@ def column_bytes(n: int, dtype: str) -> int:
     return np.dtype(dtype).itemsize * (3 * n + 1) + n + 2
 
 
-def together(shape: Shape, found: list[Survey], thresholds: list[np.ndarray]) -> Drawn:
-    """The surveys of several seeds, padded to common lengths; axis 0 counts seeds. On the host."""
-    n = len(found[0].outputs)
-    length = columns(n, max(len(s.signs) for s in found))
-    blocks = _rounded(-(-max(len(s.patterns) for s in found) // PATTERNS))
-    many = PATTERNS * blocks
+def stack_surveys(shape: Shape, surveys: list[Survey], thresholds: list[np.ndarray]) -> ScreenedNetwork:
+    """Stack the surveys of several seeds on the host, padded to common lengths; axis 0 counts seeds."""
+    n = len(surveys[0].outputs)
+    length = columns(n, max(len(s.signs) for s in surveys))
+    blocks = _round_up(-(-max(len(s.patterns) for s in surveys) // PATTERNS))
+    count = PATTERNS * blocks
     dtype = np.dtype(shape.dtype)
 
-    def one(survey: Survey, limits: np.ndarray) -> Drawn:
-        origin = _padded(survey.origin, length, absent(dtype))
+    def one(survey: Survey, limits: np.ndarray) -> ScreenedNetwork:
+        origin = _pad(survey.origin, length, padding_preactivation(dtype))
         nothing, none = np.zeros_like(origin), np.zeros(length, bool)
-        risk = Risk(
-            origin=origin, signs=_padded(survey.signs, length, 0), active=origin >= 0, movement=nothing, speed=nothing,
-            shared=_padded(_shared(survey.codes, survey.patterns), length, True), flipped=none,
+        risk = RiskNeurons(
+            origin=origin, signs=_pad(survey.signs, length, 0), active=origin >= 0, movement=nothing, momentum=nothing,
+            shared=_pad(_contains(survey.patterns, survey.codes), length, True), flipped=none,
         )  # fmt: skip
-        codes = _padded(survey.patterns.T, many, 0)
+        codes = _pad(survey.patterns.T, count, 0)
         safe = codes.reshape(len(codes), blocks, PATTERNS).swapaxes(0, 1)
         counts = survey.counts.astype(np.int64 if shape.width >= 2**31 else np.int32)
-        return Drawn(survey.outputs, counts, limits.astype(dtype), np.asarray(survey.size, dtype), risk, safe)
+        return ScreenedNetwork(
+            survey.outputs, counts, limits.astype(dtype), np.asarray(survey.max_weight, dtype), risk, safe
+        )
 
-    return jax.tree.map(lambda *parts: np.stack(parts), *(one(s, t) for s, t in zip(found, thresholds, strict=True)))
+    return jax.tree.map(lambda *parts: np.stack(parts), *(one(s, t) for s, t in zip(surveys, thresholds, strict=True)))
 
 
 @partial(jax.jit, static_argnums=(0, 3))
-def begin(shape: Shape, problem: Problem, drawn: Drawn, length: int):
-    """(Fixed, states) of a group of seeds at step 0, neurons in blocks of `length`; axes seed, method."""
-    blocks = drawn.risk.signs.shape[-1] // length
+def initialise(shape: Shape, inputs: Inputs, networks: ScreenedNetwork, length: int):
+    """Make (SeedConstants, states) of a group of seeds at step 0, neurons in blocks of `length`; axes seed, method."""
+    blocks = networks.risk.signs.shape[-1] // length
 
-    def one(problem, drawn):
-        fixed = Fixed(drawn.thresholds, drawn.size)
-        start = partial(recursion.begin, shape, problem, drawn, blocks=blocks)
-        return fixed, jax.lax.map(start, problem.pulls)
+    def one_seed(inputs, network):
+        constants = SeedConstants(network.thresholds, network.max_weight)
+        one_method = partial(recursion.initialise, shape, inputs, network, blocks=blocks)
+        return constants, jax.lax.map(one_method, inputs.initial_momenta)
 
-    return sharded(shape, lambda problem, drawn: jax.lax.map(partial(one, problem), drawn), 1)(problem, drawn)
+    def all_seeds(inputs, networks):
+        return jax.lax.map(partial(one_seed, inputs), networks)
+
+    return shard_seeds(shape, all_seeds, 1)(inputs, networks)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
-def advance(shape: Shape, problem: Problem, begun, paces):
-    """Observe and step once per row of `paces`, (k, steps, 3); ((fixed, states), what was recorded).
+def advance(shape: Shape, inputs: Inputs, states, schedules):
+    """Observe and step once per row of the schedules.
 
-    Records have the axes seed, method, step, ...
+    Args:
+        shape: the static configuration.
+        inputs: the arrays that all seeds share.
+        states: (SeedConstants, ScreenedState) of a group of seeds; donated.
+        schedules: (k, steps, 3), see nag_ntk/schedule.py.
+
+    Returns:
+        The new states, and the record, whose arrays have the axes seed, method, step, ...
     """
 
-    def one_seed(shared, begun):
-        (problem, paces), (fixed, states) = shared, begun
+    def one_seed(shared, states):
+        (inputs, schedules), (constants, states) = shared, states
 
-        def one(pair):
-            table, state = pair
-            return jax.lax.scan(
-                lambda state, row: recursion.advance(shape, problem, fixed, state, unpacked(row)), state, table
-            )
+        def one_step(state, row):
+            return recursion.advance(shape, inputs, constants, state, step_coefficients(row))
 
-        states, recorded = jax.lax.map(one, (paces, states))
-        return (fixed, states), recorded
+        def one_method(pair):
+            schedule, state = pair
+            return jax.lax.scan(one_step, state, schedule)
 
-    return sharded(shape, lambda shared, begun: jax.lax.map(partial(one_seed, shared), begun), 1)(
-        (problem, paces), begun
-    )
+        states, recorded = jax.lax.map(one_method, (schedules, states))
+        return (constants, states), recorded
+
+    def all_seeds(shared, states):
+        return jax.lax.map(partial(one_seed, shared), states)
+
+    return shard_seeds(shape, all_seeds, 1)((inputs, schedules), states)
 
 
 @partial(jax.jit, static_argnums=0)
-def gram_now(shape: Shape, problem: Problem, begun):
-    """H at the step that the states are about to be observed at, (s, k, n, n)."""
+def gram_now(shape: Shape, inputs: Inputs, states):
+    """Compute H(t) at the step that the states are about to be observed at, (s, k, n, n)."""
 
-    def one_seed(problem, begun):
-        fixed, states = begun
-        return jax.lax.map(partial(recursion.gram, shape, problem, fixed), states)
+    def one_seed(inputs, states):
+        constants, states = states
+        return jax.lax.map(partial(recursion.gram, shape, inputs, constants), states)
 
-    return sharded(shape, lambda problem, begun: jax.lax.map(partial(one_seed, problem), begun), 1)(problem, begun)
+    def all_seeds(inputs, states):
+        return jax.lax.map(partial(one_seed, inputs), states)
+
+    return shard_seeds(shape, all_seeds, 1)(inputs, states)

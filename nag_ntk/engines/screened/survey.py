@@ -1,7 +1,7 @@
-"""Look at a network block by block as it is drawn: sums over all neurons, and the few that may flip.
+"""Survey of a network as it is drawn, block by block: sums over all neurons, and the few that may flip.
 
-The m x d weights never exist at once. What remains of a neuron that cannot flip is its share in the sums and its
-pattern, kept once per distinct pattern.
+The m x d weights never exist at once. Of a neuron that cannot flip only its terms of the sums remain, and its pattern,
+stored once per distinct pattern.
 """
 
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk.network import BLOCK, Network, checksum, draw_block, seed_key
-from nag_ntk.neurons import absent
+from nag_ntk.neurons import padding_preactivation
 from nag_ntk.pattern import OverlapRange, near_boundary_count, overlap_range, pattern_counts
-from nag_ntk.precision import HIGHEST, whole_dtype
-from nag_ntk.problem import Problem, Shape
+from nag_ntk.precision import HIGHEST, integer_dtype
+from nag_ntk.problem import Inputs, Shape
 
 _SPAN_BYTES = 2**26
 _THREADS = 2
 
 
 class Survey(NamedTuple):
-    """One network, summed up.
+    """Sums over all neurons of one network, and its neurons at risk.
 
     Attributes:
         outputs: (n,), sum_r (a_r / sqrt m) relu(z_r).
         counts: (n, n) int64, #{r : A_ri A_rj}.
-        recorded: what a Trajectory records of step 0.
-        size: max |w_r|.
+        recorded: the entries of a Trajectory for step 0.
+        max_weight: max |w_r(0)|.
         origin, signs, codes: z (n, N), a / sqrt m (N,) and packed patterns (N, words) of the neurons at risk.
         patterns: (P, words) uint32, the distinct packed patterns of the others.
     """
@@ -38,7 +38,7 @@ class Survey(NamedTuple):
     outputs: np.ndarray
     counts: np.ndarray
     recorded: dict[str, np.ndarray]
-    size: float
+    max_weight: float
     origin: np.ndarray
     signs: np.ndarray
     codes: np.ndarray
@@ -46,7 +46,7 @@ class Survey(NamedTuple):
 
 
 def _pack(active: jax.Array) -> jax.Array:
-    """(n, L) bool -> (words, L) uint32, sample i at bit i % 32 of word i // 32."""
+    """Pack patterns, (n, L) bool -> (words, L) uint32, sample i at bit i % 32 of word i // 32."""
     n = active.shape[0]
     padded = jnp.pad(active, ((0, -n % 32), (0, 0))).reshape(-1, 32, active.shape[1])
     return jnp.sum(
@@ -54,105 +54,117 @@ def _pack(active: jax.Array) -> jax.Array:
     )
 
 
-def _look(problem: Problem, thresholds, width: int, first, network: Network):
-    """Sums over one block of neurons, the first of which is number `first`; those beyond the width do not count."""
+def _survey_block(inputs: Inputs, thresholds, width: int, first, network: Network):
+    """Sum over one block of neurons, the first of which is number `first`, without those beyond the width.
+
+    Returns:
+        The sums, max |w_r|^2, and of every neuron pre-activations, sign, True if it is at risk, and packed pattern.
+    """
     weights, signs = network
-    dtype = problem.coordinates.dtype
+    dtype = inputs.coordinates.dtype
     present = first + jnp.arange(BLOCK) < width
     weights = jnp.where(present[:, None], weights, 0)
     signs = jnp.where(present, signs, 0)
-    z = jnp.dot(problem.coordinates, weights.T, precision=HIGHEST)
-    z = jnp.where(present[None, :], z, absent(dtype))
+    z = jnp.dot(inputs.coordinates, weights.T, precision=HIGHEST)
+    z = jnp.where(present[None, :], z, padding_preactivation(dtype))
     size, active = jnp.abs(z), z >= 0
     sums = {
         "outputs": jnp.dot(jnp.maximum(z, 0), signs / jnp.sqrt(jnp.asarray(width, dtype)), precision=HIGHEST),
         "counts": pattern_counts(active, active),
         "size": jnp.sum(jnp.where(present[None, :], size, 0), axis=1),
         "square": jnp.sum(jnp.where(active, z, 0) ** 2, axis=1),
-        "near": near_boundary_count(z, problem.radii),
+        "near": near_boundary_count(z, inputs.radii),
         # shares of a power of two: back to whole numbers
-        "overlaps": jnp.stack(overlap_range(z, problem.overlap_radii), axis=1) * BLOCK,
+        "overlaps": jnp.stack(overlap_range(z, inputs.overlap_radii), axis=1) * BLOCK,
         "checksum": jnp.stack([
             checksum(weights, first.astype(jnp.uint32) * weights.shape[1]), checksum(signs, first.astype(jnp.uint32))
         ]),
     }  # fmt: skip
-    longest = jnp.max(jnp.sum(weights * weights, axis=1))
+    max_square = jnp.max(jnp.sum(weights * weights, axis=1))
     at_risk = jnp.any(size <= thresholds[:, None], axis=0) & present
-    return sums, longest, (z, signs, at_risk, _pack(active))
+    return sums, max_square, (z, signs, at_risk, _pack(active))
 
 
-def _gather(blocks):
-    """Sums over the blocks of a span; per-neuron arrays with the neurons of all blocks last."""
-    sums, longest, neurons = blocks
+def _sum_blocks(blocks):
+    """Sum over the blocks of a span; join the per-neuron arrays, with the neurons of all blocks last."""
+    sums, max_square, neurons = blocks
 
     def joined(array):
         return jnp.moveaxis(array, 0, -2).reshape(*array.shape[1:-1], -1)
 
-    wide = {"near", "counts"}
+    integers = {"near", "counts"}
     total = {
-        name: jnp.sum(part, axis=0, dtype=whole_dtype() if name in wide else part.dtype) for name, part in sums.items()
+        name: jnp.sum(part, axis=0, dtype=integer_dtype() if name in integers else part.dtype)
+        for name, part in sums.items()
     }
-    return total, jnp.max(longest), jax.tree.map(joined, neurons)
+    return total, jnp.max(max_square), jax.tree.map(joined, neurons)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _drawn(shape: Shape, blocks: int, problem: Problem, thresholds, seed, first):
-    key, dimension = seed_key(problem.key, seed), problem.coordinates.shape[1]
+def _survey_drawn(shape: Shape, blocks: int, inputs: Inputs, thresholds, seed, first):
+    """Draw and survey the blocks first, ..., first + blocks - 1 of a seed."""
+    key, dimension = seed_key(inputs.key, seed), inputs.coordinates.shape[1]
 
     def one(index):
         network = draw_block(key, index.astype(jnp.uint32), dimension, shape.dtype)
-        return _look(problem, thresholds, shape.width, index * BLOCK, network)
+        return _survey_block(inputs, thresholds, shape.width, index * BLOCK, network)
 
-    return _gather(jax.lax.map(one, first + jnp.arange(blocks)))
+    return _sum_blocks(jax.lax.map(one, first + jnp.arange(blocks)))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _given(shape: Shape, blocks: int, problem: Problem, thresholds, network: Network, first):
+def _survey_given(shape: Shape, blocks: int, inputs: Inputs, thresholds, network: Network, first):
+    """Survey the blocks first, ..., first + blocks - 1 of a given network, `network` their neurons."""
+
     def one(part):
         index, weights, signs = part
-        return _look(problem, thresholds, shape.width, index * BLOCK, Network(weights, signs))
+        return _survey_block(inputs, thresholds, shape.width, index * BLOCK, Network(weights, signs))
 
     weights = network.weights.reshape(blocks, BLOCK, -1)
-    return _gather(jax.lax.map(one, (first + jnp.arange(blocks), weights, network.signs.reshape(blocks, BLOCK))))
+    return _sum_blocks(jax.lax.map(one, (first + jnp.arange(blocks), weights, network.signs.reshape(blocks, BLOCK))))
 
 
 def span(n: int) -> int:
-    """Blocks looked at in one call: a power of two, at most 64, whose pre-activations take at most 64 MiB."""
+    """Choose the number of blocks surveyed in one call: a power of two up to 64, pre-activations up to 64 MiB."""
     return 2 ** int(np.clip(np.log2(_SPAN_BYTES / (8 * n * BLOCK)), 0, 6))
 
 
 def distinct(codes: np.ndarray) -> np.ndarray:
-    """The distinct rows of (N, words) uint32."""
+    """Return the distinct rows of (N, words) uint32."""
     codes = np.ascontiguousarray(codes)
     words = codes.shape[1]
     if words <= 2:
-        whole = codes.view(np.uint32 if words == 1 else np.uint64)
-        return np.unique(whole).reshape(-1, 1).view(np.uint32)
+        scalars = codes.view(np.uint32 if words == 1 else np.uint64)
+        return np.unique(scalars).reshape(-1, 1).view(np.uint32)
     return np.unique(codes, axis=0)
 
 
-def _spans(shape: Shape, problem: Problem, thresholds, seed, network: Network | None, blocks: int) -> Iterator:
-    """Calls, one per span, each returning sums, the longest weight, and the neurons worth keeping."""
+def _spans(shape: Shape, inputs: Inputs, thresholds, seed, network: Network | None, blocks: int) -> Iterator:
+    """Survey a network span by span.
+
+    Yields:
+        Sums, max |w_r|^2, and (pre-activations, signs, codes of the neurons at risk; distinct patterns of the others).
+    """
     count = -(-shape.width // (BLOCK * blocks))
     limits = jnp.asarray(thresholds, shape.dtype)
 
     def call(index):
-        first = jnp.asarray(index * blocks, whole_dtype())
+        first = jnp.asarray(index * blocks, integer_dtype())
         if network is None:
-            found = _drawn(shape, blocks, problem, limits, jnp.asarray(seed, jnp.uint32), first)
+            result = _survey_drawn(shape, blocks, inputs, limits, jnp.asarray(seed, jnp.uint32), first)
         else:
             rows = slice(index * blocks * BLOCK, (index + 1) * blocks * BLOCK)
-            missing = blocks * BLOCK - len(network.signs[rows])
+            padding = blocks * BLOCK - len(network.signs[rows])
             part = Network(
-                np.pad(network.weights[rows], ((0, missing), (0, 0))), np.pad(network.signs[rows], (0, missing))
+                np.pad(network.weights[rows], ((0, padding), (0, 0))), np.pad(network.signs[rows], (0, padding))
             )
-            found = _given(shape, blocks, problem, limits, part, first)
-        sums, longest, (z, signs, at_risk, codes) = jax.tree.map(np.asarray, found)
+            result = _survey_given(shape, blocks, inputs, limits, part, first)
+        sums, max_square, (z, signs, at_risk, codes) = jax.tree.map(np.asarray, result)
         sums = {name: part.astype(np.float64) if part.dtype.kind == "f" else part for name, part in sums.items()}
         present = min(shape.width - index * blocks * BLOCK, blocks * BLOCK)
-        kept = np.flatnonzero(at_risk)
+        risky = np.flatnonzero(at_risk)
         rest = codes[:, :present][:, ~at_risk[:present]].T
-        return sums, longest, (z[:, kept], signs[kept], codes[:, kept].T, distinct(rest))
+        return sums, max_square, (z[:, risky], signs[risky], codes[:, risky].T, distinct(rest))
 
     if count == 1:
         yield call(0)
@@ -166,12 +178,12 @@ def _spans(shape: Shape, problem: Problem, thresholds, seed, network: Network | 
             yield waiting.pop(0).result()
 
 
-def survey(shape: Shape, problem: Problem, thresholds: np.ndarray, seed: int, network: Network | None = None) -> Survey:
-    """Draw one network (or walk through a given one) and sum it up.
+def survey(shape: Shape, inputs: Inputs, thresholds: np.ndarray, seed: int, network: Network | None = None) -> Survey:
+    """Draw one network, or take a given one, and sum over its neurons without holding them all.
 
     Args:
         shape: as for every engine.
-        problem: likewise.
+        inputs: likewise.
         thresholds: (n,), a neuron is at risk when |z_rj| <= threshold_j for some j.
         seed: the seed number.
         network: weights (m, p) in the coordinates' span and signs (m,), or None to draw.
@@ -180,14 +192,14 @@ def survey(shape: Shape, problem: Problem, thresholds: np.ndarray, seed: int, ne
         spans, the neurons at risk, and n bits per distinct pattern.
     """
     total: dict[str, np.ndarray] = {}
-    longest, kept = 0.0, []
-    for sums, most, neurons in _spans(shape, problem, thresholds, seed, network, span(len(problem.targets))):
+    max_square, parts = 0.0, []
+    for sums, span_max, neurons in _spans(shape, inputs, thresholds, seed, network, span(len(inputs.targets))):
         total = {name: part + total[name] if total else part for name, part in sums.items()}
-        longest = max(longest, float(most))
-        kept.append(neurons)
-    origin, signs, codes, patterns = zip(*kept, strict=True)
+        max_square = max(max_square, float(span_max))
+        parts.append(neurons)
+    origin, signs, codes, patterns = zip(*parts, strict=True)
     dtype, width = np.dtype(shape.dtype), shape.width
-    kernel = np.asarray(problem.coordinates) @ np.asarray(problem.coordinates).T
+    kernel = np.asarray(inputs.coordinates) @ np.asarray(inputs.coordinates).T
     least, most, at_risk = (total["overlaps"][:, i] / width for i in range(3))
     recorded = {
         "initial_gram": (kernel * (total["counts"] / width)).astype(dtype),
@@ -198,7 +210,8 @@ def survey(shape: Shape, problem: Problem, thresholds: np.ndarray, seed: int, ne
         "checksum": total["checksum"].astype(np.uint32),
     }
     return Survey(
-        outputs=total["outputs"].astype(dtype), counts=total["counts"], recorded=recorded, size=float(np.sqrt(longest)),
-        origin=np.concatenate(origin, axis=1), signs=np.concatenate(signs) / np.asarray(np.sqrt(width), dtype),
+        outputs=total["outputs"].astype(dtype), counts=total["counts"], recorded=recorded,
+        max_weight=float(np.sqrt(max_square)), origin=np.concatenate(origin, axis=1),
+        signs=np.concatenate(signs) / np.asarray(np.sqrt(width), dtype),
         codes=np.concatenate(codes), patterns=distinct(np.concatenate(patterns)),
     )  # fmt: skip
