@@ -1,4 +1,4 @@
-"""`nag-ntk bench`: arguments and messages; what it measures is in the package bench."""
+"""`nag-ntk bench`: arguments and messages; the measurements are in the package bench."""
 
 import sys
 from pathlib import Path
@@ -40,7 +40,7 @@ def bench(
             command.split(markdown)
         for path in (json_file, markdown):
             if path is not None:
-                command.writable(path)
+                command.check_writable(path)
         if read is not None:
             report = command.read(read)
         else:

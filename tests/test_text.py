@@ -25,7 +25,7 @@ from proofs_check.report import mathematics, page, terminal
 from proofs_check.results import Results
 from proofs_check.store.files import write_json
 from proofs_check.store.series import read_series, record_curves
-from proofs_check.text import everywhere, visible
+from proofs_check.text import make_visible, visible
 
 HALF = "half \ud800 of a pair"
 STUDY = r'description: "half \uD800 of a pair"' + small.STUDY
@@ -99,7 +99,7 @@ def test_json_is_read_again_as_it_was(value):
     assert harmless(text)
     # two halves of a pair side by side are the sign that they make
     assert json.loads(text.encode()) == json.loads(json.dumps(value))
-    assert everywhere(everywhere(value)) == everywhere(value)
+    assert make_visible(make_visible(value)) == make_visible(value)
 
 
 def all_text(inside=""):

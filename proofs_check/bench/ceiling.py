@@ -1,4 +1,4 @@
-"""What this machine can do at best: float64 matrix products and copies, by JAX and by NumPy."""
+"""Ceilings of this machine: float64 matrix products and copies, by JAX and by NumPy."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +12,12 @@ from nag_ntk.devices import cores
 from .clock import interleaved
 from .record import Ceiling
 
-COPIED = 2**25
-"""Numbers in the array that is copied: 256 MiB, beyond every cache."""
+COPY_LENGTH = 2**25
+"""Length of the array that is copied: 256 MiB, beyond every cache."""
 
 
 def products(order: int) -> dict[str, Callable[[], object]]:
-    """Products of two square matrices, 2 order^3 operations each."""
+    """Prepare products of two square matrices, 2 order^3 operations each."""
     matrix = np.random.default_rng(0).standard_normal((order, order))
     on_device = jnp.asarray(matrix)
     compiled = jax.jit(lambda x: jnp.dot(x, x, precision="highest"))
@@ -30,11 +30,11 @@ def products(order: int) -> dict[str, Callable[[], object]]:
 
 
 def copies(size: int, pool: ThreadPoolExecutor) -> dict[str, Callable[[], object]]:
-    """Passes over `size` float64 numbers, 16 size bytes read and written: copied by one thread per core, or by JAX."""
-    source, target = np.ones(size), np.ones(size)  # written once, so that every page is there
+    """Prepare passes over `size` float64 numbers, 16 size bytes read and written, by one thread per core and by JAX."""
+    source, target = np.ones(size), np.ones(size)  # written once, so that every page is allocated
     pieces = list(zip(np.array_split(target, cores()), np.array_split(source, cores()), strict=True))
     on_device = jnp.asarray(source)
-    # a copy alone would be compiled away; an addition is no more to do for memory
+    # a copy alone would be compiled away; an addition takes the memory no longer
     compiled = jax.jit(lambda x: x + 1.0)
     compiled(on_device).block_until_ready()
     return {
@@ -43,8 +43,8 @@ def copies(size: int, pool: ThreadPoolExecutor) -> dict[str, Callable[[], object
     }
 
 
-def measure(order: int, rounds: int, size: int = COPIED) -> Ceiling:
-    """Both ceilings, the best of the rounds each."""
+def measure(order: int, rounds: int, size: int = COPY_LENGTH) -> Ceiling:
+    """Measure both ceilings, the best of the rounds each."""
     with ThreadPoolExecutor(cores()) as pool:
         calls = {("product", name): call for name, call in products(order).items()}
         calls |= {("copy", name): call for name, call in copies(size, pool).items()}

@@ -1,4 +1,4 @@
-"""What is measured: shapes of runs, and the data and the method that every contestant of a shape is given."""
+"""Shapes of the measured runs, with the data and the method that all contestants of a shape are given."""
 
 from typing import NamedTuple
 
@@ -10,24 +10,24 @@ from .record import CONTESTANTS, DENSE, OPTAX, OURS, Cell
 
 
 class Goal(NamedTuple):
-    """A cell and the least ratio to the optax program that is aimed at."""
+    """A cell with a target: the least ratio of the optax program's time to ours."""
 
     cell: Cell
     ratio: float
 
 
 class Effort(NamedTuple):
-    """How much of everything a call measures; FULL and QUICK are the two there are.
+    """Amount of measurements in a call: FULL or QUICK.
 
     Attributes:
         goals: cells with a target.
-        shapes: how many of the random shapes.
-        dense: the cell of the dense engine; as many seeds as make two for every device replace its own.
+        shapes: number of random shapes.
+        dense: the cell of the dense engine; its number of seeds is replaced by two per device.
         axes: values along each axis of `BASE`.
-        growing: the programs that are timed along the axes.
-        peaks: cells whose memory is measured.
-        held: the programs whose memory it is.
-        rounds: how often each contestant of a cell is timed.
+        growing: programs that are timed along the axes.
+        peaks: cells whose peak memory is measured.
+        measured: programs whose peak memory is measured.
+        rounds: number of times that each contestant of a cell is timed.
         order: of the square matrices whose product is timed.
     """
 
@@ -37,13 +37,13 @@ class Effort(NamedTuple):
     axes: dict[str, tuple[int, ...]]
     growing: tuple[str, ...]
     peaks: tuple[Cell, ...]
-    held: tuple[str, ...]
+    measured: tuple[str, ...]
     rounds: int
     order: int
 
 
 BASE = Cell(n=64, d=256, m=4096, seeds=4, steps=50)
-"""Where the axes of the fitted exponents cross."""
+"""Cell in which the axes of the fitted exponents cross."""
 
 GOALS = (
     Goal(Cell(n=100, d=784, m=4096, seeds=4, steps=100), 15.0),
@@ -51,7 +51,7 @@ GOALS = (
     Goal(Cell(n=64, d=64, m=4096, seeds=4, steps=100), 1.5),
 )
 WIDE = Cell(n=256, d=784, m=16_384, seeds=4, steps=24)
-"""Its run of 25 observations takes five times the chunk that a run of 4 steps does."""
+"""Cell of the dense engine: its run of 25 observations takes five times the chunk of a run of 4 steps."""
 
 FULL = Effort(
     goals=GOALS,
@@ -66,7 +66,7 @@ FULL = Effort(
     },
     growing=(OURS, DENSE, OPTAX),
     peaks=(*(goal.cell.replaced(steps=5) for goal in GOALS), WIDE.replaced(steps=5)),
-    held=CONTESTANTS,
+    measured=CONTESTANTS,
     rounds=3,
     order=2048,
 )
@@ -77,18 +77,18 @@ QUICK = Effort(
     axes={"m": (512, 1024, 2048)},
     growing=(DENSE,),
     peaks=(GOALS[2].cell.replaced(steps=5),),
-    held=(OURS, OPTAX),
+    measured=(OURS, OPTAX),
     rounds=2,
     order=1024,
 )
-"""The figures of the goals are those of smaller cells, which have no target."""
+"""Smaller cells; the ratios of their goals are no targets."""
 
 
 def random_cells(count: int, most: float = 4e10) -> tuple[Cell, ...]:
-    """The first `count` of a fixed list of random cells, log-uniform in every direction.
+    """Return the first `count` of a fixed list of random cells, log-uniform in every direction.
 
     Args:
-        count: how many; a shorter list is the beginning of a longer one.
+        count: number of cells; a shorter list is the beginning of a longer one.
         most: cells in which the weights alone take more than this many operations, 4 m n d a step and seed, are left
             out: the optax program would take minutes.
 
@@ -108,7 +108,7 @@ def random_cells(count: int, most: float = 4e10) -> tuple[Cell, ...]:
 
 
 def problem(cell: Cell) -> tuple[Dataset, Method]:
-    """Random points on the sphere with fair labels, and Nesterov's method with its theorem's tuning.
+    """Make the data and the method of a cell: random points on the sphere, Nesterov's method with its theorem's tuning.
 
     Two inputs in few dimensions may nearly coincide; kappa, and with it the momentum, is then large. All contestants
     are given the same numbers.

@@ -1,4 +1,4 @@
-"""Timing contestants in turns, so that what else the machine does falls on all of them alike."""
+"""Timing of contestants in turns, so that other load on the machine falls on all of them alike."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,8 @@ import numpy as np
 
 from proofs_check.statistics import least_squares_slope, slope_interval
 
-LEAST = 0.05
-"""Seconds that a time is taken over at least: shorter calls are repeated."""
+LEAST_SECONDS = 0.05
+"""Least duration of a measurement: shorter calls are repeated."""
 
 
 def interleaved(
@@ -16,14 +16,14 @@ def interleaved(
     rounds: int,
     *,
     clock: Callable[[], float] = time.perf_counter,
-    least: float = LEAST,
+    least: float = LEAST_SECONDS,
 ) -> dict[str, list[float]]:
-    """Seconds per call of each, one number per round; the order is turned round after every round.
+    """Measure the seconds per call of each function, one number per round; the order is reversed after every round.
 
     Args:
-        runs: what is called, by name; each returns when its work is done. They should be compiled already.
+        runs: functions by name, compiled already; each returns when its work is done.
         rounds: at least 1.
-        clock: seconds; a test passes its own.
+        clock: returns seconds; a test passes its own.
         least: a call shorter than this is repeated within a round, as often as its first call says.
 
     Example:
@@ -52,9 +52,12 @@ def interleaved(
 
 
 def exponent(values: Sequence[float], seconds: Sequence[float], level: float = 0.05) -> tuple[float, float, float]:
-    """The exponent b of seconds ~ value^b by least squares on logarithms, and its interval at `level`.
+    """Fit the exponent b of seconds ~ value^b by least squares on logarithms.
 
-    Source: statistics.slope_interval: the interval speaks of the line nearest to the points, not of the limit.
+    Returns:
+        b, and the ends of its interval at `level`, an interval for the line closest to the points, not for the limit.
+
+    Source: statistics.slope_interval.
 
     Example:
         >>> [round(b, 9) for b in exponent([1, 2, 4, 8], [3, 12, 48, 192])]

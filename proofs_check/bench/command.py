@@ -1,4 +1,4 @@
-"""What `nag-ntk bench` does: measure, keep, show."""
+"""Work of `nag-ntk bench`: measure, and write or read the results."""
 
 import os
 import time
@@ -22,7 +22,7 @@ PARTS: dict[str, tuple[str, Callable]] = {
     "growth": ("growth", parts.growth),
     "memory": ("peaks", parts.peaks),
 }
-"""The parts by the names that the command line knows, with the field of the Report that each fills."""
+"""Parts of the benchmark by their names on the command line, with the field of the Report that each fills."""
 
 
 class BenchError(ValueError):
@@ -35,7 +35,15 @@ def measure(
 ) -> Report:  # fmt: skip
     """Measure the chosen parts, all if none is chosen; compilations are not taken from disk meanwhile.
 
-    JAX must be set up, see session.prepare_jax. Switches its compilation cache off until done.
+    JAX must be set up, see session.prepare_jax. Its compilation cache on disk is off until the measurement ends.
+
+    Args:
+        chosen: names of PARTS; all if empty.
+        quick: measure smaller cells.
+        rounds: number of times that each program is timed; of `effort` if None.
+        command: the command line, for the record.
+        note: called with a line of progress.
+        effort: the amount of measurements, by `quick` if None.
     """
     import jax
 
@@ -46,17 +54,17 @@ def measure(
     cached = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     try:
-        found = {field: part(effort, note) for name, (field, part) in PARTS.items() if not chosen or name in chosen}
+        results = {field: part(effort, note) for name, (field, part) in PARTS.items() if not chosen or name in chosen}
     finally:
         jax.config.update("jax_enable_compilation_cache", cached)
     return Report(
         command=command, began=began.strftime("%Y-%m-%d %H:%M UTC"), seconds=time.perf_counter() - clock, quick=quick,
-        rounds=effort.rounds, machine=where, **found,
+        rounds=effort.rounds, machine=where, **results,
     )  # fmt: skip
 
 
 def read(path: Path) -> Report:
-    """The report that a file holds.
+    """Read a report from a file.
 
     Raises:
         BenchError: if there is none, or one of another version.
@@ -72,7 +80,7 @@ def read(path: Path) -> Report:
 
 
 def write_json(report: Report, path: Path) -> None:
-    """Keep every time that was taken, in a file."""
+    """Write every measured time to a file."""
     _write(path, report.model_dump_json(indent=1) + "\n")
 
 
@@ -83,10 +91,10 @@ def write_markdown(report: Report, path: Path) -> None:
 
 
 def split(path: Path) -> tuple[str, str]:
-    """What stands before and after the tables in a page; a page that is not there is empty.
+    """Split a page into the texts before and after its tables; a missing page counts as empty.
 
     Raises:
-        BenchError: unless both markers stand in it once, in order.
+        BenchError: unless each marker occurs once, in order.
     """
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
@@ -97,8 +105,8 @@ def split(path: Path) -> tuple[str, str]:
     return text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
 
 
-def writable(path: Path) -> None:
-    """Refuse a file that could not be written, before anything is measured."""
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before anything is measured."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise BenchError(

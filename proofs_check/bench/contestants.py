@@ -1,6 +1,6 @@
-"""Who is timed: ours, our dense engine, and the programs of optax_program.py and torch_program.py.
+"""Contestants of the benchmark: ours, our dense engine, and the programs of optax_program.py and torch_program.py.
 
-A contestant is prepared for a cell outside the time that is taken, then called; every call draws its networks anew.
+A contestant is prepared for a cell before it is timed; every call draws its networks anew.
 """
 
 import time
@@ -21,7 +21,13 @@ from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Cell, Timing
 
 
 class Prepared(NamedTuple):
-    """What is called; seconds that compiling took, None if the first call compiles; the engine that a call reports."""
+    """A contestant prepared for a cell.
+
+    Attributes:
+        run: trains and records; it is timed.
+        compile_seconds: None if the first call compiles.
+        engine: returns the name of the engine of the last call, or None.
+    """
 
     run: Callable[[], Recorded]
     compile_seconds: float | None
@@ -29,26 +35,28 @@ class Prepared(NamedTuple):
 
 
 def ours(cell: Cell, engine: str = "auto", chunk: int | None = None) -> Prepared:
-    """nag_ntk.simulate. The Dataset is made anew in every call, so that finding the inputs' span is in the time."""
+    """Prepare nag_ntk.simulate. Every call makes the Dataset anew: finding the inputs' span is part of the time."""
     data, method = problem(cell)
     used: list[str] = []
 
     def run() -> Recorded:
         fresh = Dataset(data.inputs, data.targets)
-        done = simulate(fresh, method, cell.m, cell.seeds, cell.steps, engine=engine, start="extrapolated", chunk=chunk)
-        used[:] = [done.engine]
-        return Recorded(done.residual[:, 0], done.flips[:, 0])
+        trajectory = simulate(
+            fresh, method, cell.m, cell.seeds, cell.steps, engine=engine, start="extrapolated", chunk=chunk
+        )
+        used[:] = [trajectory.engine]
+        return Recorded(trajectory.residual[:, 0], trajectory.flips[:, 0])
 
     return Prepared(run, None, lambda: used[0] if used else None)
 
 
 def dense(cell: Cell, chunk: int | None = None) -> Prepared:
-    """nag_ntk.simulate with the dense engine of coefficients."""
+    """Prepare nag_ntk.simulate with the dense engine in coefficient space."""
     return ours(cell, "preactivations", chunk)
 
 
 def optax(cell: Cell, together: bool = True) -> Prepared:
-    """The optax program, all seeds at once or one after the other; compiled ahead."""
+    """Prepare and compile the optax program, all seeds at once or one after the other."""
     data, method = problem(cell)
     program = jax.jit(optax_program.program(data.inputs, data.targets, method, cell.m, cell.steps, together=together))
     keys = jax.random.split(jax.random.key(0), cell.seeds)
@@ -59,7 +67,7 @@ def optax(cell: Cell, together: bool = True) -> Prepared:
 
 
 def torch(cell: Cell) -> Prepared:
-    """The PyTorch program; nothing is compiled."""
+    """Prepare the PyTorch program; nothing is compiled."""
     data, method = problem(cell)
     training = torch_program.train(data.inputs, data.targets, method, cell.steps)
     return Prepared(lambda: training(*torch_program.draw(0, cell.seeds, cell.m, cell.d)), 0.0, lambda: None)
@@ -74,13 +82,13 @@ CONTESTANTS: dict[str, Callable[[Cell], Prepared]] = {
 }
 
 
-def present(*names: str) -> list[str]:
-    """The names without PyTorch where it is not installed."""
+def available(*names: str) -> list[str]:
+    """Return the names, without PyTorch where it is not installed."""
     return [name for name in names if name != TORCH or torch_program.version() is not None]
 
 
-def timed(cell: Cell, names: Sequence[str], rounds: int) -> list[Timing]:
-    """Timings of contestants in one cell, in turns, each compiled before; earlier compilations are dropped first."""
+def time_contestants(cell: Cell, names: Sequence[str], rounds: int) -> list[Timing]:
+    """Time contestants in one cell, in turns, each compiled before; earlier compilations are dropped first."""
     jax.clear_caches()
     prepared = {name: CONTESTANTS[name](cell) for name in names}
     first: dict[str, float] = {}
@@ -94,7 +102,7 @@ def timed(cell: Cell, names: Sequence[str], rounds: int) -> list[Timing]:
         Timing(
             contestant=name,
             engine=one.engine(),
-            # what the first call took longer than a usual one
+            # the excess of the first call over a usual one
             compile_seconds=max(first[name] - median(seconds[name]), 0.0) if name in first else one.compile_seconds,
             seconds=seconds[name],
         )

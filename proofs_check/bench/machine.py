@@ -1,4 +1,4 @@
-"""Where something was measured, and with which versions."""
+"""Description of the machine and the installed versions."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ PACKAGES = ("nag-ntk", "jax", "jaxlib", "numpy", "optax", "scipy")
 
 
 def processor() -> str:
-    """The processor's name; what platform says where the system has no /proc/cpuinfo."""
+    """Return the processor's name, from platform where the system has no /proc/cpuinfo."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
@@ -28,7 +28,7 @@ def processor() -> str:
 
 
 def installed(package: str) -> str:
-    """The version of an installed package; nag-ntk also runs from a checkout that is not installed."""
+    """Return the version of an installed package; nag-ntk also runs from a checkout that is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -38,9 +38,9 @@ def installed(package: str) -> str:
 
 
 def describe() -> Machine:
-    """This machine, now."""
+    """Describe this machine and its load now."""
     devices = jax.local_devices()
-    found = torch_program.version()
+    torch_version = torch_program.version()
     versions = {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}}
     return Machine(
         processor=processor(),
@@ -49,5 +49,5 @@ def describe() -> Machine:
         system=platform.platform(),
         devices=f"{len(devices)} x {devices[0].device_kind}",
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        versions=versions if found is None else versions | {"torch": found},
+        versions=versions if torch_version is None else versions | {"torch": torch_version},
     )

@@ -1,9 +1,9 @@
-"""The program a user would write: optax.sgd on all weights, jax.grad inside lax.scan, one compilation for all seeds.
+"""Optax program, as a user would write it: optax.sgd on all weights, jax.grad inside lax.scan, compiled for all seeds.
 
 It is written as well as we can: drawing, training and recording are one compiled program, so that weights and momentum
 are updated in place and only the record leaves it; one forward pass a step gives loss, residual and pattern; after the
-last step there is a forward pass alone. Of the layouts and ways to write the products that were tried, weights (m, d)
-times inputs (d, n), giving (m, n), was the fastest on CPU at every shape, or even with the fastest.
+last step there is a forward pass alone. Among several layouts and ways to write the products, weights (m, d) times
+inputs (d, n), giving (m, n), was the fastest on CPU at every shape, or equal to the fastest.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Recorded(NamedTuple):
 
 
 def draw(key: jax.Array, width: int, dimension: int) -> Network:
-    """Standard normal weights and fair signs."""
+    """Draw standard normal weights and fair signs."""
     normal, sign = jax.random.split(key)
     return Network(
         jax.random.normal(normal, (width, dimension), "float64"), jax.random.rademacher(sign, (width,), "float64")
@@ -40,7 +40,7 @@ def draw(key: jax.Array, width: int, dimension: int) -> Network:
 
 
 def train(inputs: np.ndarray, targets: np.ndarray, method: Method, steps: int) -> Callable[[Network], Recorded]:
-    """A function that trains one network by Nesterov's method; for jax.vmap over seeds, or jax.lax.map.
+    """Make a function that trains one network by Nesterov's method; for jax.vmap over seeds, or jax.lax.map.
 
     Args:
         inputs: (n, d).
@@ -69,9 +69,9 @@ def train(inputs: np.ndarray, targets: np.ndarray, method: Method, steps: int) -
 
         def step(carry, _):
             weights, state = carry
-            gradient, seen = jax.grad(loss, has_aux=True)(weights)
+            gradient, auxiliary = jax.grad(loss, has_aux=True)(weights)
             updates, state = optimiser.update(gradient, state)
-            return (optax.apply_updates(weights, updates), state), observed(*seen)
+            return (optax.apply_updates(weights, updates), state), observed(*auxiliary)
 
         (weights, _), recorded = jax.lax.scan(step, (start, optimiser.init(start)), None, length=steps)
         last = observed(*forward(weights))
@@ -83,10 +83,10 @@ def train(inputs: np.ndarray, targets: np.ndarray, method: Method, steps: int) -
 def program(
     inputs: np.ndarray, targets: np.ndarray, method: Method, width: int, steps: int, *, together: bool
 ) -> Callable[[jax.Array], Recorded]:
-    """Draw and train a network per key, for jax.jit: seeds by jax.vmap if `together`, else one after the other.
+    """Make a function that draws and trains a network per key, for jax.jit.
 
-    One after the other a network's weights may stay in the cache, which is up to twice as fast for wide networks; all
-    at once is what one would write first.
+    Seeds are mapped by jax.vmap if `together`, which one would write first, else one after the other: then a network's
+    weights may stay in the cache, which is up to twice as fast for wide networks.
     """
     dimension, training = inputs.shape[1], train(inputs, targets, method, steps)
 

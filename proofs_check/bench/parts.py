@@ -1,4 +1,4 @@
-"""The parts of a benchmark, one function each; all times of a cell are taken in turns."""
+"""Parts of the benchmark, one function each; the contestants of a cell are timed in turns."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ import jax
 from . import ceiling, peak
 from .cells import BASE, Effort, random_cells
 from .clock import exponent, interleaved
-from .contestants import dense, present, timed
+from .contestants import available, dense, time_contestants
 from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Ceiling, Cell, Comparison, Dense, Growth, Peak, Timing
 
 Note = Callable[[str], None]
 
 
 def words(cell: Cell) -> str:
-    """The cell on one line.
+    """Describe a cell on one line.
 
     Example:
         >>> words(Cell(n=10, d=784, m=8192, seeds=4, steps=100))
@@ -24,35 +24,35 @@ def words(cell: Cell) -> str:
 
 
 def goals(effort: Effort, note: Note) -> list[Comparison]:
-    """Ours against every other program in the cells that have a target."""
-    found = []
+    """Time ours against every other program in the cells that have a target."""
+    results = []
     for goal in effort.goals:
         note(f"against other programs: {words(goal.cell)}")
-        timings = timed(goal.cell, present(OURS, OPTAX, OPTAX_MAP, TORCH), effort.rounds)
-        found.append(Comparison(cell=goal.cell, target=goal.ratio, timings=timings))
-    return found
+        timings = time_contestants(goal.cell, available(OURS, OPTAX, OPTAX_MAP, TORCH), effort.rounds)
+        results.append(Comparison(cell=goal.cell, target=goal.ratio, timings=timings))
+    return results
 
 
 def shapes(effort: Effort, note: Note) -> list[Comparison]:
-    """Ours against both optax programs at random cells; the target is never to be slower."""
-    found = []
+    """Time ours against both optax programs at random cells; the target is never to be slower."""
+    results = []
     for cell in random_cells(effort.shapes):
         note(f"random shapes: {words(cell)}")
-        timings = timed(cell, [OURS, OPTAX, OPTAX_MAP], effort.rounds)
-        found.append(Comparison(cell=cell, target=1.0, timings=timings))
-    return found
+        timings = time_contestants(cell, [OURS, OPTAX, OPTAX_MAP], effort.rounds)
+        results.append(Comparison(cell=cell, target=1.0, timings=timings))
+    return results
 
 
 def ceilings(effort: Effort, note: Note) -> Ceiling:
-    """Products and copies."""
+    """Measure matrix products and copies."""
     note("matrix products and copies")
     return ceiling.measure(effort.order, max(effort.rounds, 3))
 
 
 def dense_engine(effort: Effort, note: Note) -> Dense:
-    """The dense engine at short and long runs, at half the seeds, and a product, in turns.
+    """Time the dense engine in a short and a long run and at half the seeds, and a product, in turns.
 
-    One length of chunk makes both runs use one compiled program; the cell's seeds and half of them another.
+    With chunks of one length the short and the long run are one compiled program, the run of half the seeds another.
     """
     devices = len(jax.local_devices())
     cell = effort.dense.replaced(seeds=2 * devices)
@@ -79,30 +79,30 @@ def dense_engine(effort: Effort, note: Note) -> Dense:
 
 
 def growth(effort: Effort, note: Note) -> list[Growth]:
-    """Fitted exponents along every axis through BASE."""
-    found = []
+    """Fit exponents along every axis through BASE."""
+    results = []
     for axis, values in effort.axes.items():
         timings: dict[str, list[Timing]] = {}
         for value in values:
             cell = BASE.replaced(**{axis: value})
             note(f"growth with {axis}: {words(cell)}")
-            for timing in timed(cell, effort.growing, effort.rounds):
+            for timing in time_contestants(cell, effort.growing, effort.rounds):
                 timings.setdefault(timing.contestant, []).append(timing)
         for contestant, row in timings.items():
             b, low, high = exponent(values, [timing.best for timing in row])
-            found.append(
+            results.append(
                 Growth(
                     contestant=contestant, axis=axis, values=list(values), timings=row, exponent=b, low=low, high=high
                 )
             )
-    return found
+    return results
 
 
 def peaks(effort: Effort, note: Note) -> list[Peak]:
-    """Peak memory, a process each."""
-    found = []
+    """Measure peak memory, in a process each."""
+    results = []
     for cell in effort.peaks:
-        for name in present(*effort.held):
+        for name in available(*effort.measured):
             note(f"peak memory of {name}: {words(cell)}")
-            found.append(peak.measure(name, cell))
-    return found
+            results.append(peak.measure(name, cell))
+    return results

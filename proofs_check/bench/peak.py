@@ -10,9 +10,9 @@ from .record import Cell, Peak
 
 
 def highest() -> int:
-    """Bytes that this process has held at most.
+    """Return the peak of this process's resident memory in bytes.
 
-    From /proc where there is one: getrusage counts a child from what its parent held when it was started.
+    From /proc where there is one: getrusage includes the memory of the parent when the process was started.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -20,15 +20,15 @@ def highest() -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found if sys.platform == "darwin" else found * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def measure(contestant: str, cell: Cell, timeout: float = 600) -> Peak:
-    """Start the process and read what it needed.
+    """Measure the peak memory of a contestant in a process of its own.
 
     Raises:
-        RuntimeError: if it failed, with the last line that it wrote.
+        RuntimeError: if the process failed, with the last line that it wrote.
     """
     command = [sys.executable, "-m", __name__, contestant, cell.model_dump_json()]
     # the import path of this process, so that a checkout measures itself; no programs from disk: all compile alike
@@ -43,7 +43,7 @@ def measure(contestant: str, cell: Cell, timeout: float = 600) -> Peak:
 
 
 def main(contestant: str, cell: str) -> None:
-    """Prepare, note what is held, run once, print the difference."""
+    """Print by how many bytes a run raises the peak memory of this process."""
     from proofs_check import session
 
     session.silence()

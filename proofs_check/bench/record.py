@@ -1,4 +1,4 @@
-"""What a benchmark leaves: every time that was taken, where, by which command. All figures shown derive from it."""
+"""Record of a benchmark: every measured time, the machine and the command. All figures in the tables derive from it."""
 
 from statistics import median
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 OURS, DENSE, OPTAX, OPTAX_MAP, TORCH = CONTESTANTS = ("ours", "ours-dense", "optax", "optax-map", "torch")
 SCHEMA = 1
-"""Changes whenever an older file could no longer be read."""
+"""Version of the format; it changes whenever an older file could no longer be read."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -27,12 +27,12 @@ class Cell(_Model):
     steps: Count
 
     def replaced(self, **changes: int) -> "Cell":
-        """The cell with some numbers replaced."""
+        """Return the cell with some numbers replaced."""
         return Cell(**{**self.model_dump(), **changes})
 
 
 class Timing(_Model):
-    """Seconds of one contestant in one cell, a number per round, all its compilation apart."""
+    """Seconds of one contestant in one cell, a number per round, without compilation."""
 
     contestant: str
     engine: str | None = None
@@ -59,24 +59,24 @@ class Ratio(_Model):
 
 
 class Comparison(_Model):
-    """All contestants in one cell, ours first; `target` is the least ratio to the program `optax` that is aimed at."""
+    """All contestants in one cell, ours first; `target` is the least ratio of the optax program's time to ours."""
 
     cell: Cell
     target: Positive | None = None
     timings: Annotated[list[Timing], Field(min_length=1)]
 
     def timing(self, contestant: str) -> Timing | None:
-        """The timing of a contestant, None if it did not take part."""
+        """Return the timing of a contestant, None if it did not take part."""
         return next((timing for timing in self.timings if timing.contestant == contestant), None)
 
     def ratio(self, contestant: str) -> Ratio | None:
-        """How many times as long as ours a contestant took; None if it did not take part."""
+        """Return the ratio of a contestant's time to ours; None if it did not take part."""
         other = self.timing(contestant)
         return None if other is None else ratio(other.seconds, self.timings[0].seconds)
 
 
 class Ceiling(_Model):
-    """What this machine can do: operations per second of a float64 product, bytes per second read and written."""
+    """Ceilings of this machine: operations per second of a float64 product, bytes per second read and written."""
 
     order: Count
     products: dict[str, Positive]
@@ -89,10 +89,10 @@ class Ceiling(_Model):
 
 
 class Dense(_Model):
-    """The dense engine beside the product rate, in the same rounds.
+    """Times of the dense engine, and the rate of a matrix product in the same rounds.
 
-    `short` and `long` are runs of `short_steps` and `cell.steps` steps; what they differ by is steps alone, without
-    drawing. `half` has `half_seeds`, half of those of `long`. `products` are the rates of a product in the same rounds.
+    `short` and `long` are runs of `short_steps` and `cell.steps` steps; they differ in steps alone, not in drawing.
+    `half` has `half_seeds`, half of the seeds of `long`. `products` are the rates of a product in the same rounds.
     """
 
     cell: Cell
@@ -105,7 +105,7 @@ class Dense(_Model):
 
     @property
     def operations(self) -> float:
-        """2 m n^2 for every step and seed by which the long run is longer."""
+        """Operations by which the long run exceeds the short one: 2 m n^2 per step and seed."""
         return 2.0 * self.cell.m * self.cell.n**2 * self.cell.seeds * (self.cell.steps - self.short_steps)
 
     @property
@@ -116,7 +116,7 @@ class Dense(_Model):
 
     @property
     def doubling(self) -> Ratio:
-        """What twice the seeds cost."""
+        """Ratio of the times for all seeds and for half of them."""
         return ratio(self.long.seconds, self.half.seconds)
 
 
@@ -133,7 +133,7 @@ class Growth(_Model):
 
 
 class Peak(_Model):
-    """Bytes that a process of its own needed beyond what it held with everything imported."""
+    """Bytes by which a run raised the peak memory of its process, with everything imported before."""
 
     contestant: str
     cell: Cell
@@ -141,7 +141,7 @@ class Peak(_Model):
 
 
 class Machine(_Model):
-    """Where and with what it was measured; `load` is the load average when it began: other work makes times longer."""
+    """The machine and the versions; `load` is the load average at the start: other work makes times longer."""
 
     processor: str
     cores: Count
@@ -171,7 +171,7 @@ class Report(_Model):
 
 
 def ratio(slow: list[float], fast: list[float]) -> Ratio:
-    """Ratios round by round.
+    """Compute the ratios of two lists of seconds round by round: their median and extremes.
 
     Example:
         >>> ratio([2.0, 6.0, 4.0], [1.0, 2.0, 1.0])
@@ -182,5 +182,5 @@ def ratio(slow: list[float], fast: list[float]) -> Ratio:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a Report."""
+    """Return the JSON schema of a Report."""
     return Report.model_json_schema()

@@ -1,4 +1,4 @@
-"""The tables of a benchmark, in a terminal and in Markdown, from a Report and nothing else."""
+"""Tables of a benchmark, for a terminal and in Markdown, from a Report alone."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from proofs_check.text import everywhere, visible
+from proofs_check.text import make_visible, visible
 
 from .record import CONTESTANTS, OPTAX, OPTAX_MAP, Cell, Comparison, Machine, Ratio, Report
 
@@ -34,12 +34,12 @@ def _cell(cell: Cell) -> tuple[str, str]:
 SHAPE = ("n × d × m", "seeds × steps")
 
 
-def met(comparison: Comparison, quick: bool) -> str:
-    """The target and whether the median ratio to the optax program reaches it; quick cells are smaller, without one."""
-    found = comparison.ratio(OPTAX)
-    if comparison.target is None or quick or found is None:
+def target_text(comparison: Comparison, quick: bool) -> str:
+    """Write the target of a cell, and "met" or "missed" by the median ratio; quick cells have no target."""
+    ratio = comparison.ratio(OPTAX)
+    if comparison.target is None or quick or ratio is None:
         return "–"
-    return f"{comparison.target:g}: {'met' if found.median >= comparison.target else 'missed'}"
+    return f"{comparison.target:g}: {'met' if ratio.median >= comparison.target else 'missed'}"
 
 
 def _goals(report: Report) -> Iterator[Table]:
@@ -52,7 +52,7 @@ def _goals(report: Report) -> Iterator[Table]:
             compiling = "–" if timing.compile_seconds is None else f"{timing.compile_seconds:.2g}"
             mine, goal = timing is one.timings[0], timing.contestant == OPTAX
             ratio = "1" if mine else _ratio(one.ratio(timing.contestant))
-            target = met(one, report.quick) if goal else ""
+            target = target_text(one, report.quick) if goal else ""
             shape = _cell(one.cell) if mine else ("", "")
             rows.append((*shape, name, f"{timing.median:.3g}", ratio, target, compiling))
     columns = (*SHAPE, "program", "seconds", "times ours", "target", "compiling")
@@ -74,7 +74,7 @@ def _shapes(report: Report) -> Iterator[Table]:
     ]  # fmt: skip
     sentences = [RATIOS]
     for name in (OPTAX, OPTAX_MAP):
-        ratios = [found.median for one in report.shapes if (found := one.ratio(name)) is not None]
+        ratios = [ratio.median for one in report.shapes if (ratio := one.ratio(name)) is not None]
         if ratios:
             slower = sum(each < 1 for each in ratios)
             sentences.append(f"Slower than {name} at {slower} of {len(ratios)} shapes, least ratio {min(ratios):.3g}.")
@@ -136,12 +136,12 @@ def _peaks(report: Report) -> Iterator[Table]:
 
 
 def tables(report: Report) -> list[Table]:
-    """All tables of what was measured."""
+    """Make the tables of all parts that were measured."""
     return [table for part in (_goals, _shapes, _limits, _growth, _peaks) for table in part(report)]
 
 
-def where(report: Report) -> str:
-    """One paragraph: command, machine, date, versions."""
+def provenance(report: Report) -> str:
+    """Write a paragraph with command, machine, date and versions."""
     machine: Machine = report.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     load = "" if machine.load is None else f", load average {machine.load:g} at the start"
@@ -152,21 +152,21 @@ def where(report: Report) -> str:
 
 
 def render(report: Report, console: Console) -> None:
-    """The tables in a terminal."""
+    """Print the tables to a terminal."""
     for table in tables(report):
-        title, columns, rows, below = everywhere(tuple(table))
+        title, columns, rows, below = make_visible(tuple(table))
         shown = RichTable(title=title, title_justify="left", caption=below, caption_justify="left")
         for index, column in enumerate(columns):
             shown.add_column(column, justify="left" if index == 0 else "right")
         for row in rows:
             shown.add_row(*row)
         console.print(shown)
-    console.print(visible(where(report)), markup=False, highlight=False)
+    console.print(visible(provenance(report)), markup=False, highlight=False)
 
 
 def markdown(report: Report) -> str:
-    """The tables in Markdown, ready to stand between the markers of a page."""
-    parts = [where(report)]
+    """Write the tables in Markdown, to be put between the markers of a page."""
+    parts = [provenance(report)]
     for table in tables(report):
         lines = [f"### {table.title}", "", _line(table.columns), "|".join(["", *["---"] * len(table.columns), ""])]
         lines += [_line(row) for row in table.rows]

@@ -1,4 +1,4 @@
-"""The same program in PyTorch: torch.optim.SGD and autograd, all seeds in one batch, eager. PyTorch is optional.
+"""PyTorch program: torch.optim.SGD and autograd, all seeds in one batch, eager. PyTorch is optional.
 
 torch.optim.SGD(momentum, nesterov=True) is the recursion of optax.sgd: the momentum starts with the first gradient.
 """
@@ -14,7 +14,7 @@ from .optax_program import Recorded
 
 
 def version() -> str | None:
-    """The version of PyTorch, None where it cannot be imported or is older than 2."""
+    """Return the version of PyTorch, None where it cannot be imported or is older than 2."""
     try:
         import torch  # pyright: ignore[reportMissingImports]
     except (ImportError, OSError):  # OSError: a library that it links to is missing
@@ -23,7 +23,7 @@ def version() -> str | None:
 
 
 def draw(seed: int, seeds: int, width: int, dimension: int) -> tuple[Any, Any]:
-    """Standard normal weights (s, m, d) and fair signs (s, m)."""
+    """Draw standard normal weights (s, m, d) and fair signs (s, m)."""
     import torch  # pyright: ignore[reportMissingImports]
 
     generator = torch.Generator().manual_seed(seed)
@@ -32,7 +32,7 @@ def draw(seed: int, seeds: int, width: int, dimension: int) -> tuple[Any, Any]:
 
 
 def train(inputs: np.ndarray, targets: np.ndarray, method: Method, steps: int) -> Callable[[Any, Any], Recorded]:
-    """A function that trains networks of weights (s, m, d), which it changes, and signs (s, m); see optax_program."""
+    """Make a function that trains networks of weights (s, m, d), which it changes, and signs (s, m)."""
     import torch  # pyright: ignore[reportMissingImports]
 
     samples = torch.tensor(np.ascontiguousarray(inputs.T))  # copies: NumPy's may be read-only

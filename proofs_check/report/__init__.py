@@ -1,1 +1,1 @@
-"""Readers of the store that show what a run found; they import nothing else of the project."""
+"""Report of a study: page, figures and tables for the terminal, from the store alone."""

@@ -1,4 +1,4 @@
-"""What stands on the page, from the stored rows: no verdict is made and no lemma is computed here."""
+"""Contents of the page, from the stored rows: no verdict is made and no lemma is computed here."""
 
 import re
 import shlex
@@ -9,17 +9,17 @@ from typing import Any
 from markupsafe import Markup
 
 from proofs_check.store import Series, StoredResult
-from proofs_check.text import everywhere
+from proofs_check.text import make_visible
 
 from .curves import RECORDED, compared, recorded
 from .drawing import Figure, style
-from .ladder import QUANTITIES, asked_and_observed, at_the_end, over_steps, rungs
+from .ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
 from .margins import chain, margins
 from .mathematics import statement
 from .rates import ORDER, against_kappa, residual, tuned
 
 FIGURES = 24
-"""Figures over steps on a page: more would make it slow to write and to read."""
+"""Largest number of figures over steps on a page: more would make it slow to write and to read."""
 
 
 _UNKNOWN = {"group": "", "statement": "", "tex": "", "hypotheses": "", "kind": "", "method": None}
@@ -27,13 +27,13 @@ _UNKNOWN = {"group": "", "statement": "", "tex": "", "hypotheses": "", "kind": "
 
 @dataclass(frozen=True)
 class Part:
-    """A lemma with all that was found of it.
+    """Section of the page on one lemma.
 
     Attributes:
         facts: as `Lemma.described` made them; of a lemma that the store does not describe, its id alone.
-        statement: ready for the page.
+        statement: its statement as HTML.
         rows: its findings.
-        figures: measured against bound.
+        figures: of measured values and their bounds.
     """
 
     facts: Mapping[str, Any]
@@ -43,21 +43,28 @@ class Part:
 
     @property
     def unmet(self) -> list[Mapping[str, Any]]:
-        """The findings whose hypotheses do not hold."""
+        """Findings whose hypotheses do not hold."""
         return [row for row in self.rows if row["verdict"] == "VACUOUS"]
 
     @property
     def met(self) -> list[str]:
-        """The runs in which something was compared or proved."""
+        """Names of the runs in which something was compared or proved."""
         compared = [row["run"] for row in self.rows if row["verdict"] not in ("VACUOUS", "ERROR")]
         return list(dict.fromkeys(compared))
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that the template asks for.
+    """Contents of the page, as the template reads them.
 
-    `theory` are the figures of the study as a whole, `recorded` those of the runs, `losses` those of the proof.
+    Attributes:
+        stored: the results.
+        parts: a section per lemma.
+        margins: the figure of margins, or None.
+        theory: figures of the study as a whole.
+        recorded: figures of the recorded quantities of each run.
+        losses: figures of the losses of the proof, by run.
+        left_out: number of figures that were not drawn.
     """
 
     stored: StoredResult
@@ -81,7 +88,7 @@ class Contents:
         ]
 
     def replay(self, row: Mapping[str, Any]) -> str:
-        """The command that comes upon the worst seed of a finding again, or ""."""
+        """Return the command that finds the worst seed of a finding again, or ""."""
         if row["worst_seed"] is None:
             return ""
         config = self.stored.manifest.get("config") or self.stored.study
@@ -100,12 +107,12 @@ class Contents:
         return shlex.join(words)
 
     def group(self, row: Mapping[str, Any]) -> str:
-        """The group of a finding's lemma."""
+        """Return the group of a finding's lemma."""
         return next((part.facts["group"] for part in self.parts if part.facts["id"] == lemma_of(row)), "")
 
 
 def lemma_of(row: Mapping[str, Any]) -> str:
-    """The id without its part.
+    """Return the id of a finding's lemma, without the name of its part.
 
     Example:
         >>> lemma_of({"lemma": "gram-concentration/chernoff"})
@@ -119,28 +126,28 @@ def gather(stored: StoredResult, series: Sequence[Series]) -> Contents:
 
     Args:
         stored: what a folder holds.
-        series: what is drawn over the steps.
+        series: curves over the steps.
     """
     names = _Names()
-    told = ("rows", "slack", "lemmas", "runs", "notes", "study", "manifest")
-    stored = replace(stored, **{name: everywhere(getattr(stored, name)) for name in told})
+    texts = ("rows", "slack", "lemmas", "runs", "notes", "study", "manifest")
+    stored = replace(stored, **{name: make_visible(getattr(stored, name)) for name in texts})
     over_steps = [one for one in series if one.bound is None and one.name in RECORDED]
-    checked = _chosen([one for one in series if one.bound is not None], stored.rows)
+    checked = _rank_series([one for one in series if one.bound is not None], stored.rows)
     with style():
         drawn = [recorded(one, names(one.name, one.run)) for one in over_steps[: FIGURES // 2]]
-        rooms = max(FIGURES - len(drawn), 0)
-        parts = [_part(facts, rows, checked[:rooms], names) for facts, rows in _by_lemma(stored)]
+        remaining = max(FIGURES - len(drawn), 0)
+        parts = [_part(facts, rows, checked[:remaining], names) for facts, rows in _by_lemma(stored)]
         runs = dict.fromkeys(row["run"] for row in stored.slack)
         losses = {run: chain(stored.slack, run, names("loss", run)) for run in list(runs)[:4]}
         overview = margins(stored.rows, names("margins"))
         theory = _theory(stored, series, names)
-    left_out = len(over_steps) - len(drawn) + max(len(checked) - rooms, 0)
-    kept = {run: figure for run, figure in losses.items() if figure is not None}
-    return Contents(stored, parts, overview, theory, drawn, kept, left_out)
+    left_out = len(over_steps) - len(drawn) + max(len(checked) - remaining, 0)
+    losses = {run: figure for run, figure in losses.items() if figure is not None}
+    return Contents(stored, parts, overview, theory, drawn, losses, left_out)
 
 
 def _theory(stored: StoredResult, series: Sequence[Series], names: "_Names") -> list[Figure]:
-    """The figures of the papers, as far as the study has what they need."""
+    """Draw the figures of the papers, as far as the study has the runs that they need."""
     summaries = {run["run"]: run for run in stored.runs}
     by_run: dict[str, dict[str, Series]] = {}
     for one in series:
@@ -158,16 +165,15 @@ def _theory(stored: StoredResult, series: Sequence[Series], names: "_Names") -> 
         methods = [name for name in by_run[ladder[0]]["loss"].methods if name in ORDER]
         figures += [over_steps(columns, method, names("theory-widths", method)) for method in methods]
         if methods:
-            figures.append(at_the_end(columns, methods, names("theory-widths-end")))
-        figures.append(asked_and_observed([summaries[run] for run in ladder], names("theory-widths-asked")))
+            figures.append(against_width(columns, methods, names("theory-widths-end")))
+        figures.append(required_and_observed([summaries[run] for run in ladder], names("theory-widths-asked")))
     return [figure for figure in figures if figure is not None]
 
 
 def _by_lemma(stored: StoredResult) -> Iterable[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
-    """Every lemma that has findings, with them; the lemmas in the order of the proof."""
+    """Group the findings by lemma, in the order of the proof."""
     order = {facts["id"]: facts for facts in stored.lemmas}
-    found = dict.fromkeys([*order, *map(lemma_of, stored.rows)])
-    for lemma in found:
+    for lemma in dict.fromkeys([*order, *map(lemma_of, stored.rows)]):
         rows = [row for row in stored.rows if lemma_of(row) == lemma]
         if rows:
             yield {**_UNKNOWN, "id": lemma, "title": lemma, **order.get(lemma, {})}, rows
@@ -181,8 +187,8 @@ def _part(facts: Mapping[str, Any], rows: list[Mapping[str, Any]], series: Seque
     return Part(facts, statement(facts["tex"], facts["statement"]), rows, figures)
 
 
-def _chosen(series: Sequence[Series], rows: Sequence[Mapping[str, Any]]) -> list[Series]:
-    """Of every checked inequality the run in which it is closest to its bound, then the others."""
+def _rank_series(series: Sequence[Series], rows: Sequence[Mapping[str, Any]]) -> list[Series]:
+    """Order the series: of every checked inequality the run that is closest to its bound, then the others."""
     margin = {(row["lemma"], row["run"]): float(row["margin"]) for row in rows if row["margin"] is not None}
     ranked = sorted(series, key=lambda one: margin.get((one.name, one.run), float("inf")))
     first = list({one.name: one for one in reversed(ranked)}.values())
@@ -193,16 +199,16 @@ def _chosen(series: Sequence[Series], rows: Sequence[Mapping[str, Any]]) -> list
 
 
 class _Names:
-    """Names for files and ids: plain letters, each once."""
+    """Source of names for files and ids: plain letters, each name once."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self._used: set[str] = set()
 
     def __call__(self, *words: str) -> str:
         base = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")[:80] or "figure"
         name, count = base, 1
-        while name in self._given:
+        while name in self._used:
             count += 1
             name = f"{base}-{count}"
-        self._given.add(name)
+        self._used.add(name)
         return name

@@ -1,22 +1,22 @@
-"""Figures over the steps of a run: what was recorded, and measured against bound, with bands over seeds."""
+"""Figures over the steps of a run: recorded quantities, and measured values with bounds, with bands over seeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from proofs_check.store import Series
 
-from .drawing import COLOURS, MARKERS, PAPER, Figure, canvas, finished
+from .drawing import COLOURS, MARKERS, PAPER, Figure, canvas, finish_figure
 from .numbers import number, power_of_ten, words
 
 if TYPE_CHECKING:
     import numpy as np
 
 POINTS = 160
-"""At most so many points of a line; the file of the data has all of them."""
+"""Largest number of points of a line; the file of the data has all of them."""
 
 BOTH_SIDES = "both sides of the inequality (1)"
 DERIVED = {"relative_residual": "‖ξ(t)‖/‖ξ(0)‖ (1)", "loss": "loss ½‖ξ(t)‖² (1)"}
-# name: (title, axis, whether the axis is logarithmic) of what is recorded
+# name of a recorded quantity: (title, label of the axis, True if the axis is logarithmic)
 RECORDED = {
     "residual_norm": ("Residual", "‖ξ(t)‖, norm of the residual (1)", True),
     "flip_fraction": ("Changed activations", "share of (neuron, sample) pairs (1)", False),
@@ -25,17 +25,17 @@ RECORDED = {
 
 
 def recorded(series: Series, name: str) -> Figure:
-    """A recorded quantity of all methods of a run.
+    """Draw a recorded quantity of all methods of a run.
 
     Args:
         series: from the store.
         name: of the files.
     """
-    return _drawn(series, name, f"{RECORDED[series.name][0]}, run {series.run}", "")
+    return _draw_figure(series, name, f"{RECORDED[series.name][0]}, run {series.run}", "")
 
 
 def compared(series: Series, name: str, title: str, row: Mapping[str, Any]) -> Figure:
-    """What a lemma bounds, and its bound.
+    """Draw the quantity that a lemma bounds, and its bound.
 
     Args:
         series: from the store, with a bound.
@@ -48,23 +48,23 @@ def compared(series: Series, name: str, title: str, row: Mapping[str, Any]) -> F
         where = ", ".join(f"{axis} {words(str(value))}" for axis, value in row["witness"].items())
         worst = f" Closest to the bound, or furthest beyond it: margin {number(row['margin'], '+.3g')} at {where}."
     heading = f"{title}: {series.name}, run {series.run}"
-    return _drawn(series, name, heading, worst)
+    return _draw_figure(series, name, heading, worst)
 
 
-def _drawn(series: Series, name: str, title: str, worst: str) -> Figure:
+def _draw_figure(series: Series, name: str, title: str, worst: str) -> Figure:
     figure, axes = canvas(3.5 if len(series.methods) > 1 else 3.2)
     draw(axes, series)
     rows = (len(axes.get_legend_handles_labels()[0]) + 1) // 2
     figure.legend(loc="lower center", ncol=2, handlelength=3.2)
     figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.54 + 0.19 * rows) / figure.get_figheight())
-    return finished(figure, name, title, _described(series) + worst, *_table(series))
+    return finish_figure(figure, name, title, _describe(series) + worst, *_table(series))
 
 
 def draw(axes: Any, series: Series) -> None:
     """Draw the lines of a series, with bands over the seeds, on axes of matplotlib.
 
     Args:
-        axes: where to; logarithmic upwards if the series is of that kind and has a value above 0.
+        axes: matplotlib's; the vertical one becomes logarithmic if the series is of that kind and has a value above 0.
         series: from the store.
     """
     import numpy as np
@@ -91,7 +91,7 @@ def draw(axes: Any, series: Series) -> None:
 def _lines(
     axes: Any, series: Series, k: int, method: str, shown: "np.ndarray", floor: float, colour: str, marker: str
 ) -> None:
-    """One method: the range and the middle of the seeds, the median, and the bound."""
+    """Draw one method: the range of the seeds, the middle four fifths, the median, and the bound."""
     import numpy as np
 
     steps = series.steps[shown]
@@ -113,34 +113,35 @@ def _lines(
 
 
 def _above(values: "np.ndarray", floor: float) -> "np.ndarray":
-    """Zero has no place on a logarithmic axis: it goes to its lower end."""
+    """Raise values to the lower end of a logarithmic axis, which has no zero."""
     import numpy as np
 
     return np.where(np.isnan(values), np.nan, np.maximum(values, floor))
 
 
 def _level(series: Series, level: float) -> int:
+    """Return the position of the stored quantile that is closest to a level."""
     return min(range(len(series.levels)), key=lambda q: abs(series.levels[q] - level))
 
 
-def _described(series: Series) -> str:
-    """The numbers of the figure in words."""
+def _describe(series: Series) -> str:
+    """Describe the numbers of the figure in words."""
     import numpy as np
 
     parts = [f"Median and range over {series.seeds} seeds, width {series.width:,}."]
     for k, method in enumerate(series.methods):
-        there = np.flatnonzero(np.isfinite(series.observed[k, _level(series, 0.5)]))
-        who = f"{words(method)}: " if method else ""
-        if not len(there):
-            parts.append(f"{who}nothing was compared.")
+        finite = np.flatnonzero(np.isfinite(series.observed[k, _level(series, 0.5)]))
+        label = f"{words(method)}: " if method else ""
+        if not len(finite):
+            parts.append(f"{label}nothing was compared.")
             continue
-        said = [
+        sentences = [
             f"at step {series.steps[t]} median {_at(series.observed, series, k, 0.5, t)} "
             f"(from {_at(series.observed, series, k, 0.0, t)} to {_at(series.observed, series, k, 1.0, t)})"
             + ("" if series.bound is None else f", least bound {_at(series.bound, series, k, 0.0, t)}")
-            for t in dict.fromkeys((int(there[0]), int(there[-1])))
+            for t in dict.fromkeys((int(finite[0]), int(finite[-1])))
         ]
-        parts.append(f"{who}{'; '.join(said)}.")
+        parts.append(f"{label}{'; '.join(sentences)}.")
     return " ".join(parts)
 
 
@@ -149,7 +150,7 @@ def _at(side: "np.ndarray", series: Series, k: int, level: float, t: int) -> str
 
 
 def _table(series: Series) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """The data of the figure, a row per method and step."""
+    """Return header and rows of the figure's data, a row per method and step."""
     sides = [("observed", series.observed)] + ([] if series.bound is None else [("bound", series.bound)])
     header = ["method", "step", *(f"{side}_q{round(100 * q)}" for side, _ in sides for q in series.levels)]
     rows = [

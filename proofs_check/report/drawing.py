@@ -1,4 +1,4 @@
-"""From a matplotlib figure to an SVG that a page can hold: own ids, the page's colours, a text for the blind."""
+"""SVG of matplotlib figures for a page: unique ids, the page's colours, a description for screen readers."""
 
 import io
 import math
@@ -29,15 +29,15 @@ WIDTH = 5.0
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its text and its data.
+    """Finished figure with its description and its data.
 
     Attributes:
         name: of its files.
         title: a few words.
-        description: what is to be seen, with the numbers.
+        description: its contents in words, with the numbers.
         inline: the SVG for the page.
         alone: the SVG as a file of its own.
-        header, rows: the data.
+        header, rows: the data as a table.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Figure:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Settings of matplotlib for the block: text stays text, ids are the same in every run."""
+    """Set matplotlib up for the block: text stays text, ids are the same in every run."""
     import matplotlib
 
     settings: Any = {
@@ -65,7 +65,7 @@ def style() -> Iterator[None]:
 
 
 def canvas(height: float) -> tuple[Any, Any]:
-    """An empty figure and its axes, without the machinery for windows."""
+    """Make an empty figure and its axes, without a window."""
     from matplotlib.figure import Figure as Canvas
 
     figure = Canvas(figsize=(WIDTH, height))
@@ -73,17 +73,17 @@ def canvas(height: float) -> tuple[Any, Any]:
 
 
 def panels(height: float, count: int) -> tuple[Any, list[Any]]:
-    """An empty figure with panels above each other that share their horizontal axis."""
+    """Make an empty figure with panels above each other that share their horizontal axis."""
     from matplotlib.figure import Figure as Canvas
 
     figure = Canvas(figsize=(WIDTH, height))
     return figure, list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
 
 
-def logarithmic(axes: Any, which: str, ticks: Sequence[float] = ()) -> None:
-    """The x or y axis logarithmic: in powers of ten, with steps between them if there are few, or with these ticks.
+def set_logarithmic(axes: Any, which: str, ticks: Sequence[float] = ()) -> None:
+    """Make the "x" or "y" axis logarithmic, with ticks at powers of ten, between them if these are few, or as given.
 
-    To be called when everything is drawn and the limits are set.
+    Call it when everything is drawn and the limits are set.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
@@ -99,7 +99,7 @@ def logarithmic(axes: Any, which: str, ticks: Sequence[float] = ()) -> None:
 
 
 def steps_of_ten(low: float, high: float) -> list[float]:
-    """Marks 1, 2, 5 (or 1, 3) times a power of ten, where powers of ten alone would be less than three; else [].
+    """Return ticks at 1, 2, 5 (or 1, 3) times powers of ten if less than three powers of ten fit; else [].
 
     Example:
         >>> steps_of_ten(0.08, 0.6), steps_of_ten(2.0, 200.0), steps_of_ten(1e-6, 1.0)
@@ -114,10 +114,10 @@ def steps_of_ten(low: float, high: float) -> list[float]:
     return [mark for mark in marks if low <= mark <= high]
 
 
-def finished(
+def finish_figure(
     figure: Any, name: str, title: str, description: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> Figure:
-    """The figure as SVG with title and description, for the page and as a file."""
+    """Export a figure as SVG with title and description, for the page and as a file."""
     target = io.StringIO()
     figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = target.getvalue()

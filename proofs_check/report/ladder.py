@@ -1,4 +1,4 @@
-"""Figures over the width: how runs that differ in their width alone behave, and the widths that theory asks for."""
+"""Figures over the width, of runs that differ in their width alone, and the widths that theory requires."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from typing import Any
 
 from proofs_check.store import Series
 
-from .drawing import COLOURS, INK, MARKERS, PAPER, RULE, SCALE, Figure, canvas, finished, logarithmic, panels
+from .drawing import COLOURS, INK, MARKERS, PAPER, RULE, SCALE, Figure, canvas, finish_figure, panels, set_logarithmic
 from .numbers import number, power_of_ten, words
 from .rates import LEAST, POINTS, method_style
 
@@ -22,11 +22,14 @@ _BESIDE = ("width", "seeds", "at", "engine", "chunk", "dtype")
 
 
 def rungs(configured: Mapping[str, Mapping[str, Any]], steps: bool = True) -> list[str]:
-    """Names of runs that differ in their width alone, by width, the longest such list; [] for less than three widths.
+    """Find the longest list of runs that differ in their width alone, by width; [] for less than three widths.
 
     Args:
         configured: the runs of the manifest's study.
-        steps: only runs that train.
+        steps: list only runs that train.
+
+    Returns:
+        The names of the runs.
     """
     groups: dict[str, dict[int, str]] = {}
     for name, run in configured.items():
@@ -38,11 +41,11 @@ def rungs(configured: Mapping[str, Mapping[str, Any]], steps: bool = True) -> li
 
 
 def over_steps(series: Mapping[str, Mapping[str, Series]], method: str, name: str) -> Figure:
-    """Loss, share of changed patterns and largest distance of one method over the steps, a line per width.
+    """Draw loss, share of changed patterns and largest distance of one method over the steps, a line per width.
 
     Args:
         series: by run, in the order of their widths, then by quantity.
-        method: which.
+        method: name of the method.
         name: of the files.
     """
     import numpy as np
@@ -61,7 +64,7 @@ def over_steps(series: Mapping[str, Mapping[str, Series]], method: str, name: st
             panel.plot(one.steps[shown], np.where(values[shown] > 0, values[shown], np.nan), color=SCALE[shade],
                        marker=MARKERS[place], markersize=4, markevery=(place * every // len(drawn), every),
                        label=f"m = {one.width:,}" if quantity == "loss" else None)  # fmt: skip
-        logarithmic(panel, "y")
+        set_logarithmic(panel, "y")
         panel.set_ylabel(label)
     for run in runs:
         several = [series[run][quantity] for quantity in QUANTITIES]
@@ -77,59 +80,59 @@ def over_steps(series: Mapping[str, Mapping[str, Series]], method: str, name: st
     figure.subplots_adjust(left=0.17, right=0.98, top=0.985, bottom=(0.52 + 0.19 * lines) / height, hspace=0.1)
     figure.align_ylabels(axes)
     first = series[runs[0]]["loss"]
-    said = "; ".join(
+    sentences = "; ".join(
         f"{label.replace(chr(10), ' ')}: {_last(series[runs[0]][quantity], method)} at m = {first.width:,}, "
         f"{_last(series[runs[-1]][quantity], method)} at m = {series[runs[-1]][quantity].width:,}"
         for quantity, (label, _, _) in QUANTITIES.items()
     )
     left = f" Lines for {len(drawn)} of {len(runs)} widths, data for all." if len(drawn) < len(runs) else ""
-    description = f"Medians over {first.seeds} seeds. At step {first.steps[-1]}, {said}.{left}"
+    description = f"Medians over {first.seeds} seeds. At step {first.steps[-1]}, {sentences}.{left}"
     levels = [round(100 * level) for level in first.levels]
     header = ["run", "width", "step", *(f"{quantity}_q{level}" for quantity in QUANTITIES for level in levels)]
-    return finished(figure, name, f"Widths over the steps, {words(method)}", description, header, rows)
+    return finish_figure(figure, name, f"Widths over the steps, {words(method)}", description, header, rows)
 
 
-def at_the_end(series: Mapping[str, Mapping[str, Series]], methods: Sequence[str], name: str) -> Figure:
-    """The same at the last step against the width, on log-log axes, with the slope -1/2 for comparison.
+def against_width(series: Mapping[str, Mapping[str, Series]], methods: Sequence[str], name: str) -> Figure:
+    """Draw the same quantities at the last step against the width, on log-log axes, with the slope -1/2.
 
     Args:
         series: by run, in the order of their widths, then by quantity.
-        methods: which.
+        methods: names of the methods.
         name: of the files.
     """
     import numpy as np
 
     figure, axes = panels(6.6, len(QUANTITIES))
-    at = np.array([one["loss"].width for one in series.values()], float)
+    widths = np.array([one["loss"].width for one in series.values()], float)
     rows: list[list[Any]] = []
-    said: list[str] = []
+    sentences: list[str] = []
     for panel, (quantity, (label, shrinks, _)) in zip(axes, QUANTITIES.items(), strict=True):
-        told = []
+        slopes = []
         for method in methods:
             colour, marker = method_style(method)
             ends = [one[quantity].observed[one[quantity].methods.index(method), :, -1] for one in series.values()]
             values = np.array(ends)
             values = np.where(values > 0, values, np.nan)
             middle = values[:, values.shape[1] // 2]
-            panel.fill_between(at, values[:, 0], values[:, -1], color=colour, alpha=0.15, linewidth=0)
-            panel.plot(at, middle, color=colour, marker=marker, markersize=4.5,
+            panel.fill_between(widths, values[:, 0], values[:, -1], color=colour, alpha=0.15, linewidth=0)
+            panel.plot(widths, middle, color=colour, marker=marker, markersize=4.5,
                        label=words(method) if quantity == "loss" else None)  # fmt: skip
-            there = np.isfinite(middle)
-            if there.sum() >= LEAST:
-                slope = float(np.polyfit(np.log(at[there]), np.log(middle[there]), 1)[0])
-                told.append(f"{words(method)} {number(slope, '.3f')}")
+            finite = np.isfinite(middle)
+            if finite.sum() >= LEAST:
+                slope = float(np.polyfit(np.log(widths[finite]), np.log(middle[finite]), 1)[0])
+                slopes.append(f"{words(method)} {number(slope, '.3f')}")
             rows += [
                 [method, run, int(width), quantity, *map(float, one)]
-                for run, width, one in zip(series, at, ends, strict=True)
+                for run, width, one in zip(series, widths, ends, strict=True)
             ]
             if shrinks and method == methods[-1] and np.isfinite(middle[0]):
-                reference = np.nanmin(values[0]) / 1.6 * (at / at[0]) ** -0.5
-                panel.plot(at, reference, color=INK, linestyle=(0, (4, 2)), linewidth=1,
+                reference = np.nanmin(values[0]) / 1.6 * (widths / widths[0]) ** -0.5
+                panel.plot(widths, reference, color=INK, linestyle=(0, (4, 2)), linewidth=1,
                            label="slope −1/2" if quantity == "flip_fraction" else None)  # fmt: skip
-        logarithmic(panel, "y")
+        set_logarithmic(panel, "y")
         panel.set_ylabel(label)
-        said.append(f"{label.replace(chr(10), ' ')}: {', '.join(told) or 'none'}")
-    logarithmic(axes[-1], "x", at[:: math.ceil(len(at) / 5)].tolist())
+        sentences.append(f"{label.replace(chr(10), ' ')}: {', '.join(slopes) or 'none'}")
+    set_logarithmic(axes[-1], "x", widths[:: math.ceil(len(widths) / 5)].tolist())
     axes[-1].set_xlabel("width m (neurons)")
     handles = [pair for panel in axes for pair in zip(*panel.get_legend_handles_labels(), strict=True)]
     figure.legend([handle for handle, _ in handles], [text for _, text in handles], loc="lower center", ncol=2,
@@ -141,18 +144,18 @@ def at_the_end(series: Mapping[str, Mapping[str, Series]], methods: Sequence[str
     first = next(iter(series.values()))["loss"]
     description = (
         f"At step {first.steps[-1]}, medians and range over {first.seeds} seeds. Slopes of the medians on log-log "
-        f"axes: {'; '.join(said)}. Theory has the order −1/2 for patterns and distance, and none for the loss."
+        f"axes: {'; '.join(sentences)}. Theory has the order −1/2 for patterns and distance, and none for the loss."
     )
     levels = [round(100 * level) for level in first.levels]
     header = ["method", "run", "width", "quantity", *(f"value_q{level}" for level in levels)]
-    return finished(figure, name, "The width at the end of training", description, header, rows)
+    return finish_figure(figure, name, "The width at the end of training", description, header, rows)
 
 
 def _last(series: Series, method: str) -> str:
     return number(float(series.observed[series.methods.index(method), len(series.levels) // 2, -1]))
 
 
-# claim, method: what is claimed
+# (claim, method): the statement in words
 _CLAIMS = {
     ("hoeffding", ""): "‖H(0) − H∞‖_F ≤ λ₀/4 (Hoeffding)",
     ("chernoff", ""): "λ_min(H(0)) ≥ ¾ λ₀ (matrix Chernoff)",
@@ -163,14 +166,15 @@ _CLAIMS = {
 
 
 def observed_width(runs: Sequence[Mapping[str, Any]], claim: str, method: str) -> tuple[float | None, int]:
-    """The least width from which on a claim held in all seeds, and at how many widths it was looked at.
-
-    None if it did not even hold at the largest.
+    """Find the least width from which on a claim held in all seeds, None if it failed at the largest.
 
     Args:
         runs: summaries, by width.
         claim: "hoeffding", "chernoff" or "theorem".
         method: of the theorem, else "".
+
+    Returns:
+        It, and the number of widths at which the claim was checked.
     """
     failed = [
         (run["width"], row["violations"])
@@ -186,45 +190,48 @@ def observed_width(runs: Sequence[Mapping[str, Any]], claim: str, method: str) -
     return least, len(failed)
 
 
-def asked_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
-    """The width that theory asks for, and the least from which on the claim held in all seeds; None where no claim is.
+def required_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
+    """Draw the width that theory requires, and the least from which on the claim held in all seeds.
 
     Args:
         runs: summaries of runs that differ in their width alone, by width.
         name: of the files.
+
+    Returns:
+        The figure; None without any claim.
     """
-    rows, said = [], []
-    for (claim, method), words_of_it in _CLAIMS.items():
-        least, looked = observed_width(runs, claim, method)
-        asked = {row["id"]: float(row["width"]) for row in runs[0]["asked"] if row["method"] == method}
-        if looked and math.isfinite(asked.get(claim, math.inf)):
-            rows.append((claim, method, words_of_it, least, asked[claim], asked.get("theorem-norm", math.nan)))
+    rows, sentences = [], []
+    for (claim, method), statement in _CLAIMS.items():
+        least, checked = observed_width(runs, claim, method)
+        required = {row["id"]: float(row["width"]) for row in runs[0]["asked"] if row["method"] == method}
+        if checked and math.isfinite(required.get(claim, math.inf)):
+            rows.append((claim, method, statement, least, required[claim], required.get("theorem-norm", math.nan)))
     if not rows:
         return None
-    tried = [run["width"] for run in runs]
+    widths = [run["width"] for run in runs]
     figure, axes = canvas(1.15 + 0.62 * len(rows))
-    for place, (_, _, label, least, asked, norm) in enumerate(rows):
+    for place, (_, _, label, least, required, norm) in enumerate(rows):
         y = -place
-        shown = tried[-1] * 2.5 if least is None else least
-        axes.plot([shown, asked], [y, y], color=RULE, linewidth=2, zorder=1)
-        axes.plot([asked], [y], color=COLOURS[1], marker="s", markersize=6, linestyle="none", zorder=2)
+        shown = widths[-1] * 2.5 if least is None else least
+        axes.plot([shown, required], [y, y], color=RULE, linewidth=2, zorder=1)
+        axes.plot([required], [y], color=COLOURS[1], marker="s", markersize=6, linestyle="none", zorder=2)
         if math.isfinite(norm):
             axes.plot([norm], [y], color=COLOURS[1], marker="s", markersize=6, markerfacecolor=PAPER, linestyle="none")
         axes.plot([shown], [y], color=COLOURS[0], marker="o" if least else ">", markersize=6, linestyle="none",
                   markerfacecolor=COLOURS[0] if least else PAPER, zorder=3)  # fmt: skip
         axes.text(0.01, y + 0.27, label, fontsize=8.5, transform=axes.get_yaxis_transform())
         seen = (
-            f"not even at {tried[-1]:,}" if least is None
-            else f"observed from {least:,} on{', the smallest run' if least == tried[0] else ''}"
+            f"not even at {widths[-1]:,}" if least is None
+            else f"observed from {least:,} on{', the smallest run' if least == widths[0] else ''}"
         )  # fmt: skip
         norms = f" ({number(norm, '.2g')} with the norm of |K| for n)" if math.isfinite(norm) else ""
-        said.append(f"{label}: {seen}, asked for {number(asked, '.2g')}{norms}")
-    logarithmic(axes, "x")
+        sentences.append(f"{label}: {seen}, asked for {number(required, '.2g')}{norms}")
+    set_logarithmic(axes, "x")
     exponents = range(2, math.ceil(math.log10(max(row[4] for row in rows))) + 2, 4)
     axes.set_xticks([10.0**exponent for exponent in exponents])
     axes.set_xticklabels([power_of_ten(10.0**exponent) for exponent in exponents])
-    axes.set_xlim(min(tried[0] / 3, 100.0), max(row[4] for row in rows) * 30)
-    axes.axvspan(tried[0], tried[-1], color=RULE, alpha=0.35, linewidth=0, zorder=0)
+    axes.set_xlim(min(widths[0] / 3, 100.0), max(row[4] for row in rows) * 30)
+    axes.axvspan(widths[0], widths[-1], color=RULE, alpha=0.35, linewidth=0, zorder=0)
     axes.set_ylim(-len(rows) + 0.55, 0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -245,11 +252,12 @@ def asked_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figure |
     seeds = min(run["seeds"] for run in runs)
     description = (
         f"{runs[0]['data']['name']}, κ = {number(runs[0]['data']['kappa'])}, {seeds} seeds or more at each of "
-        f"{len(tried)} widths from {tried[0]:,} to {tried[-1]:,}. The theorem's widths are sufficient for every "
-        f"dataset with this λ₀, κ and n. {'; '.join(said)}."
+        f"{len(widths)} widths from {widths[0]:,} to {widths[-1]:,}. The theorem's widths are sufficient for every "
+        f"dataset with this λ₀, κ and n. {'; '.join(sentences)}."
     )
     header = ["claim", "method", "observed_from", "smallest_run", "largest_run", "asked", "asked_with_norm_of_K"]
     table = [
-        [claim, method, least, tried[0], tried[-1], asked, norm] for claim, method, _, least, asked, norm in rows
-    ]  # fmt: skip
-    return finished(figure, name, "Widths that theory asks for, and those observed", description, header, table)
+        [claim, method, least, widths[0], widths[-1], required, norm]
+        for claim, method, _, least, required, norm in rows
+    ]
+    return finish_figure(figure, name, "Widths that theory asks for, and those observed", description, header, table)

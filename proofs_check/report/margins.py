@@ -1,19 +1,19 @@
-"""The figure of margins: how much of its bound every finding uses, over the seeds; and of what the proof loses."""
+"""Figures of the margins of all findings, as shares of their bounds, and of the losses of the proof."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .drawing import COLOURS, INK, RULE, Figure, canvas, finished
+from .drawing import COLOURS, INK, RULE, Figure, canvas, finish_figure
 from .numbers import number, power_of_ten, words
 
 MOST = 60
-"""Findings in the figure of margins; beyond, those closest to their bounds."""
+"""Largest number of findings in the figure of margins: those closest to their bounds."""
 _COLOUR = {"SUPPORTED": COLOURS[0], "REFUTED": COLOURS[1]}
 
 
 def margins(rows: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
-    """The seeds' margins of every finding that has them, as observed / bound = 1 - margin; None if none has.
+    """Draw the seeds' margins of every finding that has them, as observed / bound = 1 - margin; None if none has.
 
     Args:
         rows: findings, as stored.
@@ -49,22 +49,22 @@ def margins(rows: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
     axes.set_xlabel("observed / bound where a seed is closest (1); dashed: the bound")
     figure.subplots_adjust(left=0.03, right=0.97, top=1 - 0.05 / figure.get_figheight(),
                            bottom=0.5 / figure.get_figheight())  # fmt: skip
-    said = "; ".join(
+    sentences = "; ".join(
         f"{row['lemma']} in {row['run']}: median {number(values[2])}, at most {number(values[4])}"
         for row, values in zip(having, used, strict=True)
     )
     header = ("lemma", "run", "verdict", "margin_q0", "margin_q10", "margin_q50", "margin_q90", "margin_q100")
     data = [(row["lemma"], row["run"], row["verdict"], *row["margins"]) for row in having]
-    description = f"Share of the bound that is used, over the seeds; above 1 the claim fails. {said}."
-    return finished(figure, name, "How much of its bound each claim uses", description, header, data)
+    description = f"Share of the bound that is used, over the seeds; above 1 the claim fails. {sentences}."
+    return finish_figure(figure, name, "How much of its bound each claim uses", description, header, data)
 
 
 def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | None:
-    """What each step of the proof loses in a run, a bar per method, cut into the links of the step.
+    """Draw the loss of each step of the proof in a run, a bar per method, divided into the links of the step.
 
     Args:
         slack: losses, as stored.
-        run: of which run.
+        run: name of the run.
         name: of the files.
     """
     here = [row for row in slack if row["run"] == run]
@@ -72,7 +72,7 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
     if not any(row["lost"] is not None for row in here):
         return None
     figure, axes = canvas(0.75 + 0.3 * len(bars))
-    said = []
+    sentences = []
     for place, key in enumerate(bars):
         links = [row for row in here if (row["step"], row["method"]) == key and row["lost"] is not None]
         end = 0.0
@@ -82,7 +82,7 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
             end += row["lost"]
         label = " ".join(filter(None, (key[0], words(key[1]))))
         total = number(end, ".2f") if links else "no number"
-        said.append(f"{label} {total}")
+        sentences.append(f"{label} {total}")
         axes.text(max(end, 0.0), -place, f" {total}", va="center", fontsize=8)
     axes.axvline(0.0, color=INK, linewidth=0.8)
     axes.set_yticks([-place for place in range(len(bars))])
@@ -94,6 +94,6 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
     figure.subplots_adjust(left=0.4, right=0.97, top=1 - 0.08 / figure.get_figheight(),
                            bottom=0.48 / figure.get_figheight())  # fmt: skip
     columns = ("step", "method", "what", "lost", "least", "most", "claimed", "actual", "seeds", "proved")
-    description = f"Orders of magnitude lost, summed over the links of a step: {'; '.join(said)}."
+    description = f"Orders of magnitude lost, summed over the links of a step: {'; '.join(sentences)}."
     data = [[row[column] for column in columns] for row in here]
-    return finished(figure, name, f"What the proof loses, run {run}", description, columns, data)
+    return finish_figure(figure, name, f"What the proof loses, run {run}", description, columns, data)

@@ -1,4 +1,4 @@
-"""Conversion of TeX between dollars to MathML, which browsers show without help from the network."""
+"""Conversion of TeX between dollars to MathML, which browsers show without a network."""
 
 import re
 from xml.etree import ElementTree
@@ -16,12 +16,12 @@ _ATTRIBUTES = frozenset(
     "minsize movablelimits notation rowalign rowlines rowspacing rowspan rspace scriptlevel separator side stretchy "
     "symmetric voffset width".split()
 )
-"""Elements and attributes that show a formula; none leads elsewhere, is styled by the page, or runs anything."""
+"""Elements and attributes of plain formulas: no links, no styles, no scripts."""
 _MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
 def statement(tex: str, plain: str) -> Markup:
-    r"""Convert prose with mathematics for a page; the plain statement where there is no TeX or it is not understood.
+    r"""Convert prose with mathematics to HTML; take the plain statement without TeX, or where it cannot be converted.
 
     Args:
         tex: prose, escaped here, with mathematics in $...$, and in $$...$$ for a line of its own.
@@ -47,7 +47,7 @@ def statement(tex: str, plain: str) -> Markup:
     return Markup("").join([*pieces, escape(tex[end:])])
 
 
-def _only_shown(mathml: str) -> None:
+def _check_mathml(mathml: str) -> None:
     r"""Refuse anything but a formula: the converter makes attributes of \href, \class and \style.
 
     Raises:
@@ -64,7 +64,7 @@ def _only_shown(mathml: str) -> None:
 
 
 def formula(tex: str, alone: bool) -> Markup:
-    r"""Convert one formula, with its TeX as the text for those who cannot see it.
+    r"""Convert one formula, with its TeX as the alternative text.
 
     Example:
         >>> "<mfrac>" in formula(r"\frac{1}{n}", alone=False)
@@ -75,12 +75,12 @@ def formula(tex: str, alone: bool) -> Markup:
     if "&#" in tex:  # the converter passes a character by its number on, be it one that turns the line around
         raise ValueError("a formula has no characters by number")
     # inside a power browsers do not stretch \Bigr), but they do \right)
-    grown = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda found: {"l": r"\left", "r": r"\right"}[found[1]], tex)
+    stretched = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda found: {"l": r"\left", "r": r"\right"}[found[1]], tex)
     # "<" and ">" stand for relations in TeX; the converter passes them on as mark-up
-    made = convert(grown.replace("<", r"\lt ").replace(">", r"\gt "), display="block" if alone else "inline")
-    _only_shown(made)
-    made = made.replace("<mi>:</mi>", "<mo>:</mo>")  # "such that" is a relation, with room around it
-    made = made.replace("<math ", Markup('<math alttext="{}" ').format(tex), 1)
+    mathml = convert(stretched.replace("<", r"\lt ").replace(">", r"\gt "), display="block" if alone else "inline")
+    _check_mathml(mathml)
+    mathml = mathml.replace("<mi>:</mi>", "<mo>:</mo>")  # "such that" is a relation, with room around it
+    mathml = mathml.replace("<math ", Markup('<math alttext="{}" ').format(tex), 1)
     if not alone:
-        return Markup(made)
-    return Markup('<span class="formula">{}</span>').format(Markup(made))
+        return Markup(mathml)
+    return Markup('<span class="formula">{}</span>').format(Markup(mathml))

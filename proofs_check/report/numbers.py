@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them; the store has infinities as words and None for what does not exist."""
+"""Formats of stored numbers; the store has infinities as words, and None for what does not exist."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: Any, form: str = ".3g") -> str:
-    """A stored number to three digits, with a true minus sign.
+    """Format a stored number to three digits, with a true minus sign.
 
     Example:
         >>> number(-0.001234), number("inf"), number(None), number(31305)
@@ -26,7 +26,7 @@ def number(value: Any, form: str = ".3g") -> str:
 
 
 def power_of_ten(value: float, _: Any = None) -> str:
-    """A tick of a logarithmic axis.
+    """Format a tick of a logarithmic axis; "" for ticks between the powers of ten.
 
     Example:
         >>> power_of_ten(1e-12), power_of_ten(1.0), power_of_ten(0.1), power_of_ten(300.0)
@@ -43,7 +43,7 @@ def power_of_ten(value: float, _: Any = None) -> str:
 
 
 def violations(row: Mapping[str, Any]) -> str:
-    """Violations of how many trials; a law is about all its draws together, and none of them can violate it.
+    """Format the violations and trials of a finding; a law concerns all its draws together and has no violations.
 
     Example:
         >>> violations({"violations": 0, "trials": 128}), violations({"violations": None, "trials": 9})
@@ -55,7 +55,7 @@ def violations(row: Mapping[str, Any]) -> str:
 
 
 def words(name: str) -> str:
-    """A method's name for people.
+    """Write the name of a method with spaces.
 
     Example:
         >>> words("gradient_descent")

@@ -1,4 +1,4 @@
-"""report.html and the folder figures, from a folder of results and nothing else."""
+"""Writer of report.html and the folder of figures, from a folder of results alone."""
 
 import csv
 import io
@@ -39,14 +39,14 @@ MEANINGS = {
     ),
     "ERROR": ("the check itself failed", "anything about the claim"),
 }
-"""What each verdict means, and what it does not."""
+"""Meaning of each verdict, and what it does not mean."""
 
 
 def write(folder: Path) -> Path:
     """Read a folder of results and write its report.
 
     Args:
-        folder: what `nag-ntk verify` wrote.
+        folder: results of `nag-ntk verify`.
 
     Returns:
         The path of the page.
@@ -64,7 +64,7 @@ def write(folder: Path) -> Path:
 
 
 def render(contents: Contents) -> str:
-    """The page as text; whatever came from the study is escaped."""
+    """Render the page as HTML; all text from the study is escaped."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -84,7 +84,7 @@ def render(contents: Contents) -> str:
 
 
 def _totals(slack: Any) -> dict[str, dict[str, Any]]:
-    """Per run: the methods, and per step what it loses with each, or None where some link has no number."""
+    """Add up the losses: per run the methods, and per step its loss with each, None where a link has no number."""
     totals: dict[str, dict[str, Any]] = {}
     for row in slack:
         methods, steps = totals.setdefault(row["run"], {"methods": [], "steps": {}}).values()
@@ -97,7 +97,7 @@ def _totals(slack: Any) -> dict[str, dict[str, Any]]:
 
 
 def _write_figures(folder: Path, figures: list[Figure]) -> None:
-    """Each figure and its data, and a list of them; what an earlier report left goes, what is a user's own stays."""
+    """Write each figure, its data, and a list of them, after removing those of an earlier report."""
     _remove_figures(folder)
     folder.mkdir(exist_ok=True)
     listed = {figure.name: {"title": figure.title, "description": figure.description} for figure in figures}

@@ -1,4 +1,4 @@
-"""Figures of the rates: the residual of a run with what theory says of it, and observed rates against kappa."""
+"""Figures of the rates: the residual of a run with its theoretical bounds, and observed rates against kappa."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofs_check.store import Series
 
-from .drawing import COLOURS, INK, MARKERS, Figure, canvas, finished, logarithmic
+from .drawing import COLOURS, INK, MARKERS, Figure, canvas, finish_figure, set_logarithmic
 from .numbers import number, words
 
 if TYPE_CHECKING:
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 POINTS = 160
 LEAST = 3
-"""Values of kappa, or widths, from which on there is something to see."""
+"""Least number of values of kappa, or of widths, in a figure over them."""
 _BOUND, _LINEAR = (0, (5, 2)), (0, (1, 1.6))
 ORDER = ("gradient_descent", "heavy_ball", "nesterov")
 """Methods in the order of their colours."""
 
 
 def method_style(name: str) -> tuple[str, str]:
-    """Colour and marker of a method, the same in all figures of a study."""
+    """Return colour and marker of a method, the same in all figures of a study."""
     place = ORDER.index(name) if name in ORDER else len(ORDER)
     return COLOURS[place], MARKERS[place]
 
 
 def tuned(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The methods of a run that have the tuning of their theorem and its rates."""
+    """Return the methods of a run that have the tuning of their theorem and its rates."""
     return [row for row in run["methods"] if "theorem" in row]
 
 
 def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
-    """|xi(t)|/|xi(0)| of all methods, with the theorem's bound and the rate of the linear model.
+    """Draw |xi(t)|/|xi(0)| of all methods, with the theorem's bound and the rate of the linear model.
 
     Args:
         series: the relative residual.
@@ -46,7 +46,7 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     levels = [round(100 * level) for level in series.levels]
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
     figure, axes = canvas(4.0)
-    said, rows = [], []
+    sentences, rows = [], []
     lowest = 1.0
     for k, method in enumerate(series.methods):
         colour, marker = method_style(known[method]["name"] if method in known else method)
@@ -60,25 +60,25 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
         positive = median[np.isfinite(median) & (median > 0)]
         lowest = min(lowest, float(positive.min()) if positive.size else 1.0)
         bound = linear = np.full(len(series.steps), np.nan)
-        told = f"{words(method)}: median {number(float(median[-1]))} at step {series.steps[-1]}"
+        sentence = f"{words(method)}: median {number(float(median[-1]))} at step {series.steps[-1]}"
         if method in known:
             row = known[method]
             bound = row["claimed_prefactor"] * row["claimed_rate"] ** series.steps.astype(float)
             linear = row["linear_rate"] ** series.steps.astype(float)
             axes.plot(series.steps[shown], bound[shown], color=colour, linestyle=_BOUND, linewidth=1.1)
             axes.plot(series.steps[shown], linear[shown], color=colour, linestyle=_LINEAR, linewidth=1.1)
-            told += (
+            sentence += (
                 f", the theorem's bound {number(float(bound[-1]))} (rate {row['claimed_rate']:.5g}), the linear "
                 f"model's rate {row['linear_rate']:.5g}, observed {_rates(row)}"
             )
-        said.append(told)
+        sentences.append(sentence)
         rows += [
             [method, int(step), *map(float, middle[:, t]), float(bound[t]), float(linear[t])]
             for t, step in enumerate(series.steps)
         ]
     axes.set_yscale("log")
     axes.set_ylim(bottom=max(lowest / 10, 1e-17))
-    logarithmic(axes, "y")
+    set_logarithmic(axes, "y")
     axes.set_xlabel("training step t")
     axes.set_ylabel("‖ξ(t)‖/‖ξ(0)‖, residual relative to its start (1)")
     if known:
@@ -89,14 +89,14 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     description = (
         f"{run['data']['name']}, n = {run['data']['samples']}, κ = {kappa or 'none'}, width {series.width:,}; "
         f"medians and range over {series.seeds} seeds. For momentum the bound is that of |V(t)|, V = [ξ(t); ξ(t−1)]. "
-        f"{'; '.join(said)}."
+        f"{'; '.join(sentences)}."
     )
     header = ["method", "step", *(f"residual_q{level}" for level in levels), "bound", "linear_model"]
-    return finished(figure, name, f"Residual against steps, run {series.run}", description, header, rows)
+    return finish_figure(figure, name, f"Residual against steps, run {series.run}", description, header, rows)
 
 
 def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
-    """1 - rate per step against kappa, observed and as theory has it; None for less than three values of kappa.
+    """Draw 1 - rate per step against kappa, observed and theoretical; None for less than three values of kappa.
 
     Args:
         runs: summaries; of runs with one kappa the widest is shown.
@@ -114,38 +114,38 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
     if len({kappa for _, kappa in widest}) < LEAST:
         return None
     figure, axes = canvas(4.3)
-    rows, said = [], []
+    rows, sentences = [], []
     for method in ORDER:
         points = [run for (named, _), run in found if named == method]
         if not points:
             continue
         colour, marker = method_style(method)
-        at = np.array([run["data"]["kappa"] for run in points])
+        x = np.array([run["data"]["kappa"] for run in points])
         # a rate above 1, of a residual that grows, has no place on the axis
         gaps = 1 - np.array([run["row"]["observed_rate"] for run in points], float)
         gaps = np.where(gaps > 0, gaps, np.nan)
         middle = gaps[:, gaps.shape[1] // 2]
-        axes.vlines(at, gaps[:, -1], gaps[:, 0], color=colour, linewidth=1.2)
-        axes.plot(at, middle, color=colour, marker=marker, markersize=5, linestyle="none", label=words(method))
+        axes.vlines(x, gaps[:, -1], gaps[:, 0], color=colour, linewidth=1.2)
+        axes.plot(x, middle, color=colour, marker=marker, markersize=5, linestyle="none", label=words(method))
         line = np.geomspace(kappas[0], kappas[-1], 40)
         stated = {key: Fraction(value) for key, value in points[0]["row"]["theorem"].items()}
         for key, dash in (("linear_rate", _LINEAR), ("rate", _BOUND)):
             gap = float(stated[key]) / line ** float(stated["order"])
             axes.plot(line, gap, color=colour, linestyle=dash, linewidth=1.1)
-        slope = _slope(at, middle)
-        told = "" if slope is None else f", slope {number(slope, '.2f')} on log-log axes"
+        slope = _slope(x, middle)
+        fitted = "" if slope is None else f", slope {number(slope, '.2f')} on log-log axes"
         model, claim = (_gap_in_words(stated[key], stated["order"]) for key in ("linear_rate", "rate"))
-        said.append(
-            f"{words(method)}: from {number(float(middle[0]))} at κ = {number(float(at[0]))} to "
-            f"{number(float(middle[-1]))} at κ = {number(float(at[-1]))}{told}; linear model {model}, theorem {claim}"
+        sentences.append(
+            f"{words(method)}: from {number(float(middle[0]))} at κ = {number(float(x[0]))} to "
+            f"{number(float(middle[-1]))} at κ = {number(float(x[-1]))}{fitted}; linear model {model}, theorem {claim}"
         )
         rows += [
             [method, run["run"], run["width"], run["seeds"], run["data"]["kappa"], *run["row"]["observed_rate"],
              run["row"]["linear_rate"], run["row"]["claimed_rate"]]
             for run in points
         ]  # fmt: skip
-    logarithmic(axes, "x")
-    logarithmic(axes, "y")
+    set_logarithmic(axes, "x")
+    set_logarithmic(axes, "y")
     axes.set_xlabel("condition number κ (1)")
     axes.set_ylabel("1 − rate per step (1)")
     axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="linear model, at least")
@@ -154,11 +154,11 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
     description = (
         f"Points: median over seeds of the rate in the second half of the steps, bars: all seeds; higher is faster. "
         "The linear model of heavy ball and the theorem of Nesterov have one curve. "
-        f"{'; '.join(said)}."
+        f"{'; '.join(sentences)}."
     )
     header = ["method", "run", "width", "seeds", "kappa", *(f"rate_q{level}" for level in (0, 10, 50, 90, 100)),
               "linear_rate", "claimed_rate"]  # fmt: skip
-    return finished(figure, name, "Rate against κ", description, header, rows)
+    return finish_figure(figure, name, "Rate against κ", description, header, rows)
 
 
 def _rates(row: Mapping[str, Any]) -> str:
@@ -167,7 +167,7 @@ def _rates(row: Mapping[str, Any]) -> str:
 
 
 def _gap_in_words(gap: Fraction, order: Fraction) -> str:
-    """Gap / kappa^order.
+    """Write gap / kappa^order.
 
     Example:
         >>> _gap_in_words(Fraction(2, 3), Fraction(1, 2)), _gap_in_words(Fraction(1), Fraction(1))
@@ -177,23 +177,23 @@ def _gap_in_words(gap: Fraction, order: Fraction) -> str:
     return f"{gap.numerator}/{power}" if gap.denominator == 1 else f"{gap.numerator}/({gap.denominator}{power})"
 
 
-def _slope(at: "np.ndarray", values: "np.ndarray") -> float | None:
-    """Least-squares slope on log-log axes; None for less than three points."""
+def _slope(kappas: "np.ndarray", values: "np.ndarray") -> float | None:
+    """Fit the slope on log-log axes by least squares; None for less than three points."""
     import numpy as np
 
-    there = np.isfinite(values)
-    return float(np.polyfit(np.log(at[there]), np.log(values[there]), 1)[0]) if there.sum() >= LEAST else None
+    finite = np.isfinite(values)
+    return float(np.polyfit(np.log(kappas[finite]), np.log(values[finite]), 1)[0]) if finite.sum() >= LEAST else None
 
 
 def _floored(values: "np.ndarray") -> "np.ndarray":
-    """What is zero goes far below the axis."""
+    """Move zeros far below a logarithmic axis."""
     import numpy as np
 
     return np.where(np.isnan(values), np.nan, np.maximum(values, 1e-300))
 
 
 def _legend(figure: Any, axes: Any, columns: int) -> None:
-    """Below the axes, with room made for it."""
+    """Put the legend below the axes, with space for it."""
     rows = math.ceil(len(axes.get_legend_handles_labels()[0]) / columns)
     figure.legend(loc="lower center", ncol=columns, handlelength=3.2)
     height = figure.get_figheight()

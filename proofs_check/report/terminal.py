@@ -1,7 +1,4 @@
-"""The findings of a run as a table for the terminal, with the reason of each verdict and a plain headline.
-
-A pure reader: it takes stored rows and prints them; what to think of them was decided before.
-"""
+"""Table of findings for the terminal, with the reason of each verdict and a headline, from stored rows alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from proofs_check.text import everywhere, visible
+from proofs_check.text import make_visible, visible
 
-# Told apart by word and sign first; the colours avoid the pair red and green.
+# Distinguished by word and sign first; the colours avoid the pair red and green.
 STYLES = {
     "CERTIFIED": ("◆", "*", "bold blue"),
     "SUPPORTED": ("✓", "+", "cyan"),
@@ -24,7 +21,7 @@ STYLES = {
 }
 _HEADLINE = ("REFUTED", "ERROR", "INCONCLUSIVE", "SUPPORTED", "CERTIFIED", "VACUOUS")
 _WIDE = 150
-"""Columns from which on the reasons get a column of their own; below, it would be too narrow to read."""
+"""Least width of a terminal, in characters, at which the reasons have a column of their own."""
 
 COLUMNS = ("verdict", "lemma", "run", "margin", "violations", "limit")
 NO_PROOF = "A run on finitely many networks never proves a statement about all of them."
@@ -43,13 +40,13 @@ def render(
 
     Args:
         rows: as in results.json.
-        console: where to; its width decides between a column and a line of its own for the reasons.
+        console: the terminal; its width decides between a column and a line of its own for the reasons.
         study: name of the study.
         level: family-wise error level of the verdicts.
         slack: the losses, as in results.json.
-        links: a row per link of the proof in place of one per step.
+        links: print a row per link of the proof in place of one per step.
     """
-    rows, slack = everywhere(list(rows)), everywhere(list(slack))
+    rows, slack = make_visible(list(rows)), make_visible(list(slack))
     if console.width >= _WIDE:
         _render_table(rows, console)
     else:
@@ -60,13 +57,13 @@ def render(
 
 
 def render_headline(rows: Sequence[Mapping[str, Any]], *, console: Console, study: str, level: float) -> None:
-    """Print how many verdicts of each kind there are, and what they cannot mean."""
+    """Print the number of verdicts of each kind, and what they cannot mean."""
     _print(console, Text(f"{visible(study)}: {headline(rows)}", style="bold"))
     _print(console, Text(f"{NO_PROOF} The error level {level:g} holds for all verdicts together."))
 
 
 def headline(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The verdicts counted, the worst first.
+    """Count the verdicts in a sentence, the worst first.
 
     Example:
         >>> headline([{"verdict": "SUPPORTED"}, {"verdict": "CERTIFIED"}, {"verdict": "SUPPORTED"}])
@@ -80,7 +77,7 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What stands in the COLUMNS of a row."""
+    """Format a finding as the texts of the COLUMNS."""
     numbers = (_number(row["margin"], "+.3g"), _violations(row), _number(row["limit"], ".3g"))
     return (row["verdict"], row["lemma"], row["run"], *numbers)
 
@@ -98,7 +95,7 @@ def _render_table(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def _render_lines(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Under each other: verdict and lemma, then the numbers, then the reason, indented, grouped by run."""
+    """Print findings below each other, grouped by run: verdict and lemma, the numbers, the reason."""
     for run in dict.fromkeys(row["run"] for row in rows):
         _print(console, Text(f"run: {run}", style="bold underline"))
         for row in (row for row in rows if row["run"] == run):
@@ -114,7 +111,7 @@ def _render_lines(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bool) -> None:
-    """Orders of magnitude lost in one run: a row per step (its links added up) or per link, a column per method."""
+    """Print the orders of magnitude lost in one run: a row per step or per link, a column per method."""
     lost: dict[tuple[str, str], float] = {}
     partial: set[tuple[str, str]] = set()
     reasons: dict[str, str] = {}  # of the first link of a step that has no number
@@ -159,14 +156,14 @@ def _verdict(row: Mapping[str, Any], console: Console, *, pad: bool = False) -> 
 
 
 def _violations(row: Mapping[str, Any]) -> str:
-    """Violations per trial; laws count draws and have no violations."""
+    """Format violations per trial; laws count draws and have no violations."""
     if row["violations"] is not None:
         return f"{row['violations']}/{row['trials']}"
     return "" if row["trials"] is None else f"-/{row['trials']}"
 
 
 def _number(value: float | str | None, form: str) -> str:
-    """A stored number; infinities are stored as words."""
+    """Format a stored number; infinities are stored as words."""
     if value is None:
         return ""
     return value if isinstance(value, str) else format(value, form)

@@ -1,4 +1,4 @@
-"""Slack: where the proof of the contraction theorem is wasteful, link by link, on a run; see docs/slack.md."""
+"""Slack: the loss of each link of the proof of the contraction theorem on a run; see docs/slack.md."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ from proofs_check.slack import draw, linear, training
 from proofs_check.slack.chain import SlackRow
 
 SEEDS = 16
-"""Seeds that the chains about training look at, the first ones: the means over them move by a few hundredths."""
+"""Number of seeds, the first ones, in the chains about training: the means over them vary by a few hundredths."""
 
 __all__ = ["SEEDS", "SlackRow", "slack_rows", "slack_table"]
 
 
 def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
-    """What each link of the proof loses on a run, in orders of magnitude.
+    """Measure the loss of each link of the proof on a run, in orders of magnitude.
 
     Args:
         run: a simulated configuration, of any width and dataset; one of at least one step if a method is given.
@@ -24,7 +24,7 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
 
     Returns:
         Rows by step of the proof: "initial residual", "concentration" and "width" of the draw; "distance", "flips",
-        "remainder", "prefactor" and "rate" of a method. Where a loss cannot be said (no theorem, nothing flipped,
+        "remainder", "prefactor" and "rate" of a method. Where there is no loss (no theorem, nothing flipped,
         the run diverged) `lost` is None and `reason` says why.
 
     Raises:
@@ -54,23 +54,23 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
 
 
 def slack_rows(run: Run) -> tuple[SlackRow, ...]:
-    """All rows of a trained run: those about the draw, then those of every method; none for a run without steps."""
+    """Make all rows of a trained run: those about the draw, then those of every method; none without steps."""
     if run.trajectory.steps == 0:
         return ()
     names = [method.name for method in run.methods]
-    found = list(_table(run, None))
+    rows = list(_table(run, None))
     for k, method in enumerate(run.methods):
         label = method.name
         if names.count(label) > 1:  # as in the stored trajectories
             label += f"(eta={method.eta!r}, beta={method.beta!r})"
-        found += [replace(row, method=label) for row in _table(run, k)]
-    return tuple(found)
+        rows += [replace(row, method=label) for row in _table(run, k)]
+    return tuple(rows)
 
 
 def _table(run: Run, method: int | None) -> tuple[SlackRow, ...]:
-    """What slack_table says, or one row that says why it fails: losses are told beside the verdicts and cost none."""
+    """Return the slack_table, or one row with the reason why it fails: a failure here must cost no verdict."""
     try:
         return slack_table(run, method)
     except Exception as error:
-        why = f"could not be computed: {type(error).__name__}: {error}"
-        return (SlackRow(run.name, "", "chain", "all links", None, None, None, None, None, 0, False, "", why),)
+        reason = f"could not be computed: {type(error).__name__}: {error}"
+        return (SlackRow(run.name, "", "chain", "all links", None, None, None, None, None, 0, False, "", reason),)

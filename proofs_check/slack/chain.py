@@ -1,4 +1,4 @@
-"""Chains of bounds: each value is replaced by the next, smaller one, and what the replacement costs is a row.
+"""Chains of bounds: each value is replaced by the next, smaller one; the loss of each replacement is a row.
 
 The values of a chain are averaged over seeds on the logarithmic scale (geometric means), over the same seeds for the
 whole chain. So the actual value of a link is the claimed value of the next one, and the losses of consecutive links
@@ -13,14 +13,20 @@ import numpy as np
 
 
 class Value(NamedTuple):
-    """A value of a chain: per seed (s,), one number for all seeds, or a sentence that says why it does not exist."""
+    """A value of a chain: (s,) per seed, one number for all seeds, or the reason why it does not exist, a sentence."""
 
     name: str
     value: Any
 
 
 class Link(NamedTuple):
-    """The replacement of a value by the next: in short, what it means, and whether it can only lose."""
+    """The replacement of a value by the next one.
+
+    Attributes:
+        what: the two values, in short.
+        meaning: the source of the loss.
+        proved: True if the loss is proved to be at least 0.
+    """
 
     what: str
     meaning: str
@@ -29,18 +35,18 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class SlackRow:
-    """What one link of the proof loses on one run.
+    """Loss of one link of the proof on one run.
 
     Attributes:
-        run, method: where; method "" for what concerns the draw alone.
+        run, method: their names; method "" for links about the draw alone.
         step: the step of the proof.
-        what: what is replaced by what.
-        lost: orders of magnitude lost, log10(claimed / actual); None where it cannot be said.
+        what: the two values, in short.
+        lost: orders of magnitude lost, log10(claimed / actual); None where there is none.
         least, most: of `lost`, over the seeds.
         claimed, actual: geometric means over the seeds.
-        seeds: how many seeds are behind it.
-        proved: whether lost >= 0 is a theorem; otherwise it is measured, or true with high probability only.
-        meaning: where the loss comes from.
+        seeds: number of seeds in the means.
+        proved: True if lost >= 0 is a theorem; else it is measured, or true with high probability only.
+        meaning: the source of the loss.
         reason: why lost is None, or "".
     """
 
@@ -59,12 +65,12 @@ class SlackRow:
     reason: str = ""
 
     def to_row(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
+        """Convert to plain values that JSON can hold."""
         return asdict(self)
 
 
 def rows(run: str, method: str, step: str, values: Sequence[Value], links: Sequence[Link]) -> tuple[SlackRow, ...]:
-    """One row per link.
+    """Compute the row of every link of a chain.
 
     Args:
         run: name of the run.
@@ -72,7 +78,7 @@ def rows(run: str, method: str, step: str, values: Sequence[Value], links: Seque
         step: name of the step of the proof.
         values: one more than links. Seeds in which some value is not positive and finite are left out of the whole
             chain; a value without any such seed has no logarithm, and its two links are not separable.
-        links: what happens between consecutive values.
+        links: the replacements between consecutive values.
 
     Returns:
         The rows, in order.
@@ -88,9 +94,9 @@ def rows(run: str, method: str, step: str, values: Sequence[Value], links: Seque
     """
     if len(values) != len(links) + 1:
         raise ValueError(f"expected one more value than links, got {len(values)} values and {len(links)} links")
-    usable = [_usable(value) for value in values]
-    found = [value for value in usable if not isinstance(value, str)]
-    common = np.logical_and.reduce(np.broadcast_arrays(*map(np.isfinite, found))) if found else np.zeros(1, bool)
+    usable = [_logarithms(value) for value in values]
+    existing = [value for value in usable if not isinstance(value, str)]
+    common = np.logical_and.reduce(np.broadcast_arrays(*map(np.isfinite, existing))) if existing else np.zeros(1, bool)
     result = []
     for i, link in enumerate(links):
         pair = usable[i : i + 2]
@@ -110,8 +116,8 @@ def rows(run: str, method: str, step: str, values: Sequence[Value], links: Seque
     return tuple(result)
 
 
-def _usable(value: Value) -> np.ndarray | str:
-    """Decimal logarithms, (s,) or (1,), NaN where there is none; or why there are none at all."""
+def _logarithms(value: Value) -> np.ndarray | str:
+    """Compute decimal logarithms, (s,) or (1,), NaN where there is none; or return the reason why there are none."""
     if isinstance(value.value, str):
         return value.value
     array = np.atleast_1d(np.asarray(value.value, float))

@@ -1,4 +1,4 @@
-"""The losses before training: the residual at initialisation, H(0) against H_inf, and the width that it asks for."""
+"""Losses before training: the residual at initialisation, H(0) against H_inf, and the width that it requires."""
 
 import math
 
@@ -10,7 +10,7 @@ from proofs_check.slack.chain import Link, SlackRow, Value, rows
 
 
 def initial_residual(run: Run) -> tuple[SlackRow, ...]:
-    """|xi(0)|: the root of Markov's bound, the (1 - delta) quantile over seeds, the seed's own."""
+    """Compare the root of Markov's bound on |xi(0)|, its (1 - delta) quantile over seeds, and each seed's |xi(0)|."""
     norm = run.trajectory.residual_norm[:, 0, 0]
     moment = run.data.size / 2 + float(run.data.targets @ run.data.targets)
     values = [
@@ -26,7 +26,7 @@ def initial_residual(run: Run) -> tuple[SlackRow, ...]:
 
 
 def concentration(run: Run) -> tuple[SlackRow, ...]:
-    """|H(0) - H_inf|_2 and what stands for it in the proof: n eps, eps = sqrt(ln(2 n^2 / delta) / (2 m)).
+    """Compare |H(0) - H_inf|_2 with its bound in the proof, n eps with eps = sqrt(ln(2 n^2 / delta) / (2 m)).
 
     With D = H(0) - H_inf and s the largest |D_ij / K_ij|: n eps >= eps |K|_F (|K_ij| <= 1), eps against s (Hoeffding
     and the union), s |K|_F >= |D|_F (entrywise), |D|_F >= |D|_2, and |D|_2 >= the shift of an end of the spectrum
@@ -58,10 +58,10 @@ def concentration(run: Run) -> tuple[SlackRow, ...]:
 
 
 def width(run: Run) -> tuple[SlackRow, ...]:
-    """The width that keeps lambda_min(H(0)) >= 3/4 lambda_0: by Hoeffding, by matrix Chernoff, as these draws have it.
+    """Compare the widths for lambda_min(H(0)) >= 3/4 lambda_0 by Hoeffding, by matrix Chernoff, and observed.
 
-    The last is extrapolated: the shortfall lambda_0 - lambda_min(H(0)), at its (1 - delta) quantile over seeds, falls
-    like m^(-1/2).
+    The last is extrapolated from these draws: the shortfall lambda_0 - lambda_min(H(0)), at its (1 - delta) quantile
+    over seeds, falls like m^(-1/2).
     """
     lambda_0, size, m = run.data.spectrum.lambda_0, run.data.size, run.trajectory.width
     names = ("the width by Hoeffding", "the width by matrix Chernoff", "the width needed")
@@ -83,7 +83,7 @@ def width(run: Run) -> tuple[SlackRow, ...]:
 
 
 def _ends(matrices: np.ndarray) -> np.ndarray:
-    """(s, 2): extreme eigenvalues."""
+    """Compute the extreme eigenvalues, (s, 2)."""
     return np.linalg.eigvalsh(matrices)[:, [0, -1]]
 
 

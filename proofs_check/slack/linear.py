@@ -1,4 +1,4 @@
-"""The losses in the linear model: the prefactor of the powers of M, and the rate."""
+"""Losses in the linear model: the prefactor of the powers of M, and the rate."""
 
 import math
 
@@ -11,7 +11,7 @@ from proofs_check.slack.chain import Link, SlackRow, Value, rows
 
 
 def theorem(run: Run, method: Method) -> Theorem | str:
-    """The constants of the method's theorem, or why none speaks of it."""
+    """Return the constants of the method's theorem, or the reason why none applies."""
     if method.name not in THEOREMS:
         return f"no theorem states a linear rate for {method.name}"
     if run.data.spectrum.lambda_0 <= 0:
@@ -22,7 +22,7 @@ def theorem(run: Run, method: Method) -> Theorem | str:
 
 
 def spectral_radius(method: Method, eigenvalues: np.ndarray) -> np.ndarray:
-    """Largest modulus of the roots of x^2 - a x + c over the last axis.
+    """Compute the largest modulus of the roots of x^2 - a x + c over the last axis.
 
     a = 1 + beta - (1+gamma) z and c = beta - gamma z with z = eta lambda: the blocks of the companion matrix.
 
@@ -42,7 +42,7 @@ def _block(method: Method, eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def power_norms(method: Method, eigenvalues: np.ndarray, powers: int) -> np.ndarray:
-    """|M^k| for k = 0..powers, as nag_ntk.companion_power_norms, but without a compilation for every shape.
+    """Compute |M^k| for k = 0..powers like nag_ntk.companion_power_norms, but without a compilation for every shape.
 
     Example:
         >>> from nag_ntk import nesterov
@@ -60,7 +60,7 @@ def power_norms(method: Method, eigenvalues: np.ndarray, powers: int) -> np.ndar
 
 
 def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
-    """sup_k |M^k| rho^-k, rho of the working spectrum; powers up to the run's length."""
+    """Compare sup_k |M^k| rho^-k, rho of the working spectrum, with the prefactors; powers up to the run's length."""
     links = [
         Link("papers' form / derived", "the constant of the paper against that of the invariant form", True),
         Link("derived / exact C", "one constant for every kappa", True),
@@ -72,8 +72,8 @@ def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
     names = ("the paper's", "the derived", "the exact C", "the powers", "the powers", "the powers on V(0)")
     figures: list
     if isinstance(constants, str) or not method.has_memory:
-        why = constants if isinstance(constants, str) else "gradient descent has prefactor 1, attained at step 0"
-        figures = [why] * 6
+        reason = constants if isinstance(constants, str) else "gradient descent has prefactor 1, attained at step 0"
+        figures = [reason] * 6
     else:
         spectrum, limit = run.data.spectrum, run.data.gram_limit
         working = np.array([spectrum.lambda_min, spectrum.lambda_max])
@@ -95,7 +95,7 @@ def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
 
 
 def _model(method: Method, eigenvalues: np.ndarray, modes: np.ndarray, steps: int) -> np.ndarray:
-    """|M^k V(0)| / |V(0)|, (s, k+1), V(0) = [xi(0); xi(0)] given by its modes (s, n)."""
+    """Compute |M^k V(0)| / |V(0)|, (s, k+1), V(0) = [xi(0); xi(0)] given by its modes (s, n)."""
     a, c = _block(method, eigenvalues)
     now = before = modes
     norms = []
@@ -106,10 +106,10 @@ def _model(method: Method, eigenvalues: np.ndarray, modes: np.ndarray, steps: in
 
 
 def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
-    """Steps per factor e, -1/ln(rate): as the theorem has it, the linear model, and the run.
+    """Compare the steps per factor e, -1/ln(rate), of the theorem, of the linear model and of the run.
 
-    The run's figure is t / ln(|V(0)|/|V(t)|) at the last step t above the rounding of an evaluation, so it includes the
-    fast start: its link also holds what the residual's small share in the slowest eigenvector is worth.
+    The run's number is t / ln(|V(0)|/|V(t)|) at the last step t above the rounding of an evaluation. It includes the
+    fast start, so the last link also contains the gain from the residual's small share in the slowest eigenvector.
     """
     links = [
         Link("theorem / linear model", "half of the rate is kept for the remainder", True),
@@ -140,14 +140,14 @@ def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
 
 
 def _steps(rho) -> np.ndarray:
-    """-1/ln(rho); 0 where the rate is 0, NaN where nothing decays."""
+    """Compute -1/ln(rho); 0 where the rate is 0, NaN where nothing decays."""
     rho = np.asarray(rho, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(rho < 1, -1 / np.log(np.maximum(rho, 0)), np.nan)
 
 
 def _observed(run: Run) -> np.ndarray:
-    """(s,): steps per factor e of |V| (|xi| for gradient descent); NaN where it did not fall."""
+    """Measure the steps per factor e of |V| (|xi| for gradient descent), (s,); NaN where it did not fall."""
     trajectory = run.trajectory
     norms = trajectory.state_norm[:, 0]
     above = norms > 10 * trajectory.residual_rounding[:, None]  # NaN counts as below

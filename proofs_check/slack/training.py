@@ -1,6 +1,6 @@
-"""The losses during training: how far neurons move, how many activations flip, how large the remainder is.
+"""Losses during training: in the movement of neurons, the number of flips, and the remainder.
 
-Every chain here is about a run of one method (axis k has length 1).
+Every chain here concerns a run of one method (axis k has length 1).
 """
 
 import numpy as np
@@ -17,15 +17,15 @@ _NO_COUNTS = "the run did not record its counts of neurons near a boundary at al
 
 
 def change(run: Run) -> np.ndarray:
-    """d(t) = c(t+1) - c(t), (s, k, t, n): what one step adds to the coefficients if no pattern changes."""
+    """Compute d(t) = c(t+1) - c(t), the change of the coefficients in a step without flips, (s, k, t, n)."""
     xi = run.trajectory.residual
-    eta, _, gain = (c[None, :, :, None] for c in run.coefficients)
+    eta, _, gamma = (c[None, :, :, None] for c in run.coefficients)
     before = pulled(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
-    return carried(run, eta * ((1 + gain) * xi[:, :, :-1] - gain * before))
+    return carried(run, eta * ((1 + gamma) * xi[:, :, :-1] - gamma * before))
 
 
 def distance(run: Run) -> tuple[SlackRow, ...]:
-    """max_r |w_r(T) - w_r(0)| at the last step and what stands for it.
+    """Compare max_r |w_r(T) - w_r(0)| at the last step with its bounds.
 
     With c(T) = sum_t d(t) the coefficients without flips, C(T) their componentwise majorant (theory, section 2) and
     N(T) the same recursion driven by |xi|: bound of `distance` >= sqrt(|K|/m) N >= sqrt(|K|/m) |C| >= sqrt(|K|/m) |c|.
@@ -69,7 +69,7 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
 
 
 def flips(run: Run) -> tuple[SlackRow, ...]:
-    """The share of flipped (neuron, sample) pairs at the last step: 4 R, |S(R)|/(mn), |S(R')|/(mn), the flips.
+    """Compare the share of flipped (neuron, sample) pairs at the last step with 4 R, |S(R)|/(mn) and |S(R')|/(mn).
 
     R is the largest distance met, R' the largest |z(0)| among the flipped; both are rounded up to the recorded grid.
     """
@@ -77,7 +77,7 @@ def flips(run: Run) -> tuple[SlackRow, ...]:
     largest = trajectory.distance[:, 0].max(axis=1)
     shares: list[np.ndarray | str] = [_NO_COUNTS] * 2
     if _on_grid(trajectory.radii):
-        shares = [_counted(run, radius[:, None])[:, 0] for radius in (largest, trajectory.flip_reach[:, 0, -1])]
+        shares = [_near_share(run, radius[:, None])[:, 0] for radius in (largest, trajectory.flip_reach[:, 0, -1])]
     values = [
         Value("4 R", 4 * largest),
         Value("the share within R", shares[0]),
@@ -93,9 +93,9 @@ def flips(run: Run) -> tuple[SlackRow, ...]:
 
 
 def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
-    """The remainder, summed over the steps: the bound of `remainder-bound`, then with one replacement after the other.
+    """Compare the remainder, summed over the steps, with its bound in `remainder-bound`, by one replacement at a time.
 
-    Sets within R' = the largest |z(0)| flipped so far hold every neuron that matters. Without flips a step changes
+    Sets within R' = the largest |z(0)| flipped so far contain every flipped neuron. Without flips a step changes
     sqrt m z_i by sum_j K_ij A_j d_j, at most the larger of its positive and negative part. Then the sets are scaled
     to the number of flips (at t-1, t, t+1), which supposes that these lie like the neurons near a boundary.
     """
@@ -121,11 +121,11 @@ def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
             np.linalg.norm(majorant(run, radius, speed), axis=-1)
             for radius, speed in ((reached(run), plain), (flipped, plain), (flipped, signed))
         ]
-        near = _counted(run, flipped[:, 0]) * trajectory.width * run.data.size
+        near = _near_share(run, flipped[:, 0]) * trajectory.width * run.data.size
         count = trajectory.flips[:, 0]
         before = np.concatenate([np.zeros_like(count[:, :1]), count[:, :-2]], axis=1)
-        some = np.maximum(np.maximum(before, count[:, :-1]), count[:, 1:])
-        bounds.append((bounds[-1][:, 0] * np.where(near > 0, some / np.maximum(near, 1), 0.0))[:, None])
+        relevant = np.maximum(np.maximum(before, count[:, :-1]), count[:, 1:])
+        bounds.append((bounds[-1][:, 0] * np.where(near > 0, relevant / np.maximum(near, 1), 0.0))[:, None])
         bounds.append(np.linalg.norm(remainder(run), axis=-1))
         moved = (trajectory.flips[:, 0] > 0).any(axis=1)  # else the remainder is rounding
         values = [np.where(moved, bound[:, 0].sum(axis=1), 0.0) for bound in bounds]
@@ -133,7 +133,7 @@ def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
 
 
 def unflipped_speed(kernel: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """The largest |sum_j K_ij A_j d_j| over all patterns A: its positive terms together, or its negative ones.
+    """Compute the largest |sum_j K_ij A_j d_j| over all patterns A: the sum of its positive or of its negative terms.
 
     Args:
         kernel: K, (n, n).
@@ -152,8 +152,8 @@ def _on_grid(radii: np.ndarray) -> bool:
     return bool(np.isin(DISTANCES, radii).all())
 
 
-def _counted(run: Run, radius: np.ndarray) -> np.ndarray:
-    """Share of (neuron, sample) pairs within the radius (s, t) of a boundary, rounded up to the grid; (s, t)."""
+def _near_share(run: Run, radius: np.ndarray) -> np.ndarray:
+    """Compute the share of (neuron, sample) pairs within the radius (s, t) of a boundary, rounded up to the grid."""
     trajectory = run.trajectory
     total = trajectory.width * run.data.size
     near = padded(trajectory.near_boundary.sum(axis=2), total)
