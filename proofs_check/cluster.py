@@ -1,6 +1,6 @@
-"""Several studies on a cluster: one job of Slurm each, by submitit (the extra `cluster`).
+"""Submission of several studies to a cluster, one Slurm job each, by submitit (the extra `cluster`).
 
-From Python; a job is `nag-ntk verify` as it would be typed, in a process of its own, so a job that dies is submitted
+A job is `nag-ntk verify` as it would be typed, in a process of its own, so a job that dies is submitted
 again with "--resume" among its arguments. docs/devices.md shows how.
 """
 
@@ -14,10 +14,10 @@ from nag_ntk import InputError
 
 
 def study_job(config: str, out: str, arguments: Sequence[str] = ()) -> int:
-    """Runs `nag-ntk verify CONFIG --out OUT ...`; what a job does.
+    """Run `nag-ntk verify CONFIG --out OUT ...`, the work of one job.
 
     Returns:
-        Its exit code: 0 nothing refuted, 1 something refuted, others as `nag-ntk --help` has them.
+        The exit code: 0 nothing refuted, 1 something refuted, others as `nag-ntk --help` has them.
     """
     command = [sys.executable, "-m", "proofs_check", "verify", config, "--out", out, "--quiet", *arguments]
     return subprocess.run(command, check=False).returncode
@@ -53,10 +53,10 @@ def submit(
         raise InputError("configs must be one or more files of different names: their results go to folders so called")
     executor = submitit.AutoExecutor(folder=out.resolve() / "jobs", cluster=cluster)
     executor.update_parameters(name="nag-ntk", **(parameters or {}))
-    known = [str(Path(config).resolve()) if Path(config).exists() else str(config) for config in configs]
+    resolved = [str(Path(config).resolve()) if Path(config).exists() else str(config) for config in configs]
     with executor.batch():
         jobs = [
             executor.submit(study_job, config, str(folder), tuple(arguments))
-            for config, folder in zip(known, folders, strict=True)
+            for config, folder in zip(resolved, folders, strict=True)
         ]
     return dict(zip(folders, jobs, strict=True))

@@ -1,4 +1,4 @@
-"""What the commands print, and the bars that show how far a study is."""
+"""Output of the commands: text, tables and progress bars."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """Ends the program with a sentence and an exit code."""
+    """Error that ends the program with a message and an exit code."""
 
     def __init__(self, message: str, code: int = 2):
         super().__init__(message)
@@ -25,32 +25,38 @@ class Failure(Exception):
 
 
 def show(tables: "Tables", quiet: bool, links: bool) -> None:
-    """Print the findings of a study: a table, or with `quiet` the headline alone."""
+    """Print the findings of a study as a table, or with `quiet` the headline alone.
+
+    Args:
+        tables: the findings, losses and notes.
+        quiet: print the headline alone.
+        links: print a row per link of the proof in place of one per step.
+    """
     from .report import terminal
 
-    headed = {"console": screen(), "study": tables.study, "level": tables.level}
+    header = {"console": screen(), "study": tables.study, "level": tables.level}
     with pipe_may_close():
         if quiet:
-            terminal.render_headline(tables.rows, **headed)
+            terminal.render_headline(tables.rows, **header)
         else:
-            terminal.render(tables.rows, **headed, slack=tables.slack, links=links)
+            terminal.render(tables.rows, **header, slack=tables.slack, links=links)
         for note in tables.notes:
             say(note)
 
 
 def say(text: str) -> None:
-    """Print to standard output; what a terminal would obey is shown as an escape."""
+    """Print to standard output, control characters as escapes."""
     with pipe_may_close():
         click.echo(visible(text))
 
 
 def note(text: str) -> None:
-    """Print to standard error, likewise."""
+    """Print to standard error, control characters as escapes."""
     click.echo(visible(text), err=True)
 
 
 def screen(stderr: bool = False) -> "Console":
-    """A terminal for tables and bars, in which brackets of a plain text are no mark-up."""
+    """Make a rich console for tables and bars, in which brackets are no mark-up."""
     from rich.console import Console
 
     class Output(Console):
@@ -62,7 +68,7 @@ def screen(stderr: bool = False) -> "Console":
 
 @contextmanager
 def pipe_may_close() -> Iterator[None]:
-    """A reader such as head may go away early; that is no failure and changes no exit code."""
+    """Ignore a pipe that its reader, such as head, closes early: it is no failure and changes no exit code."""
     try:
         yield
         sys.stdout.flush()
@@ -72,7 +78,11 @@ def pipe_may_close() -> Iterator[None]:
 
 @contextmanager
 def progress(runs: Sequence[str], quiet: bool) -> Iterator[Any]:
-    """A callback (run, done, total) that drives one bar per run on stderr."""
+    """Show a progress bar per run on stderr.
+
+    Yields:
+        A callback (run, done, total).
+    """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())

@@ -10,7 +10,7 @@ from typing import Any
 from proofs_check.agreement import differs
 from proofs_check.apart import Apart
 from proofs_check.apart.answers import flattened, rebuilt
-from proofs_check.guard import attempt, caught, defined_at
+from proofs_check.guard import attempt, defined_at, guarded
 from proofs_check.lemma import Check, Claim, Evidence, Law, Lemma, Run, Trials
 from proofs_check.own import is_own
 from proofs_check.returned import evidence_from
@@ -149,5 +149,5 @@ def _plain(found: Any) -> Any:
     if isinstance(found, Exception):
         return found
     arrays: dict[str, Any] = {}
-    interval = caught(found.interval) if isinstance(found, Law) else caught(lambda level: (level, level))
+    interval = guarded(found.interval) if isinstance(found, Law) else guarded(lambda level: (level, level))
     return attempt(lambda: rebuilt(flattened(found, "", arrays), "", arrays, interval))

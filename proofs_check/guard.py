@@ -1,4 +1,4 @@
-"""Code of a user's own in this process: its prints go aside, its errors are values, with the line of its file."""
+"""Calls of a user's own code in this process: prints go to standard error, errors are values with their line."""
 
 import functools
 import sys
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """A line of a file."""
+    """Line of a file."""
 
     file: str
     line: int
@@ -26,12 +26,12 @@ class Place(NamedTuple):
         return f"{Path(self.file).name}:{self.line}"
 
 
-class Told(Exception):
-    """An error of another process: its text is what `describe` said of it there."""
+class RemoteError(Exception):
+    """Error of another process; its text was made by `describe` there."""
 
 
 def attempt(function: Callable[[], T]) -> T | Exception:
-    """What a function returns, or what it raised; what it prints goes to standard error.
+    """Call a function; return its result, or the exception that it raised; its prints go to standard error.
 
     SystemExit and the like are returned as a RuntimeError. KeyboardInterrupt is raised: it is the user's.
 
@@ -50,24 +50,24 @@ def attempt(function: Callable[[], T]) -> T | Exception:
     except Exception as error:
         return error
     except BaseException as error:
-        told = f"{type(error).__name__}({error}) would have ended the program"
-        return RuntimeError(told).with_traceback(error.__traceback__)
+        message = f"{type(error).__name__}({error}) would have ended the program"
+        return RuntimeError(message).with_traceback(error.__traceback__)
 
 
-def caught(function: Callable[..., T]) -> Callable[..., T]:
-    """The function, raising what `attempt` returns as an error."""
+def guarded(function: Callable[..., T]) -> Callable[..., T]:
+    """Wrap a function so that it is called by `attempt`; the error that this returns is raised."""
 
     def call(*arguments: Any) -> T:
-        found = attempt(lambda: function(*arguments))
-        if isinstance(found, Exception):
-            raise found
-        return found
+        result = attempt(lambda: function(*arguments))
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     return call
 
 
 def defined_at(function: Any) -> Place | None:
-    """Where a function begins; None if that cannot be told.
+    """Find the line at which a function begins; None if there is none.
 
     Example:
         >>> str(defined_at(functools.partial(defined_at))).split(":")[0]
@@ -86,39 +86,39 @@ def defined_at(function: Any) -> Place | None:
 
 
 def place_of(error: BaseException, home: Place | None = None) -> Place | None:
-    """The line that an error should be looked for at: the innermost one in a user's file, not in what it called.
+    """Find the line of an error in the user's file: the innermost one, without the libraries that it called.
 
     Args:
-        error: as it was caught. A SyntaxError says itself where it is.
-        home: where the function is defined that was called: lines of its file count as the user's wherever it lies, and
-            it is the place of what no line of the user's raised.
+        error: with its traceback. A SyntaxError has a line of its own.
+        home: definition of the called function: lines of its file count as the user's wherever it lies, and it is
+            returned if no line of the user's is in the traceback.
     """
-    if isinstance(error, SyntaxError) and error.filename and error.lineno and not _library(error.filename):
+    if isinstance(error, SyntaxError) and error.filename and error.lineno and not _is_library(error.filename):
         return Place(error.filename, error.lineno)
     frames = [Place(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
     return innermost(frames, home)
 
 
 def innermost(frames: Sequence[Place], home: Place | None) -> Place | None:
-    """The last of some lines that is in a user's file; if none is, `home`, or the last of all."""
-    theirs = [at for at in frames if (home is not None and at.file == home.file) or not _library(at.file)]
-    return (theirs or ([home] if home is not None else list(frames)) or [None])[-1]
+    """Return the last of some lines that is in a user's file; if none is, `home`, or the last of all."""
+    users = [place for place in frames if (home is not None and place.file == home.file) or not _is_library(place.file)]
+    return (users or ([home] if home is not None else list(frames)) or [None])[-1]
 
 
 def describe(error: BaseException, home: Place | None = None) -> str:
-    """Type, message on one line and place; a traceback belongs into the log.
+    """Describe an error on one line: type, message and place.
 
     Example:
         >>> describe(ValueError("no such"))
         'ValueError: no such'
     """
-    if isinstance(error, Told):
+    if isinstance(error, RemoteError):
         return str(error)
-    said = (error.msg or "") if isinstance(error, SyntaxError) else _text(error)
-    text = " ".join(visible(said).split())
+    message = (error.msg or "") if isinstance(error, SyntaxError) else _text(error)
+    text = " ".join(visible(message).split())
     text = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-    at = place_of(error, home)
-    return text if at is None else f"{text} ({at})"
+    place = place_of(error, home)
+    return text if place is None else f"{text} ({place})"
 
 
 def _text(error: BaseException) -> str:
@@ -129,14 +129,14 @@ def _text(error: BaseException) -> str:
 
 
 @functools.cache
-def _library(file: str) -> bool:
-    """Whether a file is Python's, an installed package's or ours."""
+def _is_library(file: str) -> bool:
+    """Return True if a file is Python's, an installed package's or ours."""
     if file.startswith("<frozen"):
         return True
-    ours = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[1]
     folders = [
-        ours / "proofs_check",
-        ours / "nag_ntk",
+        root / "proofs_check",
+        root / "nag_ntk",
         *(Path(sysconfig.get_path(n)) for n in ("stdlib", "platstdlib")),
     ]
     path = Path(file)

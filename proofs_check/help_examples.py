@@ -1,4 +1,4 @@
-"""The examples at the end of every --help; a test parses each with the command that it shows."""
+"""Examples at the end of every --help; a test parses each with the command that it shows."""
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "verify": (
@@ -45,11 +45,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "completion": (('eval "$(nag-ntk completion bash)"', "for this shell; put it in ~/.bashrc to keep it"),),
 }
-"""By command: what to type, and what it does."""
+"""Examples by command: the command line, and its effect."""
 
 
 def epilog(command: str) -> str:
-    r"""The examples of a command as click shows them, unwrapped.
+    r"""Format the examples of a command for click, unwrapped.
 
     Example:
         >>> print(epilog("report").replace("\b", ""))
@@ -58,5 +58,5 @@ def epilog(command: str) -> str:
           nag-ntk report nag-ntk-results/quick
               write report.html again
     """
-    shown = [f"  {typed}\n      {does}" for typed, does in EXAMPLES.get(command, ())]
+    shown = [f"  {line}\n      {effect}" for line, effect in EXAMPLES.get(command, ())]
     return "\n".join(["\b", "Examples:", *shown]) if shown else ""

@@ -1,4 +1,4 @@
-"""`nag-ntk report`, and the report at the end of `nag-ntk verify`: what fails here must not cost the results."""
+"""`nag-ntk report`, and the report at the end of `nag-ntk verify`, whose failure must not cost the results."""
 
 from pathlib import Path
 
@@ -34,11 +34,11 @@ def report(folder: Path) -> None:
 
 
 def after_results(folder: Path, anew: bool) -> None:
-    """Write the report of results just written; if that fails, say so and go on, and leave no report of earlier ones.
+    """Write the report of new results; a failure is printed, and no report of earlier results is left.
 
     Args:
         folder: the results.
-        anew: whether they are new; a report of those that were there already is left as it is.
+        anew: True if the results are new; else an existing report is left as it is.
     """
     from .store import REPORT
 

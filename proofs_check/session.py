@@ -1,4 +1,4 @@
-"""The process that a command runs in: quiet libraries, JAX set up before any device is touched."""
+"""Set-up of the process of a command: signals, log level of the libraries, JAX before any device is touched."""
 
 import logging
 import os
@@ -12,61 +12,64 @@ from types import FrameType
 
 PROGRAM = "nag-ntk"
 GC_CALLBACK = "_xla_gc_callback"
-"""JAX's, which the garbage collector calls."""
+"""Name of JAX's callback of the garbage collector."""
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
+    """Exception raised on SIGTERM."""
 
 
 @contextmanager
 def terminable() -> Iterator[Callable[[], None]]:
-    """SIGTERM ends the block as Ctrl-C does, with an exception, so that nothing is left half-written.
+    """Raise an exception on SIGTERM inside the block, as on Ctrl-C, so that nothing is left half-written.
 
-    Yields a function that raises again if the exception was lost: code called from C, such as a callback of the garbage
-    collector, drops exceptions, that of Ctrl-C too. A signal that is ignored stays ignored.
+    A signal that is ignored stays ignored.
+
+    Yields:
+        A function that raises the exception again if it was lost: code called from C, such as a callback of the garbage
+        collector, drops exceptions, that of Ctrl-C too.
     """
     kinds: dict[int, type[KeyboardInterrupt]] = {signal.SIGTERM: Terminated, signal.SIGINT: KeyboardInterrupt}
-    asked: list[type[KeyboardInterrupt]] = []
+    received: list[type[KeyboardInterrupt]] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        asked.append(kinds[number])
+        received.append(kinds[number])
         if frame is not None and frame.f_code.co_name == GC_CALLBACK:
-            return  # what is raised there is dropped, with a traceback on stderr; the check raises it soon
-        if len(asked) > 2:  # what was raised is swallowed every time
+            return  # an exception raised there is dropped, with a traceback on stderr; `check` raises it soon
+        if len(received) > 2:  # the exceptions are swallowed every time
             os._exit(128 + number)
-        raise asked[-1]
+        raise received[-1]
 
     def check() -> None:
-        if asked:
-            raise asked[-1]
+        if received:
+            raise received[-1]
 
-    ours = threading.current_thread() is threading.main_thread()
-    taken = [number for number in kinds if ours and signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in taken}
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    handled = [number for number in kinds if is_main_thread and signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, handle) for number in handled}
     try:
         yield check
     finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def silence() -> None:
-    """No log lines of the libraries between our own; set before they are imported."""
+    """Silence the log lines of the libraries; call it before they are imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("jax").setLevel(logging.ERROR)
 
 
 def prepare_jax() -> None:
-    """float64, one CPU device per core, and compilations kept between calls."""
+    """Set JAX up: float64, one CPU device per core, compilations cached on disk."""
     import jax
 
     import nag_ntk
     from nag_ntk import devices
 
     nag_ntk.enable_float64()
-    given = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not given:
+    configured = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not configured:
         jax.config.update("jax_num_cpu_devices", devices.cores())
     folder = cache_folder()
     if folder is not None:
@@ -75,11 +78,11 @@ def prepare_jax() -> None:
 
 
 def cache_folder() -> Path | None:
-    """NAG_NTK_CACHE, or our folder among the user's caches; None where it cannot be had, or is set to nothing."""
+    """Return NAG_NTK_CACHE, or our folder in the user's cache; None if it cannot be written, or is set to nothing."""
     try:
-        given = os.environ.get("NAG_NTK_CACHE")
-        if given is not None:
-            folder = Path(given) if given else None
+        setting = os.environ.get("NAG_NTK_CACHE")
+        if setting is not None:
+            folder = Path(setting) if setting else None
         elif sys.platform == "win32":
             folder = Path(os.environ["LOCALAPPDATA"]) / PROGRAM / "Cache"
         elif sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""`nag-ntk init` and `nag-ntk completion`: a study to begin with, and a shell that knows the commands."""
+"""`nag-ntk init` and `nag-ntk completion`: a copy of a bundled study, and completion for a shell."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from .console import Failure, say
 from .session import PROGRAM
 
 
-def bundled(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """For the shell: the bundled studies, then files."""
+def bundled(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a bundled study or of a file."""
     from .config import bundled_configs
 
-    names = [CompletionItem(name) for name in bundled_configs() if name.startswith(begun)]
-    return [*names, CompletionItem(begun, type="file")]
+    names = [CompletionItem(name) for name in bundled_configs() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
 
 
-def lemma_ids(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    """For the shell: the ids of the catalogue."""
+def lemma_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the id of a lemma of the catalogue."""
     from .lemmas import CATALOGUE
 
-    return [lemma.id for lemma in CATALOGUE if lemma.id.startswith(begun)]
+    return [lemma.id for lemma in CATALOGUE if lemma.id.startswith(incomplete)]
 
 
 @click.command()

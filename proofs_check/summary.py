@@ -1,6 +1,6 @@
-"""A run in numbers: its spectrum, the rates that theory claims and that were observed, the widths asked for.
+"""Summary of a run in numbers: its spectrum, the claimed and the observed rates, the widths that theory requires.
 
-What the figures of a study as a whole are drawn from; results.json keeps it under "runs".
+The figures of a study as a whole are drawn from it; results.json has it under "runs".
 """
 
 import math
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from proofs_check.lemma import Run
 
 FLOOR = 1e-9
-"""Rates are observed above this share of the first residual: far below it the residual is rounding."""
+"""Share of the first residual above which rates are fitted: far below it the residual is rounding."""
 
 
 def observed_rate(norms: np.ndarray) -> np.ndarray:
-    """The factor per step of |xi(t)|, from the second half of the steps.
+    """Fit the factor per step of |xi(t)| in the second half of the steps.
 
     The least-squares slope of ln |xi(t)| over t in [T/2, T], T the last step before |xi| falls below FLOOR |xi(0)|.
 
@@ -38,52 +38,52 @@ def observed_rate(norms: np.ndarray) -> np.ndarray:
         >>> observed_rate(np.array([[2.0, 1.0, 0.5, 0.25, 0.125]])).round(12).tolist()
         [0.5]
     """
-    found = np.full(len(norms), np.nan)
+    rates = np.full(len(norms), np.nan)
     for seed, values in enumerate(norms):
         with np.errstate(invalid="ignore"):
             below = ~(values >= FLOOR * values[0])
         last = int(np.argmax(below)) - 1 if below.any() else len(values) - 1
         steps = np.arange(last // 2, last + 1)
         if len(steps) >= 3 and np.isfinite(values[steps]).all() and values[steps].min() > 0:
-            found[seed] = math.exp(np.polyfit(steps, np.log(values[steps]), 1)[0])
-    return found
+            rates[seed] = math.exp(np.polyfit(steps, np.log(values[steps]), 1)[0])
+    return rates
 
 
 def summary(run: "Run") -> dict[str, Any]:
-    """The numbers of a run as JSON can hold them.
+    """Summarise a run as values that JSON can hold.
 
     Returns:
-        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its numbers, whether it has
-        the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the theorem's
-        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
+        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its parameters, `tuned` if
+        it has the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the
+        theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
         and the observed rate as quantiles over seeds; `claims`: in how many seeds a claim failed at this width;
-        `asked`: the widths that theory asks for.
+        `asked`: the widths that theory requires.
     """
     data, trajectory = run.data, run.trajectory
-    known = widths.facts(data)
+    facts = widths.facts(data)
     return plain({
         "run": run.name,
         "width": trajectory.width,
         "steps": trajectory.steps,
         "seeds": len(trajectory.seeds),
-        "data": known,
-        "methods": [_method(run, k, label, known["kappa"]) for k, label in enumerate(labels(run.methods))],
+        "data": facts,
+        "methods": [_method(run, k, label, facts["kappa"]) for k, label in enumerate(labels(run.methods))],
         "claims": [row for row in _claims(run) if row is not None],
-        "asked": [row._asdict() for row in widths.asked(data, run.delta)],
+        "asked": [row._asdict() for row in widths.required_widths(data, run.delta)],
     })  # fmt: skip
 
 
 def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, Any]:
     method, trajectory = run.methods[k], run.trajectory
-    theirs = method.name in THEOREMS and k == run.index(method.name) and not run.untuned(method.name)
+    tuned = method.name in THEOREMS and k == run.index(method.name) and not run.untuned(method.name)
     row: dict[str, Any] = {
         "method": label,
         "name": method.name,
         "eta": method.eta,
         "beta": method.beta,
-        "tuned": theirs,
+        "tuned": tuned,
     }
-    if theirs and kappa is not None:
+    if tuned and kappa is not None:
         theorem = THEOREMS[method.name]
         prefactor, claimed = theorem.bound(kappa)
         row |= {
@@ -101,17 +101,19 @@ def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, An
 def _claims(run: "Run") -> list[dict[str, Any] | None]:
     if run.singular:
         return []
-    found = [_counted(name, "", inequality) for name, inequality in gram_concentration.claimed(run).items()]
+    rows = [_count_violations(name, "", inequality) for name, inequality in gram_concentration.claimed(run).items()]
     for lemma in (contraction.GD_CONTRACTION, contraction.HEAVY_BALL_CONTRACTION, contraction.NESTEROV_CONTRACTION):
         method = str(lemma.method)
         if run.trajectory.steps and run.index(method) is not None:
             evidence: Any = lemma.check(run)
-            found.append(_counted("theorem", method, evidence["sharp"] if isinstance(evidence, Mapping) else evidence))
-    return found
+            rows.append(
+                _count_violations("theorem", method, evidence["sharp"] if isinstance(evidence, Mapping) else evidence)
+            )
+    return rows
 
 
-def _counted(claim: str, method: str, evidence: Any) -> dict[str, Any] | None:
-    """In how many seeds a claim failed; None where it says nothing."""
+def _count_violations(claim: str, method: str, evidence: Any) -> dict[str, Any] | None:
+    """Count the seeds in which a claim failed; None where it is not applicable."""
     if not isinstance(evidence, Inequality):
         return None
     margin = evidence.relative_margin()

@@ -1,4 +1,4 @@
-"""`nag-ntk width`: what the theory asks for on the data of a study, without running it."""
+"""`nag-ntk width`: the widths that the theory requires on the data of a study, without running it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -31,30 +31,30 @@ def width(config: str, delta: float | None, as_json: bool) -> None:
     try:
         study = load_study(config)
         session.prepare_jax()
-        found = datasets(study, study.delta if delta is None else delta)
+        results = datasets(study, study.delta if delta is None else delta)
     except (ConfigError, InputError) as error:
         raise Failure(str(error)) from None
     if as_json:
         import json
 
-        say(json.dumps(found, indent=1, ensure_ascii=False))
+        say(json.dumps(results, indent=1, ensure_ascii=False))
     else:
-        say("\n\n".join(_table(one) for one in found["datasets"]) + f"\n\n{_NOTE}")
+        say("\n\n".join(_table(one) for one in results["datasets"]) + f"\n\n{_NOTE}")
 
 
 def datasets(study: "Study", delta: float) -> dict[str, Any]:
-    """Per dataset of a study: its numbers, the runs on it with their widths, and the widths asked for."""
+    """Collect per dataset of a study its numbers, its runs with their widths, and the required widths."""
     from . import widths
     from .finding import plain
 
-    found: dict[Any, dict[str, Any]] = {}
+    results: dict[Any, dict[str, Any]] = {}
     for run in study.runs:
-        if run.dataset not in found:
+        if run.dataset not in results:
             data = run.dataset.build()
-            rows = [row._asdict() for row in widths.asked(data, delta)]
-            found[run.dataset] = {**widths.facts(data), "delta": delta, "runs": {}, "asked": rows}
-        found[run.dataset]["runs"][run.name] = run.width
-    return plain({"study": study.name, "datasets": list(found.values())})
+            rows = [row._asdict() for row in widths.required_widths(data, delta)]
+            results[run.dataset] = {**widths.facts(data), "delta": delta, "runs": {}, "asked": rows}
+        results[run.dataset]["runs"][run.name] = run.width
+    return plain({"study": study.name, "datasets": list(results.values())})
 
 
 _NOTE = (

@@ -1,6 +1,6 @@
-"""The widths that the theory asks for on a dataset, without hidden constants.
+"""Widths that the theory requires on a dataset, without hidden constants.
 
-Floating-point numbers, rounded to their usual 16 digits: the widths are orders of magnitude away from any that decides.
+Computed in float64: rounding does not matter, since they are orders of magnitude away from the widths of any run.
 """
 
 import math
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from nag_ntk import Dataset
 
 
-class Asked(NamedTuple):
-    """A width that a statement asks for.
+class RequiredWidth(NamedTuple):
+    """A width that a statement requires.
 
     Attributes:
-        id: what asks: "hoeffding", "chernoff", "theorem" (with n) or "theorem-norm" (with the norm of |K|).
-        method: of which method it speaks, or "".
+        id: the statement: "hoeffding", "chernoff", "theorem" (with n) or "theorem-norm" (with the norm of |K|).
+        method: the method of the theorem, or "".
         width: the width, a float; infinity where lambda_0 is 0 up to rounding.
         words: a few words for tables.
     """
@@ -32,7 +32,7 @@ class Asked(NamedTuple):
 
 
 def radius(method: str, kappa: float, size: float, lambda_min: float) -> float:
-    """R = lambda/(a kappa^(1-p) n): how far the explicit theorem lets a neuron move.
+    """Compute R = lambda/(a kappa^(1-p) n), the largest movement of a neuron that the explicit theorem allows.
 
     Args:
         method: one of nag_ntk.theorem.THEOREMS.
@@ -51,7 +51,7 @@ def radius(method: str, kappa: float, size: float, lambda_min: float) -> float:
 
 
 def explicit_width(method: str, kappa: float, size: float, residual: float, lambda_min: float) -> float:
-    """The width (a d)^2 kappa^(4(1-p)) n^3 B^2 / lambda^4 from which the theorem of a method holds.
+    """Compute the width (a d)^2 kappa^(4(1-p)) n^3 B^2 / lambda^4 from which the theorem of a method holds.
 
     Given that H(0) has its spectrum in [lambda, kappa lambda], |S_i(R)| <= 4 m R for all i at R = `radius`, and
     |xi(0)| <= B. Nesterov: 40560^2 kappa^2 n^3 B^2/lambda^4.
@@ -75,10 +75,10 @@ def explicit_width(method: str, kappa: float, size: float, residual: float, lamb
 
 
 def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> float:
-    """The width from which the theorem holds with probability at least 1 - delta over the draw of the network.
+    """Compute the width from which the theorem holds with probability at least 1 - delta over the draw of the network.
 
-    The largest of four: the explicit width with B^2 = (n/2 + |y|^2)/(delta/3) (initial-residual), and what
-    gram-concentration (Hoeffding, for both ends of the spectrum) and flip-count (m R >= ln(n/(delta/3))) ask, each at
+    The largest of three: the explicit width with B^2 = (n/2 + |y|^2)/(delta/3) (initial-residual), and the widths of
+    gram-concentration (Hoeffding, for both ends of the spectrum) and of flip-count (m R >= ln(n/(delta/3))), each at
     delta/3.
 
     Args:
@@ -89,13 +89,13 @@ def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> fl
     """
     spectrum, share, n = data.spectrum, delta / 3, data.size
     residual = math.sqrt((n / 2 + float(data.targets @ data.targets)) / share)
-    asked = explicit_width(method, spectrum.kappa, size, residual, spectrum.lambda_min)
-    few = math.log(n / share) / radius(method, spectrum.kappa, size, spectrum.lambda_min)
-    return max(asked, few, hoeffding_width(n, spectrum.lambda_0, share))
+    explicit = explicit_width(method, spectrum.kappa, size, residual, spectrum.lambda_min)
+    flip_count = math.log(n / share) / radius(method, spectrum.kappa, size, spectrum.lambda_min)
+    return max(explicit, flip_count, hoeffding_width(n, spectrum.lambda_0, share))
 
 
 def facts(data: "Dataset") -> dict[str, Any]:
-    """The numbers of a dataset that the widths depend on; kappa is None where lambda_0 is 0 up to rounding."""
+    """Collect the numbers of a dataset that the widths depend on; kappa is None where lambda_0 is 0 up to rounding."""
     spectrum = data.spectrum
     return {
         "name": data.name,
@@ -110,8 +110,8 @@ def facts(data: "Dataset") -> dict[str, Any]:
     }
 
 
-def asked(data: "Dataset", delta: float) -> tuple[Asked, ...]:
-    """All widths for a dataset: of gram-concentration twice, of the theorem per method with n and with the norm of |K|.
+def required_widths(data: "Dataset", delta: float) -> tuple[RequiredWidth, ...]:
+    """Compute all required widths: of gram-concentration twice, of the theorem per method with n and the norm of |K|.
 
     Args:
         data: the dataset.
@@ -120,27 +120,29 @@ def asked(data: "Dataset", delta: float) -> tuple[Asked, ...]:
     Example:
         >>> from nag_ntk import digits, enable_float64
         >>> enable_float64()
-        >>> for row in asked(digits(20), 0.1)[:4]:
+        >>> for row in required_widths(digits(20), 0.1)[:4]:
         ...     print(f"{row.id} {row.method} {row.width:.3g}")
         hoeffding  6.06e+06
         chernoff  3.13e+04
         theorem gradient_descent 1.03e+15
         theorem heavy_ball 3.84e+23
     """
-    known, spectrum = facts(data), data.spectrum
-    if known["kappa"] is None:
-        nothing = (("hoeffding", ""), ("chernoff", ""), *(("theorem", method) for method in THEOREMS))
-        return tuple(Asked(name, method, math.inf, "lambda_0 is 0: no width is enough") for name, method in nothing)
-    norm, n = known["kernel_norm"], data.size
+    numbers, spectrum = facts(data), data.spectrum
+    if numbers["kappa"] is None:
+        statements = (("hoeffding", ""), ("chernoff", ""), *(("theorem", method) for method in THEOREMS))
+        return tuple(
+            RequiredWidth(name, method, math.inf, "lambda_0 is 0: no width is enough") for name, method in statements
+        )
+    norm, n = numbers["kernel_norm"], data.size
     two_sided = hoeffding_width(n, spectrum.lambda_0, delta)
     one_sided = chernoff_width(n, spectrum.lambda_0, norm, delta)
     rows = [
-        Asked("hoeffding", "", two_sided, "Hoeffding: |H(0) - H_inf|_F <= lambda_0/4"),
-        Asked("chernoff", "", one_sided, "matrix Chernoff: lambda_min(H(0)) >= 3/4 lambda_0"),
+        RequiredWidth("hoeffding", "", two_sided, "Hoeffding: |H(0) - H_inf|_F <= lambda_0/4"),
+        RequiredWidth("chernoff", "", one_sided, "matrix Chernoff: lambda_min(H(0)) >= 3/4 lambda_0"),
     ]
     for name, size, words in (
         ("theorem", float(n), "the theorem, explicit (Coq)"),
-        ("theorem-norm", known["absolute_kernel_norm"], "the same with the norm of |K| for n (Coq)"),
+        ("theorem-norm", numbers["absolute_kernel_norm"], "the same with the norm of |K| for n (Coq)"),
     ):
-        rows += [Asked(name, method, theorem_width(method, data, delta, size), words) for method in THEOREMS]
+        rows += [RequiredWidth(name, method, theorem_width(method, data, delta, size), words) for method in THEOREMS]
     return tuple(rows)

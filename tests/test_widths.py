@@ -29,7 +29,7 @@ def test_the_widths_are_the_formulas_of_the_theorems(data):
     eigenvalues = np.linalg.eigvalsh(data.gram_limit)
     low, high = 0.75 * eigenvalues[0], eigenvalues[-1] + 0.25 * eigenvalues[0]
     kappa, square = high / low, (n / 2 + float(data.targets @ data.targets)) / (delta / 3)
-    found = by_name(widths.asked(data, delta))
+    found = by_name(widths.required_widths(data, delta))
     norm, entrywise = np.linalg.eigvalsh(data.kernel)[-1], np.linalg.norm(np.abs(data.kernel), 2)
     want = {
         ("hoeffding", ""): 8 * n**2 * math.log(2 * n**2 / delta) / eigenvalues[0] ** 2,
@@ -48,7 +48,7 @@ def test_the_widths_are_the_formulas_of_the_theorems(data):
 def test_the_explicit_width_is_what_asks_for_most():
     """Its n^3 B^2/lambda^4 with lambda_0 <= 1/2 is above what the spectrum of H(0) and the flips ask, on any data."""
     for data in (Dataset([[1.0]], [0.0]), Dataset(np.eye(5), np.zeros(5)), digits(8)):
-        found, spectrum, n, share = by_name(widths.asked(data, 0.3)), data.spectrum, data.size, 0.1
+        found, spectrum, n, share = by_name(widths.required_widths(data, 0.3)), data.spectrum, data.size, 0.1
         square = (n / 2 + float(data.targets @ data.targets)) / share
         for name in THEOREMS:
             known = (name, spectrum.kappa, float(n))
@@ -69,7 +69,7 @@ def test_the_width_grows_as_the_theorem_says():
 
 
 def test_no_width_is_enough_for_equal_inputs():
-    rows = widths.asked(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]), 0.1)
+    rows = widths.required_widths(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]), 0.1)
     assert {row.width for row in rows} == {math.inf}
     assert widths.facts(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]))["kappa"] is None
 
@@ -102,7 +102,7 @@ def test_the_command_prints_the_widths_of_every_dataset_once(study):
     data = near_parallel_pairs(2, 0.3, 4)
     assert f"n = 4, d = 4, lambda_0 = {data.spectrum.lambda_0:.4g}, kappa = {data.spectrum.kappa:.4g}" in done.output
     assert "widths of the study: a 64, b 128\n" in done.output
-    for row in widths.asked(data, 0.25):
+    for row in widths.required_widths(data, 0.25):
         assert f"m >= {row.width:<9.3g} {row.words}" in done.output
     assert "kappa = none: lambda_0 is 0 up to rounding" in done.output
     assert "m >= inf" in done.output
@@ -112,7 +112,7 @@ def test_the_command_gives_json(study):
     found = json.loads(CliRunner().invoke(cli.cli, ["width", study, "--json", "--delta", "0.5"]).stdout)
     first, second = found["datasets"]
     assert first["runs"] == {"a": 64, "b": 128}
-    expected = widths.asked(near_parallel_pairs(2, 0.3, 4), 0.5)
+    expected = widths.required_widths(near_parallel_pairs(2, 0.3, 4), 0.5)
     assert [row["width"] for row in first["asked"]] == pytest.approx([row.width for row in expected], rel=ROUNDING)
     assert (second["kappa"], second["asked"][0]["width"]) == (None, "inf")
 

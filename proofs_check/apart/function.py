@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check.guard import Told, defined_at
+from proofs_check.guard import RemoteError, defined_at
 from proofs_check.lemma import Evidence, Inequality, Run
 
 from . import answers
@@ -57,7 +57,7 @@ class Apart:
             for index, part in enumerate(header["parts"]):
                 if "error" in part:
                     _log.info("%s", part["traceback"])
-                    parts[str(part["name"])] = Told(part["error"])
+                    parts[str(part["name"])] = RemoteError(part["error"])
                     continue
                 interval = functools.partial(self._interval, files, (header["number"], index), seconds)
                 parts[str(part["name"])] = answers.rebuilt(part["evidence"], str(index), arrays, interval)
@@ -73,7 +73,7 @@ class Apart:
             if isinstance(found, Exception):
                 raise found
             if "error" in found[0]:
-                raise Told(found[0]["error"])
+                raise RemoteError(found[0]["error"])
             return tuple(float(number) for number in found[0]["numbers"])
 
         return call
@@ -97,7 +97,7 @@ class Apart:
         if isinstance(found, Exception):
             raise found
         if "error" in found[0]:
-            raise Told(found[0]["error"])
+            raise RemoteError(found[0]["error"])
         low, high = found[0]["interval"]
         return float(low), float(high)
 
@@ -109,11 +109,13 @@ class Apart:
         if not isinstance(found, Ended):
             return found
         at = found.place(self._home)
-        return Told(f"{found.sentence} ({at})" if at is not None else found.sentence)
+        return RemoteError(f"{found.sentence} ({at})" if at is not None else found.sentence)
 
 
-def _damaged(error: Exception) -> Told:
-    return Told(f"ValueError: the answer of the check's process cannot be read: {' '.join(str(error).split())[:100]}")
+def _damaged(error: Exception) -> RemoteError:
+    return RemoteError(
+        f"ValueError: the answer of the check's process cannot be read: {' '.join(str(error).split())[:100]}"
+    )
 
 
 def apart(function: Callable, lemma: Mapping[str, Any], what: str) -> Callable:
