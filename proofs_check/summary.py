@@ -53,9 +53,9 @@ def summary(run: "Run") -> dict[str, Any]:
     """Summarise a run as values that JSON can hold.
 
     Returns:
-        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its parameters, `tuned` if
-        it has the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the
-        theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
+        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its parameters, `tuned` if it
+        has the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the theorem's
+        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
         and the observed rate as quantiles over seeds; `claims`: in how many seeds a claim failed at this width;
         `asked`: the widths that theory requires.
     """
