@@ -25,7 +25,7 @@ TINY = cells.Effort(
     axes={"m": (32, 64, 128)},
     growing=("ours", "ours-dense", "optax"),
     peaks=(),
-    held=(),
+    measured=(),
     rounds=2,
     order=32,
 )
@@ -91,7 +91,7 @@ def test_both_ways_over_seeds_are_one_program():
     assert np.unique(first.round(6), axis=0).shape == first.shape, "every seed has a network of its own"
 
 
-@pytest.mark.parametrize("name", contestants.present(*contestants.CONTESTANTS))
+@pytest.mark.parametrize("name", contestants.available(*contestants.CONTESTANTS))
 def test_every_contestant_trains(name):
     prepared = contestants.CONTESTANTS[name](SMALL)
     recorded = prepared.run()
@@ -300,9 +300,9 @@ def test_what_is_met_is_what_was_measured():
         timings = [Timing(contestant="ours", seconds=[ours]), Timing(contestant="optax", seconds=[optax])]
         return Comparison(cell=SMALL, target=target, timings=timings)
 
-    assert tables.met(one(1.0, 2.0), quick=False) == "2: met"
-    assert tables.met(one(1.0, 1.99), quick=False) == "2: missed"
-    assert tables.met(one(1.0, 2.0), quick=True) == "–"
+    assert tables.target_text(one(1.0, 2.0), quick=False) == "2: met"
+    assert tables.target_text(one(1.0, 1.99), quick=False) == "2: missed"
+    assert tables.target_text(one(1.0, 2.0), quick=True) == "–"
     assert one(1.0, 2.0).ratio("torch") is None
 
 
@@ -328,7 +328,7 @@ def test_an_empty_report_has_no_tables(report):
     parts = {"goals": [], "shapes": [], "ceiling": None, "dense": None, "growth": [], "peaks": []}
     empty = report.model_copy(update=parts)
     assert tables.tables(empty) == []
-    assert tables.where(empty) in tables.markdown(empty)
+    assert tables.provenance(empty) in tables.markdown(empty)
 
 
 def test_markdown_replaces_what_is_between_the_markers(report, tmp_path):

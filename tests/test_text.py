@@ -152,7 +152,7 @@ def test_the_names_of_bars(printed, monkeypatch):
 
 def test_the_tables_of_a_benchmark(printed, monkeypatch):
     monkeypatch.setenv("COLUMNS", "4000")
-    monkeypatch.setattr(tables, "where", lambda report: all_text("where"))
+    monkeypatch.setattr(tables, "provenance", lambda report: all_text("where"))
     monkeypatch.setattr(
         tables, "tables", lambda report: [tables.Table(all_text("t"), (all_text("c"),), [(all_text("r"),)], "")]
     )
