@@ -31,7 +31,7 @@ from .width_command import width
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The entry point: runs a command and exits with its code, after one sentence when it failed."""
+    """Run a command and exit with its code, after one sentence if it failed; the entry point."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a sign gets "?" instead of a crash
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _leave(code: int) -> None:
-    """Ends the process at once: torn down in the middle of a computation, JAX crashes and hides the exit code."""
+    """End the process at once: torn down in the middle of a computation, JAX crashes and hides the exit code."""
     if "proofs_check.apart.process" in sys.modules:
         from .apart import CHILD
 
@@ -67,8 +67,8 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked:
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
         from nag_ntk import __version__
 
         say(f"{PROGRAM} {__version__}")
@@ -177,11 +177,11 @@ def search(
         from proofs_check.search.command import SearchError, WitnessError, again, attack
 
         known.prepare()
-        told = (lambda line: None) if quiet else note
+        progress = (lambda line: None) if quiet else note
         try:
             if lemma is None:
                 return again(replay, known.known.lemmas, say)
-            return attack(lemma, control, budget, seconds, seed, out, say, told)
+            return attack(lemma, control, budget, seconds, seed, out, say, progress)
         except (InputError, SearchError, WitnessError) as error:
             raise Failure(str(error)) from None
     except KeyboardInterrupt:
@@ -210,7 +210,7 @@ for name, command in cli.commands.items():
 
 
 def _describe(error: Exception) -> str:
-    """An unexpected failure on one line, with the place."""
+    """Describe an unexpected failure on one line, with its place."""
     text = " ".join(str(error).split())[:300]
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""

@@ -1,7 +1,7 @@
-"""The YAML of a study: found, read, validated, and every mistake in it reported at once.
+"""Load a study from YAML and report every mistake in it at once.
 
-The start of the way of the data: a file or a bundled name goes in, a ``Study`` of fully resolved runs comes
-out. Nothing here imports JAX or the mathematics, so a wrong configuration is refused within a moment.
+A file or a bundled name goes in, a ``Study`` of fully resolved runs comes out. Nothing here imports JAX or the
+mathematics, so a wrong configuration is refused within a moment.
 """
 
 import re
@@ -31,11 +31,10 @@ __all__ = [
 ]
 
 MAX_BYTES = 1_000_000
-_SUFFIXES = (".yaml", ".yml")
 
 
 def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
-    """Reads and validates a study.
+    """Read and validate a study.
 
     Args:
         source: path to a YAML file, or the name of a bundled study such as ``quick`` or ``quick.yaml``. A
@@ -76,7 +75,7 @@ def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
 
 
 def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas = ()) -> Study:
-    r"""Validates the text of a study.
+    r"""Validate the text of a study.
 
     Args:
         text: YAML 1.2.
@@ -126,14 +125,14 @@ def bundled_configs() -> dict[str, Path]:
         entries = list(resources.files("proofs_check.configs").iterdir())
     except (ImportError, OSError):
         entries = []
-    found = [entry for entry in entries if isinstance(entry, Path) and entry.suffix == ".yaml"]
-    if not found:
-        found = list((Path(__file__).resolve().parent.parent / "configs").glob("*.yaml"))
-    return {path.stem: path for path in sorted(found)}
+    paths = [entry for entry in entries if isinstance(entry, Path) and entry.suffix == ".yaml"]
+    if not paths:
+        paths = list((Path(__file__).resolve().parent.parent / "configs").glob("*.yaml"))
+    return {path.stem: path for path in sorted(paths)}
 
 
 def study_as_dict(study: Study) -> dict[str, Any]:
-    """The study in plain JSON values, every default spelt out and the keys in a fixed order.
+    """Return the study in plain JSON values, every default spelt out and the keys in a fixed order.
 
     As JSON it is a valid configuration again, of the same study.
 

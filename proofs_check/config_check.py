@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .config_models import DATA_MODELS, EXPECTED, MethodSpec, RunFields, RunSpec, Study, StudyFields, field_names
-from .config_sweep import cells, data_keys, run_problem, swept_keys, value_problems
+from .config_sweep import data_keys, grid_points, run_problem, swept_keys, value_problems
 from .yaml_source import KeyPath, Problem, Source, in_order, one_line, preview
 
 KnownLemmas = Sequence[str] | Callable[[Sequence[str]], Sequence[str]]
@@ -33,11 +33,11 @@ class StudyCheck:
 
     def __init__(self, source: Source, base: Path):
         self.source, self.base = source, base
-        self.found: dict[tuple[KeyPath, str], None] = {}  # a set that keeps its order: runs share errors
-        self.within: dict[str, Place] = {}  # of the runs that stand in the file
+        self.problems: dict[tuple[KeyPath, str], None] = {}  # a set that keeps its order: runs share errors
+        self.places: dict[str, Place] = {}  # of the runs that stand in the file
 
     def study(self, default_name: str, known_lemmas: KnownLemmas) -> Study | None:
-        """The study, or None if it has problems; then ``all_problems`` tells them."""
+        """Return the study, or None if it has problems, which ``all_problems`` returns."""
         data = self.source.value
         if not isinstance(data, dict):
             return None
@@ -55,14 +55,14 @@ class StudyCheck:
             self._record(RunFields, shared, _itself, partial=True)  # also what every run overrides
             runs = [self._run(name, overrides, shared) for name, overrides in self._overrides(data["runs"])]
         resolved = tuple(run for run in runs if run is not None)
-        self._places(resolved)
-        if fields is None or self.found or self.source.problems:
+        self._check_places(resolved)
+        if fields is None or self.problems or self.source.problems:
             return None
         return Study(**dict(fields), runs=resolved)
 
     def place(self, run: str, path: KeyPath) -> KeyPath:
-        """Where in the file a value of a run comes from."""
-        return self.within.get(run, _itself)(path)
+        """Return the path in the file that a value of a run comes from."""
+        return self.places.get(run, _itself)(path)
 
     def _overrides(self, runs: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         if not isinstance(runs, dict) or not runs:
@@ -95,12 +95,12 @@ class StudyCheck:
                 return ("runs", name, f"dataset.{path[1]}", *path[2:])
             return path if path[0] in inherited else ("runs", name, *(() if path == own_name else path))
 
-        self.within[name] = place
+        self.places[name] = place
         return self._record(RunSpec, merged, place)
 
     def _swept(self, sweep: Any, shared: dict[str, Any], *, beside_runs: bool) -> list[RunSpec | None]:
-        """The runs of a sweep; none if the sweep itself has problems."""
-        before = len(self.found)
+        """Return the runs of a sweep; none if the sweep itself has problems."""
+        before = len(self.problems)
         if beside_runs:
             self._add(("sweep",), "a study has runs or a sweep, not both; remove one of them")
         if not isinstance(sweep, dict) or not sweep:
@@ -114,21 +114,21 @@ class StudyCheck:
                 self._add(("sweep", key), _unknown(key, known))
             for path, message in value_problems(values):
                 self._add(("sweep", key, *path), message)
-        if len(self.found) == before and (whole := run_problem(sweep)):
+        if len(self.problems) == before and (whole := run_problem(sweep)):
             self._add(("sweep",), whole)
-        if len(self.found) > before:
+        if len(self.problems) > before:
             self._record(RunFields, shared, _itself, partial=True)
             return []
-        grid = list(cells(sweep, shared))
-        self.within |= {cell.name: cell.place for cell in grid}
-        return [self._record(RunSpec, {**cell.values, "name": cell.name}, cell.place) for cell in grid]
+        grid = list(grid_points(sweep, shared))
+        self.places |= {point.name: point.place for point in grid}
+        return [self._record(RunSpec, {**point.values, "name": point.name}, point.place) for point in grid]
 
-    def _places(self, runs: Sequence[RunSpec]) -> None:
-        """No two runs may stand at one place of a grid with a method of one name."""
-        taken: dict[Any, str] = {}
+    def _check_places(self, runs: Sequence[RunSpec]) -> None:
+        """Report runs that stand at one place of a grid with a method of one name."""
+        occupants: dict[Any, str] = {}
         for run in runs:
             for method in {method.name for method in run.methods} if run.at else ():
-                other = taken.setdefault((run.at, method), run.name)
+                other = occupants.setdefault((run.at, method), run.name)
                 if other != run.name:
                     self._add(("runs", run.name, "at"), f"the run {other} is there already, with {method} too")
 
@@ -142,7 +142,7 @@ class StudyCheck:
                 self._add((*at, key), _unknown(key, known))
 
     def _known(self, given: KnownLemmas, files: Sequence[str] | None) -> Sequence[str]:
-        """The ids that may be listed; none, which is any, where the files that hold them cannot be told or loaded."""
+        """Return the ids that may be listed; empty, which allows any, if the files that hold them cannot be loaded."""
         if not callable(given) or files is None:
             return () if callable(given) else given
         try:
@@ -165,7 +165,7 @@ class StudyCheck:
         *,
         partial: bool = False,
     ) -> Any:
-        """Validates values as a record; None if that fails.
+        """Validate values as a record; None if that fails.
 
         ``place`` says where in the file a path within the record stands; ``partial`` forgives missing fields.
         """
@@ -179,13 +179,13 @@ class StudyCheck:
             return None
 
     def _add(self, path: KeyPath, message: str) -> None:
-        self.found[path, message] = None
+        self.problems[path, message] = None
 
     def all_problems(self) -> tuple[Problem, ...]:
         """Problems of the YAML and of its values, in the order of the file, those without a line last."""
         opaque = self.source.opaque
-        kept = [(p, m) for p, m in self.found if not any(p[:k] in opaque for k in range(len(p) + 1))]
-        problems = [self.source.problem(path, message) for path, message in kept]
+        visible = [(p, m) for p, m in self.problems if not any(p[:k] in opaque for k in range(len(p) + 1))]
+        problems = [self.source.problem(path, message) for path, message in visible]
         return in_order([*self.source.problems, *problems])
 
 
@@ -194,7 +194,7 @@ def _itself(path: KeyPath) -> KeyPath:
 
 
 def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
-    """Path in the file and plain words for one error of pydantic's."""
+    """Return the path in the file and plain words for one error of pydantic's."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     path, known = _file_path(error["loc"], values)
     if kind == EXPECTED:
@@ -243,7 +243,7 @@ def _one_of(value: object, choices: Sequence[str]) -> str:
 
 
 def did_you_mean(word: object, choices: Sequence[str]) -> str:
-    """A question naming the nearest of the choices; empty if none is near.
+    """Return a question that names the nearest of the choices; empty if none is near.
 
     Example:
         >>> did_you_mean("Heavy ball", ["nesterov", "heavy_ball"])

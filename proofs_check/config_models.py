@@ -1,4 +1,4 @@
-"""What a study is, once read: frozen records whose types carry the ranges and their plain words.
+"""Frozen records of a study: its fields, runs and methods, whose types carry their ranges in plain words.
 
 Every leaf type says in English what it expects, so that ``config`` never has to translate pydantic's own
 messages for it. The JSON schema comes from the same types.
@@ -214,7 +214,7 @@ Point = Annotated[
 
 
 class RunFields(Record):
-    """What a run needs; at the top level of the file these are shared by all its runs."""
+    """Fields of a run; at the top level of the file they are shared by all its runs."""
 
     dataset: DataSpec
     """The data."""
@@ -248,7 +248,7 @@ class RunSpec(RunFields):
 
 
 class StudyFields(Record):
-    """What a study says once, whatever its runs."""
+    """Fields of a study as a whole."""
 
     name: Slug
     """Name of the study; absent: the file's name."""
@@ -281,11 +281,11 @@ class Study(StudyFields):
 
     @property
     def origin(self) -> Origin:
-        """Where its values stand in its file."""
+        """Places of its values in its file."""
         return self._origin
 
     def placed(self, origin: Origin) -> "Study":
-        """The same study, which knows where its values stand."""
+        """Return the same study with the places of its values in a file."""
         copy = self.model_copy()
         copy._origin = origin
         return copy

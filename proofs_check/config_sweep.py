@@ -23,7 +23,7 @@ _NOT_SWEPT_OF_DATA = ("source", "classes")  # another source has other fields; c
 _OF_METHODS = ("eta", "beta", "scale")
 
 
-class Cell(NamedTuple):
+class GridPoint(NamedTuple):
     """One run of a sweep.
 
     Attributes:
@@ -37,7 +37,7 @@ class Cell(NamedTuple):
     chosen: Mapping[str, int]
 
     def place(self, path: KeyPath) -> KeyPath:
-        """Where in the file a value of this run comes from: the sweep's list if it is swept, else the field itself."""
+        """Return the path in the file of a value of this run: the sweep's list if it is swept, else the field."""
         for key, index in self.chosen.items():
             head, _, field = key.partition(".")
             own = path[:1] == (head,) if not field else path[:2] == (head, field)
@@ -49,7 +49,7 @@ class Cell(NamedTuple):
 
 
 def axis_name(key: str) -> str:
-    """The name of a swept key as an axis: its last part, except where that would be two things.
+    """Return the name of a swept key as an axis: its last part, except where that would be two things.
 
     Example:
         >>> [axis_name(key) for key in ("width", "dataset.samples", "methods.eta", "key", "dataset.key")]
@@ -59,7 +59,7 @@ def axis_name(key: str) -> str:
 
 
 def swept_keys(source: object = None) -> tuple[str, ...]:
-    """The keys that a sweep may have, for one source of data or for all.
+    """Return the keys that a sweep may have, for one source of data or for all.
 
     Example:
         >>> swept_keys("sphere")[-7:-2]
@@ -72,7 +72,7 @@ def swept_keys(source: object = None) -> tuple[str, ...]:
 
 
 def data_keys(source: object = None) -> tuple[str, ...]:
-    """The keys by which a run changes one field of its dataset, for one source of data or for all.
+    """Return the keys by which a run changes one field of its dataset, for one source of data or for all.
 
     Example:
         >>> data_keys("sphere")
@@ -85,7 +85,7 @@ def data_keys(source: object = None) -> tuple[str, ...]:
 
 
 def value_problems(values: object) -> Iterator[tuple[KeyPath, str]]:
-    """What is wrong with the list of one key: where below it, and what in plain words."""
+    """List the mistakes in the values of one key: path below it, and plain words."""
     if not isinstance(values, list) or not values:
         hint = f"; write [{values}]" if _is_coordinate(values) else ""
         got = "an empty list" if values == [] else preview(values)
@@ -99,7 +99,7 @@ def value_problems(values: object) -> Iterator[tuple[KeyPath, str]]:
 
 
 def run_problem(sweep: Mapping[str, Sequence[Any]]) -> str:
-    """What is wrong with the product as a whole, or ""."""
+    """Describe a mistake in the product as a whole; "" if there is none."""
     count = math.prod(len(values) for values in sweep.values())
     if count > MAX_RUNS:
         return f"the product has {count} runs, more than {MAX_RUNS}; shorten a list"
@@ -110,15 +110,15 @@ def run_problem(sweep: Mapping[str, Sequence[Any]]) -> str:
     return ""
 
 
-def cells(sweep: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]) -> Iterator[Cell]:
-    """The runs of a sweep, the last key changing fastest.
+def grid_points(sweep: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]) -> Iterator[GridPoint]:
+    """Iterate over the runs of a sweep, the last key changing fastest.
 
     Args:
         sweep: lists of values, without problems.
         shared: the fields that all runs have in common.
 
     Example:
-        >>> [cell.name for cell in cells({"width": [8, 16], "methods.scale": [0.5]}, {"methods": ["nesterov"]})]
+        >>> [point.name for point in grid_points({"width": [8, 16], "methods.scale": [0.5]}, {"methods": ["nesterov"]})]
         ['width-8_scale-0p5', 'width-16_scale-0p5']
     """
     for number, chosen in enumerate(product(*(range(len(values)) for values in sweep.values()))):
@@ -132,22 +132,22 @@ def cells(sweep: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]) -> Iter
         given = values.get("at")
         values["at"] = {**given, **point} if isinstance(given, dict) else point
         name = "_".join(f"{axis}-{_slug(value)}" for axis, value in point.items())
-        yield Cell(name if len(name) <= _LONGEST_NAME else f"run-{number}", values, picked)
+        yield GridPoint(name if len(name) <= _LONGEST_NAME else f"run-{number}", values, picked)
 
 
 def _set(values: dict[str, Any], key: str, value: Any) -> None:
     head, _, field = key.partition(".")
-    held = values.get(head)
+    shared_value = values.get(head)
     if not field:
         values[head] = value
-    elif head == "dataset" and isinstance(held, dict):
-        values[head] = {**held, field: value}
-    elif head == "methods" and isinstance(held, list):
-        values[head] = [_with(method, field, value) for method in held]
+    elif head == "dataset" and isinstance(shared_value, dict):
+        values[head] = {**shared_value, field: value}
+    elif head == "methods" and isinstance(shared_value, list):
+        values[head] = [_with(method, field, value) for method in shared_value]
 
 
 def _with(method: Any, field: str, value: Any) -> Any:
-    """The method with one number replaced; a method that has no momentum is left without."""
+    """Replace one number of a method; a method that has no momentum is left without."""
     given = {"name": method} if isinstance(method, str) else method
     if not isinstance(given, dict) or (field == "beta" and given.get("name") in WITHOUT_MOMENTUM):
         return method
@@ -159,7 +159,7 @@ def _is_coordinate(value: object) -> bool:
 
 
 def _slug(value: Any) -> str:
-    """A value within the name of a run: 0.05 is 0p05.
+    """Write a value within the name of a run: 0.05 is 0p05.
 
     Example:
         >>> [_slug(value) for value in (64, 0.05, 1e-7, True, "my data.npz")]

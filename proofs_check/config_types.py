@@ -1,4 +1,4 @@
-"""The leaves of a study: types that carry their ranges, and their plain words for messages."""
+"""Types of the single values of a study: each carries its range and its plain words for messages."""
 
 import math
 import os
@@ -12,7 +12,7 @@ EXPECTED = "expected"  # the error code of a leaf; its message is the phrase bel
 
 
 def expected(phrase: str) -> WrapValidator:
-    """Whatever is wrong with a value is told by this phrase."""
+    """Make a validator whose only message, whatever is wrong with a value, is this phrase."""
 
     def wrap(value: Any, handler: Any) -> Any:
         try:
@@ -41,7 +41,7 @@ Slug = Annotated[
 
 
 def _each(holds: Callable[[float], bool]) -> AfterValidator:
-    """Whether a number, or every number of a list, is as it should be."""
+    """Make a validator of a number, or of every number of a list."""
 
     def check(value: float | tuple[float, ...]) -> float | tuple[float, ...]:
         if not all(map(holds, value if isinstance(value, tuple) else (value,))):

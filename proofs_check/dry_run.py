@@ -1,4 +1,4 @@
-"""What `nag-ntk verify --dry-run` says of a study: its runs, their memory and time, and what its seeds can decide."""
+"""`nag-ntk verify --dry-run`: the runs of a study, their memory and time, and the claims that its seeds can decide."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,20 +14,20 @@ from .lemma import Lemma
 from .possible import outlook
 from .prepare import RunSetup, prepare
 from .processes import ALONE
-from .study_command import Call, all_problems, asked
+from .study_command import Call, all_problems, requested
 
 _COLUMNS = ("run", "samples", "dimension", "width", "seeds", "steps", "engine", "dtype", "memory", "time", "methods")
 
 
 def look_ahead(call: Call) -> int:
-    """Says what `run_study` would do, and does none of it; a Failure where the study cannot be run."""
+    """Print what `run_study` would do, and do none of it; a Failure where the study cannot be run."""
     from . import runner, store
     from .config import ConfigError
 
     if call.group != ALONE:
         raise Failure("--dry-run looks at one process: leave out --coordinator, --processes and --process-id")
     try:
-        study, lemmas, folder = asked(call)
+        study, lemmas, folder = requested(call)
         lemmas.prepare()
         wanted = store.request(study, call.max_seeds, lemmas.known.digests)
         if call.resume and store.already_done(folder, wanted):
@@ -46,7 +46,7 @@ def look_ahead(call: Call) -> int:
 
 
 def _in_the_way(folder: Path, wanted: Mapping[str, Any]) -> str:
-    """What a call without --resume would be refused for by what is in the folder; else where the results would go."""
+    """Say why a call without --resume would be refused, or into which folder its results would go."""
     from . import store
 
     try:
@@ -59,7 +59,7 @@ def _in_the_way(folder: Path, wanted: Mapping[str, Any]) -> str:
 def described(
     study: Study, lemmas: Sequence[Lemma], setups: Mapping[str, RunSetup], max_seeds: int | None = None
 ) -> str:  # fmt: skip
-    """The runs of a study as a table, what they need, and what their seeds can decide, as text.
+    """Describe the runs of a study, what they need, and what their seeds can decide, as text.
 
     Args:
         study: as it would be run.
@@ -112,7 +112,7 @@ def duration(seconds: float) -> str:
 
 
 def standing(study: Study, setups: Mapping[str, RunSetup], folder: Path, changed: str) -> str:
-    """Which of the kept runs in a folder --resume would read, a line per run; nothing is changed there.
+    """List which of the kept runs in a folder --resume would read, a line per run; nothing is changed there.
 
     Args:
         study: as it would be run.

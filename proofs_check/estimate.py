@@ -1,4 +1,4 @@
-"""How long a study will train: the counted operations of each run, at the rate that short runs of its shape reach.
+"""Estimated training times: the counted operations of each run, at the rate that short runs of its shape reach.
 
 A rate is measured by `simulate` itself, on all devices, from its second call on, so that compiling is told apart. Wide
 networks are measured at a smaller width of the same samples. What the checks, certificates and files take is not in it.
@@ -24,7 +24,7 @@ _NARROWEST = 256  # a block of neurons
 
 
 class Rate(NamedTuple):
-    """What short runs of a shape took.
+    """Measured speed of short runs of one shape.
 
     Attributes:
         operations: counted operations per second, on all devices together.
@@ -38,7 +38,7 @@ class Rate(NamedTuple):
 
 
 def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, Prepared]) -> dict[str, float]:
-    """Seconds of training of each run, compilation included once for runs of one shape.
+    """Estimate the seconds of training of each run, compilation included once for runs of one shape.
 
     Args:
         study: from proofs_check.config.load_study.
@@ -67,7 +67,7 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
 
 
 def _engine(plan: Prepared) -> Any:
-    """The dense engine of a run, or the one whose rate stands for that of the screened engine."""
+    """Return the dense engine of a run, or the one whose rate stands for that of the screened engine."""
     n, rank = plan.inputs.coordinates.shape
     dense = REPRESENTATIONS.get(plan.shape.engine)
     return dense or min(REPRESENTATIONS.values(), key=lambda engine: engine.cost(n, rank))
@@ -79,10 +79,10 @@ def _width(plan: Prepared) -> int:
 
 
 def _kind(plan: Prepared) -> Any:
-    shape, held = plan.shape, plan.inputs
+    shape, inputs = plan.shape, plan.inputs
     counted = (len(plan.radii), len(plan.overlap_radii))
     engine = _engine(plan).name, len(plan.methods)
-    return engine, held.coordinates.shape, _width(plan), shape.dtype, shape.recursion, shape.devices, counted
+    return engine, inputs.coordinates.shape, _width(plan), shape.dtype, shape.recursion, shape.devices, counted
 
 
 def _measured(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
@@ -91,9 +91,9 @@ def _measured(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
     options = {**setups.options(spec), "engine": engine.name, "chunk": _STEPS, "gram_path": False, "probes": ()}
 
     def timed(chunks: int) -> float:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         simulate(setups.data, methods, width, devices, chunks * _STEPS - 1, **options)
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
     first = timed(1)
     short, long = map(min, zip(*((timed(1), timed(_CHUNKS)) for _ in range(_TIMES)), strict=True))

@@ -54,8 +54,8 @@ class Lemmas:
         if self.files or own.plugins():
             self.prepare()
         self._known = own.known(self.files)
-        for told in self._known.notes:
-            note(f"{session.PROGRAM}: {told}")
+        for sentence in self._known.notes:
+            note(f"{session.PROGRAM}: {sentence}")
         return self._known.ids
 
     @property
@@ -79,11 +79,11 @@ class Lemmas:
         """Return the lemma of that id; a Failure names the nearest one otherwise."""
         from .config_check import did_you_mean
 
-        found = {lemma.id: lemma for lemma in self.known.lemmas}
-        if lemma_id not in found:
-            hint = did_you_mean(lemma_id.replace("_", "-"), list(found)) or f"{session.PROGRAM} lemmas lists them"
+        by_id = {lemma.id: lemma for lemma in self.known.lemmas}
+        if lemma_id not in by_id:
+            hint = did_you_mean(lemma_id.replace("_", "-"), list(by_id)) or f"{session.PROGRAM} lemmas lists them"
             raise Failure(f'no lemma is called "{lemma_id[:100]}"; {hint}')
-        return found[lemma_id]
+        return by_id[lemma_id]
 
     def prepare(self) -> None:
         """Set JAX up, once: after that code of a user's may have started a device."""

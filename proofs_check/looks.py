@@ -60,9 +60,9 @@ def verify_until_decided(
                 decided[key] = finding, at
         undecided = any(finding.verdict is Verdict.INCONCLUSIVE for finding, _ in decided.values())
         if not undecided or all(spec.seeds == max_seeds for spec in at.runs):
-            kept = result.study.model_copy(update={"level": study.level})
+            final = result.study.model_copy(update={"level": study.level})
             findings = tuple(_of_its_look(finding, then, at) for finding, then in decided.values())
-            return replace(result, study=kept, findings=findings)
+            return replace(result, study=final, findings=findings)
         more = tuple(spec.model_copy(update={"seeds": min(2 * spec.seeds, max_seeds)}) for spec in at.runs)
         at = at.model_copy(update={"runs": more})
 

@@ -1,4 +1,4 @@
-"""Where the values of a study stand in its file, for mistakes that show after it was read."""
+"""Places of a study's values in its file, for mistakes that show after it was read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,15 +27,15 @@ class Origin:
     place: Callable[[str, KeyPath], KeyPath] = field(default=_of_run, compare=False)
 
     def problem(self, runs: tuple[str, ...], path: KeyPath, message: str) -> Problem:
-        """A problem at a path of the file, with the runs that it concerns; none: all of the study.
+        """Make a problem at a path of the file, with the runs that it concerns; none: all of the study.
 
         Example:
             >>> str(Origin().problem(("wide",), ("width",), "too wide"))
             'width: run wide: too wide'
         """
         shown = ", ".join(runs[:_SHOWN]) + (f" and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else "")
-        told = f"{'run' if len(runs) == 1 else 'runs'} {shown}: {message}" if runs else message
-        return self.source.problem(path, told) if self.file else Problem(None, path_text(path), told)
+        text = f"{'run' if len(runs) == 1 else 'runs'} {shown}: {message}" if runs else message
+        return self.source.problem(path, text) if self.file else Problem(None, path_text(path), text)
 
 
 _SHOWN = 3  # runs named in a message

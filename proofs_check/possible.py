@@ -18,7 +18,7 @@ _RUNS_OF_A_SLOPE = 4
 
 
 class Outlook(NamedTuple):
-    """What the seeds allow.
+    """Claims that the seeds of a study can and cannot decide.
 
     Attributes:
         claims: how many claims rest on seeds; a lemma with several parts counts once, so there may be more.
@@ -37,7 +37,7 @@ class Outlook(NamedTuple):
     delta: float
 
     def told(self) -> str:
-        """The outlook in two sentences.
+        """Put the outlook into two sentences.
 
         Example:
             >>> Outlook(20, (("distance", "wide"),), 94, 1e-3, 1, 0.1).told()
@@ -63,7 +63,7 @@ least 94 seeds without a violation.'
 
 
 def outlook(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None) -> Outlook:
-    """What the seeds of a study allow, by the rules that decide it.
+    """Work out which claims the seeds of a study can decide, by the rules that decide it.
 
     Args:
         study: from proofs_check.config.load_study.
@@ -84,8 +84,8 @@ def outlook(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
             at, looks = min(2 * at, max_seeds), looks + 1
     level = study.level if max_seeds is None else float(look_level(study.level, looks))
     checks = _unviolated(study, lemmas, max_seeds)
-    found = decide(checks, level)
-    hopeless = tuple((row.lemma, row.run) for row in found if row.verdict is Verdict.INCONCLUSIVE)
+    findings = decide(checks, level)
+    hopeless = tuple((row.lemma, row.run) for row in findings if row.verdict is Verdict.INCONCLUSIVE)
     failures = [check.evidence.failure for check in checks if isinstance(check.evidence, Trials)]
     smallest = min((failure or UNIVERSAL_FAILURE for failure in failures), default=None)
     needed = None if smallest is None else least_trials(smallest, level / len(checks))
@@ -93,7 +93,7 @@ def outlook(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
 
 
 def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) -> list[Outcome]:
-    """A check per lemma and run that takes part in the statistics: no seed violates it, each law holds exactly."""
+    """Make ideal evidence per lemma and run: no seed violates a claim, and each law holds exactly."""
     checks = []
     for lemma in lemmas:
         if lemma.kind in _PROOFS or lemma.scope == "once":

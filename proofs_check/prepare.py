@@ -1,6 +1,6 @@
-"""Everything about a study that can be known before it trains: data, methods, what is recorded, whether it fits.
+"""Prepare a study before it trains: data, methods, what is recorded, whether it fits into memory.
 
-All mistakes of all runs are told at once, at their places in the file. What was made here is what the runs use. Runs
+All mistakes of all runs are reported at once, at their places in the file. The runs use what is made here; those
 with the same data share one dataset: every finished run holds its data until the study ends, so sharing holds less.
 """
 
@@ -52,13 +52,13 @@ class RunSetup(NamedTuple):
         return cls(data, methods, _recording(spec, lemmas, data, delta, seconds))
 
     def options(self, spec: RunSpec, memory_limit_gib: float | None = None) -> dict[str, Any]:
-        """The arguments of `simulate` by name: those that are neither data and methods nor width, seeds and steps."""
+        """Return the named arguments of `simulate`, all but data, methods, width, seeds and steps."""
         limit = None if memory_limit_gib is None else memory_limit_gib * 2**30
         own = {name: getattr(spec, name) for name in _OPTIONS}
         return {**own, **self.recording.options, "memory_limit": limit}
 
     def question(self, spec: RunSpec) -> dict[str, Any]:
-        """What the record of the run depends on, as JSON values: not its name, nor where its data lie.
+        """Return what the record of the run depends on, as JSON values: not its name, nor where its data lie.
 
         A record that answers the same question is the record of this run.
         """
@@ -68,7 +68,7 @@ class RunSetup(NamedTuple):
         return {**own, "data": data, "methods": methods, "recorded": self.recording.described()}
 
     def planned(self, spec: RunSpec, memory_limit_gib: float | None = None) -> Prepared:
-        """How `simulate` would make the run.
+        """Plan the run as `simulate` would make it.
 
         Raises:
             InputError: if it could not.
@@ -87,7 +87,7 @@ def _digest(*arrays: np.ndarray) -> str:
 
 @np.errstate(over="ignore", invalid="ignore")
 def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None) -> Mapping[str, RunSetup]:
-    """What every run of a study needs, by its name, after everything that can be refused was looked at.
+    """Make data, methods and recording of every run of a study, by its name, and refuse what cannot run.
 
     Args:
         study: from proofs_check.config.load_study.
@@ -108,45 +108,45 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
         proofs_check.prepare.CannotRun: quick.yaml:38:1: width: run training: the run needs about ...
         quick.yaml:61:5: runs.initialisation.width: run initialisation: the run needs about ...
     """
-    found = _Problems(study)
+    problems = _Problems(study)
     built: dict[str, Dataset | InputError] = {}
     setups: dict[str, RunSetup] = {}
     if study.certify and (why := _nothing_to_certify(study, lemmas)):
-        found.add("", ("certify",), f"{study.certify} would prove nothing: {why}")
+        problems.add("", ("certify",), f"{study.certify} would prove nothing: {why}")
     for spec in study.runs:
         which = spec.dataset.model_dump_json()
         if which not in built:
             built[which] = _attempt(spec.dataset.build)
         data = built[which]
         if isinstance(data, InputError):
-            found.add(spec.name, found.of_data(spec), str(data))
+            problems.add(spec.name, problems.of_data(spec), str(data))
             continue
         methods = [_attempt(method.build, data) for method in spec.methods]
         wrong = {str(method): i for i, method in reversed([*enumerate(methods)]) if isinstance(method, InputError)}
-        for said, index in wrong.items():  # at the first of the methods that the same data spoil
-            found.add(spec.name, found.of(spec, "methods", index), said)
+        for message, index in wrong.items():  # at the first of the methods that the same data spoil
+            problems.add(spec.name, problems.of(spec, "methods", index), message)
         recording = _recording(spec, lemmas, data, study.delta, study.check_seconds)
         for lemma in lemmas:
             why = recording.failed.get(lemma.id)
             if isinstance(why, Exception):
-                said = f"what {lemma.id} needs cannot be recorded: {describe(why, defined_at(lemma.check))}"
-                found.add(spec.name, found.of_lemma(lemma.id), said)
+                message = f"what {lemma.id} needs cannot be recorded: {describe(why, defined_at(lemma.check))}"
+                problems.add(spec.name, problems.of_lemma(lemma.id), message)
         made = tuple(method for method in methods if isinstance(method, Method))
         if len(made) < len(methods):
             continue
         setups[spec.name] = RunSetup(data, made, recording)
         if max_seeds is not None and spec.seeds > max_seeds:
-            said = f"max_seeds must not be below the study's number of seeds, got {max_seeds}"
-            found.add(spec.name, found.of(spec, "seeds"), said)
+            message = f"max_seeds must not be below the study's number of seeds, got {max_seeds}"
+            problems.add(spec.name, problems.of(spec, "seeds"), message)
             continue
         largest = spec if max_seeds is None else spec.model_copy(update={"seeds": max_seeds})
         planned = _attempt(setups[spec.name].planned, largest, study.memory_limit_gib)
         if isinstance(planned, CapacityError):
             look = "" if max_seeds is None else f"with {max_seeds} seeds, the largest look, "
-            found.add(spec.name, found.of_size(spec), f"{look}{planned}")
+            problems.add(spec.name, problems.of_size(spec), f"{look}{planned}")
         elif isinstance(planned, InputError):
-            found.add(spec.name, found.of(spec), str(planned))
-    found.refuse()
+            problems.add(spec.name, problems.of(spec), str(planned))
+    problems.refuse()
     return setups
 
 
@@ -158,7 +158,7 @@ def _recording(
 
 
 def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns, or the InputError that it raises; what does not fit into memory is one."""
+    """Call a function; return its result or its InputError, which stands for a MemoryError too."""
     try:
         return act(*arguments)
     except InputError as error:
@@ -173,44 +173,44 @@ def _nothing_to_certify(study: Study, lemmas: Sequence[Lemma]) -> str:
 
 
 class _Problems:
-    """Collects what is wrong and which runs it concerns; a mistake that runs share is told once."""
+    """Mistakes of a study and the runs that they concern; a mistake that runs share stands once."""
 
     def __init__(self, study: Study):
         self.study, self.origin = study, study.origin
-        self.found: dict[tuple[KeyPath, str], list[str]] = {}
+        self.problems: dict[tuple[KeyPath, str], list[str]] = {}
 
     def add(self, run: str, path: KeyPath, message: str) -> None:
-        """Notes a problem at a path of the file; no run: all of the study."""
-        self.found.setdefault((path, message), []).extend([run] if run else [])
+        """Add a problem at a path of the file; no run: all of the study."""
+        self.problems.setdefault((path, message), []).extend([run] if run else [])
 
     def of(self, spec: RunSpec, *path: str | int) -> KeyPath:
-        """Where a value of a run stands in the file."""
+        """Return the path in the file of a value of a run."""
         return self.origin.place(spec.name, path)
 
     def of_data(self, spec: RunSpec) -> KeyPath:
-        """The field of the data that is this run's own, if it has one; else the file of the data; else all of it."""
+        """Return the data field that is this run's own, if it has one; else the file of the data; else all of it."""
         data, whole = type(spec.dataset).model_fields, self.of(spec, "dataset")
         own = [field for field in data if self.of(spec, "dataset", field) != (*whole, field)]
         named = [*own, *(["path"] if getattr(spec.dataset, "path", None) else [])]
         return self.of(spec, "dataset", *named[:1])
 
     def of_size(self, spec: RunSpec) -> KeyPath:
-        """What a run that is too large has for itself: its width, seeds or steps; else the width."""
+        """Return the size that a run has for itself, width, seeds or steps; else the width."""
         own = [name for name in ("width", "seeds", "steps") if self.of(spec, name) != (name,)]
         return self.of(spec, (own or ["width"])[0])
 
     def of_lemma(self, name: str) -> KeyPath:
-        """Where the file of the study asks for a lemma; the command line may have asked for it too."""
+        """Return the path at which the study asks for a lemma; the command line may have asked for it too."""
         written = self.origin.source.value
         listed = written.get("lemmas") if isinstance(written, dict) else None
         return ("lemmas", listed.index(name)) if isinstance(listed, list) and name in listed else ("lemmas",)
 
     def refuse(self) -> None:
-        """Raise what was found.
+        """Raise the problems, if there are any.
 
         Raises:
             CannotRun: if anything was.
         """
-        if self.found:
-            problems = (self.origin.problem(tuple(runs), *told) for told, runs in self.found.items())
-            raise CannotRun(self.origin.file or self.study.name, in_order(problems))
+        if self.problems:
+            listed = (self.origin.problem(tuple(runs), *problem) for problem, runs in self.problems.items())
+            raise CannotRun(self.origin.file or self.study.name, in_order(listed))

@@ -8,7 +8,7 @@ AUTO = "auto"
 
 
 class Group(NamedTuple):
-    """What the command line says of the processes: "host:port" of process 0 or "auto", how many, which one."""
+    """Options about several processes: "host:port" of process 0 or "auto", how many, which one."""
 
     coordinator: str | None = None
     processes: int | None = None
@@ -20,7 +20,7 @@ ALONE = Group()
 
 
 def options(command: Any) -> Any:
-    """Adds --coordinator, --processes and --process-id to a command."""
+    """Add --coordinator, --processes and --process-id to a command."""
     for option in (
         click.option("--process-id", type=click.IntRange(min=0), metavar="I", help="Which of the processes, from 0."),
         click.option("--processes", type=click.IntRange(min=1), metavar="N", help="How many run the study together."),

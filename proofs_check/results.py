@@ -92,30 +92,30 @@ class Results:
 
     @property
     def exit_code(self) -> int:
-        """What `nag-ntk verify` would return: 0 nothing refuted, 1 something REFUTED, 3 an ERROR."""
+        """Exit code of `nag-ntk verify`: 0 nothing refuted, 1 something REFUTED, 3 an ERROR."""
         return code_of({row["verdict"] for row in self.rows})
 
     def select(self, lemma: str | None = None, *, run: str | None = None, verdict: str | None = None) -> "Results":
-        """The rows of one lemma (all its parts, or one as "lemma/part"), of one run, or of one verdict.
+        """Select the rows of one lemma (all its parts, or one as "lemma/part"), of one run, or of one verdict.
 
         Raises:
             KeyError: for a lemma or run that has no row, or what is no verdict; the message names those there are.
         """
         if verdict is not None and verdict not in Verdict.__members__:
             raise KeyError(f"no verdict is called {verdict}; there are: {', '.join(Verdict)}")
-        kept = self.rows
+        rows = self.rows
         for key, wanted in (("lemma", lemma), ("run", run)):
             if wanted is None:
                 continue
-            found = tuple(row for row in kept if row[key] == wanted or row[key].startswith(f"{wanted}/"))
-            if not found:
+            matches = tuple(row for row in rows if row[key] == wanted or row[key].startswith(f"{wanted}/"))
+            if not matches:
                 known = ", ".join(dict.fromkeys(row[key] for row in self.rows))
                 raise KeyError(f"no row has the {key} {wanted}; there are: {known}")
-            kept = found
-        return replace(self, rows=tuple(row for row in kept if verdict in (None, row["verdict"])))
+            rows = matches
+        return replace(self, rows=tuple(row for row in rows if verdict in (None, row["verdict"])))
 
     def to_xarray(self) -> "xarray.DataTree":
-        """What was recorded, as a tree: a node per run with the dimensions seed, algorithm, step and sample.
+        """Return the recorded arrays as a tree: a node per run with the dimensions seed, algorithm, step and sample.
 
         A run's node has `residual`, `residual_norm`, `flip_fraction`, `distance`, `undecided`, coordinates and units.
         The node "Checks/RUN/LEMMA" has, of a lemma compared step by step, `observed` and `bound` as quantiles over the
@@ -182,23 +182,25 @@ class Results:
         return read_series(self._image())
 
     def _find(self, name: str, run: str | None, method: str | None) -> "Series":
-        """The series of that name, a lemma's before a recorded one, or of the only part; one method of it if asked."""
-        found = [s for s in self._series if (s.name == name or s.name.startswith(f"{name}/")) and run in (None, s.run)]
-        found.sort(key=lambda s: s.bound is None)  # "distance" is both
-        parts = dict.fromkeys(s.name for s in found if s.name != name)
+        """Find the series of that name, a lemma's before a recorded one, or of its only part; one method if asked."""
+        matches = [
+            s for s in self._series if (s.name == name or s.name.startswith(f"{name}/")) and run in (None, s.run)
+        ]
+        matches.sort(key=lambda s: s.bound is None)  # "distance" is both
+        parts = dict.fromkeys(s.name for s in matches if s.name != name)
         if len(parts) > 1:
             raise KeyError(f"{name} has several parts; name one: {', '.join(parts)}")
-        if not found:
+        if not matches:
             known = ", ".join(dict.fromkeys(f"{s.name} @ {s.run}" for s in self._series))
             raise KeyError(f"nothing over the steps is called {name}{f' @ {run}' if run else ''}; there are: {known}")
         if method is None:
-            return found[0]
-        for series in found:
+            return matches[0]
+        for series in matches:
             if method in series.methods:
                 k = [series.methods.index(method)]
                 bound = None if series.bound is None else series.bound[k]
                 return replace(series, methods=(method,), observed=series.observed[k], bound=bound)
-        raise KeyError(f"{name} has no method {method}; it has: {', '.join(found[0].methods)}")
+        raise KeyError(f"{name} has no method {method}; it has: {', '.join(matches[0].methods)}")
 
 
 _HERE = (
@@ -247,10 +249,10 @@ def verify(
     known: list[Lemma] = []
 
     def ids(more: Sequence[str]) -> Sequence[str]:
-        found = own.known((*more, *files))
-        for note in found.notes:  # a plugin that was left out
+        loaded = own.known((*more, *files))
+        for note in loaded.notes:  # a plugin that was left out
             warnings.warn(visible(note), stacklevel=3)
-        known[:] = found.lemmas
+        known[:] = loaded.lemmas
         known.extend(item for item in lemmas if not isinstance(item, str | Path))
         return [lemma.id for lemma in known]
 

@@ -12,7 +12,7 @@ _BY_METHOD = ("residual", "flips", "undecided", "distance", "flip_reach")
 
 
 def select(run: Run, seeds: Sequence[int] | None = None, methods: Sequence[int] | None = None) -> Run:
-    """The run of some seeds and methods, by their positions and in the order given.
+    """Return the run of some seeds and methods, by their positions and in the order given.
 
     Args:
         run: any run.

@@ -1,4 +1,4 @@
-"""What `nag-ntk verify` does: load a study, run it or go on with it, write and show the results."""
+"""`nag-ntk verify`: load a study, run it or go on with it, write and show the results."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +20,8 @@ LOST = 3
 """Exit code when another process of the group is gone: the check itself failed."""
 
 
-class _Outcome(NamedTuple):
-    """What there is to show of a study, the exit code, where it lies, its time, and why it was not written, if so."""
+class _Ending(NamedTuple):
+    """Tables of a study, exit code, folder, seconds (None: nothing was run), and why it was not written, if so."""
 
     result: Any
     code: int
@@ -48,7 +48,7 @@ class Call(NamedTuple):
     dry_run: bool = False
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """The study that a call asks for, the lemmas that it may name, and the folder of its results."""
 
     study: "Study"
@@ -56,8 +56,8 @@ class Asked(NamedTuple):
     folder: Path
 
 
-def asked(call: Call) -> Asked:
-    """Reads what is asked for; JAX is not yet prepared.
+def requested(call: Call) -> Request:
+    """Read the study of a call; JAX is not yet prepared.
 
     Raises:
         ConfigError: for a study with mistakes.
@@ -70,18 +70,18 @@ def asked(call: Call) -> Asked:
     study = study.model_copy(update={"lemma_files": lemmas.files})
     study = study.narrowed([lemmas.find(name).id for name in call.select], call.seeds)
     study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
-    return Asked(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
+    return Request(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
 
 
 def run_study(call: Call, links: bool) -> int:
-    """The exit code of a study that was run, or of one that was found done; a Failure where it cannot be run."""
-    held: list[Cells] = []
+    """Run a study, or find it done, and return its exit code; a Failure where it cannot be run."""
+    opened: list[Cells] = []
     try:
         with session.terminable() as check:
-            outcome = _run(call, check, held)
+            outcome = _run(call, check, opened)
     except KeyboardInterrupt as stop:
         word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
-        left = _left(held) or "; of this run nothing was kept, earlier results are untouched"
+        left = _left(opened) or "; of this run nothing was kept, earlier results are untouched"
         raise Failure(word + left, code) from None
     if outcome.result is None:  # another process shows it
         return outcome.code
@@ -104,9 +104,9 @@ def run_study(call: Call, links: bool) -> int:
     return outcome.code
 
 
-def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome:
-    """Runs it; `held` gets the cells, so that who is interrupted can tell what is kept."""
-    begun = time.perf_counter()
+def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Ending:
+    """Run it; `opened` gets the cells, so that an interruption can say what is kept."""
+    start = time.perf_counter()
     from nag_ntk import InputError
 
     from . import looks, runner, store
@@ -117,7 +117,7 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
 
     unsaved = ""
     try:
-        study, lemmas, folder = asked(call)
+        study, lemmas, folder = requested(call)
         if call.group.process in (None, 0):
             store.check_writable(folder)
         lemmas.prepare()
@@ -126,13 +126,13 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
         if call.resume:
             done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
             if code is not None:
-                return _Outcome(done, code, folder, None)
+                return _Ending(done, code, folder, None)
         setups = prepare(study, runner.select_lemmas(study, lemmas.known.lemmas), call.max_seeds)
         keeping = shared.under_way if several else store.under_way
         every = store.EVERY if call.save_every is None else call.save_every
         with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
             if cells is not None and first:
-                held.append(cells)
+                opened.append(cells)
                 if call.resume and not call.quiet and (cells.finished() or cells.unfinished()):
                     _note(f"going on: {_kept(cells)}")
             with console.progress([run.name for run in study.runs], call.quiet or not first) as bar:
@@ -141,27 +141,27 @@ def _run(call: Call, check: Callable[[], None], held: "list[Cells]") -> _Outcome
                     check()
                     bar(run, done, total)
 
-                with _told_of_peers(several, held):
+                with _peer_failures(several, opened):
                     options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas, "setups": setups}
                     if call.max_seeds is None:
                         result = runner.verify(study, **options)
                     else:
                         result = looks.verify_until_decided(study, call.max_seeds, **options)
             check()
-            spent = time.perf_counter() - begun
+            spent = time.perf_counter() - start
             if first:
                 try:
                     store.write(result, folder, wall_time=spent, request=wanted, config=call.config)
                     if cells is not None:
                         cells.discard()
                 except store.StoreError as error:  # the verdicts are known: they are shown all the same
-                    unsaved = f"{error}{_left(held)}"
+                    unsaved = f"{error}{_left(opened)}"
     except ConfigError as error:
         raise Failure(all_problems(error)) from None
     except (InputError, store.StoreError) as error:
-        raise Failure(f"{error}{_left(held)}") from None
+        raise Failure(f"{error}{_left(opened)}") from None
     code = exit_code(result.findings, call.strict)
-    return _Outcome(result.tables if first else None, code, folder, spent, unsaved)
+    return _Ending(result.tables if first else None, code, folder, spent, unsaved)
 
 
 def _verdicts(done: Any) -> set[str]:
@@ -169,8 +169,8 @@ def _verdicts(done: Any) -> set[str]:
 
 
 @contextmanager
-def _told_of_peers(several: bool, held: "list[Cells]") -> Iterator[None]:
-    """What JAX raises when another process of the group is gone becomes a Failure that says how to go on."""
+def _peer_failures(several: bool, opened: "list[Cells]") -> Iterator[None]:
+    """Turn the error that JAX raises when another process is gone into a Failure that says how to go on."""
     import jax
 
     try:
@@ -179,7 +179,7 @@ def _told_of_peers(several: bool, held: "list[Cells]") -> Iterator[None]:
         if not several:
             raise
         first = " ".join(str(error).split())[:200]
-        raise Failure(f"another process of the group is gone ({first}){_left(held)}", LOST) from None
+        raise Failure(f"another process of the group is gone ({first}){_left(opened)}", LOST) from None
 
 
 def _silent(text: str) -> None:
@@ -190,11 +190,11 @@ def _note(text: str) -> None:
     console.note(f"{session.PROGRAM}: {text}")
 
 
-def _left(held: "list[Cells]") -> str:
-    """What a study that stopped leaves, and how to go on; empty if it leaves nothing."""
-    if not held or not (held[0].finished() or held[0].unfinished()):
+def _left(opened: "list[Cells]") -> str:
+    """Say what a study that stopped leaves, and how to go on; empty if it leaves nothing."""
+    if not opened or not (opened[0].finished() or opened[0].unfinished()):
         return ""
-    return f"; {_kept(held[0])}; the same call with --resume goes on from there"
+    return f"; {_kept(opened[0])}; the same call with --resume goes on from there"
 
 
 def _kept(cells: "Cells") -> str:
@@ -203,6 +203,6 @@ def _kept(cells: "Cells") -> str:
 
 
 def all_problems(error: Any) -> str:
-    """What a ConfigError tells: its sentence, or how many there are and a line for each."""
+    """Return the sentence of a ConfigError, or how many there are and a line for each."""
     lines = str(error).split("\n")
     return lines[0] if len(lines) == 1 else f"{len(lines)} problems in {error.file}:\n  " + "\n  ".join(lines)

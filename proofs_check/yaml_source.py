@@ -94,19 +94,19 @@ class Source:
     opaque: set[KeyPath] = field(default_factory=set)
 
     def problem(self, path: KeyPath, message: str) -> Problem:
-        """A problem at the path, placed there or at the nearest thing that holds it; without a line for the whole file.
+        """Make a problem at the path, placed there or at what holds it; without a line for the whole file.
 
         Example:
             >>> str(read_yaml("a: {b: 1}").problem(("a", "b", "c"), "missing"))
             '1:5: a.b.c: missing'
         """
-        held = (path[:k] for k in range(len(path), 0, -1))
-        line, column = next((self.places[part] for part in held if part in self.places), (None, None))
+        ancestors = (path[:k] for k in range(len(path), 0, -1))
+        line, column = next((self.places[part] for part in ancestors if part in self.places), (None, None))
         return Problem(line, path_text(path), message, column)
 
 
 def preview(value: object) -> str:
-    """A value in few words and on one line, for messages.
+    """Write a value in few words and on one line, for messages.
 
     Example:
         >>> preview(True), preview("10"), preview(None), preview({"a": 1})
@@ -126,7 +126,7 @@ def preview(value: object) -> str:
 
 
 def path_text(path: KeyPath) -> str:
-    """A path as people write it.
+    """Write a path as people write it.
 
     Example:
         >>> path_text(("runs", "training", "methods", 1, "eta"))
@@ -143,7 +143,7 @@ def one_line(text: str, limit: int = 60) -> str:
 
 
 def read_yaml(text: str) -> Source:
-    r"""Reads YAML 1.2 without constructing anything but plain values.
+    r"""Read YAML 1.2 without constructing anything but plain values.
 
     Args:
         text: one YAML document.

@@ -1,4 +1,4 @@
-"""The arrays of finished runs as netCDF, a group per run."""
+"""Write the arrays of finished runs as netCDF, a group per run."""
 
 import io
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ VARIABLES = {
 
 
 def write_trajectories(path: Path, runs: Any, curves: Any = ()) -> None:
-    """Laid out in memory, then written at once: HDF5 itself crashes the process when a disk is full."""
+    """Write trajectories.nc, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
     path.write_bytes(image(runs, curves).getbuffer())
     sync(path)
 
 
 def image(runs: Any, curves: Any = ()) -> io.BytesIO:
-    """The file in memory. The curves are of these runs; those of any other are left out."""
+    """Lay trajectories.nc out in memory. The curves are of these runs; those of any other are left out."""
     laid_out = io.BytesIO()
     with h5netcdf.File(laid_out, "w") as file:
         for run in runs:
@@ -50,7 +50,7 @@ def image(runs: Any, curves: Any = ()) -> io.BytesIO:
 
 
 def record(group: Any, run: "Run") -> None:
-    """What one run recorded, as a netCDF group with the dimensions seed, algorithm, step and sample.
+    """Write the arrays of one run to a netCDF group with the dimensions seed, algorithm, step and sample.
 
     The axis of the methods is called algorithm, since ``.sel(method=...)`` means something else in xarray.
     """
@@ -76,6 +76,6 @@ def record(group: Any, run: "Run") -> None:
 
 
 def labels(methods: Any) -> list[str]:
-    """Names of the methods; with their numbers where a name occurs twice."""
+    """Return the names of the methods, with their numbers where a name occurs twice."""
     names = [m.name for m in methods]
     return [m.name if names.count(m.name) == 1 else f"{m.name}(eta={m.eta!r}, beta={m.beta!r})" for m in methods]

@@ -55,9 +55,9 @@ def check_certificates(out: Path, rows: Any, files: Collection[str]) -> None:
 
 def _named(rows: Iterable[Any]) -> Iterable[tuple[str, str]]:
     """(name, digest) of each certificate that a row names."""
-    found: dict[tuple[str, str], None] = {}
+    names: dict[tuple[str, str], None] = {}
     for row in rows:
         evidence = row.get("evidence") if isinstance(row, Mapping) else None
         if isinstance(evidence, Mapping) and isinstance(evidence.get("certificate"), str):
-            found[evidence["certificate"], str(evidence.get("digest"))] = None
-    return found
+            names[evidence["certificate"], str(evidence.get("digest"))] = None
+    return names

@@ -31,15 +31,15 @@ class Cells:
         self.folder, self.note, self.every = folder, note, every
 
     def finished(self) -> int:
-        """How many runs are kept."""
+        """Count the runs that are kept."""
         return len(list(self.folder.glob("[!.]*.npz")))
 
     def unfinished(self) -> int:
-        """How many runs are kept up to some chunk of steps."""
+        """Count the runs that are kept up to some chunk of steps."""
         return len(list(self.folder.glob(f"*{FOLDER}/{STATE}")))
 
     def read(self, name: str, seeds: int, question: Mapping[str, Any]) -> Trajectory | None:
-        """What a run recorded, bit for bit; None if it is not kept.
+        """Read the record of a run, bit for bit; None if it is not kept.
 
         That its file is damaged, or answers another question, is noted; then it is None too.
 
@@ -64,12 +64,12 @@ class Cells:
         return trajectory
 
     def standing(self, name: str, seeds: int, question: Mapping[str, Any]) -> str:
-        """What `--resume` would do with a run, in a few words; its files are left as they are."""
+        """Say in a few words what `--resume` would do with a run; its files are left as they are."""
         notes: list[str] = []
         if Cells(self.folder, notes.append).read(name, seeds, question) is not None:
             return "finished, its record is read"
-        begun = (self.folder / f"{name}.{seeds}{FOLDER}" / STATE).exists()
-        return "; ".join(notes) or ("begun; gone on with if it asks the same" if begun else "not kept; simulated")
+        partial = (self.folder / f"{name}.{seeds}{FOLDER}" / STATE).exists()
+        return "; ".join(notes) or ("begun; gone on with if it asks the same" if partial else "not kept; simulated")
 
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: Trajectory) -> Trajectory:
         """Keep what a run recorded, whole or not at all; returns it as `read` would.
@@ -86,7 +86,7 @@ class Cells:
         return decoded(header["trajectory"], arrays)
 
     def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> Steps:
-        """The keeper of a run in progress, for simulate(checkpoint=...)."""
+        """Return the keeper of a run in progress, for simulate(checkpoint=...)."""
         folder = self.folder / f"{name}.{seeds}{FOLDER}"
         return Steps(folder, question, self.note, self.every)
 

@@ -1,4 +1,4 @@
-"""How files come to be whole or absent: a staging folder, synced writes, renames, digests."""
+"""Write files so that they are whole or absent: a staging folder, synced writes, renames, digests."""
 
 import errno
 import hashlib
@@ -52,7 +52,7 @@ def sync(path: Path, access: int = os.O_RDWR) -> None:
 
 @contextmanager
 def usable(path: Path, cure: str = "name another --out") -> Iterator[None]:
-    """What the system refuses becomes a StoreError that names the path and the cure."""
+    """Turn an OSError into a StoreError that names the path and the cure."""
     try:
         yield
     except OSError as error:
@@ -63,7 +63,7 @@ def usable(path: Path, cure: str = "name another --out") -> Iterator[None]:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the name `path` when it is whole and on the disk, or leaves nothing."""
+    """Open a file to write to, which takes the name `path` when it is whole and on the disk, or leaves nothing."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open(opened(temporary), "wb") as file:
@@ -85,7 +85,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
-    """A temporary folder inside `out`, hence in its filesystem; whatever happens, it is gone afterwards.
+    """Make a temporary folder inside `out`, hence in its filesystem; whatever happens, it is gone afterwards.
 
     Folders made on the way are removed too, unless the block succeeds and `keep` is set.
     """
@@ -124,7 +124,7 @@ def remove(folder: Path) -> None:
 
 
 def refuse_links(out: Path) -> None:
-    """A symbolic link in a folder of results would lead writes to files of the user's; the folder itself may be one.
+    """Refuse symbolic links in a folder of results: writes would go to the user's files. The folder may be one.
 
     Raises:
         StoreError: it names the link.
@@ -143,7 +143,7 @@ def _link(path: Path) -> StoreError:
 
 
 def opened(path: Path, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC) -> int:
-    """A handle on a file that is no symbolic link.
+    """Open a file that is no symbolic link.
 
     Raises:
         StoreError: it is one; whatever it points to is untouched.
@@ -157,7 +157,7 @@ def opened(path: Path, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC) -> in
 
 
 def refuse_foreign(out: Path) -> None:
-    """A folder may be empty or hold results, earlier or under way; anything else could be somebody's work."""
+    """Refuse a folder that holds anything but results, earlier or under way: it could be somebody's work."""
     refuse_links(out)
     others = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
     if CELLS in others and not (out / CELLS / STUDY).exists():
@@ -182,7 +182,7 @@ def refuse_foreign(out: Path) -> None:
 
 
 def own_manifest(out: Path) -> dict[str, Any]:
-    """The manifest in a folder; StoreError unless this program wrote it."""
+    """Read the manifest in a folder; StoreError unless this program wrote it."""
     manifest = read_json(out / MANIFEST)
     if manifest.get("package") != PACKAGE:
         raise StoreError(f"{out / MANIFEST} was not written by {PACKAGE}; name another folder")
@@ -190,7 +190,7 @@ def own_manifest(out: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object that a file holds; StoreError where there is none."""
+    """Read the JSON object in a file; StoreError where there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -33,7 +33,7 @@ PER_RUN = {
 
 
 def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.Dataset | None":
-    """One dataset over all runs that say where in a grid they stand; None if there are none.
+    """Arrange all runs that say where in a grid they stand as one dataset; None if there are none.
 
     Args:
         specs: the runs of the study as configured.
@@ -57,25 +57,25 @@ def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.D
     def empty(*more: int) -> np.ndarray:
         return np.full((*sizes, *more), np.nan)
 
-    found: dict[str, Any] = {name: empty(len(names), len(seeds)) for name in PER_SEED}
-    found |= {name: empty(len(names)) for name in PER_METHOD} | {name: empty() for name in PER_RUN}
+    arrays: dict[str, Any] = {name: empty(len(names), len(seeds)) for name in PER_SEED}
+    arrays |= {name: empty(len(names)) for name in PER_METHOD} | {name: empty() for name in PER_RUN}
     labels = np.full((*sizes, len(names)), "", dtype=object)
     for at, run in placed:
         corner = tuple(points[axis].index(at[axis]) for axis in axes)
         columns = [seeds.index(seed) for seed in run.trajectory.seeds]
         for name, value in zip(PER_RUN, _spectrum(run), strict=True):
-            found[name][corner] = value
+            arrays[name][corner] = value
         values = _per_seed(run)
         for k, algorithm in enumerate(_algorithms(run)):
             row = (*corner, names.index(algorithm))
             labels[row] = run.name
-            found["step_size"][row], found["momentum"][row] = run.methods[k].eta, run.methods[k].beta
+            arrays["step_size"][row], arrays["momentum"][row] = run.methods[k].eta, run.methods[k].beta
             for name in PER_SEED:
-                found[name][row][columns] = values[name][:, k]
+                arrays[name][row][columns] = values[name][:, k]
     dimensions = (*axes, "algorithm", "seed")
     variables = {
         name: (dimensions[: array.ndim], array, {"long_name": (PER_SEED | PER_METHOD | PER_RUN)[name], "units": "1"})
-        for name, array in found.items()
+        for name, array in arrays.items()
     }
     variables["run"] = (dimensions[:-1], labels, {"long_name": "run, a group of trajectories.nc"})
     coordinates = {axis: _coordinate(values) for axis, values in points.items()}
@@ -83,7 +83,7 @@ def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.D
 
 
 def write_grid(path: Path, grid: "xarray.Dataset") -> None:
-    """As netCDF, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
+    """Write a grid as netCDF, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
         file.dimensions = dict(grid.sizes)

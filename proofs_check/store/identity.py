@@ -1,4 +1,4 @@
-"""What the results of a study depend on, and what of it a study under way must agree with to be continued.
+"""The request that a study answers: what its results depend on, and what must agree for --resume to go on.
 
 A study that has changed is continued all the same: every kept run says itself which question it answers (cells.py).
 """
@@ -29,7 +29,7 @@ _CURES = {
 def request(
     study: "Study", max_seeds: int | None = None, lemmas: Mapping[str, str] | None = None
 ) -> dict[str, Any]:  # fmt: skip
-    """Everything that the numbers of a study depend on, as plain values; it may start JAX's devices.
+    """Collect everything that the numbers of a study depend on, as plain values; it may start JAX's devices.
 
     Args:
         study: as it will be run.
@@ -42,7 +42,7 @@ def request(
     for moved in ("out", "lemma_files"):  # folders and files may be moved: what is in them counts
         configured.pop(moved)
     own = {name: sha for name, sha in (lemmas or {}).items() if study.lemmas == "all" or name in study.lemmas}
-    told = {
+    values = {
         "study": configured,
         "max_seeds": max_seeds,
         "versions": {name: version(name) for name in ("jax", "jaxlib", "numpy", "scipy")},
@@ -55,11 +55,11 @@ def request(
         "device_kind": jax.devices()[0].device_kind,
         "devices": len(jax.devices()),
     }
-    return json.loads(json.dumps(told))  # as it will be read: lists for tuples
+    return json.loads(json.dumps(values))  # as it will be read: lists for tuples
 
 
 def code_digest() -> str:
-    """The version and the SHA-256 of all sources of both packages, as installed.
+    """Return the version and the SHA-256 of all sources of both packages, as installed.
 
     Example:
         >>> code_digest() == code_digest()
@@ -74,7 +74,7 @@ def code_digest() -> str:
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between two requests, in words, with a cure where one is known; empty if nothing does.
+    """Describe how two requests differ, with a cure where one is known; empty if they agree.
 
     Example:
         >>> difference({"devices": 8, "x64": True}, {"devices": 2, "x64": True})
@@ -83,17 +83,17 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         'runs.a.width was 8 and is 9; runs.b was absent and is there'
     """
     changes = list(_changes(before, now))
-    told = []
+    sentences = []
     for key, *sides in changes[:_SHOWN]:
         then, today = ("there" if isinstance(side, Mapping) else str(side)[:80] for side in sides)
         cure = _CURES.get(key)
-        told.append(f"{key} was {then} and is {today}" + (f" ({cure.format(then)})" if cure else ""))
-    more = len(changes) - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more else "")
+        sentences.append(f"{key} was {then} and is {today}" + (f" ({cure.format(then)})" if cure else ""))
+    more = len(changes) - len(sentences)
+    return "; ".join(sentences) + (f"; and {more} more" if more else "")
 
 
 def fixed(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a request cannot change while a study is under way: its name, the code, and what fixes the numbers.
+    """Return the part of a request that cannot change while a study is under way: name, code, and what fixes numbers.
 
     Runs of two versions or machines under one manifest would surprise, and so would the loss of what is kept of a study
     of another name. All else is the affair of each run, or is computed anew from its record.
@@ -103,8 +103,8 @@ def fixed(request: Mapping[str, Any]) -> dict[str, Any]:
         {'name': 'a', 'x64': True}
     """
     free = ("study", "max_seeds", "file of the lemma")
-    told = request.get("study")
-    name = told.get("name") if isinstance(told, Mapping) else None
+    study = request.get("study")
+    name = study.get("name") if isinstance(study, Mapping) else None
     return {"name": name, **{key: value for key, value in request.items() if key not in free}}
 
 
@@ -112,7 +112,7 @@ _ABSENT = "absent"
 
 
 def _changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Path, old and new value of what differs; of what only one side has, the whole of it."""
+    """Iterate over differences: path, old and new value; of what only one side has, the whole of it."""
     kinds = Mapping if isinstance(old, Mapping) else list
     if not (isinstance(old, kinds) and isinstance(new, kinds)):
         if old != new:

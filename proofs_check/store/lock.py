@@ -50,7 +50,7 @@ def lock(out: Path) -> Iterator[None]:
 
 
 def _locked(out: Path) -> int:
-    """An open handle on the lock file that still has its name: a holder removes the file before it lets go."""
+    """Open the lock file that still has its name: a holder removes the file before it lets go."""
     import fcntl
 
     path = out / LOCK
@@ -82,7 +82,7 @@ def _self() -> dict[str, object]:
 
 def _holder(handle: int) -> str:
     try:
-        told = json.loads(os.pread(handle, 1000, 0))
-        return f"process {told['pid']} on {told['host']} (since {told['started']})"
+        owner = json.loads(os.pread(handle, 1000, 0))
+        return f"process {owner['pid']} on {owner['host']} (since {owner['started']})"
     except (ValueError, KeyError, TypeError, OSError):  # it has not yet said so
         return "process of another call"

@@ -22,7 +22,7 @@ def describe(
     result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None,
     config: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """Everything that a reader needs to run the study again, and the digests of the files beside the manifest."""
+    """Collect what a reader needs to run the study again, and the digests of the files beside the manifest."""
     finished = datetime.now(UTC)
     packages = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn", "python-flint")
     runs = {}
@@ -68,7 +68,7 @@ def describe(
 
 
 def version(package: str) -> str | None:
-    """The installed version of a package, None if it is absent."""
+    """Return the installed version of a package, None if it is absent."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

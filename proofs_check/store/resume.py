@@ -55,17 +55,17 @@ def under_way(
     with lock(out):
         refuse_foreign(out)
         cells = Cells(out / CELLS, note, every)
-        told = changed(out, wanted, resume=resume)
-        if resume and told:
-            note(told)
-        begun = _begun(cells.folder)
+        change = changed(out, wanted, resume=resume)
+        if resume and change:
+            note(change)
+        earlier = _request_under_way(cells.folder)
         try:
-            if begun is None or difference(begun, wanted):
+            if earlier is None or difference(earlier, wanted):
                 with stage(out) as staging:
                     (staging / CELLS).mkdir()
-                    told = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
-                    write_json(staging / CELLS / STUDY, told)
-                    if begun is None or difference(fixed(begun), fixed(wanted)):
+                    header = {"schema": SCHEMA, "package": PACKAGE, "request": wanted}
+                    write_json(staging / CELLS / STUDY, header)
+                    if earlier is None or difference(fixed(earlier), fixed(wanted)):
                         cells.discard()
                         os.rename(staging / CELLS, cells.folder)
                     else:
@@ -77,32 +77,32 @@ def under_way(
 
 
 def changed(out: Path, wanted: Mapping[str, Any], *, resume: bool) -> str:
-    """What has changed since the study under way in a folder began, in a sentence; "" if nothing. Only reads.
+    """Say what has changed since the study under way in a folder began; "" if nothing. Only reads.
 
     Raises:
         StoreError: if it cannot be gone on with, or `resume` is not set and something would be lost.
     """
     cells = Cells(Path(out) / CELLS)
-    begun = _begun(cells.folder)
-    if begun is None:
+    earlier = _request_under_way(cells.folder)
+    if earlier is None:
         return f"{out} holds no study under way; it starts from the beginning"
     over = f"remove {cells.folder} to start over, or name another --out"
-    if resume and (other := difference(fixed(begun), fixed(wanted))):
+    if resume and (other := difference(fixed(earlier), fixed(wanted))):
         raise StoreError(f"{out} holds another study under way: {other}; {over}")
     if (cells.finished() or cells.unfinished()) and not resume:
-        told = f"{out} holds a study under way (finished runs: {cells.finished()})"
-        raise StoreError(f"{told}; --resume goes on with it; {over}")
-    other = difference(begun, wanted)
+        state = f"{out} holds a study under way (finished runs: {cells.finished()})"
+        raise StoreError(f"{state}; --resume goes on with it; {over}")
+    other = difference(earlier, wanted)
     return other and f"the study has changed: {other}; kept runs that ask what they asked are read"
 
 
 def already_done(out: Path, wanted: Mapping[str, Any]) -> StoredResult | None:
-    """The results in a folder if they answer this request; None if there are none, or a study is under way.
+    """Read the results in a folder if they answer this request; None if there are none, or a study is under way.
 
     Raises:
         StoreError: if they are of another request, or damaged.
     """
-    if not (Path(out) / MANIFEST).exists() or _begun(Path(out) / CELLS) is not None:
+    if not (Path(out) / MANIFEST).exists() or _request_under_way(Path(out) / CELLS) is not None:
         return None
     stored = read(out)
     changed = difference(stored.manifest.get("request") or {}, wanted)
@@ -112,11 +112,11 @@ def already_done(out: Path, wanted: Mapping[str, Any]) -> StoredResult | None:
     return stored
 
 
-def _begun(folder: Path) -> Mapping[str, Any] | None:
-    """The request of the study under way; None where there is none."""
+def _request_under_way(folder: Path) -> Mapping[str, Any] | None:
+    """Read the request of the study under way; None where there is none."""
     if not (folder / STUDY).exists():
         return None
-    told = read_json(folder / STUDY)
-    if told.get("package") != PACKAGE or not isinstance(told.get("request"), dict):
+    header = read_json(folder / STUDY)
+    if header.get("package") != PACKAGE or not isinstance(header.get("request"), dict):
         raise StoreError(f"{folder / STUDY} is damaged; remove {folder} to start over")
-    return told["request"]
+    return header["request"]

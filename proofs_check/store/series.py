@@ -1,4 +1,4 @@
-"""What a reader draws: recorded quantities and both sides of the checked inequalities over the steps, as quantiles.
+"""Series over the steps for figures: recorded quantities, and both sides of inequalities, as quantiles over seeds.
 
 The curves of the checks lie in trajectories.nc, in the group Checks/RUN/LEMMA; the recorded quantities are summed up
 here, so that no reader has to hold the arrays of all seeds.
@@ -59,9 +59,9 @@ class Series:
 
 def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float]) -> None:
     """Write the curves of the checks, by run."""
-    taken: set[str] = set()
+    used: set[str] = set()
     for curve in curves:
-        path = _free(f"{CHECKS}/{curve.run}/{visible(curve.lemma)}", taken)
+        path = _free(f"{CHECKS}/{curve.run}/{visible(curve.lemma)}", used)
         group = file[path] if path in file else file.create_group(path)  # it is there if a part was written before
         group.attrs["lemma"] = visible(curve.lemma)[:_LONGEST]
         axes = ("algorithm", "quantile", "step")
@@ -83,8 +83,8 @@ def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float])
             group.create_variable(name, along, data=values).attrs.update({"long_name": long_name, "units": "1"})
 
 
-def _free(path: str, taken: set[str]) -> str:
-    """The path of a group that HDF5 can make, not yet taken: the parts of a check may have any name, or none.
+def _free(path: str, used: set[str]) -> str:
+    """Return an unused path of a group that HDF5 can make: the parts of a check may have any name, or none.
 
     Example:
         >>> taken = set()
@@ -94,15 +94,15 @@ def _free(path: str, taken: set[str]) -> str:
     steps = [step[:_LONGEST] for step in path.split("/") if step.strip(".")][:_DEEPEST]
     path = "/".join(f"{step}-part" if step in _VARIABLES else step for step in steps)
     numbered = (f"{path}-{number}" if number > 1 else path for number in count(1))
-    found = next(each for each in numbered if each not in taken)
-    taken.add(found)
-    return found
+    unused = next(each for each in numbered if each not in used)
+    used.add(unused)
+    return unused
 
 
 def read_series(
     source: Path | BinaryIO, levels: Sequence[float] = (0.0, 0.1, 0.5, 0.9, 1.0)
 ) -> tuple[Series, ...]:  # fmt: skip
-    """The recorded quantities of every run that trains, then the curves of its checks.
+    """Read the recorded quantities of every run that trains, then the curves of its checks.
 
     Args:
         source: a folder that ``write`` has written to, or what its trajectories.nc holds, in memory.
@@ -148,7 +148,7 @@ def _derived(norms: "np.ndarray") -> tuple["np.ndarray", "np.ndarray"]:
 
 
 def _leaves(group: Any, above: str) -> Iterable[tuple[str, Any]]:
-    """The groups with variables, by their path: the parts of a lemma are groups inside its own."""
+    """Iterate over the groups with variables, by their path: the parts of a lemma are groups inside its own."""
     for name, inner in group.groups.items():
         if inner.variables:
             yield above + name, inner

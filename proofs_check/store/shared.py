@@ -44,8 +44,8 @@ class SharedSteps(Steps):
             with StandardCheckpointer() as keeper:  # leaving waits until all parts have their names
                 keeper.save(tree.absolute(), jax.tree.leaves(state), force=True)
         if first:
-            told = {} if tree is None else {"tree": tree.name, "digest": _digest(tree)}
-            self._write_header(header | told, {})
+            pointer = {} if tree is None else {"tree": tree.name, "digest": _digest(tree)}
+            self._write_header(header | pointer, {})
             for old in self.folder.glob("state-*"):
                 if old.is_dir() and old != tree:
                     shutil.rmtree(old, ignore_errors=True)
@@ -76,16 +76,16 @@ class SharedCells(Cells):
     """The finished runs of a study of several processes; all of them call it alike, the first writes."""
 
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: Any) -> Any:
-        """See Cells.keep."""
+        """Keep what a run recorded, in the first process."""
         return super().keep(name, seeds, question, trajectory) if devices.writes() else trajectory
 
     def discard(self) -> None:
-        """See Cells.discard."""
+        """Remove what is kept, in the first process."""
         if devices.writes():
             super().discard()
 
     def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> SharedSteps:
-        """See Cells.steps."""
+        """Return the keeper of a run in progress."""
         return SharedSteps(self.folder / f"{name}.{seeds}{FOLDER}", question, self.note, self.every)
 
 
@@ -116,17 +116,17 @@ def under_way(
     out = Path(out)
     with ExitStack() as stack:
         keeping = alone.under_way(out, wanted, resume=resume, note=note, every=every)
-        held = _in_first(lambda: stack.enter_context(keeping), lambda _: _OPEN)[0] or Cells(out / CELLS)
+        folder_cells = _in_first(lambda: stack.enter_context(keeping), lambda _: _OPEN)[0] or Cells(out / CELLS)
         why = ""
         if not devices.all_processes(importlib.util.find_spec("orbax") is not None):
             why = _MISSING
-        elif not devices.all_processes((held.folder / STUDY).exists()):
+        elif not devices.all_processes((folder_cells.folder / STUDY).exists()):
             why = _APART.format(out)
         if why and resume:
             raise StoreError(why)
         if why:
             note(f"nothing is kept on the way: {why}")
-        yield None if why else SharedCells(held.folder, note, every)
+        yield None if why else SharedCells(folder_cells.folder, note, every)
 
 
 def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int]) -> tuple[Any, int | None]:
@@ -142,19 +142,19 @@ def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int
 
 
 def _in_first(act: Callable[[], Any], number: Callable[[Any], int]) -> tuple[Any, int]:
-    """What the first process gets (None in the others), and the number that it makes of it, told to all.
+    """Act in the first process; return its result there (None elsewhere) and a number made of it, everywhere.
 
     Raises:
         StoreError: in every process, if it was refused in the first.
     """
-    found: Any = None
+    result: Any = None
     refused: StoreError | None = None
     if devices.writes():
         try:
-            found = act()
+            result = act()
         except StoreError as error:
             refused = error
-    answer = devices.broadcast(_REFUSED if refused else number(found))
+    answer = devices.broadcast(_REFUSED if refused else number(result))
     if answer == _REFUSED:
         raise refused or StoreError("the first process cannot begin and says why")
-    return found, answer
+    return result, answer

@@ -41,10 +41,10 @@ class Steps:
         self.waiting: list[tuple[int, int, Mapping[str, Any], Mapping[str, Any]]] = []
         self.chunks = 0
         self.call = -1
-        self.header, self.leaves = self._told()
+        self.header, self.leaves = self._read_state()
 
-    def _told(self) -> tuple[dict[str, Any], Any]:
-        """What state.npz says, and the leaves of the state; nothing when it is absent, damaged, of another question."""
+    def _read_state(self) -> tuple[dict[str, Any], Any]:
+        """Read state.npz and the leaves of the state; empty if absent, damaged or of another question."""
         path = self.folder / STATE
         if not path.exists():
             return {}, []
@@ -60,18 +60,18 @@ class Steps:
         return {}, []
 
     def _leaves(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
-        """The leaves that are kept with a header; raises anything if they are damaged."""
+        """Return the leaves that are kept with a header; raises anything if they are damaged."""
         return [arrays[f"leaf-{index}"] for index in range(len(arrays))]
 
     def _state(self, leaves: Any, fresh: Any) -> Any:
-        """The state of these leaves, laid out like a fresh one."""
+        """Rebuild the state from its leaves, laid out like a fresh one."""
         return state_like(fresh, leaves)
 
     def _damaged(self, path: Path, error: object) -> None:
         self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run starts from the beginning")
 
     def restore(self, call: int, about: Mapping[str, Any]) -> "SavedChunks | None":
-        """What was kept of a call; see nag_ntk.checkpoint.Checkpoint."""
+        """Return what was kept of a call; see nag_ntk.checkpoint.Checkpoint."""
         reached = self.header.get("call", -1)
         if call > reached:
             return None
@@ -115,11 +115,11 @@ class Steps:
         self.header, self.waiting, self.saved = header, [], time.monotonic()
 
     def _due(self) -> bool:
-        """Whether it is time to save."""
+        """Decide if it is time to save."""
         return time.monotonic() - self.saved >= self.every
 
     def _write(self, header: dict[str, Any], state: Any) -> None:
-        """The parts that wait, then the state, if there is one, and the header that speaks of all."""
+        """Write the parts that wait, then the state, if there is one, and the header that names all."""
         self._write_parts()
         leaves = [] if state is None else leaves_of(state)
         self._write_header(header, {f"leaf-{index}": leaf for index, leaf in enumerate(leaves)})
@@ -160,7 +160,7 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of _flat.
+    """Invert _flat.
 
     Example:
         >>> _nested({"record.flips": 1, "before": 2})
