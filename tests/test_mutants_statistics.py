@@ -52,15 +52,6 @@ def test_goodness_of_fit_takes_its_shape_from_all_arguments():
     assert s.randomised_pit_p_value([[3]], 10, 0.3, key=0) == s.randomised_pit_p_value([3], 10, 0.3, key=0)
 
 
-def test_running_limits_of_columns_are_those_of_each():
-    outcomes = np.random.default_rng(0).random((12, 3)) < [0.1, 0.5, 0.9]
-    for limit in (s.anytime_upper, s.anytime_lower):
-        together = limit(outcomes, 0.1)
-        assert together.shape == (12, 3)
-        for column in range(3):
-            assert together[:, column].tolist() == limit(outcomes[:, column], 0.1).tolist()
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -72,8 +63,6 @@ def test_running_limits_of_columns_are_those_of_each():
         (lambda: s.support_p_value(1, 2, 1.5), r"expected claimed in \[0, 1\]"),
         (lambda: s.excess_p_value(1, 2, 1.5), r"expected claimed in \[0, 1\]"),
         (lambda: s.trials_to_decide(1, 2, 1.5, 0.05), r"expected claimed in \[0, 1\]"),
-        (lambda: s.anytime_support_p_value([1], 1.5), r"expected claimed in \[0, 1\]"),
-        (lambda: s.anytime_excess_p_value([1], 1.5), r"expected claimed in \[0, 1\]"),
         (lambda: s.slope_interval([1, math.nan], [1, 2], 0.05), "expected finite x, got"),
         (lambda: s.slope_interval([1, 2], [1, math.nan], 0.05), "expected finite y, got"),
         (lambda: s.replicated_slope_interval([1, 2], [[1, math.nan]], 0.05), "expected finite y, got"),

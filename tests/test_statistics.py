@@ -204,6 +204,27 @@ def test_distance_from_the_uniform_law_agrees_with_scipy():
     assert (ends[0, 0], ends[-1, 1]) == pytest.approx((0, 1))
 
 
+def test_levels_of_all_looks_sum_to_the_level():
+    looks = np.arange(1, 10**6)
+    assert s.look_level(0.05, looks).sum() == pytest.approx(0.05 * (1 - 1e-6), rel=1e-9)
+    assert s.look_level(0.05, 1) == 0.025
+    assert s.look_level(0.05, 10**12) > 0
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+@pytest.mark.parametrize("p_value", [s.support_p_value, s.excess_p_value])
+def test_levels_of_looks_keep_the_level_where_peeking_breaks_it(p, p_value):
+    """2,000 runs of up to 200 trials, looked at after every 20, at level 0.05; false alarm below 1e-6."""
+    runs, trials, level = 2000, 200, 0.05
+    outcomes = np.random.default_rng(3).random((trials, runs)) < p
+    failures, looked_at = np.cumsum(outcomes, axis=0)[19::20], np.arange(20, trials + 1, 20)[:, None]
+    allowed = stats.binom.isf(1e-6, runs, level)
+    p_values = np.asarray(p_value(failures, looked_at, p))
+    levels = s.look_level(level, np.arange(1, len(p_values) + 1))[:, None]
+    assert np.sum((p_values <= levels).any(axis=0)) <= allowed
+    assert np.sum((p_values <= level).any(axis=0)) > allowed
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -222,6 +243,9 @@ def test_distance_from_the_uniform_law_agrees_with_scipy():
         (lambda: s.mean_interval([], 0.05), "finite draws"),
         (lambda: s.mean_p_value([1.0, math.inf], 0.0), "1 not finite"),
         (lambda: s.randomised_pit_p_value([], 3, 0.5, key=0), "at least one"),
+        (lambda: s.look_level(0.05, 0), "looks 1, 2"),
+        (lambda: s.look_level(0.05, 1.5), "looks 1, 2"),
+        (lambda: s.look_level(1.0, 1), "level strictly between"),
     ],
 )
 def test_wrong_input_is_named(call, message):

@@ -86,7 +86,6 @@ class Flow:
             inputs = matrix(problem.inputs)
             rows = (inputs * inputs.transpose()).tolist()
             self.kernel_rows = rows
-            self.reach = [sum((abs(x) for x in row), arb(0)).upper() for row in rows]
             self.norms = [norm(row) for row in rows]
             self.lengths = [row[i].sqrt().upper() for i, row in enumerate(rows)]
             positive = [[x.max(arb(0)) for x in row] for row in rows]

@@ -69,12 +69,6 @@ def matrix(rows: Sequence[Sequence[Number]]) -> arb_mat:
     return arb_mat(len(rows), len(rows[0]), [ball(x) for row in rows for x in row])
 
 
-def exact_gram(inputs: Sequence[Sequence[Number]]) -> list[list[Fraction]]:
-    """K = X X^T in exact fractions."""
-    rows = [[Fraction(x) for x in row] for row in inputs]
-    return [[sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows]
-
-
 def _rectangular(name: str, rows: Sequence[Sequence[Number]], shape: tuple[int, int]) -> None:
     if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
         raise ProblemError(f"{name} must be {shape[0]} rows of {shape[1]} numbers")

@@ -6,7 +6,6 @@ suite.
 
 from proofs_check.enclosure.algebra import Identity, identities
 from proofs_check.enclosure.bisection import BisectionProof, Box, prove_for_all
-from proofs_check.enclosure.block_power import block_power_bound
 from proofs_check.enclosure.controls import Control, power_controls
 from proofs_check.enclosure.gram import (
     KernelWitness,
@@ -68,7 +67,6 @@ __all__ = [
     "RationalFunction",
     "ScalarTuning",
     "SpectrumEnclosure",
-    "block_power_bound",
     "block_power_norm",
     "bound_pencil",
     "check_witness",

@@ -18,7 +18,6 @@ from .binomial import (
 from .fit import randomised_pit, randomised_pit_p_value, uniform_distance, uniform_p_value
 from .means import mean_interval, mean_p_value
 from .multiple import bonferroni, holm, holm_adjusted, look_level
-from .sequential import anytime_excess_p_value, anytime_lower, anytime_support_p_value, anytime_upper
 from .slopes import (
     least_squares_slope,
     replicated_slope_interval,
@@ -29,10 +28,6 @@ from .slopes import (
 
 __all__ = [
     "Numbers",
-    "anytime_excess_p_value",
-    "anytime_lower",
-    "anytime_support_p_value",
-    "anytime_upper",
     "binomial_interval",
     "binomial_lower",
     "binomial_upper",

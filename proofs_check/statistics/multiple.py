@@ -75,7 +75,7 @@ def look_level(level: ArrayLike, look: ArrayLike) -> Numbers:
 
     Cost:
         The price of the second look is a factor of 3 in the level, of the tenth 55: for a binomial limit without
-        violations, log(1 / level) more seeds. `anytime_support_p_value` pays less when looks are many.
+        violations, log(1 / level) more seeds.
 
     Source:
         Bonferroni's inequality; such spending of a level over time: Lan and DeMets 1983, Biometrika 70 (recalled).
