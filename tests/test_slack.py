@@ -18,6 +18,7 @@ from proofs_check.config import parse_study
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Inequality, Trials
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.prepare import RunSetup
 from proofs_check.report import terminal
 from proofs_check.runner import execute, verify
 from proofs_check.selection import select
@@ -39,8 +40,12 @@ def study(**overrides):
     return parse_study(json.dumps({**BASE, **overrides}), name="slack", base=Path())
 
 
+def execute_with(spec, lemmas):
+    return execute(spec, RunSetup.of(spec, lemmas, 0.1), 0.1)
+
+
 def simulated(**overrides):
-    return execute(study(**overrides).runs[0], CATALOGUE, 0.1)
+    return execute_with(study(**overrides).runs[0], CATALOGUE)
 
 
 @pytest.fixture(scope="module")
@@ -249,13 +254,13 @@ def test_no_least_eigenvalue(run):
 
 @pytest.mark.slow
 def test_counts_that_were_not_recorded(run):
-    bare = execute(study(methods=["nesterov"], steps=2).runs[0], (), 0.1)
+    bare = execute_with(study(methods=["nesterov"], steps=2).runs[0], ())
     rows = slack_table(bare, 0)
     assert all("did not record" in row.reason for row in of(rows, step="remainder"))
     assert of(rows, what="theorem's prefactor / 1")[0].lost > 0
-    assert slack_rows(execute(study(methods=["nesterov"], steps=0).runs[0], (), 0.1)) == ()
+    assert slack_rows(execute_with(study(methods=["nesterov"], steps=0).runs[0], ())) == ()
     with pytest.raises(ValueError, match="without steps"):
-        slack_table(execute(study(methods=["nesterov"], steps=0).runs[0], (), 0.1), 0)
+        slack_table(execute_with(study(methods=["nesterov"], steps=0).runs[0], ()), 0)
 
 
 @pytest.mark.slow
@@ -265,7 +270,7 @@ def test_selection_is_the_run_of_those_seeds(run):
     assert part.trajectory.seeds == (4, 1)
     assert [m.name for m in part.methods] == ["nesterov", "gradient_descent"]
     spec = study(methods=["nesterov", "gradient_descent"]).runs[0].model_copy(update={"seeds": (4, 1)})
-    alone = execute(spec, CATALOGUE, 0.1).trajectory
+    alone = execute_with(spec, CATALOGUE).trajectory
     for name in ("residual", "distance", "initial_gram", "mean_size"):
         np.testing.assert_allclose(getattr(part.trajectory, name), getattr(alone, name), rtol=0, atol=1e-12)
     for name in ("flips", "near_boundary"):

@@ -24,6 +24,7 @@ from proofs_check.lemmas import CATALOGUE
 from proofs_check.report import mathematics, page, terminal
 from proofs_check.results import Results
 from proofs_check.store.files import write_json
+from proofs_check.store.grid import write_grid
 from proofs_check.store.series import read_series, record_curves
 from proofs_check.text import make_visible, visible
 
@@ -207,7 +208,7 @@ def test_curves_of_any_name_are_written_and_read():
 def test_a_grid_with_texts(tmp_path):
     grid = xarray.Dataset({"run": (("axis",), np.array(["a", "b"], object))},
                           {"axis": np.array([HARMFUL["nul"], HARMFUL["half"]], object)})  # fmt: skip
-    store.write_grid(tmp_path / "a.nc", grid)
+    write_grid(tmp_path / "a.nc", grid)
     with xarray.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as read:
         assert read.axis.values.tolist() == [r"a\u0000b", r"\ud800"]
 
