@@ -25,7 +25,7 @@ FORMAT = "nag-ntk certificate 2"
 
 
 def written(value: Number) -> str:
-    """A number as a string that stands for exactly it.
+    """Write a number as a string that stands for exactly it.
 
     Example:
         >>> from fractions import Fraction
@@ -40,7 +40,7 @@ def _line(values: Iterable[Number]) -> str:
 
 
 def digest(body: dict[str, Any]) -> str:
-    """SHA-256 of the body without its digest, in canonical form.
+    """Return the SHA-256 of the body without its digest, in canonical form.
 
     Example:
         >>> digest({"a": 1}) == digest({"a": 1, "digest": "x"}) != digest({"a": 2})
@@ -51,7 +51,7 @@ def digest(body: dict[str, Any]) -> str:
 
 
 def file_name(name: str) -> str:
-    """The name of a certificate's file from that of the network; two networks never share one.
+    """Derive the name of a certificate's file from that of the network; two networks never share one.
 
     Example:
         >>> file_name("training nesterov seed 0")
@@ -61,8 +61,8 @@ def file_name(name: str) -> str:
 
 
 def statement(proof: Proof, energy: float) -> str:
-    """What was proved, in words."""
-    problem, found = proof.problem, proof.contraction
+    """Write the sentence that the claims of a proof amount to."""
+    problem = proof.problem
     method = ", ".join(f"{name} = {float(getattr(problem, name))!r}" for name in ("eta", "beta", "gamma"))
     pairs = f"those of {len(proof.sliding)} (neuron, sample) pairs that may slide along the kink,"
     but = f", except {pairs}" if proof.sliding else ""
@@ -70,7 +70,7 @@ def statement(proof: Proof, energy: float) -> str:
         f"Training this network of {len(problem.weights)} neurons on these {len(problem.inputs)} samples in exact "
         f"arithmetic with {method} brings the loss to zero. After step {proof.lock_in} no pattern changes any "
         f"more{but} and for all k >= 0 the residual at step {proof.applied} + k is at most (r^k + s k r^(k-1)) E with "
-        f"r = {found.rate!r}, s = {found.shear!r}, E = {energy!r}."
+        f"r = {proof.contraction.rate!r}, s = {proof.contraction.shear!r}, E = {energy!r}."
     )
 
 
@@ -81,7 +81,7 @@ def body_of(
     distance: float = 0.0,
     contraction: Sequence[tuple[float, float]] = (),
 ) -> dict[str, Any]:
-    """The certificate as a dictionary ready for JSON.
+    """Build the certificate as a dictionary ready for JSON.
 
     Args:
         proof: from `prove`.
@@ -99,7 +99,7 @@ def body_of(
         >>> body["claim"]["lock_in"], body["claim"]["flips"], body["problem"]["weights"]
         (0, 0, ['0x1.0000000000000p+0'])
     """
-    problem, found = proof.problem, proof.contraction
+    problem = proof.problem
     energy = proof.energy * (1 + 2.0**-40)  # another program with as many bits may come out a little wider
     body = {
         "format": FORMAT,
@@ -120,7 +120,7 @@ def body_of(
         "claim": {
             "bits": proof.precision, "applied": proof.applied, "lock_in": proof.lock_in, "flips": proof.flips,
             "sliding": [list(pair) for pair in proof.sliding],
-            **{key: written(getattr(found, key)) for key in ("lambda_min", "lambda_max", "rate", "shear")},
+            **{key: written(getattr(proof.contraction, key)) for key in ("lambda_min", "lambda_max", "rate", "shear")},
             "metric": _line(proof.metric),
             "contraction": [_line(pair) for pair in contraction],
             "calm": [[t, _line((x.lambda_min, x.rate, x.shear))] for t, x in proof.calm],
@@ -137,7 +137,7 @@ def body_of(
 
 
 def distance(problem: Problem, bits: int, rows: Sequence[Sequence[float]]) -> float:
-    """A proved bound on |row - exact residual|, in every component and at every step 0, 1, ... of the rows.
+    """Prove a bound on |row - exact residual|, in every component and at every step 0, 1, ... of the rows.
 
     Args:
         problem: the run.
@@ -170,7 +170,7 @@ def _wider(value: float, side: int) -> float:
 
 
 def write(body: dict[str, Any], path: Path) -> None:
-    """Write the file in one piece: it is complete or not there.
+    """Write the file in one piece, so that it is complete or absent.
 
     Raises:
         OSError: the folder is missing or cannot be written to.

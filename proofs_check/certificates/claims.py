@@ -28,12 +28,12 @@ _STEPS = 20000
 
 
 def theorem(method: str) -> str:
-    """The id of the lemma that states the theorem of a method, "" for a method without one."""
+    """Return the id of the lemma that states the theorem of a method, "" for a method without one."""
     return f"{method.replace('gradient_descent', 'gd').replace('_', '-')}-contraction" if method in THEOREMS else ""
 
 
 def refusal(methods: Iterable[str], lemmas: Sequence[str]) -> str:
-    """Why `rows` would have no row, or "".
+    """Return the reason why `rows` would yield no row, or "".
 
     Args:
         methods: names of those that any run trains.
@@ -55,14 +55,14 @@ def refusal(methods: Iterable[str], lemmas: Sequence[str]) -> str:
 
 
 def kappa_below(inputs: Any) -> arb:
-    """A lower bound on kappa = (lambda_max + lambda_0 / 4) / (3 lambda_0 / 4): the claims are strongest there."""
-    found = enclose_extreme_eigenvalues([[Fraction(float(x)) for x in row] for row in inputs])
+    """Bound kappa = (lambda_max + lambda_0 / 4) / (3 lambda_0 / 4) from below; there the claims are strongest."""
+    spectrum = enclose_extreme_eigenvalues([[Fraction(float(x)) for x in row] for row in inputs])
     # decreasing in lambda_0, increasing in lambda_max
-    return ((arb(found.lambda_max_low) / found.lambda_min_high * 4 + 1) / 3).lower()
+    return ((arb(spectrum.lambda_max_low) / spectrum.lambda_min_high * 4 + 1) / 3).lower()
 
 
 def claimed(method: str, kappa: arb) -> dict[str, tuple[float, float]]:
-    """Part -> (c, rho), floats that are at most the numbers of the theorem."""
+    """Return (c, rho) for each part of the theorem, as floats that are at most its numbers."""
     with ctx.workprec(128):
         stated = THEOREMS[method]
         factor, power = kappa ** _ball(1 - stated.order), kappa ** _ball(stated.order)
@@ -77,22 +77,22 @@ def _ball(fraction: Fraction) -> arb:
 
 
 def confirmed(body: dict[str, Any]) -> str:
-    """What the rechecker has against a certificate, or "" when it confirms it."""
+    """Have a certificate rechecked; return the objection, or "" when it is confirmed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "certificate.json"
         certificate.write(body, path)
-        return confirm.doubt(path)
+        return confirm.objection(path)
 
 
 class Sizes:
-    """Bounds on |xi(t)| along the run, of the last attempt."""
+    """Bounds on |xi(t)| along the run, from the latest precision that was tried."""
 
     def __init__(self) -> None:
-        """Empty."""
+        """Start without bounds."""
         self.sizes: list[tuple[arb, arb]] = []
 
     def __call__(self, flow: Flow) -> None:
-        """Note one step."""
+        """Append the bounds of one step."""
         if flow.step == 0:
             self.sizes = []
         size, slack = norm(flow.residual.entries()), flow.slack()
@@ -101,7 +101,7 @@ class Sizes:
             self.sizes.append((least, (size + 2 * slack).upper()))
 
     def obeys(self, proof: Proof, c: float, rho: float) -> tuple[bool | None, int, tuple[float, float]]:
-        """Whether |V(t)| <= c rho^t |V(0)| for all t: proved, disproved at a step, or left open.
+        """Decide |V(t)| <= c rho^t |V(0)| for all t: True proved, False disproved at a step, None open.
 
         Returns:
             The decision, a step, and what is compared: the rates, or both sides at the step that disproves it.
@@ -109,22 +109,22 @@ class Sizes:
         with ctx.workprec(128):
             both = 0 if proof.problem.beta == 0 and proof.problem.gamma == 0 else 1
             least, most = (x * arb(1 + both).sqrt() * c for x in self.sizes[0])
-            shown = c >= 1 and proof.contraction.rate < rho
+            proved = c >= 1 and proof.contraction.rate < rho
             before = self.sizes[0]
             for t, now in enumerate(self.sizes[1:], 1):
                 least, most = least * rho, most * rho
                 low, high = ((x**2 + both * y**2).sqrt() for x, y in zip(now, before, strict=True))
                 if low > most:
                     return False, t, (float_below(low.lower()), float_above(most.upper()))
-                shown, before = shown and bool(high <= least), now
+                proved, before = proved and bool(high <= least), now
             rates = float(proof.contraction.rate), rho
             rate, shear = arb(proof.contraction.rate), proof.contraction.shear
             rest = arb(2).sqrt() * proof.energy * (1 + shear / (rate - rate**2 / rho)) / rate
-            return (True if shown and rest <= least else None), proof.applied, rates
+            return (True if proved and rest <= least else None), proof.applied, rates
 
 
 def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tuple[Outcome, str, dict[str, Any] | None]]:
-    """A check per theorem, part and seed of a run, and the certificate behind it.
+    """Check each theorem, part and seed of a run, and yield the certificate behind each check.
 
     Args:
         run: a simulated run; its trajectory is only asked for width, seeds, start and hypotheses.
@@ -148,11 +148,11 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
             if untuned:
                 yield Outcome(f"{lemma}/seed-{seed}", run.name, NotApplicable(untuned)), "", None
                 continue
-            begun, start = time.perf_counter(), run.trajectory.start
+            started, start = time.perf_counter(), run.trajectory.start
             one = networks.case(run.data, method, run.trajectory.width, seed, start=start, key=key, run=run.name)
-            found, body = _decided(one, parts)
-            spent = (time.perf_counter() - begun) / len(found)
-            for part, decision in found.items():
+            decisions, body = _decided(one, parts)
+            spent = (time.perf_counter() - started) / len(decisions)
+            for part, decision in decisions.items():
                 name = f"{lemma}/{part}-seed-{seed}" if part else f"{lemma}/seed-{seed}"
                 yield Outcome(name, run.name, decision, spent), certificate.file_name(one.name), body
 
@@ -160,7 +160,7 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
 def _decided(
     one: networks.Case, parts: dict[str, tuple[float, float]]
 ) -> tuple[dict[str, Decision], dict[str, Any] | None]:
-    """A decision per part, and the certificate."""
+    """Prove one network; return a decision per part of the theorem, and the certificate."""
     sizes = Sizes()
     try:
         proof = prove(one.problem, _STEPS, observe=sizes)
@@ -168,7 +168,7 @@ def _decided(
         return {part: Decision(None, 1.0, rho, f"no proof: {error}") for part, (_, rho) in parts.items()}, None
     obeys = {part: sizes.obeys(proof, c, rho) for part, (c, rho) in parts.items()}
     body = certificate.body_of(proof, one.name, contraction=[parts[part] for part in obeys if obeys[part][0]])
-    doubt, rate, found = confirmed(body), proof.contraction.rate, {}
+    objection, rate, decisions = confirmed(body), proof.contraction.rate, {}
     facts = {"certificate": certificate.file_name(one.name), "digest": body["digest"], "lock_in": proof.lock_in}
     after = f"rate {rate:.6f} from lock-in at step {proof.lock_in} on"
     for part, (decided, t, sides) in obeys.items():
@@ -179,7 +179,7 @@ def _decided(
             False: f"|V(t)| > {bound} in the exact run",
             None: f"zero loss is proved for this network, {after}, but not that |V(t)| <= {bound} for all t",
         }[decided]
-        if doubt:
-            decided, witness, reason = None, {}, f"recheck does not confirm the certificate: {doubt}"
-        found[part] = Decision(decided, *sides, reason, witness, facts)
-    return found, body
+        if objection:
+            decided, witness, reason = None, {}, f"recheck does not confirm the certificate: {objection}"
+        decisions[part] = Decision(decided, *sides, reason, witness, facts)
+    return decisions, body

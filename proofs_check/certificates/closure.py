@@ -26,13 +26,13 @@ _ROOM = 2.0**-40  # for the roundings of another program
 
 
 class Blocked(NamedTuple):
-    """Why the argument fails here, and what would help."""
+    """The reason why the argument fails at this step, and what would help."""
 
     reason: str
 
 
 def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
-    """The rate while the pairs in `sliding` may change sign at any step and no other does; None if none is shown.
+    """Bound the rate while the pairs in `sliding` may change sign and no others do; None if no bound is shown.
 
     Sliding pairs are for gradient descent alone; formulas (9) and (10) of docs/certificates.md.
     """
@@ -42,7 +42,7 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
     per_neuron, n = Counter(r for r, _ in sliding), flow.size
     if not flow.memoryless or len(per_neuron) == flow.width:
         return None
-    kept = ~sum(1 << r for r in per_neuron)
+    members = ~sum(1 << r for r in per_neuron)
     active, counts, weighted = list(flow.bits), [0] * n, [0] * n
     for r, i in sliding:
         active[i] |= 1 << r
@@ -57,31 +57,33 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
         jolt = max((rows[i][i] * counts[i]).upper() for i in range(n)) / flow.width * max(per_neuron.values())
         gain = 2 - eta * high - 2 * eta * (high * jolt).sqrt() - eta * jolt
         spread = eta * norm(flow.norms[i] * counts[i] / flow.width for i in range(n))
-    rates = [_slower(flow, kept, [arb(0)] * n, lambda low: (1 - eta * low).max(eta * high - 1) + spread)]
+    rates = [_slower(flow, members, [arb(0)] * n, lambda low: (1 - eta * low).max(eta * high - 1) + spread)]
     if gain > 0:
         pays = [rows[i][i] * weighted[i] / flow.width / gain**2 for i in range(n)]
-        rates.append(_slower(flow, kept, pays, lambda low: root(1 - eta * gain * low)))
+        rates.append(_slower(flow, members, pays, lambda low: root(1 - eta * gain * low)))
     rate, low = min(rates)
     return Contraction(low, high, rate, 0.0) if rate < 1 else None
 
 
-def _slower(flow: Flow, kept: int, pays: list[arb], rate: Callable[[float], arb]) -> tuple[float, float]:
-    """(rate, lower bound) where the Gram matrix of the neurons kept, less a diagonal matrix, is above the bound."""
+def _slower(flow: Flow, members: int, pays: list[arb], rate: Callable[[float], arb]) -> tuple[float, float]:
+    """Return (rate, lower bound on the spectrum) of the Gram matrix of some neurons less a diagonal matrix."""
     n = flow.size
-    gram = arb_mat(n, n, [flow.gram_entry(i, j, kept) - (pays[i] if i == j else 0) for i in range(n) for j in range(n)])
-    found = extreme_eigenvalues(gram)
-    if found is None:
+    gram = arb_mat(
+        n, n, [flow.gram_entry(i, j, members) - (pays[i] if i == j else 0) for i in range(n) for j in range(n)]
+    )
+    spectrum = extreme_eigenvalues(gram)
+    if spectrum is None:
         return math.inf, 0.0
     with ctx.workprec(LOW):
-        return float_above(rate(found[0]).upper()) * (1 + _ROOM), found[0]
+        return float_above(rate(spectrum[0]).upper()) * (1 + _ROOM), spectrum[0]
 
 
-def remaining(flow: Flow, found: Contraction) -> np.ndarray:
-    """Per sample, a bound on all movement still to come while the residual shrinks at that rate."""
+def remaining(flow: Flow, bound: Contraction) -> np.ndarray:
+    """Bound, per sample, all movement still to come while the residual shrinks at that rate."""
     with ctx.workprec(LOW):
         rest = 1 - flow.beta
         pull = flow.eta * (1 + flow.gamma).max(1 / rest)
-        total = norm(flow.speed.entries()) / rest + pull * flow.energy() * found.total()
+        total = norm(flow.speed.entries()) / rest + pull * flow.energy() * bound.total()
         off = flow.distance.bound * (1 if flow.memoryless else 1 + 1 / rest)
         pairs = zip(flow.norms, flow.lengths, strict=True)
         # a thousandth more, so that another program, whose shadow is another, finds the same
@@ -89,7 +91,7 @@ def remaining(flow: Flow, found: Contraction) -> np.ndarray:
 
 
 def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]] | Blocked:
-    """Whether nothing can change any more: the rate, and the pairs that may go on sliding, or what stands in the way.
+    """Return the rate and the pairs that may go on sliding if nothing else can change any more, or the obstacle.
 
     Under gradient descent pairs that keep changing sign are let slide, as long as the rate can pay for them; when
     `wide`, all pairs that may come near their kink are, whether they did so before or not.
@@ -97,18 +99,18 @@ def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]
     sliding: set[Pair] = set()
     reason = ""
     for _ in range(_ROUNDS):
-        found = rate_of(flow, sliding)
-        if found is None:
+        bound = rate_of(flow, sliding)
+        if bound is None:
             return Blocked(_no_rate(flow, len(sliding)))
-        ahead = remaining(flow, found)
+        ahead = remaining(flow, bound)
         samples, neurons = flow.watch.exposed(ahead)
         if sliding:
-            kept = np.array(
+            steady = np.array(
                 [pair not in sliding for pair in zip(neurons.tolist(), samples.tolist(), strict=True)], bool
             )
-            samples, neurons = samples[kept], neurons[kept]
+            samples, neurons = samples[steady], neurons[steady]
         if not len(samples):
-            return found, frozenset(sliding)
+            return bound, frozenset(sliding)
         margins = flow.watch.margins(samples, neurons)
         worst = int(np.argmin(margins / ahead[samples]))
         r, i = int(neurons[worst]), int(samples[worst])
@@ -135,7 +137,7 @@ def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]
 
 
 def _going_on(flow: Flow) -> set[Pair]:
-    """The pairs that changed sign at least twice in the last quarter of the run (20 steps at least)."""
+    """Return the pairs that changed sign at least twice in the last quarter of the run (20 steps at least)."""
     since = flow.step - max(20, flow.step // 4)
     recent = takewhile(lambda flip: flip[0] > since, reversed(flow.flips))
     return {pair for pair, count in Counter((r, i) for _, r, i in recent).items() if count > 1}
@@ -149,10 +151,10 @@ def _no_rate(flow: Flow, sliding: int) -> str:
                 f"sample {i} is dead: no neuron is active on it, so lambda_min(H) = 0; no more steps help while it is "
                 "dead, another start or a wider network would"
             )
-    found = flow.spectrum
-    if found is None or not found[0] > 0:
+    spectrum = flow.spectrum
+    if spectrum is None or not spectrum[0] > 0:
         return "lambda_min(H) is not shown to be positive; a wider network would help"
-    for value, side in zip(found[::-1], ("largest", "least"), strict=True):
+    for value, side in zip(spectrum[::-1], ("largest", "least"), strict=True):
         a, c, _ = block(problem.eta, problem.beta, problem.gamma, value)
         if not (abs(c) < 1 and abs(a) < 1 + c):
             size = float(problem.eta) * value
@@ -160,4 +162,4 @@ def _no_rate(flow: Flow, sliding: int) -> str:
             return f"at the {side} eigenvalue of H, eta lambda = {size:.6g}, the method diverges; {cure} would help"
     if sliding:
         return f"{sliding} pairs slide along the kink, too many for the bound; more steps or a wider network would help"
-    return f"the rate is too close to 1 to be shown below it (eta lambda_min = {float(problem.eta) * found[0]:.3g})"
+    return f"the rate is too close to 1 to be shown below it (eta lambda_min = {float(problem.eta) * spectrum[0]:.3g})"

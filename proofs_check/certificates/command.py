@@ -53,61 +53,61 @@ def certify(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Failure(f"cannot write to {folder}: {error.strerror}") from None
-        tried = failed = 0
+        attempted = failed = 0
         for one in networks.cases(study, seeds):
             if (run_name and not one.name.startswith(f"{run_name} ")) or (method and one.method.name != method):
                 continue
-            tried += 1
-            begun = time.perf_counter()
+            attempted += 1
+            started = time.perf_counter()
             try:
-                line = _one(one, begin, steps, folder)
-            except (ProblemError, NotProved, Doubt) as error:
+                line = _prove_and_recheck(one, begin, steps, folder)
+            except (ProblemError, NotProved, Unconfirmed) as error:
                 failed, line = failed + 1, f"NOT PROVED, {error}"
-            say(f"{one.name}: {line} ({time.perf_counter() - begun:.1f} s)")
-        if not tried:
+            say(f"{one.name}: {line} ({time.perf_counter() - started:.1f} s)")
+        if not attempted:
             raise Failure("no training run with constant momentum fits; see --run and --method")
-        proved = f"{tried - failed} of {tried} proved, each file confirmed by recheck"
+        proved = f"{attempted - failed} of {attempted} proved, each file confirmed by recheck"
         say(f"{proved}. A proof is about one network, never about all of them.")
         return 1 if failed else 0
     except KeyboardInterrupt:
         raise Failure("interrupted; certificates written so far are complete", 130) from None
 
 
-class Doubt(Exception):
+class Unconfirmed(Exception):
     """The rechecker does not confirm a file."""
 
 
-def _one(one: Any, begin: str, steps: int, folder: Path) -> str:
-    """Prove one network, write its file and have it rechecked; a line about it."""
+def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
+    """Prove one network, write its file and have it rechecked; return a line about it."""
     from proofs_check.certificates import certificate, confirm, networks
     from proofs_check.certificates.prove import prove
 
-    problem, offset, seen = one.problem, 0, ""
+    problem, offset, note = one.problem, 0, ""
     if begin == "late":
         problem, offset, last = networks.late(problem, steps)
-        seen = f", last flip seen {last}"
+        note = f", last flip seen {last}"
     # gradient descent slides for ever; a late start shows soon which pairs do
     proof = prove(problem, steps if begin == "start" or problem.beta else min(steps, _SLIDES))
     name = f"{one.name}{f' from step {offset}' if offset else ''}"
     if begin == "start":
         rows = networks.simulated(one, proof.applied)
-        far = certificate.distance(problem, proof.precision, rows)
-        if far > _SHARP:  # what is left open there is how far the shadow may be off, not what float64 does
+        deviation = certificate.distance(problem, proof.precision, rows)
+        if deviation > _SHARP:  # what is left open there is how far the shadow may be off, not what float64 does
             proof = proof._replace(precision=2 * proof.precision)
-            far = certificate.distance(problem, proof.precision, rows)
-        body = certificate.body_of(proof, name, rows, far)
-        seen = f", float64 run within {far:.1e} of it"
+            deviation = certificate.distance(problem, proof.precision, rows)
+        body = certificate.body_of(proof, name, rows, deviation)
+        note = f", float64 run within {deviation:.1e} of it"
     else:
         body = certificate.body_of(proof, name)
     path = folder / certificate.file_name(name)
     certificate.write(body, path)
-    doubt = confirm.doubt(path)
-    if doubt:
-        raise Doubt(f"recheck does not confirm {path.name}: {doubt}")
+    objection = confirm.objection(path)
+    if objection:
+        raise Unconfirmed(f"recheck does not confirm {path.name}: {objection}")
     but = f" but for {len(proof.sliding)} sliding pairs" if proof.sliding else ""
     return (
         f"proved, locked in from step {offset + proof.lock_in} on{but}, rate {proof.contraction.rate:.6f}, "
-        f"{proof.flips} flips, {proof.precision} bits{seen}, rechecked, {path.name}"
+        f"{proof.flips} flips, {proof.precision} bits{note}, rechecked, {path.name}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Asking the rechecker about a file that was just written: nothing is called proved before it agrees."""
+"""Rechecking of a file that was just written: nothing is called proved before the rechecker agrees."""
 
 import io
 from contextlib import redirect_stdout
@@ -7,8 +7,8 @@ from pathlib import Path
 from proofs_check.certificates import recheck
 
 
-def doubt(path: Path) -> str:
-    """What the rechecker has against a certificate, or "" when it confirms it.
+def objection(path: Path) -> str:
+    """Have a file rechecked; return the objection, or "" when it is confirmed.
 
     Args:
         path: the file; it alone is read, as by `nag-ntk recheck`.
@@ -20,9 +20,9 @@ def doubt(path: Path) -> str:
         About that of `prove`.
 
     Example:
-        >>> doubt(Path("no such file"))[:15]
+        >>> objection(Path("no such file"))[:15]
         'no certificate:'
     """
-    with redirect_stdout(io.StringIO()) as said:
+    with redirect_stdout(io.StringIO()) as output:
         code = recheck.main([str(path)])
-    return "" if code == 0 else said.getvalue().strip()
+    return "" if code == 0 else output.getvalue().strip()

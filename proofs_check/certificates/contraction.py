@@ -1,4 +1,4 @@
-"""How fast the residual shrinks while no pattern changes, for damping of any kind.
+"""The rate at which the residual shrinks while no pattern changes, for damping of any kind.
 
 With constant patterns the residual xi and its momentum part h obey, eta lambda = z on each eigenvector of H,
     (xi, h) <- N (xi, h),    N(z) = [[1 - (1+gamma) z, 1], [-(beta (1+gamma) - gamma) z, beta]],
@@ -21,7 +21,7 @@ _SHARPNESS = 2.0**-40
 
 
 class Contraction(NamedTuple):
-    """||N(eta H)^k|| <= rate^k + shear k rate^(k-1) for all k, proved; all four are floats rounded outwards."""
+    """Numbers with ||N(eta H)^k|| <= rate^k + shear k rate^(k-1) for all k, proved; floats rounded outwards."""
 
     lambda_min: float
     lambda_max: float
@@ -29,13 +29,13 @@ class Contraction(NamedTuple):
     shear: float
 
     def total(self) -> arb:
-        """A bound on the sum of ||N^k|| over all k >= 0; the rate must be below 1."""
+        """Bound the sum of ||N^k|| over all k >= 0; the rate must be below 1."""
         gap = 1 - arb(self.rate)
         return 1 / gap + self.shear / (gap * gap)
 
 
 def extreme_eigenvalues(gram: arb_mat) -> tuple[float, float] | None:
-    """Bounds lambda_min >= low and lambda_max <= high of a symmetric ball matrix, or None when none were found.
+    """Find low <= lambda_min and high >= lambda_max of a symmetric ball matrix; None if they are not shown.
 
     Example:
         >>> extreme_eigenvalues(arb_mat([[2, 1], [1, 2]]))[0] > 0.999
@@ -56,7 +56,7 @@ def extreme_eigenvalues(gram: arb_mat) -> tuple[float, float] | None:
 
 
 def block(eta: Number, beta: Number, gamma: Number, value: float) -> tuple[arb, arb, arb]:
-    """Trace, determinant and squared Frobenius norm of N(eta value)."""
+    """Compute trace, determinant and squared Frobenius norm of N(eta value)."""
     momentum, gain = ball(beta), ball(gamma)
     z = ball(eta) * value
     first, corner = 1 - (1 + gain) * z, (momentum * (1 + gain) - gain) * z
@@ -65,7 +65,7 @@ def block(eta: Number, beta: Number, gamma: Number, value: float) -> tuple[arb, 
 
 
 def contraction(eta: Number, beta: Number, gamma: Number, low: float, high: float) -> Contraction | None:
-    """The rate and shear over all eigenvalues in [low, high], or None when no rate below 1 can be shown.
+    """Bound rate and shear over all eigenvalues in [low, high]; None when no rate below 1 can be shown.
 
     Args:
         eta: step size.
@@ -87,8 +87,8 @@ def contraction(eta: Number, beta: Number, gamma: Number, low: float, high: floa
         derived; docs/certificates.md.
 
     Example:
-        >>> found = contraction(1.0, 0.0, 0.0, 0.25, 1.5)
-        >>> round(found.rate, 9), found.shear
+        >>> bound = contraction(1.0, 0.0, 0.0, 0.25, 1.5)
+        >>> round(bound.rate, 9), bound.shear
         (0.75, 0.0)
         >>> contraction(1.0, 0.0, 0.0, 0.25, 2.0) is None  # the step is too large
         True
@@ -106,8 +106,8 @@ def contraction(eta: Number, beta: Number, gamma: Number, low: float, high: floa
             return None
         rate = math.nextafter(radius + _SHARPNESS * (1 - radius), 2.0)
         r = arb(rate)
-        shown = all(abs(c) <= r * r and abs(a) * r <= r * r + c for a, c, _ in ends)
-        if not shown or not rate < 1:
+        inside = all(abs(c) <= r * r and abs(a) * r <= r * r + c for a, c, _ in ends)
+        if not inside or not rate < 1:
             return None
         if Fraction(beta) == 0 and Fraction(gamma) == 0:
             return Contraction(low, high, rate, 0.0)

@@ -38,7 +38,7 @@ class Undecided(ArithmeticError):
 
 
 def norm(values: Iterable[arb]) -> arb:
-    """An upper bound on the Euclidean norm."""
+    """Return an upper bound on the Euclidean norm."""
     return sum((x.abs_upper() ** 2 for x in values), arb(0)).sqrt().upper()
 
 
@@ -107,7 +107,7 @@ class Flow:
         self.watch = Watch(values, errors, drift, kernel, self._pattern, signs, float_below((1 - self.beta).lower()))
 
     def _look_at(self, values: Rows, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fill the pattern; the values in float64 and bounds on their errors, samples first."""
+        """Fill the pattern; return the values in float64 and bounds on their errors, samples first."""
         n, m = self.size, self.width
         middle = _floats(x for row in values for x in row).reshape(n, m)
         errors = _floats(x.rad() for row in values for x in row).reshape(n, m) * 1.001 + np.abs(middle) * 2.0**-52
@@ -123,22 +123,22 @@ class Flow:
             return False
         raise Undecided(f"neuron {r} on sample {i} at step {self.step}")
 
-    def gram_entry(self, i: int, j: int, kept: int = -1) -> arb:
-        """H_ij, of the neurons in the set `kept` alone."""
-        return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j] & kept).bit_count() / self.width
+    def gram_entry(self, i: int, j: int, members: int = -1) -> arb:
+        """Return H_ij, of the neurons in the bit set `members` alone."""
+        return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j] & members).bit_count() / self.width
 
     def _outputs(self, values: Rows) -> list[arb]:
-        """f_i = (1/m) sum_r a_r relu(zeta_ri), by the pattern of this step."""
+        """Sum f_i = (1/m) sum_r a_r relu(zeta_ri) by the pattern of this step."""
         up = [sign > 0 for sign in self.problem.signs]
-        found = []
+        outputs = []
         for i, row in enumerate(values):
             on = self._pattern[:, i]
             plus, minus = (sum(compress(row, on & side), arb(0)) for side in (np.array(up), ~np.array(up)))
-            found.append((plus - minus) / self.width)
-        return found
+            outputs.append((plus - minus) / self.width)
+        return outputs
 
     def _start(self, inputs: arb_mat, before: Rows) -> np.ndarray | None:
-        """(xi, h) and (S, Q) at step 0, see docs/certificates.md; what moves on its own account, in float64."""
+        """Set (xi, h) and (S, Q) at step 0, docs/certificates.md; return the neurons' own drift in float64."""
         problem, n = self.problem, self.size
         targets = [ball(y) for y in problem.targets]
         residual = [f - y for f, y in zip(self._outputs(before), targets, strict=True)]
@@ -172,7 +172,7 @@ class Flow:
         return moving
 
     def _settle(self, residual: arb_mat, momentum: arb_mat) -> None:
-        """Keep the midpoints of (xi, h), and what that loses in the bounds on either."""
+        """Keep the midpoints of (xi, h), and add what that loses to the bounds on either."""
         if self.memoryless:
             momentum = arb_mat(self.size, 1)
         self.residual, self.momentum = residual.mid(), momentum.mid()
@@ -184,11 +184,11 @@ class Flow:
 
     @cached_property
     def memoryless(self) -> bool:
-        """Gradient descent: h is 0 exactly."""
+        """True for gradient descent, where h is 0 exactly."""
         return self.problem.beta == 0 and self.problem.gamma == 0
 
     def advance(self) -> int:
-        """One step of training; the number of signs that changed.
+        """Take one step of training; return the number of signs that changed.
 
         Raises:
             Undecided: a sign, or every digit of the residual, is lost at this precision.
@@ -217,35 +217,35 @@ class Flow:
             if not slack.is_finite():
                 raise Undecided(f"the distance from the exact run is not bounded at step {self.step}")
             reach = np.array([float_above(length * slack) for length in self.lengths])
-        seen = self.watch.look(self.step, _floats(self.common.entries()), reach)
-        found = self._decide(seen, slack, residual, momentum)
+        due = self.watch.look(self.step, _floats(self.common.entries()), reach)
+        changes = self._decide(due, slack, residual, momentum)
         self._settle(residual, momentum)
-        return found
+        return changes
 
     def _relax(self) -> None:
-        """Announce a stretch of constant pattern, when there was one for a while and the momentum profits from it."""
+        """Announce a stretch of constant pattern once it has lasted for a while, where momentum profits from it."""
         last = self.flips[-1][0] if self.flips else 0
         wait = 0 if self.problem.before is not None and not self.flips else _QUIET
         if self.memoryless or self.distance.calmed or self.step != last + wait or self.spectrum is None:
             return
         with ctx.workprec(LOW):
             high = float_above(self._top)
-            found = contraction(self.problem.eta, self.problem.beta, self.problem.gamma, self.spectrum[0], high)
-            if found is not None:
-                self.distance.calm(found)
-                self.calm.append((self.step, found))
+            bound = contraction(self.problem.eta, self.problem.beta, self.problem.gamma, self.spectrum[0], high)
+            if bound is not None:
+                self.distance.calm(bound)
+                self.calm.append((self.step, bound))
 
     def _widest(self, movement: arb_mat) -> np.ndarray:
-        """The most that any pattern can make of a movement of S, per sample."""
+        """Bound what any pattern can make of a movement of S, per sample."""
         zero = arb(0)
         parts = _column([x.max(zero) for x in movement.entries()] + [(-x).max(zero) for x in movement.entries()])
         both = zip((self._parts * parts).entries(), (self._swapped * parts).entries(), strict=True)
         return np.array([max(float_above(a.abs_upper()), float_above(b.abs_upper())) for a, b in both])
 
-    def _decide(self, seen, slack: arb, residual: arb_mat, momentum: arb_mat) -> int:
-        """Decide what float64 left open, and change the pattern where it changed: (xi, h), the neurons, H."""
+    def _decide(self, due, slack: arb, residual: arb_mat, momentum: arb_mat) -> int:
+        """Decide what float64 left open; where the pattern changed, update (xi, h), the neurons and H."""
         changed: dict[int, list[int]] = defaultdict(list)
-        pairs = list(zip(*(x.tolist() for x in seen), strict=True))
+        pairs = list(zip(*(x.tolist() for x in due), strict=True))
         margins = np.zeros(len(pairs))
         for k, (i, r) in enumerate(pairs):
             value, off = self.neurons.value(r, i), self.lengths[i] * slack
@@ -272,7 +272,7 @@ class Flow:
             with ctx.workprec(LOW):
                 self.distance.stir()
         if pairs:
-            samples, neurons = seen
+            samples, neurons = due
             self.watch.settle(self.step, samples, neurons, margins)
         return sum(map(len, changed.values()))
 
@@ -294,20 +294,20 @@ class Flow:
         return extreme_eigenvalues(self.gram)
 
     def _off(self) -> arb:
-        """A bound on the distance of the exact (xi, h) from that of the shadow."""
+        """Bound the distance of the exact (xi, h) from that of the shadow."""
         with ctx.workprec(LOW):
             return (self.distance.bound * (self._top / self.width).sqrt()).upper()
 
     def energy(self) -> arb:
-        """A bound on the Euclidean norm of the exact (xi, h)."""
+        """Bound the Euclidean norm of the exact (xi, h)."""
         size = norm([*self.residual.entries(), *self.momentum.entries()])
         return (size + self.error + self.momentum_error + self._off()).upper()
 
     def slack(self) -> arb:
-        """A bound on the distance of the exact residual from the one kept."""
+        """Bound the distance of the exact residual from the one kept."""
         return (self.error + self._off()).upper()
 
     def enclosure(self) -> list[tuple[arb, arb]]:
-        """(lower, upper) for each component of the exact residual."""
+        """Enclose each component of the exact residual as (lower, upper)."""
         slack = self.slack()
         return [((x - slack).lower(), (x + slack).upper()) for x in self.residual.entries()]

@@ -32,7 +32,7 @@ def case(
     data: Dataset, method: Method, width: int, seed: int = 0, *, start: str = "gradient", key: int = 0, run: str = "",
     label: str = "",
 ) -> Case:  # fmt: skip
-    """The network of a seed, exactly the float64 numbers that `simulate` trains.
+    """Build the network of a seed from exactly the float64 numbers that `simulate` trains.
 
     Args:
         data: inputs and targets; the coordinates in the span of the inputs are what the problem states.
@@ -69,7 +69,7 @@ def case(
 
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
-    """Every network of a study's training runs under each of its methods with constant numbers."""
+    """Yield every network of a study's training runs under each of its methods with constant numbers."""
     for spec in study.runs:
         if spec.steps == 0:
             continue
@@ -87,7 +87,7 @@ def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
 
 
 def simulated(one: Case, steps: int) -> list[list[float]]:
-    """The residuals of the float64 run at steps 0..steps, from `simulate`."""
+    """Return the residuals of the float64 run at steps 0..steps, from `simulate`."""
     run = simulate(
         one.data, one.method, len(one.problem.weights), [one.seed], steps, start=one.problem.start, key=one.key
     )
@@ -95,7 +95,7 @@ def simulated(one: Case, steps: int) -> list[list[float]]:
 
 
 class Late(NamedTuple):
-    """A float64 run stopped late: the problem that starts there, the step, and the last change of a sign seen."""
+    """A float64 run stopped late: the problem that starts there, the step, and the last change of a sign before it."""
 
     problem: Problem
     step: int
@@ -132,10 +132,10 @@ def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: flo
     scale = np.array(problem.signs) / np.sqrt(len(weights))
     targets = np.array(problem.targets, dtype=float)
     speed, pattern, first, step, last_flip = np.zeros_like(weights), None, 0.0, 0, 0
-    before, kept = weights, None
+    before, chosen = weights, None
     while True:
         z = weights @ inputs.T
-        now = z >= 0
+        active = z >= 0
         residual = scale @ np.maximum(z, 0) - targets
         size = float(np.linalg.norm(residual))
         if not np.isfinite(size):
@@ -143,19 +143,19 @@ def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: flo
                 f"the residual is {size} at step {step} of the float64 run; a smaller step size would help"
             )
         first = first or size
-        gradient = scale[:, None] * ((now * residual) @ inputs)
+        gradient = scale[:, None] * ((active * residual) @ inputs)
         if step == 0 and problem.start == "gradient":
             speed = eta * gain * gradient
-        if pattern is not None and (now != pattern).any():
+        if pattern is not None and (active != pattern).any():
             last_flip = step
-        if (kept is None and size <= from_share * first) if beta == gain == 0 else step == last_flip + 1:
-            kept = (before.copy(), weights.copy(), step)
-        if size <= share * first or step >= max_steps or (kept and beta == gain == 0):
+        if (chosen is None and size <= from_share * first) if beta == gain == 0 else step == last_flip + 1:
+            chosen = (before.copy(), weights.copy(), step)
+        if size <= share * first or step >= max_steps or (chosen and beta == gain == 0):
             break
-        before, pattern, step = weights, now, step + 1
+        before, pattern, step = weights, active, step + 1
         weights = weights + speed - push * gradient
         speed = beta * speed - lift * gradient
-    before, weights, step = kept or (before, weights, step)
+    before, weights, step = chosen or (before, weights, step)
     if beta == gain == 0:
         return Late(problem._replace(weights=_rows(weights)), step, last_flip)
     return Late(problem._replace(weights=_rows(weights), before=_rows(before), start="state"), step, last_flip)

@@ -1,4 +1,4 @@
-"""The pre-activations of the shadow: what all neurons share, and what each has of its own since it flipped.
+"""The pre-activations of the shadow: the part that all neurons share, and each neuron's own since it flipped.
 
     zeta_ri(t) = zeta_ri(0) + g(t) drift_ri - a_r sum_j K_ij A_rj S_j(t) - a_r sum_j K_ij (c_j + g(t - t_j) q_j),
 formula (4) of docs/certificates.md, with the own part kept as one pair (c_j, q_j) per sample that it ever flipped on.
@@ -13,7 +13,7 @@ Rows = list[list[arb]]
 
 
 class Neurons:
-    """Evaluates pre-activations and their speeds at the step that `move` was last told.
+    """Pre-activations and their speeds at the step that was passed to `move` last.
 
     Args:
         kernel: K.
@@ -29,7 +29,7 @@ class Neurons:
         self, kernel: Rows, before: Rows, drift: Rows | None, signs: Sequence[int], active: list[memoryview],
         beta: arb, precision: int,
     ) -> None:  # fmt: skip
-        """Nothing has moved yet; see the class."""
+        """Start at step 0, where nothing has moved; see the class."""
         self._kernel, self._before, self._drift = kernel, before, drift
         self._signs, self._active, self._beta, self._precision = signs, active, beta, precision
         self._own: dict[int, dict[int, tuple[arb, arb, int]]] = {}
@@ -38,30 +38,30 @@ class Neurons:
         self.move(0, zero, zero)
 
     def move(self, step: int, common: arb_mat, speed: arb_mat) -> None:
-        """The sequences S and Q at a step."""
+        """Set the sequences S and Q to those of a step."""
         self._step, self._columns = step, (common.entries(), speed.entries())
-        self._kept: dict[tuple[int, int, int], list[arb]] = {}
+        self._products: dict[tuple[int, int, int], list[arb]] = {}
 
     def decay(self, k: int) -> arb:
-        """beta^k."""
+        """Return beta^k."""
         while len(self._powers) <= k:
             with ctx.workprec(self._precision):
                 self._powers.append(self._powers[-1] * self._beta)
         return self._powers[k]
 
     def total(self, k: int) -> arb:
-        """g(k), the sum of the first k powers."""
+        """Return g(k), the sum of the first k powers of beta."""
         return (1 - self.decay(k)) / (1 - self._beta)
 
     def _driven(self, r: int, i: int, which: int) -> arb:
-        """sum_j K_ij A_rj S_j, or with Q; the products are kept for the step and the precision."""
+        """Sum K_ij A_rj S_j over j, or with Q; the products are cached for the step and the precision."""
         key = (i, ctx.prec, which)
-        if key not in self._kept:
-            self._kept[key] = [k * x for k, x in zip(self._kernel[i], self._columns[which], strict=True)]
-        return sum(compress(self._kept[key], self._active[r]), arb(0))
+        if key not in self._products:
+            self._products[key] = [k * x for k, x in zip(self._kernel[i], self._columns[which], strict=True)]
+        return sum(compress(self._products[key], self._active[r]), arb(0))
 
     def value(self, r: int, i: int) -> arb:
-        """zeta_ri."""
+        """Return zeta_ri."""
         moved = self._driven(r, i, 0)
         for j, (c, q, since) in self._own.get(r, {}).items():
             moved += self._kernel[i][j] * (c + self.total(self._step - since) * q)
@@ -71,7 +71,7 @@ class Neurons:
         return value - moved if self._signs[r] > 0 else value + moved
 
     def speed(self, r: int, i: int) -> arb:
-        """What momentum adds to zeta_ri in the next step, on the neuron's own account and by Q."""
+        """Return what momentum adds to zeta_ri in the next step, on the neuron's own account and by Q."""
         total = self._driven(r, i, 1)
         for j, (_, q, since) in self._own.get(r, {}).items():
             total += self._kernel[i][j] * self.decay(self._step - since) * q
@@ -79,7 +79,7 @@ class Neurons:
         return total if self._drift is None else total + self.decay(self._step) * self._drift[i][r]
 
     def flip(self, r: int, j: int) -> None:
-        """The pair (r, j) changes its sign now: what it was driven by becomes its own, or the other way round."""
+        """Change the sign of the pair (r, j): its share of S and Q becomes the neuron's own, or the other way round."""
         c, q = self._columns[0][j], self._columns[1][j]
         c, q = (c, q) if self._active[r][j] else (-c, -q)
         own = self._own.setdefault(r, {})

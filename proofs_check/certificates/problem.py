@@ -1,4 +1,4 @@
-"""What a certificate speaks about: one data set, one network, one method, all as exact rational numbers.
+"""The subject of a certificate: one data set, one network, one method, all as exact rational numbers.
 
 Place in the proof: nothing is rounded here. A float64 is the rational number that it is, a row of the inputs has the
 norm that it has: no bound in this folder uses that it is 1.
@@ -47,12 +47,12 @@ class Problem(NamedTuple):
 
 
 def ball(value: Number) -> arb:
-    """The number as a ball: exact for floats, rounded to the precision in force for fractions."""
+    """Convert a number to a ball: exact for floats, rounded to the precision in force for fractions."""
     return arb(value) if isinstance(value, float) else arb(fmpq(value.numerator, value.denominator))
 
 
 def root(value: arb) -> arb:
-    """An upper bound on the square root of a number that is not negative, though its ball may reach below 0.
+    """Bound the square root of a number from above; the number is not negative, but its ball may reach below 0.
 
     A square below it has to be written as a product: ball ** 2 is not a number where the midpoint is 0 and the radius
     is not.
@@ -65,7 +65,7 @@ def root(value: arb) -> arb:
 
 
 def matrix(rows: Sequence[Sequence[Number]]) -> arb_mat:
-    """Rows of numbers as a ball matrix."""
+    """Convert rows of numbers to a ball matrix."""
     return arb_mat(len(rows), len(rows[0]), [ball(x) for row in rows for x in row])
 
 
@@ -77,7 +77,7 @@ def _rectangular(name: str, rows: Sequence[Sequence[Number]], shape: tuple[int, 
 
 
 def check(problem: Problem) -> None:
-    """Refuse what is malformed, and what no training can bring to zero loss.
+    """Raise ProblemError for a malformed problem, and for one that no training can bring to zero loss.
 
     Args:
         problem: the problem.
@@ -120,13 +120,13 @@ network fits: the loss cannot reach zero; nothing in the training would help
 
 
 def _no_common_direction(problem: Problem) -> None:
-    """x_j = c x_i, c > 0: both patterns agree for ever, rows i and j of H are proportional, lambda_min(H) = 0."""
-    seen: dict[tuple[Fraction, ...], tuple[int, Fraction]] = {}
+    """Refuse x_j = c x_i with c > 0: their patterns agree for ever, so that lambda_min(H) = 0."""
+    directions: dict[tuple[Fraction, ...], tuple[int, Fraction]] = {}
     for j, row in enumerate(problem.inputs):
         size = sum((abs(Fraction(x)) for x in row), Fraction(0))
         if size == 0:
             raise ProblemError(f"input {j} is zero: the network cannot learn anything on it")
-        i, other = seen.setdefault(tuple(Fraction(x) / size for x in row), (j, size))
+        i, other = directions.setdefault(tuple(Fraction(x) / size for x in row), (j, size))
         if i != j:
             same = Fraction(problem.targets[i]) * size == Fraction(problem.targets[j]) * other
             advice = (

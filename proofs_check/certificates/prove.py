@@ -1,4 +1,4 @@
-"""Follow a run until nothing can change any more, and say why not where that fails."""
+"""The proof about one run: follow it until nothing can change any more, or give the reason why that fails."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class NotProved(Exception):
 
 
 class Proof(NamedTuple):
-    """Training converges to zero loss, proved.
+    """The proved claims about one run that reaches zero loss.
 
     For k >= 0, |xi(applied + k)| <= (rate^k + shear k rate^(k-1)) energy, and from step `lock_in` on no pattern changes
     but, where there are any, those of the `sliding` pairs (neuron, sample).
@@ -131,12 +131,12 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
                 wider = closed(flow, wide=True)
                 verdict = verdict if isinstance(wider, Blocked) else wider
             if not isinstance(verdict, Blocked):
-                found, sliding = verdict
+                bound, sliding = verdict
                 enclosures[flow.step] = _outward(flow)
-                kept = [t for t, r, i in flow.flips if (r, i) not in sliding]
+                flip_steps = [t for t, r, i in flow.flips if (r, i) not in sliding]
                 return Proof(
-                    problem, bits, max(kept, default=0), flow.step, len(flow.flips), tuple(sorted(sliding)),
-                    found, float_above(flow.energy() + 4 * flow.slack()), enclosures, flow.metric, tuple(flow.calm),
+                    problem, bits, max(flip_steps, default=0), flow.step, len(flow.flips), tuple(sorted(sliding)),
+                    bound, float_above(flow.energy() + 4 * flow.slack()), enclosures, flow.metric, tuple(flow.calm),
                 )  # fmt: skip
             attempt = flow.step + max(10, flow.step // 20)
             if float(flow.energy()) < _HOPELESS * float(first):
@@ -151,5 +151,5 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
 
 
 def _outward(flow: Flow) -> list[tuple[float, float]]:
-    """The enclosure three times as wide: another program may follow another shadow, as far on the other side."""
+    """Widen the enclosure threefold: another program may follow another shadow, as far on the other side."""
     return [(float_below(low - (high - low)), float_above(high + (high - low))) for low, high in flow.enclosure()]

@@ -1,4 +1,4 @@
-"""How far the exact run may be from the shadow that is followed: one number, carried from step to step.
+"""A bound on how far the exact run is from the shadow that is followed: one number, carried from step to step.
 
 The shadow is a network that moves by given numbers, so nothing about it is uncertain. It differs from the exact run by
 e = (e_w, e_v), weights and what momentum carries, in units of 1 / sqrt m. While both have the same pattern,
@@ -34,7 +34,7 @@ class Metric(NamedTuple):
 
 
 def growth(problem: Problem, metric: Metric, high: arb) -> arb:
-    """R with ||N(eta G)||_P <= r for every symmetric G with spectrum in [0, high].
+    """Compute r with ||N(eta G)||_P <= r for every symmetric G with spectrum in [0, high].
 
     The larger root of det(N^T P N - r^2 P) at either end suffices: N is affine in z, so z -> |N(z) e|_P^2 is convex.
     Without momentum e_v = 0 and r = max(1, eta high - 1).
@@ -63,7 +63,7 @@ def growth(problem: Problem, metric: Metric, high: arb) -> arb:
 
 
 def best_metric(problem: Problem, high: float) -> Metric:
-    """The form with nearly the least growth, by a search that only has to be good; `growth` proves what it gives."""
+    """Search for the form with nearly the least growth; only `growth` has to be rigorous."""
     if problem.beta == 0 and problem.gamma == 0:
         return Metric(0.0, 1.0)
     eta, beta, gain = (np.float64(float(x)) for x in (problem.eta, problem.beta, problem.gamma))
@@ -82,22 +82,22 @@ def best_metric(problem: Problem, high: float) -> Metric:
             )
             trace = (p * m11 - 2 * c * m12 + m22) / (p - c * c)
             worst = np.maximum(worst, trace + np.sqrt(np.maximum(trace**2 - 4 * (a * beta - b) ** 2, 0)))
-        at = np.unravel_index(np.argmin(worst), worst.shape)
-        slope, log, wide = float(u[at]), float(v[at]), wide / 2
+        best = np.unravel_index(np.argmin(worst), worst.shape)
+        slope, log, wide = float(u[best]), float(v[best]), wide / 2
     return Metric(slope * math.exp(log / 2), math.exp(log))
 
 
-def power_bound(problem: Problem, found: Contraction) -> arb:
-    """B with ||N(eta J J^T)^k|| <= B for all k, J J^T having the eigenvalue 0 besides those of H.
+def power_bound(problem: Problem, contraction: Contraction) -> arb:
+    """Compute B with ||N(eta J J^T)^k|| <= B for all k; J J^T has the eigenvalue 0 besides those of H.
 
     r^k + s k r^(k-1) <= 1 + s / (1 - r), and N(0)^k = [[1, g(k)], [0, beta^k]] with g(k) <= 1 / (1 - beta).
     """
-    steady = 1 + found.shear / (1 - arb(found.rate))
+    steady = 1 + contraction.shear / (1 - arb(contraction.rate))
     return steady.max((2 + 1 / (1 - ball(problem.beta)) ** 2).sqrt()).upper()
 
 
 class Distance:
-    """The bound at one step: |(e_w, e_v)| <= `bound`.
+    """A bound on the distance |(e_w, e_v)| of the exact run from its shadow at one step.
 
     Args:
         problem: the run.
@@ -108,7 +108,7 @@ class Distance:
     """
 
     def __init__(self, problem: Problem, metric: Metric) -> None:
-        """Nothing is known to differ yet; `start` says what does."""
+        """Start with a distance of 0; `start` sets it."""
         self.problem, self.metric = problem, metric
         self.plain = problem.beta == 0 and problem.gamma == 0
         total = 1 + arb(metric.weight)
@@ -119,7 +119,7 @@ class Distance:
         self._form, self._calm, self._sum = arb(0), None, arb(0)
 
     def start(self, speed: arb, high: arb) -> None:
-        """The momentum that the shadow starts with is off by at most this, in the driving sequence."""
+        """Set the distance at step 0: the shadow's first momentum is off by `speed` in the sequence Q."""
         self._form = (self._weight * speed * self._scale(high)).upper()
 
     def _scale(self, high: arb) -> arb:
@@ -127,27 +127,27 @@ class Distance:
 
     @property
     def bound(self) -> arb:
-        """See the class."""
+        """The bound on |(e_w, e_v)|, a ball whose upper end is meant."""
         return (self._form * self._out if self._calm is None else self._calm * self._sum).upper()
 
     def advance(self, r: arb, high: arb, first: arb, second: arb) -> None:
-        """One step: r from `growth`, high >= ||H||, defects of the two driving sequences S and Q."""
+        """Take one step: r from `growth`, high >= ||H||, defects of the two driving sequences S and Q."""
         scale = self._scale(high)
         self._form = (r * self._form + scale * (first + self._weight * second)).upper()
         self._sum = (self._sum + scale * (first + second)).upper()
 
-    def calm(self, found: Contraction) -> None:
-        """From here on, until `stir`, the pattern is constant."""
+    def calm(self, contraction: Contraction) -> None:
+        """Bound the distance by powers of N from here on: the pattern is constant until `stir`."""
         self._sum = self.bound
-        self._calm = power_bound(self.problem, found)
+        self._calm = power_bound(self.problem, contraction)
 
     def stir(self) -> None:
-        """The pattern changes."""
+        """Return to the form P, as the pattern changes."""
         if self._calm is not None:
             self._form = (self.bound * self._in).upper()
             self._calm = None
 
     @property
     def calmed(self) -> bool:
-        """Whether a stretch without flips has been announced."""
+        """True in a stretch without flips that `calm` has announced."""
         return self._calm is not None

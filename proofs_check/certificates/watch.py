@@ -1,4 +1,4 @@
-"""Which of the m n signs to look at: float64 arrays with bounds on their rounding, one row per sample.
+"""The choice of signs to look at, of all m n: float64 arrays with bounds on their rounding, one row per sample.
 
 A pair need not be looked at before its sample has moved by the pair's margin; then its pre-activation is evaluated in
 float64, and only where that leaves the sign open, or it has changed, is more asked for. A sum of k products is within
@@ -13,7 +13,7 @@ _SHARE = 2.0**-40
 
 
 class Watch:
-    """Margins, and what every neuron has of its own, in float64.
+    """Margins, and the own part of every neuron, in float64.
 
     Args:
         values: (n, m) pre-activations zeta at the start, samples first.
@@ -30,7 +30,7 @@ class Watch:
     """
 
     def __init__(self, values, errors, drift, kernel, active, signs, rest: float) -> None:
-        """See the class."""
+        """Start at step 0; see the class."""
         n, m = values.shape
         self._kernel, self._active, self._signs = kernel, active, signs
         self._rest = rest
@@ -44,7 +44,7 @@ class Watch:
         self.limits = np.maximum((np.abs(values) - errors - own) * (1 - _SHARE), 0.0)
 
     def advance(self, moved, power: float, total: float) -> None:
-        """Movement of the samples in a step, upper bounds; beta^t and its partial sum, correctly rounded."""
+        """Add a step's movement of the samples, upper bounds; append beta^t and its partial sum, correctly rounded."""
         self.moved = (self.moved + moved) * (1 + 2 * _UNIT)
         self._powers = np.append(self._powers, power)
         self._sums = np.append(self._sums, total)
@@ -70,7 +70,7 @@ class Watch:
         return i[~clear], r[~clear]
 
     def settle(self, step: int, i, r, margins) -> None:
-        """Margins, lower bounds, of pairs that were evaluated otherwise."""
+        """Set the limits of pairs whose margins were evaluated elsewhere; the margins are lower bounds."""
         own = self._own(step, i, r)
         self._set(i, r, margins, own)
 
@@ -78,8 +78,8 @@ class Watch:
         self.limits[i, r] = (self.moved[i] + np.maximum(margins - own, 0.0)) * (1 - 4 * _UNIT)
 
     def _own(self, step: int, i, r):
-        left = self._powers[step - self._since[r]]
-        return (np.abs(self._speed[i, r]) * (1 + _SHARE) + self._speed_error[r]) * left / self._rest
+        power = self._powers[step - self._since[r]]
+        return (np.abs(self._speed[i, r]) * (1 + _SHARE) + self._speed_error[r]) * power / self._rest
 
     def _values(self, step: int, i, r, common):
         driven = self._kernel * common
@@ -94,13 +94,13 @@ class Watch:
         return values, errors * (1 + _SHARE), self._own(step, i, r)
 
     def flip(self, step: int, r: int, samples, common, speed) -> None:
-        """Neuron r has just flipped on these samples: `_active` is the new pattern."""
+        """Update the own part of a neuron that has just flipped on these samples; `_active` is the new pattern."""
         lag = step - self._since[r]
-        gain, left = self._sums[lag], self._powers[lag]
+        gain, power = self._sums[lag], self._powers[lag]
         turn = self._signs[r] * np.where(self._active[r, samples] != 0, 1.0, -1.0)
         columns = self._kernel[:, samples]
         carried, pushed = gain * self._speed[:, r], columns * (turn * common[samples])
-        slower, thrust = left * self._speed[:, r], columns * (turn * speed[samples])
+        slower, thrust = power * self._speed[:, r], columns * (turn * speed[samples])
         unit = (8 + 2 * len(samples)) * _UNIT
         size = np.abs(self._base[:, r]) + np.abs(carried) + np.abs(pushed).sum(axis=1)
         self._base_error[r] += (gain * self._speed_error[r] + unit * size.max()) * (1 + _SHARE)
@@ -113,9 +113,9 @@ class Watch:
         self.limits[:, r] -= cost + 4 * _UNIT * np.abs(self.limits[:, r])
 
     def exposed(self, ahead):
-        """(sample, neuron) of the pairs whose sign a further movement of `ahead` per sample may change, two arrays."""
+        """Return (samples, neurons) of the pairs whose sign a further movement of `ahead` per sample may change."""
         return np.nonzero(~(self.limits > (self.moved + ahead)[:, None] * (1 + _UNIT)))
 
     def margins(self, i, r):
-        """What the limits of these pairs leave."""
+        """Return how far the samples of these pairs may still move before their limits."""
         return self.limits[i, r] - self.moved[i]

@@ -21,12 +21,12 @@ class Identity(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is exactly zero."""
+        """True if the difference is exactly zero."""
         return bool((self.left - self.right).is_zero())
 
 
 def gap_identities() -> tuple[Identity, ...]:
-    """The closed forms of the gap 4c - a^2 of the two momentum methods.
+    """Derive the closed forms of the gap 4c - a^2 of the two momentum methods.
 
     Heavy ball, with z = s^2 so that no root occurs: 4c - a^2 = -(beta - (1 - s)^2) (beta - (1 + s)^2) = h(beta, z).
     Nesterov: 4c - a^2 = 4 beta (1 - z) - ((1 + beta) (1 - z))^2 = g(beta, z), which has the factor 1 - z.
@@ -58,7 +58,7 @@ def gap_identities() -> tuple[Identity, ...]:
 
 
 def form_identities() -> tuple[Identity, ...]:
-    """The invariant form q(x) = x^2 - a x y + c y^2 of B = [[a, -c], [1, 0]], and its two bounds.
+    """Prove the invariant form q(x) = x^2 - a x y + c y^2 of B = [[a, -c], [1, 0]], and its two bounds.
 
     q(B(x, y)) = c q(x, y); 4 (1 + c) q - (4c - a^2) (x^2 + y^2) is a sum of squares; 4 ((1 + c) (x^2 + y^2) - q) is a
     square plus (4c - a^2) x^2. So for 4c >= a^2, (4c - a^2) |x|^2 / (4 (1 + c)) <= q(x) <= (1 + c) |x|^2.
@@ -98,7 +98,7 @@ def form_identities() -> tuple[Identity, ...]:
 
 
 def power_identities() -> tuple[Identity, ...]:
-    """Induction steps of the closed form of B^k, for complex, double and real eigenvalues.
+    """Prove the induction steps of the closed form of B^k, for complex, double and real eigenvalues.
 
     With p_0 = 0, p_1 = 1, p_{k+1} = a p_k - c p_{k-1}: B^k = p_k B - c p_{k-1} I, entry by entry. At 4c = a^2, a = 2 m:
     p_k = k m^{k-1} (here e is m^{k-2}). With eigenvalues v, w, a = v + w, c = v w: (v - w) p_k = v^k - w^k (here e, f
@@ -147,7 +147,7 @@ def _closed_forms() -> Iterator[Identity]:
 
 
 def identities() -> tuple[Identity, ...]:
-    """All identities that the power bounds of the momentum methods rest on.
+    """Collect all identities that the power bounds of the momentum methods rest on.
 
     Example:
         >>> [item.name for item in identities() if not item.holds]

@@ -25,7 +25,7 @@ class Box(NamedTuple):
 
 
 class BisectionProof(NamedTuple):
-    """Outcome of a bisection.
+    """The outcome of a bisection.
 
     decided True: `boxes` cover the interval. False: at the point `counterexample` (lo = hi) a value is at
     most `margin` <= 0. None: the box `counterexample` was neither proved nor refuted within the budget.
@@ -37,7 +37,7 @@ class BisectionProof(NamedTuple):
 
 
 def ball_between(lo: Fraction, hi: Fraction) -> arb:
-    """The ball that contains [lo, hi].
+    """Return the ball that contains [lo, hi].
 
     Args:
         lo: left end.
@@ -121,6 +121,6 @@ def prove_for_all(
 
 
 def _least_at(functions: Sequence[Callable[[arb], arb]], point: Fraction) -> Box:
-    """An upper bound of the least value at an exact point."""
+    """Bound the least of several functions at an exact point from above."""
     values = [function(ball_between(point, point)) for function in functions]
     return Box(point, point, min((float_above(x) for x in values if x.is_finite()), default=math.inf))

@@ -16,12 +16,12 @@ class Control(NamedTuple):
 
 
 def _roots(prefactor: Fraction | int) -> Callable[[Fraction], Fraction]:
-    """The square of prefactor sqrt(kappa)."""
+    """Return the square of prefactor sqrt(kappa), as a function of u."""
     return lambda u: Fraction(prefactor) ** 2 / (u * u)
 
 
 def _heavy_ball_too_small(u: Fraction) -> Fraction:
-    """The square of sqrt(2) (1 + beta) / sqrt(min h)."""
+    """Compute the square of sqrt(2) (1 + beta) / sqrt(min h)."""
     beta = HEAVY_BALL.momentum(u)
     gaps = []
     for z in HEAVY_BALL.spectrum(u):
@@ -31,7 +31,7 @@ def _heavy_ball_too_small(u: Fraction) -> Fraction:
 
 
 def power_controls() -> dict[str, Control]:
-    """The false claims about the two momentum methods.
+    """Return the false claims about the two momentum methods.
 
     Returns:
         By name: Nesterov with 8 sqrt(kappa) rho^k; with 12 sqrt(kappa) (1 - 1/sqrt(kappa))^k; with momentum 9/10 for

@@ -34,7 +34,7 @@ class Obligation(NamedTuple):
     bisection: BisectionProof | None
 
     def record(self) -> dict[str, Any]:
-        """What a reader needs to repeat the proof, in strings and integers that JSON can hold, all exact.
+        """Return what a reader needs to repeat the proof, in strings and integers that JSON can hold, all exact.
 
         Example:
             >>> discharge("u^2 - u^3 >= 0", fmpq_poly([0, 0, 1, -1])).record()["boxes"]
@@ -66,7 +66,7 @@ class ConstantsProof(NamedTuple):
 
     @property
     def boxes(self) -> int:
-        """Number of boxes in all bisections together."""
+        """The number of boxes in all bisections together."""
         return sum(len(item.bisection.boxes) for item in self.obligations if item.bisection is not None)
 
 
@@ -75,7 +75,7 @@ def _text(polynomial: fmpq_poly) -> str:
 
 
 def gap(tuning: MomentumTuning, u: RationalFunction, z: RationalFunction) -> RationalFunction:
-    """4c - a^2, positive exactly when the block has a pair of complex eigenvalues.
+    """Compute 4c - a^2, positive exactly when the block has a pair of complex eigenvalues.
 
     Args:
         tuning: the method.
@@ -99,7 +99,7 @@ def gap(tuning: MomentumTuning, u: RationalFunction, z: RationalFunction) -> Rat
 
 
 def _coefficient(function: RationalFunction, power: int) -> RationalFunction:
-    """The coefficient of z^power; the denominator must be free of z, which `univariate` checks."""
+    """Return the coefficient of z^power; the denominator must be free of z, which `univariate` checks."""
     univariate(function.denominator)
     u, _ = RationalFunction.variables()
     ring_one = u.denominator

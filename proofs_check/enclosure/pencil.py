@@ -11,7 +11,7 @@ from flint import arb, arb_mat
 
 
 class NotFinite(ValueError):
-    """A ball that was to be finite and is not."""
+    """A ball is infinite or not a number where a finite one is needed."""
 
 
 class PencilBounds(NamedTuple):
@@ -24,7 +24,7 @@ class PencilBounds(NamedTuple):
 
 
 def float_below(value: arb) -> float:
-    """The largest float that is surely at most every point of a finite ball.
+    """Round a finite ball down: return the largest float that is surely at most every point of it.
 
     Args:
         value: a finite ball.
@@ -49,7 +49,7 @@ def float_below(value: arb) -> float:
 
 
 def float_above(value: arb) -> float:
-    """The mirror image of `float_below`.
+    """Round a finite ball up: return a float that is at least every point of it.
 
     Args:
         value: a finite ball.

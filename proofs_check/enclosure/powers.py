@@ -98,7 +98,7 @@ def block_power_norm(a: Fraction | int, c: Fraction | int, k: int, precision: in
 def _float_scores(
     tuning: MomentumTuning, bound: PowerBound, cells: list[tuple[Fraction, Fraction]], k_max: int
 ) -> np.ndarray:
-    """log(||M^k||^2 / bound^2) for k = 1..k_max (rows) and all cells (columns), in rescaled float64."""
+    """Compute log(||M^k||^2 / bound^2) for k = 1..k_max (rows) and all cells (columns), in rescaled float64."""
     blocks = [tuning.block(tuning.momentum(u), z) for u, z in cells]
     a, c = (np.array([float(block[index]) for block in blocks]) for index in (0, 1))
     log_prefactor = np.log([float(bound.prefactor_squared(u)) for u, _ in cells])

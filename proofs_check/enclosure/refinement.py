@@ -1,4 +1,4 @@
-"""Better approximate eigenvectors, by Ogita-Aishima steps on ball midpoints; nothing here need be rigorous.
+"""Better approximate eigenvectors, by Ogita-Aishima steps on ball midpoints; nothing here has to be rigorous.
 
 The enclosure of lambda_0 is as tight as V^T H V is diagonal. Near-parallel inputs make eigenvalues far below
 the rounding of float64, often in clusters, so couplings are removed at every scale before the rigorous step.
@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 
 
 def refine_vectors(matrix: arb_mat, vectors: arb_mat) -> arb_mat:
-    """One refinement of approximate eigenvectors V of a symmetric matrix A, clusters included.
+    """Refine approximate eigenvectors V of a symmetric matrix A once, clusters included.
 
     With R = I - V^T V, S = V^T A V and mu_i = S_ii / (1 - R_ii), the step V + V E has
     E_ij = (S_ij + mu_j R_ij) / (mu_j - mu_i) where the gap exceeds the error delta, and R_ij / 2 inside a
@@ -62,7 +62,7 @@ def refine_vectors(matrix: arb_mat, vectors: arb_mat) -> arb_mat:
 
 
 def _pencil(middle: arb_mat, vectors: arb_mat) -> tuple[list[list[arb]], list[list[arb]]]:
-    """Midpoints of V^T A V and of I - V^T V."""
+    """Compute the midpoints of V^T A V and of I - V^T V."""
     n = middle.nrows()
     transposed = vectors.transpose()
     identity = arb_mat(n, n, [int(i == j) for i in range(n) for j in range(n)])
@@ -101,7 +101,7 @@ def _rotate_clusters(middle: arb_mat, vectors: arb_mat, clusters: list[list[int]
 
 
 def _orthonormalise(vectors: arb_mat) -> arb_mat:
-    """V + V (I - V^T V) / 2: squares the defect 1e-16 that a rotation from float64 leaves in a large cluster."""
+    """Return V + V (I - V^T V) / 2: it squares the defect 1e-16 that a float64 rotation leaves in a large cluster."""
     n = vectors.nrows()
     identity = arb_mat(n, n, [int(i == j) for i in range(n) for j in range(n)])
     return (vectors + vectors * (identity - vectors.transpose() * vectors) / 2).mid()

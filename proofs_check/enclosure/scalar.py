@@ -31,7 +31,7 @@ class ScalarTuning(NamedTuple):
     factor: Callable[[Any], Any]
 
     def with_step(self, scale: Fraction) -> "ScalarTuning":
-        """The same method with its step size multiplied by a constant."""
+        """Return the same method with its step size multiplied by a constant."""
         top, bottom = scale.numerator, scale.denominator
 
         def spectrum(u: Any) -> tuple[Any, Any]:
@@ -154,7 +154,7 @@ def refute_rate(control: RateControl, inverse_roots: tuple[Fraction, ...] = INVE
 
 
 def rate_controls() -> dict[str, RateControl]:
-    """The false claims about gradient descent that `refute_rate` must refute, by name.
+    """Return the false claims about gradient descent that `refute_rate` must refute, by name.
 
     Example:
         >>> [name for name, control in rate_controls().items() if refute_rate(control) is None]

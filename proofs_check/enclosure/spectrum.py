@@ -1,4 +1,4 @@
-"""Rigorous enclosure of the extreme eigenvalues of H_infinity, and the verdict whether lambda_min > 0.
+"""Rigorous enclosure of the extreme eigenvalues of H_infinity, and the decision on lambda_min > 0.
 
 Approximate eigenvectors may come from anywhere; only the last step, a Gershgorin argument for the pencil
 (V^T H V, V^T V) in ball arithmetic, is part of the proof. Place in the proof: lambda_0 > 0 and kappa of an
@@ -49,7 +49,7 @@ class PositivityProof(NamedTuple):
 
 
 def _looseness(bounds: PencilBounds | None, singular: bool) -> float:
-    """The larger relative width of the two enclosures; lambda_max alone for a matrix known to be singular."""
+    """Return the larger relative width of the two enclosures; lambda_max alone for a matrix known to be singular."""
     if bounds is None:
         return math.inf
     pairs = [(bounds.max_low, bounds.max_high)]
@@ -131,7 +131,7 @@ def _float_eigenvectors(gram: arb_mat) -> arb_mat:
 
 
 def _report(bounds: PencilBounds | None, witness: KernelWitness | None, bits: int, n: int) -> SpectrumEnclosure:
-    """Without usable vectors only 0 <= lambda_min <= 1/2 <= lambda_max <= n/2 is known (trace n/2)."""
+    """Round an enclosure to floats; without usable vectors, 0 <= lambda_min <= 1/2 <= lambda_max <= n/2."""
     half = arb(1) / 2
     min_low, min_high, max_low, max_high = bounds or PencilBounds(arb(0), half, half, n * half)
     low, high = min_low.lower(), min_high.upper()

@@ -35,14 +35,14 @@ class RationalFunction:
 
     @classmethod
     def variables(cls) -> "tuple[RationalFunction, RationalFunction]":
-        """The functions u and z."""
+        """Return the functions u and z."""
         one = RING.constant(1)
         u, z = RING.gens()
         return cls(u, one), cls(z, one)
 
     @classmethod
     def constant(cls, value: "RationalFunction | Fraction | int") -> "RationalFunction":
-        """A constant function; a function is returned as it is."""
+        """Return a constant function; a function is returned unchanged."""
         if isinstance(value, RationalFunction):
             return value
         exact = Fraction(value)
@@ -89,7 +89,7 @@ class RationalFunction:
 
 
 def univariate(polynomial: fmpq_mpoly) -> fmpq_poly:
-    """The same polynomial as one in u alone.
+    """Convert a polynomial in which z does not occur to one in u alone.
 
     Args:
         polynomial: a polynomial in u and z in which z does not occur.
@@ -130,11 +130,11 @@ class MomentumTuning(NamedTuple):
     block: Callable[[Any, Any], tuple[Any, Any]]
 
     def rate_squared(self, u: Any) -> Any:
-        """rho^2 = c at the low end of the spectrum, where c is largest."""
+        """Return rho^2 = c at the low end of the spectrum, where c is largest."""
         return self.block(self.momentum(u), self.spectrum(u)[0])[1]
 
     def with_momentum(self, value: Fraction) -> "MomentumTuning":
-        """The same method with a constant momentum for every kappa."""
+        """Return the same method with a constant momentum for every kappa."""
         top, bottom = value.numerator, value.denominator
         return self._replace(name=f"{self.name}, beta = {value}", momentum=lambda u: (top + 0 * u) / bottom)
 

@@ -8,7 +8,7 @@ Numbers = np.ndarray | float
 
 
 def as_counts(violations: ArrayLike, trials: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays; ValueError unless integers 0 <= violations <= trials."""
+    """Convert both to arrays; raise ValueError unless they are integers 0 <= violations <= trials."""
     x, n = np.asarray(violations), np.asarray(trials)
     valid = np.issubdtype(x.dtype, np.number) and np.issubdtype(n.dtype, np.number)
     if not valid or not np.all((x >= 0) & (x <= n) & (x == np.floor(x)) & (n == np.floor(n))):
@@ -17,7 +17,7 @@ def as_counts(violations: ArrayLike, trials: ArrayLike) -> tuple[np.ndarray, np.
 
 
 def as_probability(value: ArrayLike, name: str) -> np.ndarray:
-    """The array; ValueError, with the name, unless in [0, 1]."""
+    """Convert to an array; raise ValueError, with the name, unless every value is in [0, 1]."""
     array = np.asarray(value, float)
     if not np.all((array >= 0) & (array <= 1)):
         raise ValueError(f"expected {name} in [0, 1], got {value!r}")
@@ -25,7 +25,7 @@ def as_probability(value: ArrayLike, name: str) -> np.ndarray:
 
 
 def as_level(level: ArrayLike) -> np.ndarray:
-    """The array; ValueError unless strictly between 0 and 1."""
+    """Convert to an array; raise ValueError unless every value is strictly between 0 and 1."""
     array = np.asarray(level, float)
     if not np.all((array > 0) & (array < 1)):
         raise ValueError(f"expected a level strictly between 0 and 1, got {level!r}")
@@ -33,7 +33,7 @@ def as_level(level: ArrayLike) -> np.ndarray:
 
 
 def as_finite(values: ArrayLike, name: str) -> np.ndarray:
-    """The array; ValueError, with the name, unless every value is finite."""
+    """Convert to an array; raise ValueError, with the name, unless every value is finite."""
     array = np.asarray(values, float)
     bad = int(np.sum(~np.isfinite(array)))
     if bad:

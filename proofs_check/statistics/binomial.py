@@ -14,7 +14,7 @@ from .arguments import Numbers, as_counts, as_level, as_probability
 
 
 def binomial_upper(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -> Numbers:
-    """Upper confidence limit on a failure probability: the p at which P(X <= violations | p) = level.
+    """Compute the upper confidence limit on a failure probability: the p at which P(X <= violations | p) = level.
 
     Args:
         violations: number of failures x, integers 0 <= x <= trials.
@@ -39,7 +39,7 @@ def binomial_upper(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -
 
 
 def binomial_lower(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -> Numbers:
-    """Lower confidence limit on a failure probability: the p at which P(X >= violations | p) = level.
+    """Compute the lower confidence limit on a failure probability: the p at which P(X >= violations | p) = level.
 
     Arguments, accuracy and source as for `binomial_upper`; 0 where no trial failed.
 
@@ -52,7 +52,7 @@ def binomial_lower(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -
 
 
 def binomial_interval(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -> tuple[Numbers, Numbers]:
-    """Two-sided confidence interval: both one-sided limits at level / 2.
+    """Compute the two-sided confidence interval: both one-sided limits at level / 2.
 
     Source:
         Clopper and Pearson 1934; covers with probability at least 1 - level.
@@ -66,7 +66,7 @@ def binomial_interval(violations: ArrayLike, trials: ArrayLike, level: ArrayLike
 
 
 def excess_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike) -> Numbers:
-    """P(X >= violations | p = claimed): the p-value of "failure probability <= claimed"; small refutes it.
+    """Compute P(X >= violations | p = claimed), the p-value of "failure probability <= claimed"; small refutes it.
 
     Returns 0 for a violation of what is claimed never to fail, and 1 without violations.
 
@@ -79,7 +79,7 @@ def excess_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike)
 
 
 def support_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike) -> Numbers:
-    """P(X <= violations | p = claimed): the p-value of "failure probability > claimed"; small supports it.
+    """Compute P(X <= violations | p = claimed), the p-value of "failure probability > claimed"; small supports it.
 
     Returns 1 where every trial failed, where there is none, and for claimed = 0, which no sample can support.
 
@@ -93,7 +93,7 @@ def support_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike
 
 
 def two_sided_binomial_p(violations: ArrayLike, trials: ArrayLike, p: ArrayLike) -> Numbers:
-    """Two-sided p-value of "the probability is p": twice the smaller tail, at most 1.
+    """Compute the two-sided p-value of "the probability is p": twice the smaller tail, at most 1.
 
     Valid, as each tail is; scipy.stats.binomtest instead sums all outcomes that are less likely.
     Agrees with `binomial_interval`: p-value <= level where the interval excludes p.
@@ -107,7 +107,7 @@ def two_sided_binomial_p(violations: ArrayLike, trials: ArrayLike, p: ArrayLike)
 
 
 def trials_to_decide(violations: int, trials: int, claimed: float, level: float, limit: int = 10**6) -> int | None:
-    """Smallest number n of trials at which the upper limit at `level` falls to `claimed`.
+    """Find the smallest number n of trials at which the upper limit at `level` falls to `claimed`.
 
     Assumes ceil(n violations / trials) violations among n; none when none was seen. Returns None when `limit`
     trials would not be enough, as when the observed frequency is at or above the claim.
@@ -137,7 +137,7 @@ def trials_to_decide(violations: int, trials: int, claimed: float, level: float,
 
 
 def trials_to_refute(violations: int, trials: int, claimed: float, level: float, limit: int = 10**6) -> int | None:
-    """Smallest number n of trials at which floor(n violations / trials) of them refute `claimed` at `level`.
+    """Find the smallest n at which floor(n violations / trials) violations refute `claimed` at `level`.
 
     Returns None when `limit` trials would not, as when the observed frequency is at or below the claim.
 
@@ -154,7 +154,7 @@ def trials_to_refute(violations: int, trials: int, claimed: float, level: float,
 
 
 def least_trials(claimed: float, level: float, limit: int = 10**6) -> int | None:
-    """Least number of trials at which no violation supports "failure probability <= claimed" at `level`.
+    """Find the least n at which n trials without violation support "failure probability <= claimed" at `level`.
 
     The least n with (1 - claimed)^n <= level; None beyond `limit`, as for claimed = 0. A study of fewer seeds cannot
     support the claim whatever it sees.
@@ -167,7 +167,7 @@ def least_trials(claimed: float, level: float, limit: int = 10**6) -> int | None
 
 
 def _first(holds: Callable[[np.ndarray], ArrayLike], start: int, stop: int) -> int:
-    """First integer in [start, stop) where the condition holds, sought in doubling blocks; else the last."""
+    """Find the first integer in [start, stop) where the condition holds, in doubling blocks; else return the last."""
     size = 256
     while start < stop:
         found = np.flatnonzero(holds(np.arange(start, min(start + size, stop))))

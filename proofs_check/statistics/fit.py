@@ -8,7 +8,7 @@ from .binomial import excess_p_value, support_p_value
 
 
 def randomised_pit(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, uniform: ArrayLike) -> Numbers:
-    """P(X < x) + v P(X = x) for X ~ Binomial(trials, p) and v = uniform: uniform itself when x has that law.
+    """Compute P(X < x) + v P(X = x) for X ~ Binomial(trials, p), v = uniform: uniform itself when x has that law.
 
     Args:
         counts: integers x; trials and p broadcast against them.
@@ -31,7 +31,7 @@ def randomised_pit(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, uniform: 
 
 
 def uniform_distance(values: ArrayLike) -> Numbers:
-    """Kolmogorov's distance of N >= 1 values along axis 0 from the uniform law on [0, 1]: max |F_N(u) - u|.
+    """Compute Kolmogorov's distance max |F_N(u) - u| of N >= 1 values along axis 0 from the uniform law on [0, 1].
 
     Example:
         >>> float(uniform_distance([0.1, 0.5, 0.6]))
@@ -45,7 +45,7 @@ def uniform_distance(values: ArrayLike) -> Numbers:
 
 
 def uniform_p_value(distance: ArrayLike, size: int) -> Numbers:
-    """P(D >= distance) for `uniform_distance` D of `size` independent uniform values, exactly.
+    """Compute P(D >= distance) exactly, for `uniform_distance` D of `size` independent uniform values.
 
     Source:
         Simard and L'Ecuyer 2011, Journal of Statistical Software 39, as scipy.stats.kstwo.
@@ -60,7 +60,7 @@ def uniform_p_value(distance: ArrayLike, size: int) -> Numbers:
 
 
 def randomised_pit_p_value(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, key: int) -> float:
-    """Exact goodness of fit of independent counts X_i ~ Binomial(trials, p).
+    """Test independent counts X_i for the law Binomial(trials, p), exactly.
 
     `randomised_pit` with V_i drawn by NumPy's generator at seed `key` gives independent uniform values under the
     claim; Kolmogorov's exact distribution then gives the p-value.

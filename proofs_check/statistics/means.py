@@ -8,7 +8,7 @@ from .arguments import Numbers, as_finite, as_level
 
 
 def mean_interval(values: ArrayLike, level: float) -> tuple[Numbers, Numbers]:
-    """Two-sided interval for a mean: mean ± t s / sqrt(N), t the 1 - level / 2 quantile of Student's law.
+    """Compute the two-sided interval mean ± t s / sqrt(N), t the 1 - level / 2 quantile of Student's law.
 
     Takes (N, ...) independent draws along axis 0; infinite for N = 1, where nothing is known of the spread.
 
@@ -31,7 +31,7 @@ def mean_interval(values: ArrayLike, level: float) -> tuple[Numbers, Numbers]:
 
 
 def mean_p_value(values: ArrayLike, claimed: ArrayLike) -> Numbers:
-    """Two-sided p-value of "the mean is `claimed`", Student's t along axis 0; 1 for a single draw.
+    """Compute the two-sided p-value of "the mean is `claimed`", Student's t along axis 0; 1 for a single draw.
 
     Constant draws have no spread: 1 if they equal the claim, else 0. Accuracy and source as `mean_interval`.
 
@@ -48,7 +48,7 @@ def mean_p_value(values: ArrayLike, claimed: ArrayLike) -> Numbers:
 
 
 def _mean_and_error(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, int]:
-    """Mean, its standard error (infinite for one draw) and the degrees of freedom, along axis 0."""
+    """Compute the mean, its standard error (infinite for one draw) and the degrees of freedom, along axis 0."""
     draws = as_finite(values, "draws along axis 0")
     if draws.ndim == 0 or not len(draws):
         raise ValueError(f"expected finite draws along axis 0, got shape {draws.shape}")

@@ -7,7 +7,7 @@ from .arguments import Numbers, as_level, as_probability
 
 
 def holm(p_values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Step-down decision of m hypotheses with family-wise error at most level, whatever their dependence.
+    """Decide m hypotheses step by step, with family-wise error at most level, whatever their dependence.
 
     The r-th smallest p-value (r = 0, 1, ...) is compared with level / (m - r) until one is larger.
 
@@ -41,7 +41,7 @@ def holm(p_values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def holm_adjusted(p_values: ArrayLike) -> np.ndarray:
-    """Adjusted p-values: the smallest family-wise level at which `holm` rejects each; (..., m), at most 1.
+    """Adjust p-values: the smallest family-wise level at which `holm` rejects each; (..., m), at most 1.
 
     Example:
         >>> holm_adjusted([0.04, 0.001, 0.02]).tolist()
@@ -56,7 +56,7 @@ def holm_adjusted(p_values: ArrayLike) -> np.ndarray:
 
 
 def bonferroni(p_values: ArrayLike) -> float:
-    """p-value of "all N hypotheses hold": min(1, N min p), valid whatever their dependence; 1 for none.
+    """Combine p-values into one of "all N hypotheses hold", min(1, N min p), valid whatever their dependence.
 
     Example:
         >>> bonferroni([0.01, 0.5, 0.9])
@@ -67,7 +67,7 @@ def bonferroni(p_values: ArrayLike) -> float:
 
 
 def look_level(level: ArrayLike, look: ArrayLike) -> Numbers:
-    """Level of the look-th interim decision, level / (look (look + 1)), look = 1, 2, ...
+    """Return the level of the look-th interim decision, level / (look (look + 1)), look = 1, 2, ...
 
     A study that adds seeds until it is decided looks at its data more than once. The levels of all looks sum to
     `level`, so fixed-sample decisions (limits, p-values, `holm`), each at the level of its look, are all right

@@ -1,4 +1,4 @@
-"""The slope of a line through a few points, as on log-log axes: how fast something grows with the width or kappa.
+"""The slope of a line through a few points, as on log-log axes: the growth of a quantity with the width or kappa.
 
 One curve: `slope_interval`, from the scatter about its line. One curve per seed: `replicated_slope_interval`, from
 the scatter of the slopes over seeds and the lack of fit of the mean curve, together.
@@ -12,7 +12,7 @@ from .arguments import Numbers, as_finite, as_level
 
 
 def least_squares_slope(x: ArrayLike, y: ArrayLike) -> Numbers:
-    """Slope sum dx y / sum dx^2, dx = x - mean x, of least squares; (p,) and (..., p) to (...).
+    """Compute the slope sum dx y / sum dx^2, dx = x - mean x, of least squares; (p,) and (..., p) to (...).
 
     Slopes of independent seeds are independent draws: `mean_interval` of them asks nothing of the curve's shape.
 
@@ -27,7 +27,7 @@ def least_squares_slope(x: ArrayLike, y: ArrayLike) -> Numbers:
 
 
 def slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, float]:
-    """Two-sided interval for the slope of one curve: b ± t s / sqrt(sum dx^2), s^2 = RSS / (p - 2).
+    """Compute the two-sided interval b ± t s / sqrt(sum dx^2), s^2 = RSS / (p - 2), for the slope of one curve.
 
     Args:
         x: (p,) positions, not all equal.
@@ -58,7 +58,7 @@ def slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, flo
 
 
 def slope_p_value(x: ArrayLike, y: ArrayLike, claimed: float, tolerance: float = 0.0) -> float:
-    """p-value of "|slope - claimed| <= tolerance" for one curve; small refutes it.
+    """Compute the p-value of "|slope - claimed| <= tolerance" for one curve; small refutes it.
 
     At most level exactly when `slope_interval` at that level misses [claimed - tolerance, claimed + tolerance]. To
     support the claim instead, see whether the interval lies within. 1 for two points.
@@ -77,7 +77,7 @@ def slope_p_value(x: ArrayLike, y: ArrayLike, claimed: float, tolerance: float =
 
 
 def replicated_slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, float]:
-    """Two-sided interval for the slope when each of s independent seeds gives a curve over the same p positions.
+    """Compute the two-sided interval for the slope of s independent curves, one a seed, over the same positions.
 
     The mean b of the seeds' slopes is also the slope of the mean curve. Its error has two parts, seen by different
     scatters, and half the level pays for each: b ± (t_{s-1} S / sqrt s + t_{p-2} s_fit / sqrt(sum dx^2)), S the
@@ -113,7 +113,7 @@ def replicated_slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple
 
 
 def replicated_slope_p_value(x: ArrayLike, y: ArrayLike, claimed: float, tolerance: float = 0.0) -> float:
-    """p-value of "|slope - claimed| <= tolerance", consistent with `replicated_slope_interval` as `slope_p_value` is.
+    """Compute the p-value of "|slope - claimed| <= tolerance" that fits `replicated_slope_interval`.
 
     Never below 1e-100.
 
@@ -131,7 +131,7 @@ Parts = tuple[tuple[float, int], ...]
 
 
 def _fit(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slopes, their standard errors (infinite for two positions) and bounds of their rounding errors, (...) each."""
+    """Fit lines: return slopes, their standard errors (infinite for two positions) and bounds of their roundings."""
     at, values = as_finite(x, "x"), as_finite(y, "y")
     if at.ndim != 1 or at.size < 2 or values.ndim == 0 or values.shape[-1] != at.size:
         raise ValueError(f"expected (p,) positions, p >= 2, and (..., p) values, got {at.shape} and {values.shape}")
@@ -180,13 +180,13 @@ def _distance(slope: float, claimed: float, tolerance: float) -> float:
 
 
 def _half_width(level: float, parts: Parts) -> float:
-    """Sum of t s over the parts, each at its share of the level."""
+    """Sum t s over the parts, each at its share of the level."""
     shares = level / (2 * len(parts))
     return sum(-error * float(special.stdtrit(freedom, shares)) if freedom else np.inf for error, freedom in parts)
 
 
 def _p_value(distance: float, parts: Parts) -> float:
-    """The largest level at which the half width still reaches `distance`; it falls as the level rises."""
+    """Find the largest level at which the half width still reaches `distance`; it falls as the level rises."""
     if distance <= 0 or any(not freedom for _, freedom in parts):
         return 1.0
     if all(error == 0 for error, _ in parts):
