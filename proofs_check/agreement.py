@@ -32,7 +32,7 @@ def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
     return []
 
 
-def decisive(finding: Finding, evidence: Evidence | None) -> bool:
+def margin_follows_verdict(finding: Finding, evidence: Evidence | None) -> bool:
     """Tell if the margin must follow the verdict: not between a bound and what is attained, nor for open laws."""
     if isinstance(evidence, Trials):
         return evidence.attained is None or finding.verdict is Verdict.REFUTED
@@ -54,7 +54,7 @@ def wrong_side(evidence: Evidence) -> list[str]:
     return []
 
 
-def differs(whole: Evidence | None, part: Evidence) -> list[str]:
+def seed_differences(whole: Evidence | None, part: Evidence) -> list[str]:
     """List how the evidence on some of the seeds differs from that on all of them."""
     if isinstance(part, NotApplicable) or isinstance(whole, NotApplicable):
         return []  # what nothing can be said of is not compared

@@ -29,11 +29,11 @@ def check(file: Path, select: tuple[str, ...], seeds: int | None) -> int:
     Exit codes: 0 all is well; 1 there are problems; 2 the file cannot be used.
     """
     session.silence()
-    from .own import LemmaError, only
+    from .own import LemmaError, lemmas_of_file
 
     session.prepare_jax()
     try:
-        lemmas = only(file)
+        lemmas = lemmas_of_file(file)
     except LemmaError as error:
         raise Failure(str(error)) from None
     unknown = set(select) - {lemma.id for lemma in lemmas}

@@ -45,44 +45,46 @@ def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
     if not isinstance(outcome.evidence, Trials):
         return None
     inequality = outcome.evidence.inequality
-    over = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
-    if over is None or np.ndim(inequality.observed) != len(inequality.axes) or inequality.axes[0] != "seed":
+    axis = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
+    if axis is None or np.ndim(inequality.observed) != len(inequality.axes) or inequality.axes[0] != "seed":
         return None  # of the wrong shape: verdict.py says so
     try:
-        sides = _sides(inequality, over)
+        sides = _sides(inequality, axis)
     except (ValueError, KeyError):
         return None
-    steps = _steps(inequality, over)
+    steps = _steps(inequality, axis)
     names = inequality.labels.get("method", (method,) * sides[0].shape[1])
     observed, bound = (_quantiles(side) for side in sides)
     return None if np.isnan(observed).all() else Curve(outcome.lemma, outcome.run, tuple(names), steps, observed, bound)
 
 
-def _sides(inequality: Inequality, over: str) -> tuple[np.ndarray, np.ndarray]:
+def _sides(inequality: Inequality, axis_of_steps: str) -> tuple[np.ndarray, np.ndarray]:
     """Arrange both sides as (s, k, t), NaN where they are not compared."""
     margin = inequality.relative_margin()
     observed, bound = (np.broadcast_to(np.asarray(side, float), margin.shape)
                        for side in (inequality.observed, inequality.bound))  # fmt: skip
     compared = np.ones(margin.shape, bool) if inequality.where is None else inequality.where
     compared = np.broadcast_to(compared, margin.shape)
-    order = ["seed", *(["method"] if "method" in inequality.axes else []), over]
+    order = ["seed", *(["method"] if "method" in inequality.axes else []), axis_of_steps]
     rest = [axis for axis in inequality.axes if axis not in order]
     axes = [inequality.axes.index(axis) for axis in (*order, *rest)]
-    seeds, steps = margin.shape[0], margin.shape[inequality.axes.index(over)]
+    seeds, steps = margin.shape[0], margin.shape[inequality.axes.index(axis_of_steps)]
 
     def arranged(array: np.ndarray) -> np.ndarray:
         others = int(np.prod([array.shape[axis] for axis in axes[len(order) :]]))
         return array.transpose(axes).reshape(seeds, -1, steps, others)
 
     worst = np.argmin(arranged(margin), axis=-1)[..., None]
-    kept = [np.take_along_axis(arranged(array), worst, axis=-1)[..., 0] for array in (observed, bound, compared)]
-    return np.where(kept[2], kept[0], np.nan), np.where(kept[2], kept[1], np.nan)
+    observed, bound, compared = (
+        np.take_along_axis(arranged(array), worst, axis=-1)[..., 0] for array in (observed, bound, compared)
+    )
+    return np.where(compared, observed, np.nan), np.where(compared, bound, np.nan)
 
 
-def _steps(inequality: Inequality, over: str) -> np.ndarray:
+def _steps(inequality: Inequality, axis: str) -> np.ndarray:
     """Return the numbers of the steps: the positions, or what labels such as "step 40" say."""
-    size = np.shape(inequality.observed)[inequality.axes.index(over)]
-    labels: Sequence[str] = inequality.labels.get(over, ())
+    size = np.shape(inequality.observed)[inequality.axes.index(axis)]
+    labels: Sequence[str] = inequality.labels.get(axis, ())
     numbers = [label.removeprefix("step ") for label in labels]
     if len(numbers) == size and all(number.isdecimal() for number in numbers):
         return np.array([int(number) for number in numbers])
@@ -93,5 +95,5 @@ def _quantiles(values: np.ndarray) -> np.ndarray:
     """Compute lower order statistics of what is a number, (s, k, t) -> (k, q, t); NaN where nothing is."""
     ordered = np.sort(values, axis=0)  # NaN last
     count = np.count_nonzero(~np.isnan(values), axis=0)
-    at = [np.floor(level * np.maximum(count - 1, 0)).astype(int) for level in SEED_LEVELS]
-    return np.stack([np.take_along_axis(ordered, index[None], axis=0)[0] for index in at], axis=1)
+    positions = [np.floor(level * np.maximum(count - 1, 0)).astype(int) for level in SEED_LEVELS]
+    return np.stack([np.take_along_axis(ordered, index[None], axis=0)[0] for index in positions], axis=1)

@@ -44,8 +44,8 @@ def evidence(lemma: Lemma) -> dict[str, str]:
 
 def paragraph(lemma: Lemma) -> str:
     """Write the paragraph on the evidence for a lemma on its page in docs/theory, in Markdown."""
-    told = []
+    sentences = []
     for kind, part in evidence(lemma).items():
         names = ", ".join(f"`{name}`" for name in lemma.formal)
-        told.append(f"*{kind}*: {part.rstrip('.')}{f' ([Coq](formal.md): {names})' if kind == 'formal' else ''}")
-    return f"**Evidence.** {'. '.join(told)}."
+        sentences.append(f"*{kind}*: {part.rstrip('.')}{f' ([Coq](formal.md): {names})' if kind == 'formal' else ''}")
+    return f"**Evidence.** {'. '.join(sentences)}."

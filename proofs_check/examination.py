@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from proofs_check.agreement import differs
+from proofs_check.agreement import seed_differences
 from proofs_check.apart import Apart
 from proofs_check.apart.answers import flattened, rebuilt
 from proofs_check.guard import attempt, defined_at, guarded
@@ -20,10 +20,10 @@ from proofs_check.verdict import Outcome
 
 def applies(lemma: Lemma, run: Run) -> bool:
     """Tell if a lemma is about a run: if it has the lemma's method, and steps if it must be trained."""
-    return speaks(lemma, [method.name for method in run.methods], run.trajectory.steps)
+    return applies_to(lemma, [method.name for method in run.methods], run.trajectory.steps)
 
 
-def speaks(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
+def applies_to(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
     """Tell if a lemma is about runs with these methods and so many steps.
 
     Args:
@@ -34,18 +34,18 @@ def speaks(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
     Example:
         >>> from proofs_check.lemmas import CATALOGUE
         >>> of_nesterov = next(lemma for lemma in CATALOGUE if lemma.method == "nesterov" and lemma.trains)
-        >>> speaks(of_nesterov, ["nesterov"], 5), speaks(of_nesterov, ["nesterov"], 0), speaks(of_nesterov, [], 5)
-        (True, False, False)
+        >>> applies_to(of_nesterov, ["nesterov"], 5), applies_to(of_nesterov, ["nesterov"], 0)
+        (True, False)
     """
     return (lemma.method is None or lemma.method in methods) and (steps > 0 or not lemma.trains)
 
 
-def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Outcome]:
+def outcomes_of(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Outcome]:
     """Check a lemma on one run or on all runs: an outcome per part, or one that says why nothing was recorded for it.
 
     Args:
         lemma: the lemma.
-        subject: what it is asked of.
+        subject: the run or runs to check it on.
         where: the run's name, for the rows.
         seconds: most that the check of a lemma of one's own may take.
     """
@@ -55,12 +55,12 @@ def ask(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float
             return [Outcome(lemma.id, where, run.unrecorded[lemma.id], home=defined_at(lemma.check))]
     if not is_own(lemma):
         return examine(lemma.id, lemma.check, subject, where, lemma.kind, None, lemma.method)
-    found = examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds, lemma.method)
-    return _independent(found, lemma, subject, seconds)
+    outcomes = examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds, lemma.method)
+    return _refuse_dependent_seeds(outcomes, lemma, subject, seconds)
 
 
-def _independent(
-    found: list[Outcome], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
+def _refuse_dependent_seeds(
+    outcomes: list[Outcome], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
 ) -> list[Outcome]:  # fmt: skip
     """Replace outcomes by errors if they say something else of a seed when most seeds are left out.
 
@@ -70,24 +70,27 @@ def _independent(
     """
     runs = subject if isinstance(subject, tuple) else (subject,)
     count = len(runs[0].trajectory.seeds)
-    if all(not isinstance(check.evidence, Trials) for check in found) or count < 2:
-        return found
+    if all(not isinstance(outcome.evidence, Trials) for outcome in outcomes) or count < 2:
+        return outcomes
     few = range(1, max(2, count - 1), max(2, count // 4))
-    some = tuple(select(run, few) for run in runs)
-    fewer = some if isinstance(subject, tuple) else some[0]
-    asked = examine(lemma.id, lemma.check, fewer, "", lemma.kind, seconds, lemma.method)
-    again = {check.lemma: check.evidence for check in asked}
-    return [replace(check, evidence=_same_alone(check.evidence, again.get(check.lemma))) for check in found]
+    smaller = tuple(select(run, few) for run in runs)
+    part = smaller if isinstance(subject, tuple) else smaller[0]
+    again = examine(lemma.id, lemma.check, part, "", lemma.kind, seconds, lemma.method)
+    evidence = {outcome.lemma: outcome.evidence for outcome in again}
+    return [
+        replace(outcome, evidence=_unless_different(outcome.evidence, evidence.get(outcome.lemma)))
+        for outcome in outcomes
+    ]
 
 
-def _same_alone(
+def _unless_different(
     whole: Evidence | Exception, part: Evidence | Exception | None
 ) -> Evidence | Exception:  # fmt: skip
     if not isinstance(whole, Trials) or not isinstance(part, Trials):
         return whole
     if not set(part.seeds) <= set(whole.seeds):
         return ValueError("the check names other seeds when most seeds are left out; nag-ntk check says more")
-    problems = differs(whole, part)
+    problems = seed_differences(whole, part)
     if not problems:
         return whole
     return ValueError(f"{problems[0]}; seeds must be independent trials, and nag-ntk check says more")
@@ -102,52 +105,52 @@ def examine(
     Args:
         name: of the lemma, for the rows.
         check: of a lemma or a control.
-        subject: what it is asked of.
+        subject: the run or runs to check it on.
         where: the run's name, for the rows.
         kind: of the lemma; what is claimed of an Inequality.
         seconds: most that a check of one's own may take in the child process; None for a check of the package's own.
         method: that the lemma speaks of, None for all.
     """
-    begun = time.perf_counter()
+    start = time.perf_counter()
     if isinstance(check, Apart):
-        parts = check.ask(subject, seconds)
+        parts = check.call(subject, seconds)
     elif seconds is not None:
-        parts = {part: _plain(each) for part, each in returned(check, copied(subject)).items()}
+        parts = {part: _as_plain_values(each) for part, each in call_check(check, copy_runs(subject)).items()}
     else:
-        parts = returned(check, subject)
-    judged = {
+        parts = call_check(check, subject)
+    evidence = {
         part: each if isinstance(each, Exception) else attempt(partial(evidence_from, each, subject, kind, method))
         for part, each in parts.items()
     }
-    spent, home = time.perf_counter() - begun, defined_at(check)
-    return [Outcome(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in judged.items()]
+    spent, home = time.perf_counter() - start, defined_at(check)
+    return [Outcome(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in evidence.items()]
 
 
-def returned(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
+def call_check(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
     """Call a check in this process: name of each part -> anything that it returned, or its error."""
-    found = attempt(lambda: check(subject))
-    if isinstance(found, Mapping) and not found and isinstance(subject, Run):
-        found = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
-    return dict(found) if isinstance(found, Mapping) else {"": found}
+    value = attempt(lambda: check(subject))
+    if isinstance(value, Mapping) and not value and isinstance(subject, Run):
+        value = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
+    return dict(value) if isinstance(value, Mapping) else {"": value}
 
 
-def copied(subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...]:
+def copy_runs(subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...]:
     """Copy runs with all their arrays, for code that may write to them."""
     if isinstance(subject, tuple):
-        return tuple(_copied(run) for run in subject)
-    return _copied(subject)
+        return tuple(_copy_run(run) for run in subject)
+    return _copy_run(subject)
 
 
-def _copied(run: Run) -> Run:
+def _copy_run(run: Run) -> Run:
     data = copy(run.data)
     vars(data).update({name: deepcopy(value) for name, value in vars(run.data).items() if name != "origin"})
     return replace(run, data=data, trajectory=deepcopy(run.trajectory))
 
 
-def _plain(found: Any) -> Any:
+def _as_plain_values(value: Any) -> Any:
     """Rebuild a user's evidence from plain values; only the interval of a law stays code of the user's."""
-    if isinstance(found, Exception):
-        return found
+    if isinstance(value, Exception):
+        return value
     arrays: dict[str, Any] = {}
-    interval = guarded(found.interval) if isinstance(found, Law) else guarded(lambda level: (level, level))
-    return attempt(lambda: rebuilt(flattened(found, "", arrays), "", arrays, interval))
+    interval = guarded(value.interval) if isinstance(value, Law) else guarded(lambda level: (level, level))
+    return attempt(lambda: rebuilt(flattened(value, "", arrays), "", arrays, interval))

@@ -66,10 +66,10 @@ class Run:
 
     def position(self, method: str) -> int:
         """Return the position of a method on axis k; KeyError when the run has none of that name."""
-        found = self.index(method)
-        if found is None:
+        position = self.index(method)
+        if position is None:
             raise KeyError(f"the run {self.name} has no method {method}")
-        return found
+        return position
 
     def steps_to(self, method: str, share: float) -> np.ndarray:
         """Compute the first step from which |xi| <= share |xi(0)| until the end of the run, (s,); inf where none is."""
@@ -89,13 +89,13 @@ class Run:
 
         if self.singular:
             return "lambda_0 is 0 up to rounding: no rate is claimed"
-        given, theirs = self.methods[self.position(method)], theorem_tuning(method, self.data)
-        if self.trajectory.start != "gradient" and theirs.has_memory:
+        own, theorem = self.methods[self.position(method)], theorem_tuning(method, self.data)
+        if self.trajectory.start != "gradient" and theorem.has_memory:
             return f"claimed for the gradient start, this run has the {self.trajectory.start} one"
-        if not given.close_to(theirs):
+        if not own.close_to(theorem):
             return (
-                f"claimed for the tuning of the theorem, eta = {theirs.eta:.6g} and beta = {theirs.beta:.6g}; "
-                f"this run has eta = {given.eta:.6g} and beta = {given.beta:.6g}"
+                f"claimed for the tuning of the theorem, eta = {theorem.eta:.6g} and beta = {theorem.beta:.6g}; "
+                f"this run has eta = {own.eta:.6g} and beta = {own.beta:.6g}"
             )
         return ""
 

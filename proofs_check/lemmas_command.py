@@ -12,7 +12,7 @@ from .start_command import lemma_ids
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from .lemma import Lemma
-    from .own import Known
+    from .own import AvailableLemmas
 
 _PROVENANCE = {
     "derived": "derived here, in docs/theory",
@@ -38,7 +38,7 @@ class Lemmas:
 
     def __init__(self, files: Sequence[Path]):
         self._given = files
-        self._known: Known | None = None
+        self._known: AvailableLemmas | None = None
         self._prepared = False
         self.files: tuple[str, ...] = ()
 
@@ -53,13 +53,13 @@ class Lemmas:
         self.files = tuple(dict.fromkeys(str(path) for path in (*more, *(path.absolute() for path in self._given))))
         if self.files or own.plugins():
             self.prepare()
-        self._known = own.known(self.files)
+        self._known = own.available_lemmas(self.files)
         for sentence in self._known.notes:
             note(f"{session.PROGRAM}: {sentence}")
         return self._known.ids
 
     @property
-    def known(self) -> "Known":
+    def known(self) -> "AvailableLemmas":
         """Lemmas that have been loaded; loads them when first used.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Any
 from proofs_check.config import Study
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Lemma
-from proofs_check.own import known as all_known
+from proofs_check.own import available_lemmas
 from proofs_check.prepare import RunSetup, prepare
 from proofs_check.result import StudyResult
 from proofs_check.runner import select_lemmas, verify
@@ -46,7 +46,7 @@ def verify_until_decided(
     Source: Bonferroni over looks (alpha spending); see statistics.look_level.
     """
     study = study.narrowed(select, seeds)
-    lemmas = all_known(study.lemma_files).lemmas if lemmas is None else lemmas
+    lemmas = available_lemmas(study.lemma_files).lemmas if lemmas is None else lemmas
     setups = prepare(study, select_lemmas(study, lemmas), max_seeds) if setups is None else setups
     decided: dict[tuple[str, str], tuple[Finding, Study]] = {}
     look, at = 0, study

@@ -26,10 +26,10 @@ def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = Non
     Raises:
         ValueError: for seeds that no run has.
     """
-    known = {seed for run in runs for seed in run.trajectory.seeds}
-    foreign = [seed for seed in trials.seeds if seed not in known]
-    if foreign:
-        raise ValueError(f"seed {foreign[0]} is not among those of the run: evidence is about networks that it trained")
+    trained = {seed for run in runs for seed in run.trajectory.seeds}
+    unknown = [seed for seed in trials.seeds if seed not in trained]
+    if unknown:
+        raise ValueError(f"seed {unknown[0]} is not among those of the run: evidence is about networks that it trained")
     if all((run.trajectory.overflow[1] > run.trajectory.steps).all() for run in runs):
         return trials
     inequality = trials.inequality
@@ -50,12 +50,12 @@ def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = Non
     others = tuple(range(1, observed.ndim))
     whole = rest & ~out.any(axis=pair, keepdims=True)
     partial = out.any(axis=others) & ~whole.any(axis=others)
-    told = f"from step {first[out].min()} on numbers are not finite and nothing is compared ({_who(inequality, out)})"
+    note = f"from step {first[out].min()} on numbers are not finite and nothing is compared ({_who(inequality, out)})"
     return replace(
         trials,
         inequality=replace(inequality, where=rest),
         partial=partial if trials.partial is None else partial | trials.partial,
-        note=f"{trials.note}; {told}" if trials.note else told,
+        note=f"{trials.note}; {note}" if trials.note else note,
     )
 
 
@@ -79,8 +79,8 @@ def _columns(inequality: Inequality, run: Run, method: str | None) -> list[int] 
     """Return the positions of the methods that the entries are about, None where that is not clear."""
     names = [each.name for each in run.methods]
     if "method" not in inequality.axes:
-        found = None if method is None else run.index(method)
-        return None if found is None else [found]
+        column = None if method is None else run.index(method)
+        return None if column is None else [column]
     size = np.shape(inequality.observed)[inequality.axes.index("method")]
     labels = list(inequality.labels.get("method", names if size == len(names) else ()))
     if labels == names:
@@ -95,19 +95,19 @@ def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
     steps = run.trajectory.steps
     if inequality.until is not None:
         return np.asarray(inequality.until)
-    over = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
-    if over is None:
+    axis = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
+    if axis is None:
         return steps
-    place = inequality.axes.index(over)
+    place = inequality.axes.index(axis)
     size = np.shape(inequality.observed)[place]
-    told = [re.fullmatch(r"(?:step )?(\d+)", str(label)) for label in inequality.labels.get(over, ())]
-    if told and all(told):
-        at = np.array([int(found[1]) for found in told if found])
+    labels = [re.fullmatch(r"(?:step )?(\d+)", str(label)) for label in inequality.labels.get(axis, ())]
+    if labels and all(labels):
+        last = np.array([int(label[1]) for label in labels if label])
     else:  # in increasing order, entry j of so many rests on no later step
-        at = np.minimum(np.arange(size) + max(steps + 1 - size, 0), steps)
+        last = np.minimum(np.arange(size) + max(steps + 1 - size, 0), steps)
     shape = [1] * len(inequality.axes)
     shape[place] = size
-    return at.reshape(shape)
+    return last.reshape(shape)
 
 
 def _who(inequality: Inequality, out: np.ndarray) -> str:

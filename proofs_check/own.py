@@ -29,7 +29,7 @@ class LemmaError(ValueError):
     """Lemmas that cannot be used: a sentence, with file and line where there is one."""
 
 
-class Known(NamedTuple):
+class AvailableLemmas(NamedTuple):
     """Lemmas that a study can name.
 
     Attributes:
@@ -48,7 +48,7 @@ class Known(NamedTuple):
         return tuple(lemma.id for lemma in self.lemmas)
 
 
-def known(files: Sequence[str | Path] = ()) -> Known:
+def available_lemmas(files: Sequence[str | Path] = ()) -> AvailableLemmas:
     """Load the catalogue, the installed plugins and the lemmas of some files.
 
     Args:
@@ -61,26 +61,26 @@ def known(files: Sequence[str | Path] = ()) -> Known:
     Cost: the files and plugins are executed.
 
     Example:
-        >>> known().ids[:2]
+        >>> available_lemmas().ids[:2]
         ('gram-limit', 'gram-positive')
     """
-    found = {lemma.id: lemma for lemma in catalogue.CATALOGUE}
+    by_id = {lemma.id: lemma for lemma in catalogue.CATALOGUE}
     digests: dict[str, str] = {}
     notes = []
     for point in plugins():
         try:
             lemmas, digest = plugin_here(point)
-            lemmas = _apart(lemmas, {"plugin": name_of(point), "digest": digest})
-            _add(found, lemmas)
+            lemmas = _in_child(lemmas, {"plugin": name_of(point), "digest": digest})
+            _add_lemmas(by_id, lemmas)
         except LemmaError as error:
             notes.append(f"the plugin {name_of(point)} is left out: {error}")
         else:
             digests |= dict.fromkeys((lemma.id for lemma in lemmas), digest)
     for file in dict.fromkeys(Path(file).resolve() for file in files):
         lemmas, digest = load(file)
-        _add(found, lemmas)
+        _add_lemmas(by_id, lemmas)
         digests |= dict.fromkeys((lemma.id for lemma in lemmas), digest)
-    return Known(tuple(found.values()), digests, tuple(notes))
+    return AvailableLemmas(tuple(by_id.values()), digests, tuple(notes))
 
 
 def plugins() -> tuple[metadata.EntryPoint, ...]:
@@ -92,10 +92,10 @@ def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
     """Load the lemmas of a file, executed anew, and its digest; their functions run in the child process.
 
     Raises:
-        LemmaError: as for `known`.
+        LemmaError: as for `available_lemmas`.
     """
     lemmas, digest = load_here(file)
-    return _apart(lemmas, {"file": str(Path(file).absolute()), "digest": digest}), digest
+    return _in_child(lemmas, {"file": str(Path(file).absolute()), "digest": digest}), digest
 
 
 def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
@@ -104,7 +104,7 @@ def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
     Its folder goes to the end of sys.path, so that it can import modules beside it.
 
     Raises:
-        LemmaError: as for `known`.
+        LemmaError: as for `available_lemmas`.
     """
     path = Path(file)
     try:
@@ -127,27 +127,27 @@ def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
     return lemmas, digest
 
 
-def only(file: str | Path) -> tuple[Lemma, ...]:
+def lemmas_of_file(file: str | Path) -> tuple[Lemma, ...]:
     """Load the lemmas of a file alone, after checking that they fit beside all others.
 
     Raises:
-        LemmaError: as for `known`.
+        LemmaError: as for `available_lemmas`.
     """
-    found = known([file])
+    available = available_lemmas([file])
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return tuple(lemma for lemma in found.lemmas if found.digests.get(lemma.id) == digest)
+    return tuple(lemma for lemma in available.lemmas if available.digests.get(lemma.id) == digest)
 
 
 def is_own(lemma: Lemma) -> bool:
     """Tell if a lemma is none of the catalogue's."""
-    return not any(lemma is theirs for theirs in catalogue.CATALOGUE)
+    return not any(lemma is other for other in catalogue.CATALOGUE)
 
 
 def plugin_here(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
     """Load the lemmas of a plugin in this process, and its digest.
 
     Raises:
-        LemmaError: as for `known`.
+        LemmaError: as for `available_lemmas`.
     """
     loaded: Any = attempt(point.load)
     if isinstance(loaded, Exception):
@@ -166,21 +166,21 @@ def name_of(point: metadata.EntryPoint) -> str:
     return f"{point.name} of {dist.name} {dist.version}" if dist is not None else point.name
 
 
-def _apart(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma, ...]:
+def _in_child(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma, ...]:
     """Move the functions of lemmas into the child process; probes and claims about data stay, for JAX."""
     for lemma in lemmas:
-        _check(lemma)
+        _validate(lemma)
     if not possible():
         return tuple(lemmas)
-    found = []
+    moved = []
     for lemma in lemmas:
         where = {**source, "id": lemma.id}
         controls = (
             replace(each, check=apart(each.check, where, f"control {i}")) for i, each in enumerate(lemma.controls)
         )
         parts = {what: apart(getattr(lemma, what), where, what) for what in ("check", "radii", "overlap_radii")}
-        found.append(replace(lemma, controls=tuple(controls), **parts))
-    return tuple(found)
+        moved.append(replace(lemma, controls=tuple(controls), **parts))
+    return tuple(moved)
 
 
 def _lemmas_in(values: Iterable[Any]) -> tuple[Lemma, ...]:
@@ -190,28 +190,28 @@ def _lemmas_in(values: Iterable[Any]) -> tuple[Lemma, ...]:
     return tuple(unique.values())
 
 
-def _add(found: dict[str, Lemma], lemmas: Sequence[Lemma]) -> None:
+def _add_lemmas(by_id: dict[str, Lemma], lemmas: Sequence[Lemma]) -> None:
     """Add lemmas whose ids are free, all or none."""
     new: dict[str, Lemma] = {}
     for lemma in lemmas:
-        _check(lemma)
-        if lemma.id in found or lemma.id in new:
-            other = found.get(lemma.id) or new[lemma.id]
-            whose = _at(other) if is_own(other) else "in the catalogue"
-            raise LemmaError(f'the id "{lemma.id}" ({_at(lemma)}) is taken: another lemma of that id is {whose}')
+        _validate(lemma)
+        if lemma.id in by_id or lemma.id in new:
+            other = by_id.get(lemma.id) or new[lemma.id]
+            whose = _place(other) if is_own(other) else "in the catalogue"
+            raise LemmaError(f'the id "{lemma.id}" ({_place(lemma)}) is taken: another lemma of that id is {whose}')
         new[lemma.id] = lemma
-    found.update(new)
+    by_id.update(new)
 
 
-def _at(lemma: Lemma) -> str:
+def _place(lemma: Lemma) -> str:
     return f"check at {defined_at(lemma.check) or 'an unknown place'}"
 
 
-def _check(lemma: Lemma) -> None:
+def _validate(lemma: Lemma) -> None:
     """Refuse fields that would fail much later, somewhere else."""
     if not isinstance(lemma.id, str) or not re.fullmatch(_ID, lemma.id):
-        raise LemmaError(f"the id {lemma.id!r} ({_at(lemma)}) is not lower-case words joined by hyphens")
-    where = f"the lemma {lemma.id} ({_at(lemma)})"
+        raise LemmaError(f"the id {lemma.id!r} ({_place(lemma)}) is not lower-case words joined by hyphens")
+    where = f"the lemma {lemma.id} ({_place(lemma)})"
     texts = "title statement kind hypotheses source provenance decision constants tex group formal_part".split()
     for name in texts:
         if not isinstance(getattr(lemma, name), str):

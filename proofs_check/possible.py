@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from proofs_check.config import Study
-from proofs_check.examination import speaks
+from proofs_check.examination import applies_to
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Claim, Inequality, Law, Lemma, Trials
 from proofs_check.statistics import least_trials, look_level
@@ -103,7 +103,7 @@ def _unviolated(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None) ->
                 checks.append(Outcome(lemma.id, study.name, _law()))
             continue
         for spec in study.runs:
-            if not speaks(lemma, [method.name for method in spec.methods], spec.steps):
+            if not applies_to(lemma, [method.name for method in spec.methods], spec.steps):
                 continue
             seeds = spec.seeds if max_seeds is None else max_seeds
             failure = Claim(lemma.kind).failure(study.delta)

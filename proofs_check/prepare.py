@@ -17,7 +17,7 @@ from proofs_check.certificates import claims
 from proofs_check.config import ConfigError, RunSpec, Study
 from proofs_check.guard import defined_at, describe
 from proofs_check.lemma import Lemma
-from proofs_check.recording import Wanted, wanted
+from proofs_check.recording import Recording, recording_for
 from proofs_check.yaml_source import KeyPath, in_order
 
 
@@ -36,13 +36,13 @@ class RunSetup(NamedTuple):
 
     data: Dataset
     methods: tuple[Method, ...]
-    recording: Wanted
+    recording: Recording
 
     @classmethod
     def of(
         cls, spec: RunSpec, lemmas: Sequence[Lemma], delta: float, seconds: float | None = None
     ) -> "RunSetup":  # fmt: skip
-        """Make the setup of one run; what its lemmas cannot record is in `recording.failed`.
+        """Make the setup of one run; what its lemmas cannot record is in `recording.unrecorded`.
 
         Raises:
             InputError: for data or methods that cannot be made.
@@ -127,7 +127,7 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
             problems.add(spec.name, problems.of(spec, "methods", index), message)
         recording = _recording(spec, lemmas, data, study.delta, study.check_seconds)
         for lemma in lemmas:
-            why = recording.failed.get(lemma.id)
+            why = recording.unrecorded.get(lemma.id)
             if isinstance(why, Exception):
                 message = f"what {lemma.id} needs cannot be recorded: {describe(why, defined_at(lemma.check))}"
                 problems.add(spec.name, problems.of_lemma(lemma.id), message)
@@ -152,9 +152,9 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
 
 def _recording(
     spec: RunSpec, lemmas: Sequence[Lemma], data: Dataset, delta: float, seconds: float | None
-) -> Wanted:  # fmt: skip
+) -> Recording:  # fmt: skip
     shape = (data, spec.width, spec.steps)
-    return wanted(lemmas, *shape, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds)
+    return recording_for(lemmas, *shape, delta, engine=spec.engine, dtype=spec.dtype, seconds=seconds)
 
 
 def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:

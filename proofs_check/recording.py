@@ -15,16 +15,16 @@ from proofs_check.guard import attempt
 from proofs_check.lemma import Lemma, NotApplicable, Run
 
 
-class Wanted(NamedTuple):
+class Recording(NamedTuple):
     """Quantities that a simulation is to record for some lemmas.
 
     Attributes:
         options: arguments of `simulate`.
-        failed: id of a lemma -> why what it asks for is not among them; the other lemmas lose nothing by it.
+        unrecorded: id of a lemma -> why what it needs is not among them; the other lemmas lose nothing by it.
     """
 
     options: Mapping[str, Any]
-    failed: Mapping[str, Exception | NotApplicable]
+    unrecorded: Mapping[str, Exception | NotApplicable]
 
     def described(self) -> dict[str, Any]:
         """Return the options as JSON values: of a probe its name, its steps, and a digest of its code."""
@@ -32,10 +32,10 @@ class Wanted(NamedTuple):
         return {**self.options, "probes": probes}
 
 
-def wanted(
+def recording_for(
     lemmas: Sequence[Lemma], data: Dataset, width: int, steps: int, delta: float, *, engine: str = "auto",
     dtype: str | None = None, seconds: float | None = None,
-) -> Wanted:  # fmt: skip
+) -> Recording:  # fmt: skip
     """Collect what lemmas need of a run of this shape.
 
     Args:
@@ -46,53 +46,56 @@ def wanted(
         delta: the failure probability of probabilistic claims.
         engine: of the run; the screened one measures no probes.
         dtype: of the run.
-        seconds: most that radii of a lemma of one's own may take to be told, None for no limit.
+        seconds: most that the radii of a lemma of one's own may take, None for no limit.
     """
     radii: set[float] = set()
     overlaps: set[float] = set()
     probes: dict[str, Probe] = {}
-    failed: dict[str, Exception | NotApplicable] = {}
-    asking = [lemma for lemma in lemmas if steps > 0 or not lemma.trains]
-    for lemma in asking:
+    unrecorded: dict[str, Exception | NotApplicable] = {}
+    applicable = [lemma for lemma in lemmas if steps > 0 or not lemma.trains]
+    for lemma in applicable:
         if lemma.probes and engine == "screened":
-            failed[lemma.id] = NotApplicable("the engine of this run, screened, does not hold all neurons: no probes")
+            unrecorded[lemma.id] = NotApplicable(
+                "the engine of this run, screened, does not hold all neurons: no probes"
+            )
             continue
-        found = attempt(partial(_balls, lemma, data.size, width, delta, seconds))
-        if not isinstance(found, Exception):
-            tried = attempt(partial(_tried, lemma, probes, data, width, dtype))
-            found = tried if isinstance(tried, Exception) else found
-        if isinstance(found, Exception):
-            failed[lemma.id] = found
+        sets = attempt(partial(_radii, lemma, data.size, width, delta, seconds))
+        error = (
+            sets if isinstance(sets, Exception) else attempt(partial(_try_probes, lemma, probes, data, width, dtype))
+        )
+        if error is not None:
+            unrecorded[lemma.id] = error
             continue
-        radii |= found[0]
-        overlaps |= found[1]
+        assert not isinstance(sets, Exception)
+        radii |= sets[0]
+        overlaps |= sets[1]
         probes |= {probe.name: probe for probe in lemma.probes}
     options = {
         "radii": sorted(radii),
         "overlap_radii": sorted(overlaps),
-        "recursion": any(lemma.records_recursion for lemma in asking),
-        "gram_path": any(lemma.records_gram_path for lemma in asking),
+        "recursion": any(lemma.records_recursion for lemma in applicable),
+        "gram_path": any(lemma.records_gram_path for lemma in applicable),
         "probes": tuple(probes.values()),
     }
-    return Wanted(options, failed)
+    return Recording(options, unrecorded)
 
 
-def _balls(
+def _radii(
     lemma: Lemma, size: int, width: int, delta: float, seconds: float | None
 ) -> tuple[set[float], set[float]]:  # fmt: skip
     """Call a lemma's functions for its radii and overlap radii."""
-    asks = [ask.within(seconds) if isinstance(ask, Apart) else ask for ask in (lemma.radii, lemma.overlap_radii)]
-    sets = [{float(r) for r in ask(size, width, delta)} for ask in asks]
+    functions = [f.within(seconds) if isinstance(f, Apart) else f for f in (lemma.radii, lemma.overlap_radii)]
+    sets = [{float(r) for r in radii(size, width, delta)} for radii in functions]
     bad = [r for radii in sets for r in radii if not (math.isfinite(r) and r >= 0)]
     if bad:
         raise ValueError(f"radii must be finite and not negative, got {bad[0]}")
     return sets[0], sets[1]
 
 
-def _tried(lemma: Lemma, taken: Mapping[str, Probe], data: Dataset, width: int, dtype: str | None) -> None:
+def _try_probes(lemma: Lemma, others: Mapping[str, Probe], data: Dataset, width: int, dtype: str | None) -> None:
     """Measure a lemma's probes on a small network, so that a broken one raises before a run is made for all lemmas."""
     for probe in lemma.probes:
-        if taken.get(probe.name, probe) != probe:
+        if others.get(probe.name, probe) != probe:
             raise ValueError(f"another lemma of this study has another probe called {probe.name}; rename one of them")
         measured_type(probe, data, width, dtype)
 
@@ -100,14 +103,14 @@ def _tried(lemma: Lemma, taken: Mapping[str, Probe], data: Dataset, width: int, 
 def _digest(measure: Callable) -> str:
     """Compute a digest of a function: of its source where there is one, else of its instructions and constants."""
     try:
-        told = inspect.getsource(measure)
+        text = inspect.getsource(measure)
     except (OSError, TypeError):
         code = getattr(measure, "__code__", None)
-        told = repr(measure) if code is None else f"{code.co_code!r} {code.co_names} {code.co_consts}"
-    return hashlib.sha256(told.encode()).hexdigest()
+        text = repr(measure) if code is None else f"{code.co_code!r} {code.co_names} {code.co_consts}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def repeated(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
+def simulate_again(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
     """Simulate a run again with these seeds; it records what the run did, and the probes of a lemma."""
     t = run.trajectory
     trajectory = simulate(

@@ -249,7 +249,7 @@ def verify(
     known: list[Lemma] = []
 
     def ids(more: Sequence[str]) -> Sequence[str]:
-        loaded = own.known((*more, *files))
+        loaded = own.available_lemmas((*more, *files))
         for note in loaded.notes:  # a plugin that was left out
             warnings.warn(visible(note), stacklevel=3)
         known[:] = loaded.lemmas

@@ -7,7 +7,7 @@ from typing import Any
 from proofs_check.lemma import Claim, Evidence, Inequality, Run, Trials
 from proofs_check.overflow import within_numbers
 from proofs_check.sides import array_of
-from proofs_check.sound import checked, formed
+from proofs_check.sound import validated, well_formed
 
 _INEQUALITIES = (Claim.EVERY_RUN, Claim.PROBABILITY)
 
@@ -31,8 +31,8 @@ def evidence_from(
     runs = subject if isinstance(subject, tuple) else (subject,)
     if isinstance(value, Inequality):
         value = trials_of(value, runs, kind)
-    evidence = formed(value)
-    return checked(within_numbers(evidence, runs, method)) if isinstance(evidence, Trials) else evidence
+    evidence = well_formed(value)
+    return validated(within_numbers(evidence, runs, method)) if isinstance(evidence, Trials) else evidence
 
 
 def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) -> Trials:
@@ -53,7 +53,7 @@ def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) 
     if inequality.claim is not None and inequality.claim not in _INEQUALITIES:
         raise ValueError(f"claim must be one of {', '.join(_INEQUALITIES)}, or None, got {inequality.claim!r}")
     shape = array_of("observed", inequality.observed).shape
-    if len(shape) == len(inequality.axes) and isinstance(inequality.labels, Mapping):  # else refused by `formed`
+    if len(shape) == len(inequality.axes) and isinstance(inequality.labels, Mapping):  # else refused by `well_formed`
         sizes = dict(zip(inequality.axes, shape, strict=True))
         labels = {axis: names for axis, names in _labels(first) if len(names) == sizes.get(axis)}
         inequality = replace(inequality, labels={**labels, **inequality.labels})

@@ -12,9 +12,9 @@ from proofs_check.apart import CHILD, Apart
 from proofs_check.certificates import claims
 from proofs_check.config import RunSpec, Study
 from proofs_check.curves import Curve, curve_of
-from proofs_check.examination import applies, ask
+from proofs_check.examination import applies, outcomes_of
 from proofs_check.lemma import Lemma, NotApplicable, Run
-from proofs_check.own import known as all_known
+from proofs_check.own import available_lemmas
 from proofs_check.passed import has_passed
 from proofs_check.prepare import RunSetup, prepare
 from proofs_check.result import StudyResult
@@ -91,7 +91,7 @@ def select_lemmas(study: Study, lemmas: Sequence[Lemma] | None = None) -> list[L
         InputError: for unknown ids.
         proofs_check.own.LemmaError: for lemma files that cannot be used.
     """
-    lemmas = all_known(study.lemma_files).lemmas if lemmas is None else lemmas
+    lemmas = available_lemmas(study.lemma_files).lemmas if lemmas is None else lemmas
     known = {lemma.id: lemma for lemma in lemmas}
     wanted = tuple(known) if study.lemmas == "all" else tuple(study.lemmas)
     unknown = [name for name in wanted if name not in known]
@@ -117,7 +117,7 @@ def execute(
             trajectory = cells.keep(spec.name, spec.seeds, question, trajectory)
     elif progress is not None:
         progress(spec.name, 1, 1)
-    return Run(spec.name, setup.data, setup.methods, trajectory, delta, setup.recording.failed)
+    return Run(spec.name, setup.data, setup.methods, trajectory, delta, setup.recording.unrecorded)
 
 
 @dataclass
@@ -150,7 +150,7 @@ def examine_run(run: Run, spec: RunSpec, study: Study, lemmas: Sequence[Lemma]) 
         if not applies(lemma, run):
             report.skipped.append(f"{lemma.id} @ {run.name}")
             continue
-        evidence = ask(lemma, run, "once" if lemma.scope == "once" else run.name, study.check_seconds)
+        evidence = outcomes_of(lemma, run, "once" if lemma.scope == "once" else run.name, study.check_seconds)
         report.curves += filter(None, (curve_of(check, lemma.method or "") for check in evidence))
         report.checks += evidence
     if study.certify and spec.steps > 0:
@@ -168,7 +168,7 @@ def compare_runs(runs: tuple[Run, ...], study: Study, lemmas: Sequence[Lemma]) -
     """Ask the lemmas about how something grows from run to run; the report holds checks and skipped pairs alone."""
     report = RunReport(runs[0])
     for lemma in lemmas:
-        evidence = ask(lemma, runs, study.name, study.check_seconds)
+        evidence = outcomes_of(lemma, runs, study.name, study.check_seconds)
         if not evidence and study.lemmas != "all":  # asked for by name: it must not vanish
             few = NotApplicable("too few runs: it compares at least 4 that differ in their width, or in kappa")
             evidence = [Outcome(lemma.id, study.name, few)]

@@ -14,26 +14,26 @@ _ROUNDING = 1e-9
 """Relative difference that rounding may make between numbers that were computed in different ways."""
 
 
-def checked(evidence: Any) -> Evidence:
+def validated(evidence: Any) -> Evidence:
     """Return the evidence if it does not contradict itself and all that it compares are numbers.
 
     Raises:
-        TypeError: as for `formed`.
+        TypeError: as for `well_formed`.
         ValueError: likewise; and for NaN among what is compared.
 
     Example:
-        >>> checked(Proof(True, observed=3.0, bound=2.0, reason="proved"))
+        >>> validated(Proof(True, observed=3.0, bound=2.0, reason="proved"))
         Traceback (most recent call last):
         ...
         ValueError: the proof says True, but 3.0 <= 2.0 is false
     """
-    evidence = formed(evidence)
+    evidence = well_formed(evidence)
     if isinstance(evidence, Trials):
         _defined(evidence)
     return evidence
 
 
-def formed(evidence: Any) -> Evidence:
+def well_formed(evidence: Any) -> Evidence:
     """Return the evidence if it does not contradict itself and its shapes fit.
 
     Raises:
@@ -161,7 +161,7 @@ def _axes(inequality: Inequality, shape: tuple[int, ...]) -> None:
 
 
 def _law(law: Law) -> None:
-    told = {name: number(name, getattr(law, name)) for name in ("p_value", "resolution", "deviation")}
+    numbers = {name: number(name, getattr(law, name)) for name in ("p_value", "resolution", "deviation")}
     if isinstance(law.trials, bool) or not isinstance(law.trials, int | np.integer) or law.trials < 0:
         raise ValueError(f"draws must be a whole number, not negative, got {law.trials!r}")
     if not 0 <= law.p_value <= 1:
@@ -170,7 +170,7 @@ def _law(law: Law) -> None:
         raise ValueError(
             f"the resolution must be finite and not negative, got {law.resolution}: within it all is right"
         )
-    if law.trials and not math.isfinite(told["deviation"]):
+    if law.trials and not math.isfinite(numbers["deviation"]):
         raise ValueError(f"the deviation must be finite, got {law.deviation}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nag_ntk import enable_float64
-from proofs_check.agreement import decisive, differs, replay_problems, wrong_side
+from proofs_check.agreement import margin_follows_verdict, replay_problems, seed_differences, wrong_side
 from proofs_check.config import parse_study
 from proofs_check.examination import applies, examine
 from proofs_check.finding import Finding, Verdict
@@ -23,7 +23,7 @@ from proofs_check.lemma import KINDS, UNSTATED, Control, Evidence, Lemma, NotApp
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.own import is_own
 from proofs_check.prepare import RunSetup
-from proofs_check.recording import repeated
+from proofs_check.recording import simulate_again
 from proofs_check.runner import execute
 from proofs_check.selection import select
 from proofs_check.verdict import Outcome, decide
@@ -181,7 +181,7 @@ def margins_have_the_right_sign(
         for finding in _findings(parts):
             evidence = said.get(finding.lemma)
             violated = bool(finding.violations) or finding.verdict is Verdict.REFUTED
-            if not finding.margin or not decisive(finding, evidence) or violated == (finding.margin < 0):
+            if not finding.margin or not margin_follows_verdict(finding, evidence) or violated == (finding.margin < 0):
                 continue
             state = "violated" if violated else "not violated"
             problems.append(f"{finding.lemma} is {state} and has the margin {finding.margin:+.3g}: the wrong sign")
@@ -203,7 +203,7 @@ def same_in_any_batch(
         for first in (0, 1):
             half = _each(subject, partial(_every_other, first=first))
             for name, found in _evidence(_ask(lemma, lemma.id, lemma.check, half)).items():
-                problems += [f"{name} {problem}" for problem in differs(whole.get(name), found)]
+                problems += [f"{name} {problem}" for problem in seed_differences(whole.get(name), found)]
         turned = _each(subject, lambda run: select(run, range(len(run.trajectory.seeds) - 1, -1, -1)))
         pairs = zip(_findings(parts), _findings(_ask(lemma, lemma.id, lemma.check, turned)), strict=True)
         problems += [
@@ -306,7 +306,7 @@ def _control_problems(lemma: Lemma, control: Control, subject: Subject) -> list[
 
 def _alone(lemma: Lemma, subject: Subject, seed: int) -> Subject:
     """Draw and train the same configuration again with one seed."""
-    return _each(subject, lambda run: repeated(run, lemma, [seed]))
+    return _each(subject, lambda run: simulate_again(run, lemma, [seed]))
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ from .finding import SEED_LEVELS, Finding, Verdict
 from .guard import Place, describe
 from .lemma import Claim, Evidence, Inequality, Law, NotApplicable, Proof, Trials
 from .sides import at_most
-from .sound import checked, interval_of
+from .sound import interval_of, validated
 
 UNIVERSAL_FAILURE = 0.1
 """What sampling may support of a claim about every run: no number of seeds shows that a probability is 0, so
@@ -240,7 +240,7 @@ def _screen(outcome: Outcome) -> Finding | _TrialsClaim | Law:
     """Return a finding for what needs no statistics; else what will take part in the families."""
     if isinstance(outcome.evidence, Exception):
         return Finding(outcome.lemma, outcome.run, Verdict.ERROR, describe(outcome.evidence, outcome.home))
-    evidence = checked(outcome.evidence)
+    evidence = validated(outcome.evidence)
     if isinstance(evidence, NotApplicable):
         return Finding(outcome.lemma, outcome.run, Verdict.VACUOUS, evidence.reason)
     if isinstance(evidence, Proof):

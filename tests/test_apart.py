@@ -12,7 +12,7 @@ import pytest
 from proofs_check import own, passed
 from proofs_check.apart import CHILD, process
 from proofs_check.config import parse_study
-from proofs_check.examination import ask
+from proofs_check.examination import outcomes_of
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality, Law
 from proofs_check.lemmas import CATALOGUE
@@ -130,7 +130,7 @@ def asked(run, path, names):
     before, here, lemmas = run.trajectory.residual.copy(), os.getcwd(), own.load(path)[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "MEMORY", 1.5 * 2**30 / (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
-        checks = [check for lemma in lemmas if lemma.id in names for check in ask(lemma, run, "s", 0.5)]
+        checks = [check for lemma in lemmas if lemma.id in names for check in outcomes_of(lemma, run, "s", 0.5)]
         found = {finding.lemma: finding for finding in decide(checks, 0.05)}
     assert (run.trajectory.residual == before).all()
     assert os.getcwd() == here
@@ -185,7 +185,7 @@ def test_ctrl_c_ends_the_study_and_the_child(run, path):
     pid, folder = CHILD._process.pid, CHILD._folder
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        ask(lemma, run, "s", 60.0)
+        outcomes_of(lemma, run, "s", 60.0)
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -208,7 +208,7 @@ def test_objects_are_checked_here_on_copies(run):
 
     before = run.trajectory.residual.copy()
     lemma = replace(CATALOGUE[0], id="mine", check=check, scope="run")
-    (finding,) = decide(ask(lemma, run, "s", 1.0), 0.05)
+    (finding,) = decide(outcomes_of(lemma, run, "s", 1.0), 0.05)
     assert finding.reason.startswith("RuntimeError: SystemExit(3) would have ended the program")
     assert (run.trajectory.residual == before).all()
 
@@ -228,7 +228,7 @@ def test_a_bound_that_mixes_seeds_is_an_error(run, bound, verdict):
         return Inequality(norms, bound(norms), ("seed", "method", "step"))
 
     lemma = replace(CATALOGUE[0], id="mine", check=check, scope="run", kind="every run")
-    (finding,) = decide(ask(lemma, run, "s", 1.0), 0.05)
+    (finding,) = decide(outcomes_of(lemma, run, "s", 1.0), 0.05)
     assert finding.verdict is verdict, finding
     if verdict is Verdict.ERROR:
         assert "depends on the batch: seed" in finding.reason

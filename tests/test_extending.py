@@ -94,7 +94,7 @@ def test_the_lemmas_of_the_readme(folder):
         "steps: 60",
         name="s.yaml", base=folder,
     )  # fmt: skip
-    lemmas = own.only(folder / name)
+    lemmas = own.lemmas_of_file(folder / name)
     verdicts = {found.lemma: found for found in verify(study, lemmas=lemmas).findings}
     assert [verdicts[lemma.id].verdict.value for lemma in lemmas] == ["SUPPORTED", "REFUTED"]
     assert verdicts[lemmas[1].id].witness["method"] == "gradient_descent"

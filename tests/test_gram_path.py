@@ -6,7 +6,7 @@ from tiers import family
 
 import nag_ntk
 from nag_ntk import Probe, plan, simulate, sphere
-from proofs_check.examination import ask
+from proofs_check.examination import outcomes_of
 from proofs_check.lemma import Run
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.store.steps import Steps
@@ -25,7 +25,7 @@ def train(steps, engine="preactivations", **options):
 def said(trajectory):
     """The finding of lazy-exit, times apart."""
     run = Run("a", DATA, tuple(METHODS), trajectory, 0.1)
-    (finding,) = decide(ask(LAZY, run, "a", 10.0), 0.05)
+    (finding,) = decide(outcomes_of(LAZY, run, "a", 10.0), 0.05)
     return {**finding.to_row(), "wall_time": 0.0}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import nag_ntk
 from nag_ntk import Dataset, gradient_descent, nesterov, simulate, sphere
-from proofs_check.examination import applies, ask, examine
+from proofs_check.examination import applies, examine, outcomes_of
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality, Run, Trials
 from proofs_check.lemmas import CATALOGUE
@@ -65,7 +65,7 @@ def test_no_lemma_of_the_catalogue_is_refuted_or_broken_by_a_run_that_overflows(
         pytest.skip("it speaks of another method")
     for subject in (run, with_residual(run, lambda xi: xi.__setitem__((slice(None), 0, 2), np.inf))):
         with np.errstate(over="ignore", invalid="ignore"):  # as in the runner
-            found = ask(lemma, subject, "r", 10.0)
+            found = outcomes_of(lemma, subject, "r", 10.0)
         for finding in decide(found, 0.05):
             assert finding.verdict is not Verdict.ERROR, finding.reason
             if lemma.kind == "every run" and subject is run:

@@ -111,7 +111,7 @@ def alone(tmp_path_factory):
 def beside(tmp_path_factory):
     """A study of bad lemmas, which come first, beside good ones; the file, the result, what was printed aside."""
     path = bad_file(tmp_path_factory.mktemp("bad"))
-    found = own.known([path])
+    found = own.available_lemmas([path])
     lemmas = [lemma for lemma in found.lemmas if own.is_own(lemma)]
     names = [*(lemma.id for lemma in lemmas), *OTHERS]
     study = studied(path.parent).model_copy(update={"lemmas": tuple(names), "check_seconds": 0.5})
@@ -217,7 +217,7 @@ def test_a_plain_inequality_is_claimed_as_the_kind_says(tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_used_is_refused(tmp_path, text, sentence):
     (tmp_path / "mine.py").write_text(text)
     with pytest.raises(own.LemmaError, match=sentence) as caught:
-        own.known([tmp_path / "mine.py"])
+        own.available_lemmas([tmp_path / "mine.py"])
     assert "\n" not in str(caught.value)
 
 
@@ -225,7 +225,7 @@ def test_a_file_may_import_what_lies_beside_it_and_hold_lemmas_in_a_tuple(tmp_pa
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "growing_beside.py").write_text(GOOD)
     (tmp_path / "mine.py").write_text("import growing_beside as g\nALL = (g.GROWTH, g.LIKELY)\nAGAIN = g.GROWTH\n")
-    found = own.known([tmp_path / "mine.py", tmp_path / "." / "mine.py"])
+    found = own.available_lemmas([tmp_path / "mine.py", tmp_path / "." / "mine.py"])
     assert found.ids[-2:] == ("growth", "likely")
     assert set(found.digests) == {"growth", "likely"}
     sys.modules.pop("growing_beside")
@@ -257,7 +257,7 @@ def test_plugins_are_found_and_broken_ones_left_out(installed):
     installed("plugin_absent", "x = 1\n", "NOTHING")
     installed("plugin_wrong", "ALL = 3\n")
     installed("plugin_shadow", GOOD.replace('"growth"', '"distance"') + "ALL = [GROWTH, LIKELY]\n")
-    found = own.known()
+    found = own.available_lemmas()
     assert found.ids == (*(lemma.id for lemma in CATALOGUE), "growth", "likely", "alone")
     notes = {note.split()[2]: note for note in found.notes}
     assert "ZeroDivisionError: division by zero (plugin_raises.py:1)" in notes["plugin_raises-lemmas"]
@@ -406,7 +406,7 @@ LOOPS = Lemma(
 def test_what_cannot_be_recorded_is_told_before_anything_is_trained(tmp_path, alone, monkeypatch):
     path = tmp_path / "probing.py"
     path.write_text(PROBING)
-    lemmas = own.only(path)
+    lemmas = own.lemmas_of_file(path)
     study = studied(tmp_path).model_copy(update={"check_seconds": 0.5})
     names = tuple(lemma.id for lemma in lemmas)
     asked = study.model_copy(update={"lemmas": (*names, *OTHERS)})
@@ -477,7 +477,7 @@ def test_a_check_that_mixes_seeds_is_found_by_few_of_them(tmp_path):
         body = f"    n = run.trajectory.residual_norm\n    return Inequality(n, {bound}, ('seed', 'method', 'step'))"
         text += lemma_text(name, body)
     (tmp_path / "mixed.py").write_text(text)
-    lemmas = [lemma for lemma in own.known([tmp_path / "mixed.py"]).lemmas if own.is_own(lemma)]
+    lemmas = [lemma for lemma in own.available_lemmas([tmp_path / "mixed.py"]).lemmas if own.is_own(lemma)]
     study = studied(tmp_path).model_copy(update={"lemmas": tuple(lemma.id for lemma in lemmas)})
     reasons = {found.lemma: found.reason for found in verify(study, lemmas=lemmas).findings}
     assert "seeds must be independent trials" not in reasons.pop("alone")

@@ -8,7 +8,7 @@ import numpy as np
 
 from proofs_check.lemma import Evidence, Inequality, Law, NotApplicable, Proof, Trials
 from proofs_check.sides import array_of, flags_of
-from proofs_check.sound import formed
+from proofs_check.sound import well_formed
 
 
 def flattened(evidence: Evidence | Inequality, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -17,11 +17,11 @@ def flattened(evidence: Evidence | Inequality, name: str, arrays: dict[str, np.n
     Everything of it is read here, so code in it runs here: the interval of a law alone stays behind, see `rebuilt`.
 
     Raises:
-        Exception: of any kind that its attributes raise, or as sound.formed does for what is no evidence.
+        Exception: of any kind that its attributes raise, or as sound.well_formed does for what is no evidence.
     """
     if isinstance(evidence, Inequality):
         return _inequality(evidence, name, arrays)
-    formed(evidence)
+    well_formed(evidence)
     if isinstance(evidence, Trials):
         inequality = _inequality(replace(evidence.inequality, attained=None), name, arrays)
         more = {"attained": evidence.attained, "partial": evidence.partial}

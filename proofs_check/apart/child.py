@@ -44,15 +44,15 @@ def _answer(request: dict[str, Any], folder: Path) -> None:
     os.chdir(request["cwd"])
     sys.path[:] = request["path"]
     _limit(request["memory"])
-    before, held = threading.active_count(), _held()
+    threads, names = threading.active_count(), _names()
     lines = (folder / "lines").open("w")
     faulthandler.enable(lines)
     if request["seconds"] is not None:
         faulthandler.dump_traceback_later(request["seconds"], file=lines)
     arrays: dict[str, np.ndarray] = {}
-    header = answering.answered(request, arrays)
+    header = answering.answer(request, arrays)
     faulthandler.cancel_dump_traceback_later()
-    header["stirring"] = threading.active_count() > before or _changed(held)
+    header["stirring"] = threading.active_count() > threads or _changed(names)
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     written = folder / f"writing-{request['number']}"
     with open(written, "wb") as file:
@@ -64,18 +64,18 @@ def _answer(request: dict[str, Any], folder: Path) -> None:
         pass
 
 
-def _held() -> dict[str, dict[str, Any]]:
+def _names() -> dict[str, dict[str, Any]]:
     """Return the names, in modules that the next check relies on, and their values."""
-    ours = ("numpy", "proofs_check", "nag_ntk")
-    return {name: dict(vars(module)) for name, module in list(sys.modules.items()) if name.partition(".")[0] in ours}
+    modules = ("numpy", "proofs_check", "nag_ntk")
+    return {name: dict(vars(module)) for name, module in list(sys.modules.items()) if name.partition(".")[0] in modules}
 
 
-def _changed(held: dict[str, dict[str, Any]]) -> bool:
+def _changed(names: dict[str, dict[str, Any]]) -> bool:
     """Tell if a check has patched one of these names."""
     return any(
         vars(sys.modules[module]).get(name) is not value
-        for module, names in held.items()
-        for name, value in names.items()
+        for module, values in names.items()
+        for name, value in values.items()
     )
 
 
@@ -96,5 +96,5 @@ def _die_with_parent() -> None:
         import ctypes
         import signal
 
-        ask: Callable = ctypes.CDLL(None).prctl
-        ask(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG
+        prctl: Callable = ctypes.CDLL(None).prctl
+        prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG

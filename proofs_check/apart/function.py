@@ -37,21 +37,21 @@ class Apart:
         """Digest of the file that defines it."""
         return self.lemma["digest"]
 
-    def ask(
+    def call(
         self, subject: Run | tuple[Run, ...], seconds: float | None
     ) -> dict[str, Evidence | Inequality | Exception]:  # fmt: skip
         """Call a check in the child: its parts, with numbers read there; an error of the whole is the part "".
 
         Args:
-            subject: what it is asked of.
+            subject: the run or runs to call it with.
             seconds: most that it may take, None for no limit.
         """
-        found = self._request({"act": "check"}, seconds, subject)
-        if isinstance(found, Exception):
-            return {"": found}
-        header, arrays = found
+        answer = self._request({"act": "check"}, seconds, subject)
+        if isinstance(answer, Exception):
+            return {"": answer}
+        header, arrays = answer
         laws = any(part.get("evidence", {}).get("kind") == "Law" for part in header["parts"])
-        files = CHILD.kept(subject) if laws else None
+        files = CHILD.keep_record(subject) if laws else None
         parts: dict[str, Evidence | Inequality | Exception] = {}
         try:
             for index, part in enumerate(header["parts"]):
@@ -69,12 +69,12 @@ class Apart:
         """Return a function of numbers to a tuple of numbers that runs in the child, bounded in time."""
 
         def call(*numbers: float) -> tuple[float, ...]:
-            found = self._request({"act": "numbers", "arguments": list(numbers)}, seconds)
-            if isinstance(found, Exception):
-                raise found
-            if "error" in found[0]:
-                raise RemoteError(found[0]["error"])
-            return tuple(float(number) for number in found[0]["numbers"])
+            answer = self._request({"act": "numbers", "arguments": list(numbers)}, seconds)
+            if isinstance(answer, Exception):
+                raise answer
+            if "error" in answer[0]:
+                raise RemoteError(answer[0]["error"])
+            return tuple(float(number) for number in answer[0]["numbers"])
 
         return call
 
@@ -82,10 +82,10 @@ class Apart:
         """Call it in the child without a limit of time: a check of a run, or a function of numbers."""
         if self.what in ("radii", "overlap_radii"):
             return self.within(None)(*arguments)
-        parts = self.ask(arguments[0], None)
-        for found in parts.values():
-            if isinstance(found, Exception):
-                raise found
+        parts = self.call(arguments[0], None)
+        for part in parts.values():
+            if isinstance(part, Exception):
+                raise part
         return parts[""] if list(parts) == [""] else parts
 
     def _interval(
@@ -93,23 +93,22 @@ class Apart:
     ) -> tuple[float, float]:  # fmt: skip
         """Compute the interval of a law at a level: the child keeps the law, or checks again if it is another."""
         request = {"act": "interval", "part": part, "level": float(level)}
-        found = self._request(request, seconds, files)
-        if isinstance(found, Exception):
-            raise found
-        if "error" in found[0]:
-            raise RemoteError(found[0]["error"])
-        low, high = found[0]["interval"]
+        answer = self._request(request, seconds, files)
+        if isinstance(answer, Exception):
+            raise answer
+        if "error" in answer[0]:
+            raise RemoteError(answer[0]["error"])
+        low, high = answer[0]["interval"]
         return float(low), float(high)
 
     def _request(
         self, request: dict[str, Any], seconds: float | None, subject: Run | tuple[Run, ...] | Path | None = None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | Exception:  # fmt: skip
-        told = {**request, "lemma": self.lemma, "what": self.what}
-        found = CHILD.ask(told, seconds, subject)
-        if not isinstance(found, Ended):
-            return found
-        at = found.place(self._home)
-        return RemoteError(f"{found.sentence} ({at})" if at is not None else found.sentence)
+        answer = CHILD.request({**request, "lemma": self.lemma, "what": self.what}, seconds, subject)
+        if not isinstance(answer, Ended):
+            return answer
+        place = answer.place(self._home)
+        return RemoteError(f"{answer.sentence} ({place})" if place is not None else answer.sentence)
 
 
 def _damaged(error: Exception) -> RemoteError:
@@ -120,6 +119,6 @@ def _damaged(error: Exception) -> RemoteError:
 
 def apart(function: Callable, lemma: Mapping[str, Any], what: str) -> Callable:
     """Wrap a function so that it runs in the child; the defaults of `Lemma` stay here."""
-    at = defined_at(function)
-    default = at is not None and Path(at.file) == Path(__file__).resolve().parents[1] / "lemma.py"
+    place = defined_at(function)
+    default = place is not None and Path(place.file) == Path(__file__).resolve().parents[1] / "lemma.py"
     return function if default else Apart(function, lemma, what)

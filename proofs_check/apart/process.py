@@ -60,7 +60,7 @@ class Child:
         self._ready = False
         self._loaded: set[str] = set()
         self._number = 0
-        self._held: tuple[tuple[weakref.ref, ...], bool, Path] | None = None
+        self._latest_record: tuple[tuple[weakref.ref, ...], bool, Path] | None = None
         self._lock = threading.RLock()
 
     def begin(self) -> None:
@@ -81,7 +81,7 @@ class Child:
             assert self._process.stdout is not None
             os.set_blocking(self._process.stdout.fileno(), False)
 
-    def ask(
+    def request(
         self, request: Mapping[str, Any], seconds: float | None, subject: Run | tuple[Run, ...] | Path | None = None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | Ended:  # fmt: skip
         """Send a request and return the answer, header and arrays; or how the process ended over it.
@@ -89,11 +89,11 @@ class Child:
         Args:
             request: JSON values, see child.py.
             seconds: limit of time, counted from when the process is ready for it; None for no limit.
-            subject: the runs that it is about, or their files (see `kept`), or None.
+            subject: the runs that it is about, or their files (see `keep_record`), or None.
         """
         with self._lock:
             try:
-                return self._ask(request, seconds, subject)
+                return self._load_and_send(request, seconds, subject)
             except BaseException:  # Ctrl-C among them: the process is in the middle of something
                 self.end()
                 raise
@@ -102,17 +102,17 @@ class Child:
         """End the process, all that it started, and remove its files."""
         with self._lock:
             self._stop()
-            folder, self._folder, self._held = self._folder, None, None
+            folder, self._folder, self._latest_record = self._folder, None, None
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def kept(self, subject: Run | tuple[Run, ...]) -> Path | None:
+    def keep_record(self, subject: Run | tuple[Run, ...]) -> Path | None:
         """Keep the files of the runs of the last request until the end; return their folder, None if it is gone."""
         with self._lock:
-            if self._held is None or not _same(self._held, subject):
+            if self._latest_record is None or not _same(self._latest_record, subject):
                 return None
-            found, self._held = self._held[2], None
-            return found
+            folder, self._latest_record = self._latest_record[2], None
+            return folder
 
     def _stop(self) -> None:
         """End the process and all that it started; the records stay."""
@@ -122,35 +122,35 @@ class Child:
             assert self._folder is not None
             _kill_marked(self._folder.name)
 
-    def _ask(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
-        ended = self._made_ready()
+    def _load_and_send(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
+        ended = self._wait_until_ready()
         if ended is None and request["lemma"]["digest"] not in self._loaded:  # the check's time is not spent on it
-            ended = self._sent({"act": "load", "lemma": request["lemma"], "what": request["what"]}, START, None)
+            ended = self._send({"act": "load", "lemma": request["lemma"], "what": request["what"]}, START, None)
             self._loaded.add(request["lemma"]["digest"])
             ended = ended if isinstance(ended, Ended) else None
         if ended is not None:
             return ended
-        return self._sent(request, seconds, subject)
+        return self._send(request, seconds, subject)
 
-    def _sent(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
+    def _send(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
         import jax
 
         assert self._process is not None
         assert self._process.stdin is not None
         self._number += 1
-        told = {
+        message = {
             **request, "number": self._number, "seconds": seconds, "path": sys.path, "cwd": os.getcwd(),
             "x64": bool(jax.config.jax_enable_x64),  # pyright: ignore[reportAttributeAccessIssue]
             "memory": _memory(), "record": None if subject is None else str(self._record(subject)),
         }  # fmt: skip
         try:
-            self._process.stdin.write(json.dumps(told).encode() + b"\n")
-        except OSError:  # it ended since the last request: nothing was begun
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        except OSError:  # it ended since the last request: nothing was started
             self._stop()
-            return self._ask(request, seconds, subject)
+            return self._load_and_send(request, seconds, subject)
         return self._answer(seconds)
 
-    def _made_ready(self) -> Ended | None:
+    def _wait_until_ready(self) -> Ended | None:
         self.begin()
         assert self._folder is not None
         if not self._ready:
@@ -183,7 +183,7 @@ class Child:
         assert self._process is not None
         assert self._process.stdout is not None
         assert self._folder is not None
-        begun, tick, shown, out = time.monotonic(), 0.001, 0, self._process.stdout.fileno()
+        start, tick, shown, out = time.monotonic(), 0.001, 0, self._process.stdout.fileno()
         while True:
             dead = not _alive(self._process.pid)
             there = path.exists()
@@ -195,7 +195,7 @@ class Child:
                 why = _cause(self._process.pid)
                 self._stop()
                 return Ended(why, lines)
-            if seconds is not None and time.monotonic() - begun > seconds + (_DUMP if self._lines() == () else 0):
+            if seconds is not None and time.monotonic() - start > seconds + (_DUMP if self._lines() == () else 0):
                 lines = self._lines()
                 self._stop()
                 return Ended(f"TimeoutError: stopped after {seconds:g} s", lines)
@@ -218,16 +218,20 @@ class Child:
         assert self._folder is not None
         if isinstance(subject, Path):
             return subject
-        if self._held is not None:
-            if _same(self._held, subject):
-                return self._held[2]
-            shutil.rmtree(self._held[2], ignore_errors=True)
-            self._held = None
+        if self._latest_record is not None:
+            if _same(self._latest_record, subject):
+                return self._latest_record[2]
+            shutil.rmtree(self._latest_record[2], ignore_errors=True)
+            self._latest_record = None
         from . import record
 
         folder = self._folder / f"record-{self._number}"
         record.write(subject, folder)
-        self._held = tuple(weakref.ref(run.trajectory) for run in _runs(subject)), isinstance(subject, tuple), folder
+        self._latest_record = (
+            tuple(weakref.ref(run.trajectory) for run in _runs(subject)),
+            isinstance(subject, tuple),
+            folder,
+        )
         return folder
 
 

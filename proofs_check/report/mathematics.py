@@ -37,11 +37,11 @@ def statement(tex: str, plain: str) -> Markup:
         return escape(plain)
     pieces, end = [], 0
     try:
-        for found in _MATHEMATICS.finditer(tex):
-            pieces.append(escape(tex[end : found.start()]))
-            display, inline = found.groups()
+        for match in _MATHEMATICS.finditer(tex):
+            pieces.append(escape(tex[end : match.start()]))
+            display, inline = match.groups()
             pieces.append(formula(inline or display, alone=display is not None))
-            end = found.end()
+            end = match.end()
     except Exception:  # the converter has no base class for what it does not understand
         return escape(plain)
     return Markup("").join([*pieces, escape(tex[end:])])
@@ -58,9 +58,9 @@ def _check_mathml(mathml: str) -> None:
     except ElementTree.ParseError:
         raise ValueError("the formula is no XML") from None
     for element in tree.iter():
-        strange = sorted({element.tag.removeprefix(_NAMESPACE)} - _ELEMENTS | set(element.attrib) - _ATTRIBUTES)
-        if strange:
-            raise ValueError(f"a formula has no {', '.join(strange)}")
+        forbidden = sorted({element.tag.removeprefix(_NAMESPACE)} - _ELEMENTS | set(element.attrib) - _ATTRIBUTES)
+        if forbidden:
+            raise ValueError(f"a formula has no {', '.join(forbidden)}")
 
 
 def formula(tex: str, alone: bool) -> Markup:
@@ -75,7 +75,7 @@ def formula(tex: str, alone: bool) -> Markup:
     if "&#" in tex:  # the converter passes a character by its number on, be it one that turns the line around
         raise ValueError("a formula has no characters by number")
     # inside a power browsers do not stretch \Bigr), but they do \right)
-    stretched = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda found: {"l": r"\left", "r": r"\right"}[found[1]], tex)
+    stretched = re.sub(r"\\[bB]ig+([lr])(?![a-z])", lambda match: {"l": r"\left", "r": r"\right"}[match[1]], tex)
     # "<" and ">" stand for relations in TeX; the converter passes them on as mark-up
     mathml = convert(stretched.replace("<", r"\lt ").replace(">", r"\gt "), display="block" if alone else "inline")
     _check_mathml(mathml)

@@ -32,7 +32,7 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     """
     from nag_ntk import Dataset, simulate, theorem_tuning
     from nag_ntk.method import METHODS
-    from proofs_check.recording import wanted
+    from proofs_check.recording import recording_for
 
     data = Dataset(np.array(trial.inputs), np.array(trial.targets), name="search")
     # below this lambda_0 is rounding, and so would the tuning be
@@ -42,24 +42,24 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     for name, eta, beta in trial.methods:
         numbers = (eta,) if name == "gradient_descent" else (eta, beta)
         methods.append(theorem_tuning(name, data) if eta is None else METHODS[name](*numbers))
-    recorded, failed = wanted([lemma], data, trial.width, trial.steps, trial.delta, seconds=SECONDS)
+    options, unrecorded = recording_for([lemma], data, trial.width, trial.steps, trial.delta, seconds=SECONDS)
     # one engine for all shapes: which of the two is cheaper changes with the rank
     trajectory = simulate(
         data, methods, trial.width, trial.seeds, trial.steps, engine="preactivations", start=trial.start,
-        dtype="float64", key=trial.key, chunk=CHUNK, **recorded,
+        dtype="float64", key=trial.key, chunk=CHUNK, **options,
     )  # fmt: skip
-    return Run("search", data, tuple(methods), trajectory, trial.delta, failed)
+    return Run("search", data, tuple(methods), trajectory, trial.delta, unrecorded)
 
 
 def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
     """The verdicts on a trial; empty where the lemma does not apply."""
-    from proofs_check.examination import applies, ask
+    from proofs_check.examination import applies, outcomes_of
     from proofs_check.verdict import decide
 
     run = execute(trial, lemma)
     if run is None or not applies(lemma, run):
         return ()
-    return decide(ask(replace(lemma, check=check), run, "search", SECONDS), LEVEL)
+    return decide(outcomes_of(replace(lemma, check=check), run, "search", SECONDS), LEVEL)
 
 
 def refutation(findings: tuple[Finding, ...]) -> Finding | None:
