@@ -19,6 +19,7 @@ import nag_ntk
 from proofs_check import calibration, statistics
 from proofs_check.config import parse_study
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.prepare import RunSetup
 from proofs_check.runner import execute
 
 DEFAULT_LEVEL = 1e-3
@@ -117,7 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     nag_ntk.enable_float64()
     study = parse_study(STUDY, name="calibration", base=Path())
-    run = execute(study.runs[0], CATALOGUE, study.delta)
+    run = execute(study.runs[0], RunSetup.of(study.runs[0], CATALOGUE, study.delta), study.delta)
     claims = calibration.family(run, CATALOGUE)
     print(f"{len(claims.probable)} probabilistic claims: {', '.join(claims.probable)}")
     print(f"{len(claims.universal)} about every run: {', '.join(claims.universal)}")

@@ -13,6 +13,7 @@ from PIL import Image
 from proofs_check.config import parse_study
 from proofs_check.lemma import Inequality, Run
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.prepare import RunSetup
 from proofs_check.runner import execute
 
 matplotlib.use("Agg")
@@ -46,7 +47,8 @@ def figure(name: str, panels: int = 1):
 @cache
 def _executed(text: str, names: tuple[str, ...]) -> Run:
     study = parse_study(text, name="figure", base=Path())
-    return execute(study.runs[0], [LEMMAS[name] for name in names], study.delta)
+    setup = RunSetup.of(study.runs[0], [LEMMAS[name] for name in names], study.delta)
+    return execute(study.runs[0], setup, study.delta)
 
 
 def run(*names: str, **fields) -> Run:

@@ -16,6 +16,7 @@ from proofs_check.examination import outcomes_of
 from proofs_check.finding import Verdict
 from proofs_check.lemma import Inequality, Law
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.prepare import RunSetup
 from proofs_check.runner import execute, verify
 from proofs_check.verdict import decide
 
@@ -115,7 +116,7 @@ def text():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     study = parse_study(STUDY, name="s", base=tmp_path_factory.mktemp("s"))
-    return execute(study.runs[0], CATALOGUE[:1], 0.1)
+    return execute(study.runs[0], RunSetup.of(study.runs[0], CATALOGUE[:1], 0.1), 0.1)
 
 
 @pytest.fixture(scope="module")

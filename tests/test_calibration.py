@@ -11,6 +11,7 @@ from proofs_check.calibration import SCENARIOS, Counts, Exact, Family, Scenario,
 from proofs_check.config import parse_study
 from proofs_check.finding import Verdict
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.prepare import RunSetup
 from proofs_check.runner import execute
 from proofs_check.verdict import Outcome, decide
 
@@ -27,7 +28,7 @@ def real():
     steps: 5
     """
     study = parse_study(text, name="small", base=Path())
-    run = execute(study.runs[0], CATALOGUE, study.delta)
+    run = execute(study.runs[0], RunSetup.of(study.runs[0], CATALOGUE, study.delta), study.delta)
     return run, family(run, CATALOGUE)
 
 
