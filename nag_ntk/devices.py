@@ -29,8 +29,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     Raises:
         InputError: if they do not fit together, JAX has already started, or nothing was found to join.
     """
-    given = (coordinator, processes, process)
-    if any(x is None for x in given) != all(x is None for x in given):
+    arguments = (coordinator, processes, process)
+    if any(x is None for x in arguments) != all(x is None for x in arguments):
         raise InputError(
             "give coordinator, processes and process together, or none of them under Slurm, a TPU pod or GKE"
         )

@@ -14,7 +14,7 @@ from nag_ntk.probe import probe_now
 
 
 class Driver:
-    """Runs one group of seeds after the other through all chunks; an instance is the `RunSteps` of an engine.
+    """Runner of one group of seeds after the other through all chunks; an instance is the `RunSteps` of an engine.
 
     Args:
         prepared: the run.

@@ -16,7 +16,7 @@ STEPS_BETWEEN_PROGRESS = 128
 
 
 class Plan(NamedTuple):
-    """How a run is divided, and the memory that it takes.
+    """Division of a run into chunks and groups, and the memory that it takes.
 
     Attributes:
         chunk: observations in a chunk.

@@ -156,7 +156,7 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
 
     def one_seed(inputs, initial, states, seed):
         operator = representation.operator(inputs.coordinates)
-        drawn = neurons.draw_local(shape, seed_key(inputs.key, seed), rank) if network is None else network
+        initial_network = neurons.draw_local(shape, seed_key(inputs.key, seed), rank) if network is None else network
         signs = initial.signs.reshape(-1)[: shape.width]
 
         def one_method(state: DenseState):
@@ -173,7 +173,7 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
             outputs = jnp.dot(jnp.maximum(preactivations, 0).T, signs, precision=HIGHEST)
             snapshot = Snapshot(
                 step=state.step, inputs=inputs.coordinates, targets=inputs.targets, signs=jnp.round(signs * root),
-                initial=jnp.asarray(drawn.weights), movement=movement, preactivations=preactivations,
+                initial=jnp.asarray(initial_network.weights), movement=movement, preactivations=preactivations,
                 residual=outputs - inputs.targets,
             )  # fmt: skip
             return {probe.name: jnp.asarray(probe.measure(snapshot)) for probe in probes}

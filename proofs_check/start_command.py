@@ -34,11 +34,11 @@ def init(file: Path, like: str) -> None:
     """
     from .config import bundled_configs
 
-    known = bundled_configs()
+    studies = bundled_configs()
     name = like.removesuffix(".yaml")
-    if name not in known:
-        raise Failure(f'no bundled study is called "{like}"; there are: {", ".join(known)}')
-    text = known[name].read_text(encoding="utf-8")
+    if name not in studies:
+        raise Failure(f'no bundled study is called "{like}"; there are: {", ".join(studies)}')
+    text = studies[name].read_text(encoding="utf-8")
     try:
         with file.open("x", encoding="utf-8") as target:
             target.write(text)

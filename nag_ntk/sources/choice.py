@@ -48,7 +48,7 @@ class Subset:
     key: int
 
     def __post_init__(self) -> None:
-        """Check all fields but `offset` against a collection, whose size is not known here."""
+        """Check the fields; `dataset` compares `offset` with the size of the collection."""
         check_positive("samples", self.samples)
         if self.labels not in LABELS:
             raise InputError(f"labels must be one of {', '.join(LABELS)}, got {self.labels!r}")

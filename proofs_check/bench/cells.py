@@ -100,8 +100,8 @@ def random_cells(count: int, most: float = 4e10) -> tuple[Cell, ...]:
     ranges = {"n": (2, 300), "d": (2, 1000), "m": (256, 16_384), "seeds": (1, 8), "steps": (10, 200)}
     cells: list[Cell] = []
     while len(cells) < count:
-        drawn = {name: round(float(np.exp(rng.uniform(*np.log(ends))))) for name, ends in ranges.items()}
-        cell = Cell(**drawn)
+        values = {name: round(float(np.exp(rng.uniform(*np.log(ends))))) for name, ends in ranges.items()}
+        cell = Cell(**values)
         if 4 * cell.m * cell.n * cell.d * cell.steps * cell.seeds <= most:
             cells.append(cell)
     return tuple(cells)

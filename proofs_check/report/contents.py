@@ -134,16 +134,16 @@ def gather(stored: StoredResult, series: Sequence[Series]) -> Contents:
     over_steps = [one for one in series if one.bound is None and one.name in RECORDED]
     checked = _rank_series([one for one in series if one.bound is not None], stored.rows)
     with style():
-        drawn = [recorded(one, names(one.name, one.run)) for one in over_steps[: FIGURES // 2]]
-        remaining = max(FIGURES - len(drawn), 0)
+        quantities = [recorded(one, names(one.name, one.run)) for one in over_steps[: FIGURES // 2]]
+        remaining = max(FIGURES - len(quantities), 0)
         parts = [_part(facts, rows, checked[:remaining], names) for facts, rows in _by_lemma(stored)]
         runs = dict.fromkeys(row["run"] for row in stored.slack)
         losses = {run: chain(stored.slack, run, names("loss", run)) for run in list(runs)[:4]}
         overview = margins(stored.rows, names("margins"))
         theory = _theory(stored, series, names)
-    left_out = len(over_steps) - len(drawn) + max(len(checked) - remaining, 0)
+    left_out = len(over_steps) - len(quantities) + max(len(checked) - remaining, 0)
     losses = {run: figure for run, figure in losses.items() if figure is not None}
-    return Contents(stored, parts, overview, theory, drawn, losses, left_out)
+    return Contents(stored, parts, overview, theory, quantities, losses, left_out)
 
 
 def _theory(stored: StoredResult, series: Sequence[Series], names: "_Names") -> list[Figure]:

@@ -131,7 +131,7 @@ def finish_figure(
     start = text.index(">") + 1
     opened = text[: start - 1] + f' role="img" aria-labelledby="{name}-title {name}-desc">'
     alone = opened + str(label) + text[start:]
-    inline = re.sub("|".join(_IN_PAGE), lambda found: _IN_PAGE[found[0]], alone)
+    inline = re.sub("|".join(_IN_PAGE), lambda match: _IN_PAGE[match[0]], alone)
     # what has no colour of its own is black, also on a dark page
     inline = inline.replace("<text ", '<text fill="var(--ink)" ').replace(' version="1.1"', ' class="figure"')
     return Figure(name, title, description, Markup(inline), f'<?xml version="1.0"?>\n{alone}', header, rows)

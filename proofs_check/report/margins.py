@@ -67,14 +67,14 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
         run: name of the run.
         name: of the files.
     """
-    here = [row for row in slack if row["run"] == run]
-    bars = list(dict.fromkeys((row["step"], row["method"]) for row in here))
-    if not any(row["lost"] is not None for row in here):
+    losses = [row for row in slack if row["run"] == run]
+    bars = list(dict.fromkeys((row["step"], row["method"]) for row in losses))
+    if not any(row["lost"] is not None for row in losses):
         return None
     figure, axes = canvas(0.75 + 0.3 * len(bars))
     sentences = []
     for place, key in enumerate(bars):
-        links = [row for row in here if (row["step"], row["method"]) == key and row["lost"] is not None]
+        links = [row for row in losses if (row["step"], row["method"]) == key and row["lost"] is not None]
         end = 0.0
         for position, row in enumerate(links):
             axes.barh(-place, row["lost"], left=end, height=0.62, color=COLOURS[position % len(COLOURS)],
@@ -95,5 +95,5 @@ def chain(slack: Sequence[Mapping[str, Any]], run: str, name: str) -> Figure | N
                            bottom=0.48 / figure.get_figheight())  # fmt: skip
     columns = ("step", "method", "what", "lost", "least", "most", "claimed", "actual", "seeds", "proved")
     description = f"Orders of magnitude lost, summed over the links of a step: {'; '.join(sentences)}."
-    data = [[row[column] for column in columns] for row in here]
+    data = [[row[column] for column in columns] for row in losses]
     return finish_figure(figure, name, f"What the proof loses, run {run}", description, columns, data)

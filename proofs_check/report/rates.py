@@ -42,14 +42,14 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     """
     import numpy as np
 
-    known = {row["method"]: row for row in tuned(run)}
+    tuned_methods = {row["method"]: row for row in tuned(run)}
     levels = [round(100 * level) for level in series.levels]
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
     figure, axes = canvas(4.0)
     sentences, rows = [], []
     lowest = 1.0
     for k, method in enumerate(series.methods):
-        colour, marker = method_style(known[method]["name"] if method in known else method)
+        colour, marker = method_style(tuned_methods[method]["name"] if method in tuned_methods else method)
         middle = series.observed[k]
         every = max(1, len(shown) // 8)
         axes.fill_between(series.steps[shown], _floored(middle[0, shown]), _floored(middle[-1, shown]), color=colour,
@@ -61,8 +61,8 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
         lowest = min(lowest, float(positive.min()) if positive.size else 1.0)
         bound = linear = np.full(len(series.steps), np.nan)
         sentence = f"{words(method)}: median {number(float(median[-1]))} at step {series.steps[-1]}"
-        if method in known:
-            row = known[method]
+        if method in tuned_methods:
+            row = tuned_methods[method]
             bound = row["claimed_prefactor"] * row["claimed_rate"] ** series.steps.astype(float)
             linear = row["linear_rate"] ** series.steps.astype(float)
             axes.plot(series.steps[shown], bound[shown], color=colour, linestyle=_BOUND, linewidth=1.1)
@@ -81,7 +81,7 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     set_logarithmic(axes, "y")
     axes.set_xlabel("training step t")
     axes.set_ylabel("‖ξ(t)‖/‖ξ(0)‖, residual relative to its start (1)")
-    if known:
+    if tuned_methods:
         axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem's bound")
         axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="rate of the linear model")
     _legend(figure, axes, 2)
@@ -109,14 +109,14 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
         for row in tuned(run):
             if None not in row.get("observed_rate", (None,)):
                 widest[row["name"], format(run["data"]["kappa"], ".6g")] = {**run, "row": row}
-    found = sorted(widest.items(), key=lambda item: (ORDER.index(item[0][0]), item[1]["data"]["kappa"]))
-    kappas = sorted({run["data"]["kappa"] for _, run in found})
+    by_kappa = sorted(widest.items(), key=lambda item: (ORDER.index(item[0][0]), item[1]["data"]["kappa"]))
+    kappas = sorted({run["data"]["kappa"] for _, run in by_kappa})
     if len({kappa for _, kappa in widest}) < LEAST:
         return None
     figure, axes = canvas(4.3)
     rows, sentences = [], []
     for method in ORDER:
-        points = [run for (named, _), run in found if named == method]
+        points = [run for (named, _), run in by_kappa if named == method]
         if not points:
             continue
         colour, marker = method_style(method)

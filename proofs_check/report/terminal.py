@@ -70,10 +70,10 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> str:
         '3 findings: none refuted, 2 supported, 1 certified.'
     """
     count = {name: sum(row["verdict"] == name for row in rows) for name in _HEADLINE}
-    said = [f"{count[name]} {name.lower()}" for name in _HEADLINE if count[name]]
+    counts = [f"{count[name]} {name.lower()}" for name in _HEADLINE if count[name]]
     if not count["REFUTED"]:
-        said.insert(0, "none refuted")
-    return f"{len(rows)} finding{'' if len(rows) == 1 else 's'}: {', '.join(said)}."
+        counts.insert(0, "none refuted")
+    return f"{len(rows)} finding{'' if len(rows) == 1 else 's'}: {', '.join(counts)}."
 
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:

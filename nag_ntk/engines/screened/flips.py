@@ -32,7 +32,7 @@ class _Evaluation(NamedTuple):
     backward: jax.Array
 
 
-def _flip_changes(block: RiskNeurons, active, movement, momentum, now: Common, origin_z, earlier_z, z) -> tuple:
+def _flip_changes(block: RiskNeurons, active, movement, momentum, now: Common, initial_z, old_z, z) -> tuple:
     """Compute the changes by the flips of one block: Sums without the factor 1/m of V and P; terms of the recursion."""
     dtype = movement.dtype
     before, after = block.active.astype(dtype), active.astype(dtype)
@@ -42,14 +42,14 @@ def _flip_changes(block: RiskNeurons, active, movement, momentum, now: Common, o
         return jnp.dot(first, second.T, precision=HIGHEST)
 
     sums = Sums(
-        jnp.dot(turned * origin_z, block.signs, precision=HIGHEST),
+        jnp.dot(turned * initial_z, block.signs, precision=HIGHEST),
         (product(after, after) - product(before, before)).astype(jnp.int32),
         product(movement, turned) - now.movement[:, None] * (product(after, after) - product(before, before)),
         product(momentum, turned) - now.momentum[:, None] * (product(after, after) - product(before, before)),
     )
     cross = -product(after, turned).astype(jnp.int32)
     forward = jnp.dot(turned * z, block.signs, precision=HIGHEST)
-    backward = -jnp.dot(turned * earlier_z, block.signs, precision=HIGHEST)
+    backward = -jnp.dot(turned * old_z, block.signs, precision=HIGHEST)
     return sums, cross, forward, backward
 
 
@@ -72,11 +72,11 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
 
     def evaluate_block(block, index, evaluation):
         current = index < state.prefix
-        then = jax.tree.map(lambda x, y: jnp.where(current, x, y), state.before, state.sorted.common)
+        earlier = jax.tree.map(lambda x, y: jnp.where(current, x, y), state.before, state.sorted.common)
         factor = jnp.where(current, 1, state.now.memory_factor)
         decay = jnp.where(current, state.decay, state.now.memory_decay)
         movement, momentum = advance_unflipped(
-            block.active, block.movement, block.momentum, then, state.now, factor, decay
+            block.active, block.movement, block.momentum, earlier, state.now, factor, decay
         )
         squares, product = squared_norms(kernel, movement)
         z = block.origin - block.signs[None, :] * product
@@ -84,12 +84,12 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
         changed = jnp.any(active != block.active)
 
         def with_flips(_):
-            earlier, _ = advance_unflipped(
-                block.active, block.movement, block.momentum, then, state.before,
+            old_movement, _ = advance_unflipped(
+                block.active, block.movement, block.momentum, earlier, state.before,
                 jnp.where(current, 0, state.before.memory_factor), 1,
             )  # fmt: skip
-            earlier_z = block.origin - block.signs[None, :] * jnp.dot(kernel, earlier, precision=HIGHEST)
-            sums, *terms = _flip_changes(block, active, movement, momentum, state.now, block.origin, earlier_z, z)
+            old_z = block.origin - block.signs[None, :] * jnp.dot(kernel, old_movement, precision=HIGHEST)
+            sums, *terms = _flip_changes(block, active, movement, momentum, state.now, block.origin, old_z, z)
             initial = block.origin >= 0
             flipped = active != initial
             flips = jnp.sum(flipped, dtype=jnp.int32) - jnp.sum(block.active != initial, dtype=jnp.int32)

@@ -175,24 +175,24 @@ def squared_norms(kernel, columns):
     return jnp.maximum(jnp.dot(ones, columns * product, precision=HIGHEST), 0), product
 
 
-def advance_unflipped(active, movement, momentum, then: Common, now: Common, factor, decay):
-    """Advance movement and momentum of neurons whose pattern does not change from step `then` to step `now`.
+def advance_unflipped(active, movement, momentum, earlier: Common, now: Common, factor, decay):
+    """Advance movement and momentum of neurons whose pattern does not change from step `earlier` to step `now`.
 
     Args:
         active: their pattern, (n, L).
-        movement: at step `then`, (n, L).
+        movement: at step `earlier`, (n, L).
         momentum: likewise.
-        then: the common recursion at that step.
+        earlier: the common recursion at that step.
         now: the common recursion at the later step.
-        factor: v(now) = v(then) + factor p(then).
-        decay: p(now) = decay p(then).
+        factor: v(now) = v(earlier) + factor p(earlier).
+        decay: p(now) = decay p(earlier).
     """
 
     def masked(vector):
         return jnp.where(active, vector[:, None], 0)
 
-    moved = movement + masked(now.movement - then.movement) + factor * (momentum - masked(then.momentum))
-    return moved, decay * momentum + masked(now.momentum - decay * then.momentum)
+    moved = movement + masked(now.movement - earlier.movement) + factor * (momentum - masked(earlier.momentum))
+    return moved, decay * momentum + masked(now.momentum - decay * earlier.momentum)
 
 
 def take_columns(array, which):

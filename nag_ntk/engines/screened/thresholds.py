@@ -64,7 +64,7 @@ def typical_residuals(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def predict(
     shape: Shape, schedules: np.ndarray, inputs: Inputs, grams: np.ndarray, residuals: np.ndarray
 ) -> np.ndarray:
-    """Predict thresholds for |z_rj|: 1.5 times the largest spread_j(S(t)) / sqrt m, plus a bound on rounding.
+    """Predict thresholds for |z_rj|: 1.5 times the largest spread_j(S(t)) / sqrt m, plus a margin for rounding.
 
     Args:
         shape: as for every engine.
