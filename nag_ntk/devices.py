@@ -47,7 +47,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def several() -> bool:
+def is_multiprocess() -> bool:
     """Return True if this process is one of several that run one program together."""
     return jax.process_count() > 1
 
@@ -64,7 +64,7 @@ def broadcast(value: int) -> int:
         >>> broadcast(3)
         3
     """
-    if not several():
+    if not is_multiprocess():
         return value
     from jax.experimental import multihost_utils
 
@@ -78,7 +78,7 @@ def all_processes(flag: bool) -> bool:
         >>> all_processes(True), all_processes(False)
         (True, False)
     """
-    if not several():
+    if not is_multiprocess():
         return flag
     from jax.experimental import multihost_utils
 
@@ -101,7 +101,7 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
         (True, (1, 1))
     """
     if isinstance(devices, str) and devices == AUTO:
-        if not several():
+        if not is_multiprocess():
             return None
         seed_devices = next(k for k in range(min(seeds, jax.device_count()), 0, -1) if jax.device_count() % k == 0)
         return seed_devices, jax.device_count() // seed_devices
@@ -112,10 +112,9 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
         )
     seed_devices, neuron_devices = (int(k) for k in devices)
     count = jax.device_count()
-    if seed_devices * neuron_devices > count or (several() and seed_devices * neuron_devices != count):
-        raise InputError(
-            f"devices={seed_devices}x{neuron_devices} needs {'' if several() else 'at most '}{count} devices in all"
-        )
+    if seed_devices * neuron_devices > count or (is_multiprocess() and seed_devices * neuron_devices != count):
+        most = "" if is_multiprocess() else "at most "
+        raise InputError(f"devices={seed_devices}x{neuron_devices} needs {most}{count} devices in all")
     if seed_devices > seeds:
         raise InputError(
             f"devices={seed_devices}x{neuron_devices} spreads seeds over {seed_devices} devices, "
@@ -129,7 +128,7 @@ def fetch(tree, size: int):
 
     Collective: every process must call it.
     """
-    if several():
+    if is_multiprocess():
         from jax.experimental import multihost_utils
 
         tree = jax.tree.map(lambda x: multihost_utils.process_allgather(x, tiled=True), tree)

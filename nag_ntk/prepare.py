@@ -10,7 +10,7 @@ import numpy as np
 
 from nag_ntk import plan
 from nag_ntk.dataset import Dataset
-from nag_ntk.devices import mesh, several
+from nag_ntk.devices import is_multiprocess, mesh
 from nag_ntk.engines import EngineChoice, choose_engine, screened
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
@@ -67,8 +67,8 @@ def _check_integer(name: str, value, least: int) -> int:
 
 
 def _check_methods(methods) -> tuple[Method, ...]:
-    several = not isinstance(methods, Method) and isinstance(methods, Iterable)
-    listed: tuple[Any, ...] = tuple(methods) if several else (methods,)
+    is_sequence = not isinstance(methods, Method) and isinstance(methods, Iterable)
+    listed: tuple[Any, ...] = tuple(methods) if is_sequence else (methods,)
     if not listed or not all(isinstance(m, Method) for m in listed):
         raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
     return tuple(checked_method(m) for m in listed)
@@ -172,7 +172,7 @@ def prepare(
         )
     table = schedules(methods, steps).astype(floating)
     choice = choose_engine(
-        shape, inputs, table, len(seeds), initial, spread=several() or neurons_spread, probed=bool(probes)
+        shape, inputs, table, len(seeds), initial, spread=is_multiprocess() or neurons_spread, probed=bool(probes)
     )
     probe_intervals = [probe.every for probe in probes]
     gram_interval = plan.gram_interval(steps, probe_intervals)

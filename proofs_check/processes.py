@@ -44,4 +44,4 @@ def join(group: Group) -> tuple[bool, bool]:
     if group == ALONE:
         return False, True
     devices.join(None if group.coordinator == AUTO else group.coordinator, group.processes, group.process)
-    return devices.several(), devices.writes()
+    return devices.is_multiprocess(), devices.writes()
