@@ -76,8 +76,8 @@ def test_what_is_no_number_is_refused():
     """Below the type checks of the tests, which users do not have."""
     for eta, beta in ((0.1, "much"), (None, 0.1), ("much", 0.1)):
         with pytest.raises(InputError, match=f"^name: eta and beta must be real numbers, got eta={eta!r}"):
-            inspect.unwrap(methods._method)("name", eta, beta, 0.0)
-    whole = inspect.unwrap(methods._method)("name", 1, 0, 0)
+            inspect.unwrap(methods._make_method)("name", eta, beta, 0.0)
+    whole = inspect.unwrap(methods._make_method)("name", 1, 0, 0)
     assert [type(value) for value in whole[1:5]] == [float] * 4
     for delay in (0, "3", None):
         with pytest.raises(InputError, match="the delay must be positive and finite"):
