@@ -292,36 +292,39 @@ class Control:
 class Lemma:
     """A statement of the theory that can be checked on a run.
 
+    Only the first five fields are required. The next decide how it is checked, then come those that say what a run must
+    record; the rest is for readers, for the search and for the formal proofs.
+
     Attributes:
         id: words joined by hyphens; in docs/theory each lemma of the catalogue has a page of that name.
         title: a few words.
-        statement: the claim with its explicit constants.
-        check: Run -> Inequality or other Evidence, or a mapping of part names to them for a claim in several parts.
+        statement: the claim with its explicit constants, in plain text.
+        check: Run -> Inequality or other evidence, or a mapping of part names to them for a claim in several parts.
         controls: false variants, at least two.
         kind: what is claimed: a Claim, or its name. An Inequality is claimed with probability 1 - delta where it is
             PROBABILITY, else of every run.
+        method: the method that it is about, or None for all; a run without it is skipped.
+        scope: "run": checked on every run; "study": on the tuple of all runs of a study, for claims about how
+            something grows from run to run; "once": does not depend on any run, so that a study checks it once.
+        study: overrides of the usual study under which the lemma says something (more seeds, a larger width).
+        trains: True if it needs a run of at least one step.
+        records_recursion: True if it needs the terms of the residual recursion, run.trajectory.recursion.
+        records_gram_path: True if it needs the spectrum of H(t) along the run, run.trajectory.gram_path.
+        radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
+        overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
+        probes: quantities that it needs and the trajectory does not record by itself: run.trajectory.probes[name].
         hypotheses: when it is claimed.
         source: authors, year, arXiv id; or "derived".
         provenance: "derived", "form of" or "recalled" (source not re-read).
         decision: how the verdict is reached, in a sentence or two.
-        method: the method that it speaks of, or None for all; a run without it is skipped.
-        trains: whether it needs a run of at least one step.
-        records_recursion: whether it needs the simulation to record the terms of the residual recursion.
-        records_gram_path: whether it needs the spectrum of H(t) along the run.
-        scope: "run": checked on every run; "study": on the tuple of all runs of a study, for claims about how
-            something grows from run to run; "once": does not depend on any run, so that a study checks it once.
         constants: where each constant of the statement comes from and how sharp it is.
-        study: overrides of the usual study under which the lemma says something (more seeds, a larger width).
+        tex: the statement with its mathematics in TeX between dollars (two for a line of its own), which the report
+            shows; "" where the statement is to be shown as it is.
+        group: what it is about; the report filters by it.
+        rests_on: ids of the lemmas that its proof, or its hypotheses, use.
         about_data: the claim in the form that the counterexample search attacks, or None.
         formal: the theorems of proofs_check/formal that prove it or its deterministic part, as "file.name".
         formal_part: what they prove of it, in a sentence; "" where there are none.
-        rests_on: ids of the lemmas that its proof, or its hypotheses, use.
-        radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
-        overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
-        probes: quantities that it needs and the trajectory does not record by itself: run.trajectory.probes[name].
-        tex: the statement once more with its mathematics in TeX between dollars (two for a line of its own), which the
-            report shows; "" where the statement is to be shown as it is.
-        group: what it is about; the report filters by it.
     """
 
     id: str

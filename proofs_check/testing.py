@@ -61,7 +61,7 @@ def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int
         >>> from proofs_check.lemmas import CATALOGUE
         >>> check_lemma(next(lemma for lemma in CATALOGUE if lemma.id == "flip-count"))
     """
-    problems = [problem for _, found in answers(lemma, study, seeds) for problem in found]
+    problems = [problem for _, answer in answers(lemma, study, seeds) for problem in answer]
     if problems:
         raise AssertionError("\n".join(f"{lemma.id}: {problem}" for problem in problems))
 
@@ -134,7 +134,7 @@ def not_refuted(
     """List the parts of the lemma that are REFUTED, ERROR or VACUOUS in its own study."""
     problems = []
     for subject in subjects(lemma, lemma.study if study is None else study, seeds):
-        for finding in _findings(_look(lemma, lemma.id, lemma.check, subject)):
+        for finding in _findings(_cached_outcomes(lemma, lemma.id, lemma.check, subject)):
             where = f"{finding.lemma} on {finding.run}"
             if finding.verdict in (Verdict.REFUTED, Verdict.ERROR):
                 problems.append(f"{where} is {finding.verdict}: {finding.reason}")
@@ -175,11 +175,11 @@ def margins_have_the_right_sign(
         cases += [(name, control.check, subject) for subject in _control_subjects(lemma, control, study, seeds)]
     problems = []
     for name, check, subject in cases:
-        parts = _look(lemma, name, check, subject)
-        said = _evidence(parts)
-        problems += [f"{part} {problem}" for part, evidence in said.items() for problem in wrong_side(evidence)]
+        parts = _cached_outcomes(lemma, name, check, subject)
+        evidence_of = _evidence(parts)
+        problems += [f"{part} {problem}" for part, evidence in evidence_of.items() for problem in wrong_side(evidence)]
         for finding in _findings(parts):
-            evidence = said.get(finding.lemma)
+            evidence = evidence_of.get(finding.lemma)
             violated = bool(finding.violations) or finding.verdict is Verdict.REFUTED
             if not finding.margin or not margin_follows_verdict(finding, evidence) or violated == (finding.margin < 0):
                 continue
@@ -198,14 +198,14 @@ def same_in_any_batch(
     """
     problems = []
     for subject in subjects(lemma, lemma.study if study is None else study, seeds):
-        parts = _look(lemma, lemma.id, lemma.check, subject)
+        parts = _cached_outcomes(lemma, lemma.id, lemma.check, subject)
         whole = _evidence(parts)
         for first in (0, 1):
-            half = _each(subject, partial(_every_other, first=first))
-            for name, found in _evidence(_ask(lemma, lemma.id, lemma.check, half)).items():
-                problems += [f"{name} {problem}" for problem in seed_differences(whole.get(name), found)]
-        turned = _each(subject, lambda run: select(run, range(len(run.trajectory.seeds) - 1, -1, -1)))
-        pairs = zip(_findings(parts), _findings(_ask(lemma, lemma.id, lemma.check, turned)), strict=True)
+            half = _map_runs(subject, partial(_every_other, first=first))
+            for name, evidence in _evidence(_outcomes(lemma, lemma.id, lemma.check, half)).items():
+                problems += [f"{name} {problem}" for problem in seed_differences(whole.get(name), evidence)]
+        reversed_seeds = _map_runs(subject, lambda run: select(run, range(len(run.trajectory.seeds) - 1, -1, -1)))
+        pairs = zip(_findings(parts), _findings(_outcomes(lemma, lemma.id, lemma.check, reversed_seeds)), strict=True)
         problems += [
             f"{one.lemma} is {one.verdict}, but {other.verdict} with the seeds in reverse order"
             for one, other in pairs
@@ -226,14 +226,14 @@ def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = Non
         ValueError: if no run has what the lemma speaks of.
     """
     # the usual study is simulated once for the whole catalogue, with all that any lemma asks to record
-    shared = not overrides and lemma.scope != "study" and any(lemma is known for known in CATALOGUE)
+    shared = not overrides and lemma.scope != "study" and not is_own(lemma)
     runs = _runs(json.dumps({**BASE, **overrides}), seeds, None if shared else _Needs.of(lemma))
     if lemma.scope == "study":
         return (runs,)
-    found = tuple(run for run in runs if applies(lemma, run))
-    if not found:
+    applicable = tuple(run for run in runs if applies(lemma, run))
+    if not applicable:
         raise ValueError(f"no run of this study has what {lemma.id} speaks of: its method, or steps; give it a study")
-    return found[:1] if lemma.scope == "once" else found
+    return applicable[:1] if lemma.scope == "once" else applicable
 
 
 @dataclass(frozen=True)
@@ -250,14 +250,14 @@ class _Needs:
         return cls(key, lemma)
 
 
-class _Same:
+class _IdentityKey:
     """Key of an object that is equal to itself alone."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
+        return isinstance(other, _IdentityKey) and other.value is self.value
 
     def __hash__(self) -> int:
         return id(self.value)
@@ -272,8 +272,8 @@ def _runs(text: str, seeds: int | None, needs: _Needs | None) -> tuple[Run, ...]
     setups = [RunSetup.of(spec, lemmas, study.delta, SECONDS) for spec in specs]
     runs = tuple(execute(spec, setup, study.delta) for spec, setup in zip(specs, setups, strict=True))
     for run in runs:
-        for name, why in run.unrecorded.items():
-            raise ValueError(f"what {name} asks for cannot be recorded: {_told(why)}")
+        for name, cause in run.unrecorded.items():
+            raise ValueError(f"what {name} asks for cannot be recorded: {_sentence(cause)}")
     if needs is None or needs.lemma.scope != "study":
         return runs
     # as in the runner: the terms of the recursion are not kept until all runs are there
@@ -289,7 +289,7 @@ def _control_subjects(
 def _control_problems(lemma: Lemma, control: Control, subject: Subject) -> list[str]:
     problems = []
     name = f"control {control.id}"
-    for finding in _findings(_look(lemma, name, control.check, subject)):
+    for finding in _findings(_cached_outcomes(lemma, name, control.check, subject)):
         if finding.verdict is not Verdict.REFUTED:
             problems.append(f"{finding.lemma} is {finding.verdict}, not REFUTED: {finding.reason}")
             continue
@@ -299,27 +299,27 @@ def _control_problems(lemma: Lemma, control: Control, subject: Subject) -> list[
                 problems.append(f"{finding.lemma} is REFUTED without a witness")
                 continue
             again = _alone(lemma, subject, finding.worst_seed)
-        repeated = {found.lemma: found for found in _findings(_ask(lemma, name, control.check, again))}
-        problems += replay_problems(finding, repeated.get(finding.lemma))
+        replays = {replay.lemma: replay for replay in _findings(_outcomes(lemma, name, control.check, again))}
+        problems += replay_problems(finding, replays.get(finding.lemma))
     return problems
 
 
 def _alone(lemma: Lemma, subject: Subject, seed: int) -> Subject:
     """Draw and train the same configuration again with one seed."""
-    return _each(subject, lambda run: simulate_again(run, lemma, [seed]))
+    return _map_runs(subject, lambda run: simulate_again(run, lemma, [seed]))
 
 
 @lru_cache(maxsize=64)
-def _kept(lemma: _Same, name: str, check: _Same, subject: _Same) -> tuple[Outcome, ...]:
-    return tuple(_ask(lemma.value, name, check.value, subject.value))
+def _cache(lemma: _IdentityKey, name: str, check: _IdentityKey, subject: _IdentityKey) -> tuple[Outcome, ...]:
+    return tuple(_outcomes(lemma.value, name, check.value, subject.value))
 
 
-def _look(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[Outcome, ...]:
+def _cached_outcomes(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[Outcome, ...]:
     """Return the outcomes of a check from a cache: the questions use them again."""
-    return _kept(_Same(lemma), name, _Same(check), _Same(subject))
+    return _cache(_IdentityKey(lemma), name, _IdentityKey(check), _IdentityKey(subject))
 
 
-def _ask(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Outcome]:
+def _outcomes(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Outcome]:
     """Call the check of a lemma or a control; one of your own may take as long as in a study."""
     return examine(
         name, check, subject, _first(subject).name, lemma.kind, SECONDS if is_own(lemma) else None, lemma.method
@@ -336,8 +336,8 @@ def _evidence(parts: Iterable[Outcome]) -> dict[str, Evidence]:
     return {part.lemma: part.evidence for part in parts if not isinstance(part.evidence, Exception)}
 
 
-def _told(why: Exception | NotApplicable) -> str:
-    return why.reason if isinstance(why, NotApplicable) else describe(why)
+def _sentence(cause: Exception | NotApplicable) -> str:
+    return cause.reason if isinstance(cause, NotApplicable) else describe(cause)
 
 
 def _every_other(run: Run, first: int) -> Run:
@@ -348,5 +348,5 @@ def _first(subject: Subject) -> Run:
     return subject[0] if isinstance(subject, tuple) else subject
 
 
-def _each(subject: Subject, change: Callable[[Run], Run]) -> Subject:
+def _map_runs(subject: Subject, change: Callable[[Run], Run]) -> Subject:
     return tuple(map(change, subject)) if isinstance(subject, tuple) else change(subject)

@@ -20,7 +20,7 @@ from nag_ntk.method import gradient_descent, heavy_ball, nesterov, nesterov_incr
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.trajectory import Trajectory
 from proofs_check import statistics
-from proofs_check.lemma import Inequality, Law, Lemma, NotApplicable, Run
+from proofs_check.lemma import Claim, Inequality, Law, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE, contraction, gram_stability
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 from proofs_check.radii import DISTANCES, next_recorded, padded

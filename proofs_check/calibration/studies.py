@@ -194,11 +194,11 @@ def _violations(
     block = max(1, 2_000_000 // max(1, seeds))
     for begin in range(0, studies, block):
         uniform = rng.random((min(block, studies - begin), seeds))
-        known: dict[tuple[float, float], np.ndarray] = {}
+        cached: dict[tuple[float, float], np.ndarray] = {}
         for j, (start, p) in enumerate(zip(starts.tolist(), probability.tolist(), strict=True)):
-            if (start, p) not in known:
+            if (start, p) not in cached:
                 at = uniform - start
                 at += at < 0
-                known[start, p] = np.count_nonzero(at < p, axis=1)
-            counts[begin : begin + len(uniform), j] = known[start, p]
+                cached[start, p] = np.count_nonzero(at < p, axis=1)
+            counts[begin : begin + len(uniform), j] = cached[start, p]
     return counts

@@ -43,24 +43,24 @@ def linear_steps(method: str, kappas: np.ndarray) -> np.ndarray:
 
 
 def _linear(method: str, exponent: float) -> Law:
-    at, steps = np.log10(_KAPPAS), np.log10(linear_steps(method, _KAPPAS))
-    slope = float(statistics.least_squares_slope(at, steps))
+    log_kappas, log_steps = np.log10(_KAPPAS), np.log10(linear_steps(method, _KAPPAS))
+    slope = float(statistics.least_squares_slope(log_kappas, log_steps))
 
     def interval(level: float) -> tuple[float, float]:
-        low, high = statistics.slope_interval(at, steps, level)
+        low, high = statistics.slope_interval(log_kappas, log_steps, level)
         return low - exponent, high - exponent
 
     return Law(
-        p_value=statistics.slope_p_value(at, steps, exponent, LINEAR_TOLERANCE),
+        p_value=statistics.slope_p_value(log_kappas, log_steps, exponent, LINEAR_TOLERANCE),
         interval=interval,
         resolution=LINEAR_TOLERANCE,
         deviation=slope - exponent,
-        trials=len(at),
+        trials=len(log_kappas),
         note=f"slope {slope:.4f} over kappa from 10 to 1e6, linear model: no chance here, the interval is that of the fit",
     )
 
 
-def _left(run: Run, method: str) -> int:
+def _count_exits(run: Run, method: str) -> int:
     """Count the seeds in which lambda_min(H(t)) fell below lambda_0/2 at a time looked at."""
     path = run.trajectory.gram_path
     if path is None:
@@ -78,10 +78,10 @@ def _network(runs: Sequence[Run], method: str, exponent: float) -> Evidence:
             key = (run.trajectory.width, len(run.trajectory.seeds), run.data.size)
             groups.setdefault(key, []).append(run)
     for run in max(groups.values(), key=len, default=[]):
-        kappa, steps, left = run.data.spectrum.kappa, run.steps_to(method, TARGET), _left(run, method)
-        if left or not np.isfinite(steps).all():
+        kappa, steps, exits = run.data.spectrum.kappa, run.steps_to(method, TARGET), _count_exits(run, method)
+        if exits or not np.isfinite(steps).all():
             late = int(np.sum(~np.isfinite(steps)))
-            excluded.append(f"kappa {kappa:.4g} ({left} seeds left the lazy regime, {late} did not arrive)")
+            excluded.append(f"kappa {kappa:.4g} ({exits} seeds left the lazy regime, {late} did not arrive)")
         else:
             chosen[kappa] = (run, steps)
     kappas = np.array(sorted(chosen))
@@ -92,20 +92,20 @@ def _network(runs: Sequence[Run], method: str, exponent: float) -> Evidence:
             f"needs at least {_POSITIONS} lazy runs of {method} that arrive, with the theorem's tuning, kappa over a "
             f"factor of {_RANGE:g}; got {len(kappas)}{spread}{aside}"
         )
-    at, values = np.log10(kappas), np.log10(np.stack([chosen[kappa][1] for kappa in kappas], axis=1))
-    slope = float(np.mean(statistics.least_squares_slope(at, values)))
+    log_kappas, log_steps = np.log10(kappas), np.log10(np.stack([chosen[kappa][1] for kappa in kappas], axis=1))
+    slope = float(np.mean(statistics.least_squares_slope(log_kappas, log_steps)))
 
     def interval(level: float) -> tuple[float, float]:
-        low, high = statistics.replicated_slope_interval(at, values, level)
+        low, high = statistics.replicated_slope_interval(log_kappas, log_steps, level)
         return low - exponent, high - exponent
 
-    low, high = statistics.replicated_slope_interval(at, values, 0.05)
+    low, high = statistics.replicated_slope_interval(log_kappas, log_steps, 0.05)
     return Law(
-        p_value=statistics.replicated_slope_p_value(at, values, exponent, TOLERANCE),
+        p_value=statistics.replicated_slope_p_value(log_kappas, log_steps, exponent, TOLERANCE),
         interval=interval,
         resolution=TOLERANCE,
         deviation=slope - exponent,
-        trials=values.size,
+        trials=log_steps.size,
         note=f"slope {slope:.3f}, 95 % in [{low:.3f}, {high:.3f}], kappa from {kappas[0]:.4g} to {kappas[-1]:.4g}, "
         f"{len(kappas)} datasets{aside}",
     )
@@ -114,8 +114,8 @@ def _network(runs: Sequence[Run], method: str, exponent: float) -> Evidence:
 def _check(runs: Sequence[Run], exponents: Mapping[str, float] = EXPONENTS) -> dict[str, Evidence]:
     parts: dict[str, Evidence] = {f"linear-{name}": _linear(name, e) for name, e in exponents.items()}
     # a study of fewer runs was not made for this question
-    asked = [name for name in exponents if sum(run.index(name) is not None for run in runs) >= _POSITIONS]
-    return parts | {f"network-{name}": _network(runs, name, exponents[name]) for name in asked}
+    compared = [name for name in exponents if sum(run.index(name) is not None for run in runs) >= _POSITIONS]
+    return parts | {f"network-{name}": _network(runs, name, exponents[name]) for name in compared}
 
 
 _ANGLES = (0.4, 0.32, 0.26, 0.21, 0.17, 0.14, 0.11, 0.09, 0.07)
@@ -170,6 +170,6 @@ ACCELERATION = Lemma(
     scope="study",
     records_gram_path=True,
     constants="1 and 1/2 are the orders of the rates; the prefactors move the slopes of the linear model by less than 0.01. 0.02 and "
-    "0.1 are the resolutions asked for.",
+    "0.1 are the resolutions compared for.",
     study=_study(16384, 24, _ANGLES),
 )

@@ -69,11 +69,11 @@ def _pair(run: Run, other: str) -> tuple[np.ndarray, np.ndarray] | NotApplicable
         return NotApplicable(untuned)
     if run.data.spectrum.kappa < LEAST_KAPPA:
         return NotApplicable(f"claimed for kappa >= {LEAST_KAPPA:.0f} only")
-    ours, theirs = run.steps_to("nesterov", TARGET), run.steps_to(other, TARGET)
-    if not np.isfinite(np.minimum(ours, theirs)).any():
+    nesterov, steps_of_other = run.steps_to("nesterov", TARGET), run.steps_to(other, TARGET)
+    if not np.isfinite(np.minimum(nesterov, steps_of_other)).any():
         steps = run.trajectory.steps
         return NotApplicable(f"no method reached {TARGET:g} of its first residual in {steps} steps: train longer")
-    return ours, theirs
+    return nesterov, steps_of_other
 
 
 def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Inequality:
@@ -82,20 +82,20 @@ def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Inequality:
     One that overflows never arrives: its count is a number all the same, so that only step 0 must be finite.
     """
     end = run.trajectory.steps + 1.0
-    reached = np.isfinite(first) | np.isfinite(bound)
+    arrived = np.isfinite(first) | np.isfinite(bound)
     late = np.where(np.isfinite(bound), bound, np.maximum(np.where(np.isfinite(first), first, 0), end))
     early = np.where(np.isfinite(first), first, end)
     kappa = run.data.spectrum.kappa
     note = f"steps to {TARGET:g}, kappa = {kappa:.4g}, medians {np.median(first):.4g} and {np.median(bound):.4g}"
-    return Inequality(early, late, where=reached, until=0, note=note)
+    return Inequality(early, late, where=arrived, until=0, note=note)
 
 
 def _faster(run: Run, reverse: bool = False) -> Inequality | NotApplicable:
     pair = _pair(run, "gradient_descent")
     if isinstance(pair, NotApplicable):
         return pair
-    ours, theirs = pair
-    return _compare(run, theirs, ours) if reverse else _compare(run, ours, theirs)
+    nesterov, descent = pair
+    return _compare(run, descent, nesterov) if reverse else _compare(run, nesterov, descent)
 
 
 def _comparable(run: Run, low: float, high: float) -> Inequality | NotApplicable:
@@ -103,11 +103,11 @@ def _comparable(run: Run, low: float, high: float) -> Inequality | NotApplicable
     pair = _pair(run, "heavy_ball")
     if isinstance(pair, NotApplicable):
         return pair
-    ours, theirs = pair
+    nesterov, heavy_ball = pair
     middle, half = (np.log(high) + np.log(low)) / 2, (np.log(high) - np.log(low)) / 2
-    both = np.isfinite(ours) & np.isfinite(theirs)
-    ratio = np.log(np.where(both, ours, 1.0) / np.where(both, theirs, 1.0))
-    note = f"steps to {TARGET:g}, medians {np.median(ours):.4g} (Nesterov) and {np.median(theirs):.4g} (heavy ball)"
+    both = np.isfinite(nesterov) & np.isfinite(heavy_ball)
+    ratio = np.log(np.where(both, nesterov, 1.0) / np.where(both, heavy_ball, 1.0))
+    note = f"steps to {TARGET:g}, medians {np.median(nesterov):.4g} (Nesterov) and {np.median(heavy_ball):.4g} (heavy ball)"
     return Inequality(np.abs(ratio - middle), np.full_like(ratio, half), where=both, until=0, note=note)
 
 

@@ -21,8 +21,8 @@ def _refuted(name: str) -> Callable[[Any], Proof]:
         if witness is None:
             return Proof(None, 0.0, 0.0, "no counterexample found")
         reason = f"|1 - z| >= {witness.norm_low:.6g} > {witness.bound_high:.6g} at kappa = {witness.kappa}, z = {witness.z}, k = 1"
-        found = {"kappa": str(witness.kappa), "eta lambda": str(witness.z), "k": 1}
-        return Proof(False, witness.norm_low, witness.bound_high, reason, found)
+        values = {"kappa": str(witness.kappa), "eta lambda": str(witness.z), "k": 1}
+        return Proof(False, witness.norm_low, witness.bound_high, reason, values)
 
     return check
 

@@ -105,8 +105,8 @@ def _decide(inputs, factor: Factor, one_sided: bool = False) -> Proof | NotAppli
 
 
 def _confirm(rows, factor: Factor, one_sided: bool = False) -> Proof:
-    found = _decide(rows, factor, one_sided)
-    return Proof(True, 0.0, 0.0, found.reason) if isinstance(found, NotApplicable) else found
+    evidence = _decide(rows, factor, one_sided)
+    return Proof(True, 0.0, 0.0, evidence.reason) if isinstance(evidence, NotApplicable) else evidence
 
 
 def _score(inputs, factor: Factor, one_sided: bool = False):

@@ -39,13 +39,13 @@ def _attack(z: np.ndarray, kernel: np.ndarray, radius: float) -> float:
     """Search for a large |H(W) - H(0)|_F: every neuron takes the move that helps most, all of them in one direction."""
     before = (z >= 0).astype(float)
     options = (_moves(z, kernel, radius) >= 0).astype(float)
-    weight, found = kernel**2, 0.0
+    weight, largest = kernel**2, 0.0
     start = before.T @ before
     for sign in (1.0, -1.0):
         gain = sign * np.sum((options @ weight) * options, axis=-1)
         chosen = np.take_along_axis(options, np.argmax(gain, axis=0)[None, :, None], axis=0)[0]
-        found = max(found, float(np.linalg.norm(kernel * (chosen.T @ chosen - start)) / len(z)))
-    return found
+        largest = max(largest, float(np.linalg.norm(kernel * (chosen.T @ chosen - start)) / len(z)))
+    return largest
 
 
 def _attained(run: Run, radius: float) -> np.ndarray:
@@ -55,18 +55,18 @@ def _attained(run: Run, radius: float) -> np.ndarray:
     from nag_ntk import draw, seed_key
 
     trajectory, data = run.trajectory, run.data
-    found = np.full(len(trajectory.seeds), np.nan)
+    attained = np.full(len(trajectory.seeds), np.nan)
     if trajectory.width * data.size * (data.size + 9) > _LARGEST_ATTACK:
-        return found
+        return attained
 
     def draw_again(seed):
         return draw(seed_key(trajectory.key, seed), trajectory.width, trajectory.rank, trajectory.dtype).weights
 
     compiled = jax.jit(draw_again)
-    for s in range(min(_ATTACKED, len(found))):
+    for s in range(min(_ATTACKED, len(attained))):
         z = np.asarray(compiled(trajectory.seeds[s]), float) @ data.coordinates.T
-        found[s] = _attack(z, data.kernel, radius)
-    return found
+        attained[s] = _attack(z, data.kernel, radius)
+    return attained
 
 
 def _claims(run: Run, bounds: dict[str, float], radius: float) -> dict[str, Inequality | NotApplicable]:

@@ -51,11 +51,11 @@ def _refuted(name: str) -> Callable[[Any], Proof]:
         witness = refute_power_bound(control.bound, control.tuning)
         if witness is None:
             return Proof(None, 0.0, 0.0, "no counterexample found")
-        found = {"kappa": str(witness.kappa), "eta lambda": str(witness.z), "k": witness.k}
+        values = {"kappa": str(witness.kappa), "eta lambda": str(witness.z), "k": witness.k}
         reason = (
             f"|M^k| >= {witness.norm_low:.6g} > {witness.bound_high:.6g} at kappa = {witness.kappa}, k = {witness.k}"
         )
-        return Proof(False, witness.norm_low, witness.bound_high, reason, found)
+        return Proof(False, witness.norm_low, witness.bound_high, reason, values)
 
     return check
 

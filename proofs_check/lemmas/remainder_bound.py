@@ -16,18 +16,18 @@ def remainder(run: Run) -> np.ndarray:
     xi, gram = run.trajectory.residual, run.trajectory.initial_gram
     eta, beta, gain = (c[None, :, :, None] for c in run.coefficients)
     now, previous = xi[:, :, :-1], _before(xi)[:, :, :-1]
-    pull, earlier = (np.einsum("sij,sktj->skti", gram, r) for r in (now, pulled(run, previous)))
+    pull, earlier = (np.einsum("sij,sktj->skti", gram, r) for r in (now, previous_residual(run, previous)))
     return xi[:, :, 1:] - (now + beta * (now - previous) - eta * (1 + gain) * pull + eta * gain * earlier)
 
 
-def pulled(run: Run, previous: np.ndarray) -> np.ndarray:
+def previous_residual(run: Run, previous: np.ndarray) -> np.ndarray:
     """Return xi(t-1) as the gradient of the step before saw it: 0 before step 0 of the extrapolated start."""
     if run.trajectory.start == "gradient":
         return previous
     return np.where(np.arange(previous.shape[2])[:, None] == 0, 0.0, previous)
 
 
-def carried(run: Run, inflow: np.ndarray) -> np.ndarray:
+def with_momentum(run: Run, inflow: np.ndarray) -> np.ndarray:
     """Compute v(t) = beta v(t-1) + inflow(t), v(-1) = 0, along axis 2 of (s, k, t, n)."""
     beta, result = run.coefficients[1][:, : inflow.shape[2], None], np.array(inflow)
     for t in range(1, inflow.shape[2]):
@@ -35,14 +35,14 @@ def carried(run: Run, inflow: np.ndarray) -> np.ndarray:
     return result
 
 
-def force(run: Run) -> np.ndarray:
+def forcing(run: Run) -> np.ndarray:
     """Bound the gradients of a step, eta ((1+gamma) |xi(t)| + gamma |xi(t-1)|), (s, k, t, n)."""
     eta, _, gain = (c[None, :, :, None] for c in run.coefficients)
     size = np.abs(run.trajectory.residual)
-    return eta * ((1 + gain) * size[:, :, :-1] + gain * pulled(run, _before(size)[:, :, :-1]))
+    return eta * ((1 + gain) * size[:, :, :-1] + gain * previous_residual(run, _before(size)[:, :, :-1]))
 
 
-def reached(run: Run) -> np.ndarray:
+def largest_distance(run: Run) -> np.ndarray:
     """Return R, the largest distance up to t+1, (s, k, t)."""
     return run.trajectory.largest_distance[:, :, 1:]
 
@@ -56,7 +56,7 @@ def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
         speed: (s, k, t, n), at least sqrt m |z(t+1) - z(t)|.
     """
     trajectory, kernel, width = run.trajectory, np.abs(run.data.kernel), run.trajectory.width
-    beta, push = run.coefficients[1][:, :, None], force(run)
+    beta, push = run.coefficients[1][:, :, None], forcing(run)
     earlier = np.concatenate([np.zeros_like(speed[:, :, :1]), speed[:, :, :-1]], axis=2)
     near = padded(trajectory.near_boundary, width) / width
     risk = padded(np.asarray(trajectory.overlap_range.at_risk), 1.0)
@@ -71,8 +71,8 @@ def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
 
 def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Inequality:
     trajectory = run.trajectory
-    speed = carried(run, force(run) @ np.abs(run.data.kernel))
-    bound = share * majorant(run, shrink * reached(run), speed)
+    speed = with_momentum(run, forcing(run) @ np.abs(run.data.kernel))
+    bound = share * majorant(run, shrink * largest_distance(run), speed)
     rounding = np.sqrt(run.data.size) * 2 * trajectory.recursion_rounding()[..., 0]
     observed = np.linalg.norm(remainder(run), axis=-1)
     total = np.linalg.norm(bound, axis=-1) + rounding

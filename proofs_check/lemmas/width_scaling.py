@@ -30,26 +30,26 @@ def _law(runs: Sequence[Run], values: Callable[[Run], np.ndarray], slope: float)
         curves = np.log10(np.stack([values(run) for run in runs], axis=-1))  # (s, k, p)
     if not np.isfinite(curves).all():
         return NotApplicable("some run shows no flip, or does not move: wider runs than this need more seeds or steps")
-    at = np.log10([float(run.trajectory.width) for run in runs])
+    log_widths = np.log10([float(run.trajectory.width) for run in runs])
     count = curves.shape[1]
-    found = [float(np.mean(statistics.least_squares_slope(at, curves[:, k]))) for k in range(count)]
-    p_values = [statistics.replicated_slope_p_value(at, curves[:, k], slope, TOLERANCE) for k in range(count)]
-    worst = int(np.argmax(np.abs(np.array(found) - slope)))
+    slopes = [float(np.mean(statistics.least_squares_slope(log_widths, curves[:, k]))) for k in range(count)]
+    p_values = [statistics.replicated_slope_p_value(log_widths, curves[:, k], slope, TOLERANCE) for k in range(count)]
+    worst = int(np.argmax(np.abs(np.array(slopes) - slope)))
 
     def interval(level: float) -> tuple[float, float]:
-        ends = [statistics.replicated_slope_interval(at, curves[:, k], level / count) for k in range(count)]
+        ends = [statistics.replicated_slope_interval(log_widths, curves[:, k], level / count) for k in range(count)]
         return min(low for low, _ in ends) - slope, max(high for _, high in ends) - slope
 
     names = [m.name for m in runs[0].methods]
-    slopes = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, found, strict=count == len(names)))
+    text = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, slopes, strict=count == len(names)))
     return Law(
         p_value=float(statistics.bonferroni(p_values)),
         interval=interval,
         resolution=TOLERANCE,
-        deviation=found[worst] - slope,
+        deviation=slopes[worst] - slope,
         trials=curves.shape[0] * len(runs),
         witness={} if count == 1 else {"method": names[worst]},
-        note=f"slopes {slopes if count > 1 else format(found[0], '.4f')} over widths {runs[0].trajectory.width:,} to "
+        note=f"slopes {text if count > 1 else format(slopes[0], '.4f')} over widths {runs[0].trajectory.width:,} to "
         f"{runs[-1].trajectory.width:,}",
     )
 

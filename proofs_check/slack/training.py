@@ -8,7 +8,14 @@ import numpy as np
 from nag_ntk.trajectory import coefficient_bound
 from proofs_check.lemma import Run
 from proofs_check.lemmas.distance import DISTANCE
-from proofs_check.lemmas.remainder_bound import carried, force, majorant, pulled, reached, remainder
+from proofs_check.lemmas.remainder_bound import (
+    forcing,
+    largest_distance,
+    majorant,
+    previous_residual,
+    remainder,
+    with_momentum,
+)
 from proofs_check.radii import DISTANCES, next_recorded, padded
 from proofs_check.slack.chain import Link, SlackRow, Value, rows
 from proofs_check.slack.linear import theorem
@@ -20,8 +27,8 @@ def change(run: Run) -> np.ndarray:
     """Compute d(t) = c(t+1) - c(t), the change of the coefficients in a step without flips, (s, k, t, n)."""
     xi = run.trajectory.residual
     eta, _, gamma = (c[None, :, :, None] for c in run.coefficients)
-    before = pulled(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
-    return carried(run, eta * ((1 + gamma) * xi[:, :, :-1] - gamma * before))
+    before = previous_residual(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
+    return with_momentum(run, eta * ((1 + gamma) * xi[:, :, :-1] - gamma * before))
 
 
 def distance(run: Run) -> tuple[SlackRow, ...]:
@@ -115,11 +122,11 @@ def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
     else:
         flipped = np.maximum.accumulate(trajectory.flip_reach, axis=2)[:, :, 1:]
         kernel, delta = run.data.kernel, change(run)
-        plain = carried(run, force(run) @ np.abs(kernel))
+        plain = with_momentum(run, forcing(run) @ np.abs(kernel))
         signed = unflipped_speed(kernel, delta)
         bounds = [
             np.linalg.norm(majorant(run, radius, speed), axis=-1)
-            for radius, speed in ((reached(run), plain), (flipped, plain), (flipped, signed))
+            for radius, speed in ((largest_distance(run), plain), (flipped, plain), (flipped, signed))
         ]
         near = _near_share(run, flipped[:, 0]) * trajectory.width * run.data.size
         count = trajectory.flips[:, 0]
