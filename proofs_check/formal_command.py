@@ -1,4 +1,4 @@
-"""`nag-ntk formal`: compiles the formal proofs and lists every theorem with the axioms that it rests on."""
+"""`nag-ntk formal`: compile the formal proofs and list every theorem with the axioms that it rests on."""
 
 import os
 import shutil
@@ -35,10 +35,10 @@ def formal(jobs: int | None, keep: Path | None, words: bool, as_json: bool) -> i
         coq.coqc()
     except coq.CoqMissing as error:
         raise Failure(f"{error}.") from None
-    unproved = {name: found for name, text in texts().items() if (found := gaps(text))}
+    unproved = {name: words_left for name, text in texts().items() if (words_left := gaps(text))}
     if unproved:
-        name, found = next(iter(unproved.items()))
-        raise Failure(f"{name}.v leaves something unproved: {', '.join(found)}", 3)
+        name, words_left = next(iter(unproved.items()))
+        raise Failure(f"{name}.v leaves something unproved: {', '.join(words_left)}", 3)
     folder = _folder(keep)
     try:
         jobs = jobs or os.cpu_count() or 1
@@ -50,7 +50,7 @@ def formal(jobs: int | None, keep: Path | None, words: bool, as_json: bool) -> i
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    foreign = sorted({axiom for found in rests.values() for axiom in found} - set(coq.CLASSICAL_REALS))
+    foreign = sorted({axiom for names in rests.values() for axiom in names} - set(coq.CLASSICAL_REALS))
     say(_json(compiled, listed, rests) if as_json else _table(compiled, listed, rests, words))
     if foreign:
         raise Failure(f"axioms beyond those of Coq's real numbers: {', '.join(foreign)}", 3)
@@ -69,7 +69,7 @@ def _folder(keep: Path | None) -> Path:
 
 
 def _users() -> dict[str, list[str]]:
-    """Which lemmas of the catalogue name a theorem."""
+    """Return the ids of the catalogue's lemmas that name a theorem, by theorem."""
     from .lemmas import CATALOGUE
 
     users: dict[str, list[str]] = {}
@@ -83,7 +83,7 @@ def _table(compiled: "Compiled", listed: "tuple[Theorem, ...]", rests: dict[str,
     import textwrap
 
     columns = min(shutil.get_terminal_size().columns, 120) if sys.stdout.isatty() else 120
-    numbers = {name: place for place, name in enumerate(sorted({a for found in rests.values() for a in found}), 1)}
+    numbers = {name: place for place, name in enumerate(sorted({a for names in rests.values() for a in names}), 1)}
     users, width = _users(), max(len(theorem.name) for theorem in listed) + 4
     signs = {theorem.id: ",".join(str(numbers[a]) for a in rests[theorem.id]) or "none" for theorem in listed}
     lines, file = [], ""
@@ -117,5 +117,10 @@ def _json(compiled: "Compiled", listed: "tuple[Theorem, ...]", rests: dict[str, 
         }
         for theorem in listed
     ]  # fmt: skip
-    told = {"coq": compiled.version, "seconds": round(compiled.seconds, 2), "files": compiled.each, "theorems": rows}
-    return json.dumps(told, indent=1, ensure_ascii=False)
+    document = {
+        "coq": compiled.version,
+        "seconds": round(compiled.seconds, 2),
+        "files": compiled.each,
+        "theorems": rows,
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False)

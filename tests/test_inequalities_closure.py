@@ -162,6 +162,28 @@ def test_pairs_may_slide_on_samples_in_different_numbers():
     assert shown > 20
 
 
+def test_a_neuron_that_slides_on_two_samples_counts_for_both(monkeypatch):
+    """(10) as the rechecker has it, by the formula: k_r = 2 in mu and in Sigma."""
+    eta, low, high, m = 0.25, 0.05, 2.0, 14
+    matrices = []
+    monkeypatch.setattr(recheck, "positive_definite", lambda matrix: matrices.append(matrix) or True)
+    _, run = both(two_samples(Fraction(3, 5), {(1, 1): 12, (1, 0): 1, (0, 1): 1}, eta))
+    run.net.sliding = {(0, 0), (0, 1)}
+    numbers = {}
+    for k in (1, 2):
+        mu = k / m
+        q = 2 - eta * high - 2 * eta * math.sqrt(high * mu) - eta * mu
+        numbers[k] = q, math.sqrt(1 - eta * q * low)
+    with ctx.workprec(128):
+        recheck.slides(run, *map(arb, (low, high, numbers[2][1] * (1 + 1e-12), 0.0)))
+        with pytest.raises(recheck.Unproved, match="the rate, with pairs that slide"):
+            recheck.slides(run, *map(arb, (low, high, numbers[1][1] * (1 + 1e-12), 0.0)))
+    steady = np.array([[12, 0.6 * 11], [0.6 * 11, 12]]) / m  # 11 neurons of both, and one of each sample
+    paid = low + 2 / m / numbers[2][0] ** 2
+    expected = steady - paid * np.eye(2)
+    np.testing.assert_allclose([[float(x) for x in row] for row in matrices[0].tolist()], expected, rtol=1e-12)
+
+
 def test_the_rate_without_sliding_counts_both_ends_of_the_spectrum():
     attained = set()
     for overlap, eta in product(ROWS, (0.5, 1.0, 1.25, 1.5)):

@@ -32,6 +32,17 @@ def test_a_step_moves_a_sample_by_no_more_than_is_said(name):
                 assert most - 1e-15 <= run.moved[i] - moved[i]
 
 
+def test_two_given_steps_must_have_the_same_pattern():
+    """The start from two steps takes the momentum of the first by the pattern of the second."""
+    problem = started_late("nesterov")
+    assert problem.before is not None
+    row = tuple(-x for x in problem.before[4])
+    with ctx.workprec(200):
+        recheck.Run(read(problem))
+        with pytest.raises(recheck.Unproved, match="equal patterns at the two given steps"):
+            recheck.Run(read(problem._replace(before=(*problem.before[:4], row, *problem.before[5:]))))
+
+
 def uneven(problem):
     """The same with rows of length 2, 1 and 1/4."""
     rows = zip(problem.inputs, (2, 1, Fraction(1, 4)), strict=True)

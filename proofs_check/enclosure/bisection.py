@@ -97,10 +97,10 @@ def prove_for_all(
     lo, hi = Fraction(interval[0]), Fraction(interval[1])
     if not lo < hi:
         raise ValueError(f"expected lo < hi, got {lo} and {hi}")
-    given = inequalities if isinstance(inequalities, Sequence) else [inequalities]
+    listed = inequalities if isinstance(inequalities, Sequence) else [inequalities]
     proved: list[Box] = []
     with ctx.workprec(precision):
-        functions = [arb_poly(f) if isinstance(f, fmpq_poly) else f for f in given]
+        functions = [arb_poly(f) if isinstance(f, fmpq_poly) else f for f in listed]
         pending, visited = [(lo, hi)], 0
         while pending:
             left, right = pending.pop()

@@ -1,4 +1,4 @@
-"""Compiles the files with coqc in a scratch folder, in parallel where possible; asks Coq for axioms and values."""
+"""Compile the files with coqc in a scratch folder, in parallel where possible; ask Coq for axioms and values."""
 
 import re
 import shutil
@@ -52,21 +52,21 @@ class Compiled:
 
 
 def coqc() -> str:
-    """The path of coqc.
+    """Find the path of coqc.
 
     Raises:
         CoqMissing: there is none.
     """
-    found = shutil.which("coqc")
-    if found is None:
+    path = shutil.which("coqc")
+    if path is None:
         raise CoqMissing(INSTALL)
-    return found
+    return path
 
 
 def version() -> str:
-    """The version of Coq, e.g. "8.16.1"."""
-    done = subprocess.run([coqc(), "--print-version"], capture_output=True, text=True, timeout=60, check=False)
-    return (done.stdout.split() or ["unknown"])[0]
+    """Return the version of Coq, e.g. "8.16.1"."""
+    process = subprocess.run([coqc(), "--print-version"], capture_output=True, text=True, timeout=60, check=False)
+    return (process.stdout.split() or ["unknown"])[0]
 
 
 def build(scratch: Path, jobs: int, source: Path = FOLDER) -> Compiled:
@@ -123,19 +123,19 @@ def run(folder: Path, name: str) -> str:
     """
     command = [coqc(), "-q", "-R", ".", "NagNtk", f"{name}.v"]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LIMIT, check=False
         )
     except subprocess.TimeoutExpired:
         raise NotProved(f"{name}.v: coqc took more than {_LIMIT:.0f} s") from None
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise NotProved(f"{name}.v: {said[:600] or f'coqc ended with {done.returncode}'}")
-    return done.stdout
+    if process.returncode:
+        message = " ".join((process.stderr or process.stdout).split())
+        raise NotProved(f"{name}.v: {message[:600] or f'coqc ended with {process.returncode}'}")
+    return process.stdout
 
 
 def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, tuple[str, ...]]:
-    """The axioms that each theorem rests on, as Print Assumptions names them.
+    """Return the axioms that each theorem rests on, as Print Assumptions names them.
 
     Args:
         compiled: from `build`.
@@ -155,12 +155,12 @@ def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, 
     jobs = min(jobs, len(ids))
     with ThreadPoolExecutor(jobs) as pool:
         parts = pool.map(lambda place: _axioms(compiled.folder, ids[place::jobs], f"assumptions{place}"), range(jobs))
-        found = {name: rests for part in parts for name, rests in part.items()}
-    return {name: found[name] for name in ids}
+        by_theorem = {name: rests for part in parts for name, rests in part.items()}
+    return {name: by_theorem[name] for name in ids}
 
 
 def all_axioms(compiled: Compiled, theorems: Iterable[str]) -> tuple[str, ...]:
-    """The axioms that at least one of the theorems rests on, in one walk.
+    """Return the axioms that at least one of the theorems rests on, in one walk.
 
     Args:
         compiled: from `build`.
@@ -181,22 +181,22 @@ def all_axioms(compiled: Compiled, theorems: Iterable[str]) -> tuple[str, ...]:
 def _axioms(folder: Path, ids: list[str], name: str) -> dict[str, tuple[str, ...]]:
     files = sorted({name.partition(".")[0] for name in ids})
     # a marker before each answer, for Print Assumptions does not repeat the name
-    asked = [f'Goal True. idtac "@@ {each}". Abort.\nPrint Assumptions NagNtk.{each}.' for each in ids]
-    lines = [f"From NagNtk Require {' '.join(files)}.", *asked]
+    questions = [f'Goal True. idtac "@@ {each}". Abort.\nPrint Assumptions NagNtk.{each}.' for each in ids]
+    lines = [f"From NagNtk Require {' '.join(files)}.", *questions]
     (folder / f"{name}.v").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    found = {}
+    by_theorem = {}
     for part in run(folder, name).split("@@ ")[1:]:
         theorem, _, answer = part.partition("\n")
         # an axiom begins its line; its type goes on indented
         names = re.findall(r"^([A-Za-z_][\w.']*)\s*(?::|$)", answer, flags=re.M)
-        found[theorem.strip()] = tuple(sorted(set(names) - {"Axioms"}))
+        by_theorem[theorem.strip()] = tuple(sorted(set(names) - {"Axioms"}))
         if not names and "Closed under the global context" not in answer:
             raise NotProved(f"no answer about the axioms of {theorem.strip()}: {answer[:200]}")
-    return found
+    return by_theorem
 
 
 def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> list[tuple[bool, dict[str, Fraction]]]:
-    """What Coq's constants are, at s = sqrt(kappa) and an eigenvalue h of the spectrum [1, s^2]; see tie.v.
+    """Evaluate Coq's constants at s = sqrt(kappa) and an eigenvalue h of the spectrum [1, s^2]; see tie.v.
 
     Args:
         compiled: from `build`.
@@ -215,13 +215,13 @@ def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> l
     (compiled.folder / "grid.v").write_text(text, encoding="utf-8")
     answer = run(compiled.folder, "grid").split("@@", 1)[1]
     parts = re.split(r"\((true|false),", answer)[1:]
-    found = [
-        (verdict == "true", {name: Fraction(int(top), int(low)) for name, top, low in _VALUE.findall(values)})
-        for verdict, values in zip(parts[::2], parts[1::2], strict=True)
+    values = [
+        (verdict == "true", {name: Fraction(int(top), int(low)) for name, top, low in _VALUE.findall(constants)})
+        for verdict, constants in zip(parts[::2], parts[1::2], strict=True)
     ]
-    if len(found) != len(points):
-        raise NotProved(f"expected {len(points)} readings, Coq printed {len(found)}")
-    return found
+    if len(values) != len(points):
+        raise NotProved(f"expected {len(points)} readings, Coq printed {len(values)}")
+    return values
 
 
 def _rational(value: Fraction) -> str:

@@ -1,4 +1,4 @@
-"""What the .v files say: their order, and every theorem with its statement in words. Coq itself is not needed."""
+"""The content of the .v files: their order, and every theorem with its statement in words. Coq is not needed."""
 
 import re
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ class Theorem:
 
     @property
     def id(self) -> str:
-        """How the catalogue refers to it, e.g. "powers.nesterov_powers"."""
+        """The id by which the catalogue refers to it, e.g. "powers.nesterov_powers"."""
         return f"{self.file}.{self.name}"
 
 
 def texts(folder: Path = FOLDER) -> dict[str, str]:
-    """The text of each file by its name without ending, in an order in which they can be compiled.
+    """Return the text of each file by its name without ending, in an order in which they can be compiled.
 
     Args:
         folder: where the .v files are; the ones of this package.
@@ -56,7 +56,7 @@ def texts(folder: Path = FOLDER) -> dict[str, str]:
     """
     read = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.v"))}
     needs = {name: requirements(text) for name, text in read.items()}
-    missing = sorted({need for found in needs.values() for need in found} - set(read))
+    missing = sorted({need for names in needs.values() for need in names} - set(read))
     if missing:
         raise ValueError(f"required but not there: {', '.join(f'{name}.v' for name in missing)}")
     ordered: dict[str, str] = {}
@@ -69,7 +69,7 @@ def texts(folder: Path = FOLDER) -> dict[str, str]:
 
 
 def requirements(text: str) -> set[str]:
-    r"""The files of this development that a file requires.
+    r"""Return the files of this development that a file requires.
 
     Example:
         >>> sorted(requirements("From NagNtk Require Import vectors\n  matrices.\n"))
@@ -79,22 +79,22 @@ def requirements(text: str) -> set[str]:
 
 
 def theorems(folder: Path = FOLDER) -> tuple[Theorem, ...]:
-    """Every Theorem and Corollary, in the order of `texts`."""
+    """Return every Theorem and Corollary, in the order of `texts`."""
     return tuple(
-        Theorem(name, found["name"], _one_line(found["words"] or ""), _one_line(found["statement"]).removeprefix(": "))
+        Theorem(name, match["name"], _one_line(match["words"] or ""), _one_line(match["statement"]).removeprefix(": "))
         for name, text in texts(folder).items()
-        for found in _THEOREM.finditer(text)
+        for match in _THEOREM.finditer(text)
     )
 
 
 def gaps(text: str) -> list[str]:
-    """Words of a file that would leave something unproved: Admitted, Axiom and their kind, outside comments.
+    """Find the words of a file that would leave something unproved: Admitted, Axiom and their kind.
 
     Example:
         >>> gaps("Lemma a : 1 = 2. Admitted. (* no Axiom here *)")
         ['Admitted']
     """
-    return [found[0] for found in _FORBIDDEN.finditer(_COMMENT.sub("", text))]
+    return [match[0] for match in _FORBIDDEN.finditer(_COMMENT.sub("", text))]
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What `nag-ntk search` does between reading its arguments and ending the process."""
+"""`nag-ntk search`, between reading its arguments and ending the process."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 def attack(
     lemma: Lemma, control_id: str | None, budget: int, seconds: float, seed: int, out: Path | None, say: Say, note: Say
 ) -> int:
-    """Search, say what came of it, and store what was found.
+    """Search for a counterexample, report the outcome, and store a witness.
 
     Args:
         lemma: the lemma to attack.
@@ -32,12 +32,12 @@ def attack(
         SearchError: unknown control, or a claim without free data.
         WitnessError: the witness cannot be written; it has been printed by then.
     """
-    known = {control.id: control for control in lemma.controls}
-    if control_id is not None and control_id not in known:
-        raise SearchError(f'{lemma.id} has no control "{control_id[:100]}"; it has {", ".join(known)}')
+    controls = {control.id: control for control in lemma.controls}
+    if control_id is not None and control_id not in controls:
+        raise SearchError(f'{lemma.id} has no control "{control_id[:100]}"; it has {", ".join(controls)}')
     if out is not None and (out.is_dir() or (out.exists() and out.suffix != ".json")):
         raise WitnessError(f"{out} is there and no .json file; a witness goes to a file of its own")
-    control = None if control_id is None else known[control_id]
+    control = None if control_id is None else controls[control_id]
     outcome = search(
         lemma, control, examples=budget, ascents=budget // 5, seconds=seconds, seed=seed, progress=note
     )  # fmt: skip
@@ -53,7 +53,7 @@ def attack(
 
 
 def again(path: Path | None, lemmas: Sequence[Lemma], say: Say) -> int:
-    """Replay a witness: 0 when it refutes its claim as stored, 1 when it does not.
+    """Replay a witness: return 0 when it refutes its claim as stored, 1 when it does not.
 
     Raises:
         SearchError, WitnessError: as for ``replay``.

@@ -1,4 +1,4 @@
-"""How hypothesis is driven from a program rather than from a test: nothing stored, nothing printed, no deadline."""
+"""Hypothesis driven from a program rather than from a test: nothing stored, nothing printed, no deadline."""
 
 import contextlib
 import os
@@ -14,11 +14,11 @@ _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.
 
 
 class OutOfTime(BaseException):
-    """Ends all examples at once; not an Exception, which hypothesis would take for a failing example."""
+    """The signal that ends all examples at once; hypothesis would take an Exception for a failing example."""
 
 
 def quiet(examples: int) -> Any:
-    """Settings of a search with that many examples."""
+    """Return the settings of a search with that many examples."""
     return settings(
         max_examples=examples, database=None, deadline=None, derandomize=False, report_multiple_bugs=False,
         print_blob=False, verbosity=Verbosity.quiet, suppress_health_check=_SLOW_IS_FINE,
@@ -29,46 +29,46 @@ def quiet(examples: int) -> Any:
 _interrupted = threading.Event()
 
 
-def run_examples(example: Callable[[], None], found: type[Exception]) -> None:
-    """Run a function decorated with @given; that it found something, or ran out of time shrinking it, is no error.
+def run_examples(example: Callable[[], None], success: type[Exception]) -> None:
+    """Run a function decorated with @given; a counterexample, or running out of time, is no error.
 
     The function calls `heed_interrupt` first.
     """
     with tempfile.TemporaryDirectory() as folder, _storage(folder), _interruptible():
-        with contextlib.suppress(found, errors.Flaky, OutOfTime):
+        with contextlib.suppress(success, errors.Flaky, OutOfTime):
             example()
         heed_interrupt()
 
 
 def heed_interrupt() -> None:
-    """Raise the KeyboardInterrupt that was lost: one that falls into a callback of hypothesis's is swallowed there."""
+    """Raise a KeyboardInterrupt that hypothesis swallowed, as it does in its own callbacks."""
     if _interrupted.is_set():
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Remember that Ctrl-C was pressed, beside what happens then anyway; only the main thread can."""
+    """Remember that Ctrl-C was pressed, besides its usual effect; only the main thread can."""
     _interrupted.clear()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):  # ignored stays ignored
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):  # ignored stays ignored
         yield
         return
 
     def note(number: int, frame: Any) -> None:
         _interrupted.set()
-        before(number, frame)
+        previous(number, frame)
 
     signal.signal(signal.SIGINT, note)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 @contextlib.contextmanager
 def _storage(folder: str) -> Iterator[None]:
-    """Hypothesis keeps notes on the source code even without a database: not where the user stands."""
+    """Let hypothesis keep its notes on the source code, made even without a database, in this folder."""
     before = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY")
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = before or folder
     try:

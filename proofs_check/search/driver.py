@@ -1,4 +1,4 @@
-"""search and replay: one entry for both kinds of claim, and what comes back from them."""
+"""search and replay: one entry for claims about inputs and claims about runs, and the results of both."""
 
 import math
 import time
@@ -22,12 +22,12 @@ class SearchError(ValueError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search came to.
+    """The result of a search.
 
     Attributes:
         name: the claim, "lemma" or "lemma/control".
         witness: the counterexample, or None.
-        attempt: what was tried.
+        attempt: the work that was done.
         seconds: how long it took.
         hypotheses: the claim's hypotheses in words; a search may leave "wide enough" aside, a reader should not.
     """
@@ -39,24 +39,24 @@ class Outcome:
     hypotheses: str
 
     def summary(self) -> str:
-        """A few lines for people."""
-        tried = self.attempt
+        """Write a few lines for people."""
+        attempt = self.attempt
         if self.witness is None:
-            work = [f"{tried.examples} examples"] + ([f"{tried.ascents} ascents"] if tried.ascents else [])
+            work = [f"{attempt.examples} examples"] + ([f"{attempt.ascents} ascents"] if attempt.ascents else [])
             lines = [f"{self.name}: no counterexample in {', '.join(work)}, {self.seconds:.0f} s"]
-            if math.isfinite(tried.closest):
-                lines.append(f"closest score {tried.closest + 0.0:.6g} (a violation is above 0)")
+            if math.isfinite(attempt.closest):
+                lines.append(f"closest score {attempt.closest + 0.0:.6g} (a violation is above 0)")
         else:
             lines = [f"{self.name}: COUNTEREXAMPLE, found by {self.witness.found['by']} in {self.seconds:.0f} s"]
             lines += [f"  {line}" for line in _readable(self.witness)]
             lines.append(f"  {self.witness.finding['reason']}")
             lines.append(f"hypotheses of the lemma: {self.hypotheses}")
-        if tried.undecided:
-            lines.append(f"{tried.undecided} configurations were left undecided by the exact check")
-        if tried.errors:
-            lines.append(f"{tried.errors} checks ended in an ERROR, the first: {tried.first_error}")
-        if tried.stopped:
-            lines.append(f"stopped before the end of its budget: {tried.stopped}")
+        if attempt.undecided:
+            lines.append(f"{attempt.undecided} configurations were left undecided by the exact check")
+        if attempt.errors:
+            lines.append(f"{attempt.errors} checks ended in an ERROR, the first: {attempt.first_error}")
+        if attempt.stopped:
+            lines.append(f"stopped before the end of its budget: {attempt.stopped}")
         return "\n".join(lines)
 
 
@@ -111,22 +111,22 @@ def search(
     claim = lemma.about_data if control is None else control.about_data
     name = lemma.id if control is None else f"{lemma.id}/{control.id}"
     say = progress or (lambda line: None)
-    begun = time.monotonic()
+    started = time.monotonic()
     head = (lemma.id, "" if control is None else control.id)
     witness = None
     if claim is not None:
-        attempt, rows, proof, found = search_inputs(claim, examples, ascents, seconds, seed, say)
+        attempt, rows, proof, origin = search_inputs(claim, examples, ascents, seconds, seed, say)
         if rows is not None and proof is not None:
             data = {"rows": [[str(x) for x in row] for row in rows]}
-            witness = Witness(*head, "inputs", data, _of_proof(proof), plain(found), versions())
+            witness = Witness(*head, "inputs", data, _of_proof(proof), plain(origin), versions())
     elif lemma.scope != "run":
         raise SearchError(f"{name} has no free data to search: it is checked {_SCOPES[lemma.scope]}")
     else:
         check = lemma.check if control is None else control.check
-        attempt, trial, finding, found = search_runs(lemma, check, examples, seconds, seed, say, **options)
+        attempt, trial, finding, origin = search_runs(lemma, check, examples, seconds, seed, say, **options)
         if trial is not None and finding is not None:
-            witness = Witness(*head, "run", as_data(trial), _of_finding(finding), plain(found), versions())
-    return Outcome(name, witness, attempt, time.monotonic() - begun, lemma.hypotheses)
+            witness = Witness(*head, "run", as_data(trial), _of_finding(finding), plain(origin), versions())
+    return Outcome(name, witness, attempt, time.monotonic() - started, lemma.hypotheses)
 
 
 _SCOPES = {"once": "once, for all data", "study": "on all runs of a study together"}
@@ -146,7 +146,7 @@ def _of_finding(finding: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Replay:
-    """Whether a stored counterexample is one still.
+    """The result of checking a stored counterexample again.
 
     Attributes:
         witness: what was read.
@@ -186,27 +186,29 @@ def replay(path: str | Path, lemmas: Sequence[Lemma] | None = None) -> Replay:
     if witness.kind == "inputs":
         if target.about_data is None:
             raise SearchError(f"{witness.name} is no claim about inputs alone any more")
-        now = _of_proof(target.about_data.confirm(witness.rows()))
+        replayed = _of_proof(target.about_data.confirm(witness.rows()))
     else:
         findings = judge(from_data(witness.data), lemma, target.check)
         same = [f for f in findings if f.lemma == witness.finding.get("part")]
         finding = refutation(tuple(same)) or next(iter(same), None)
-        now = {"verdict": "not applicable"} if finding is None else _of_finding(finding)
-    return _compare(witness, now)
+        replayed = {"verdict": "not applicable"} if finding is None else _of_finding(finding)
+    return _compare(witness, replayed)
 
 
-def _compare(witness: Witness, now: dict[str, Any]) -> Replay:
-    then = witness.finding
-    if now["verdict"] != "REFUTED":
-        return Replay(witness, False, f"{witness.name}: not refuted any more, {now['verdict']}: {now.get('reason')}")
+def _compare(witness: Witness, replayed: dict[str, Any]) -> Replay:
+    stored = witness.finding
+    if replayed["verdict"] != "REFUTED":
+        return Replay(
+            witness, False, f"{witness.name}: not refuted any more, {replayed['verdict']}: {replayed.get('reason')}"
+        )
     exact = ("reason", "observed", "bound", "witness") if witness.kind == "inputs" else ()
-    changed = [key for key in exact if then.get(key) != now[key]]
+    changed = [key for key in exact if stored.get(key) != replayed[key]]
     if witness.kind == "run":
-        changed = [key for key in ("observed", "bound") if not _alike(then.get(key), now[key])]
+        changed = [key for key in ("observed", "bound") if not _alike(stored.get(key), replayed[key])]
     if changed:
-        numbers = "; ".join(f"{key}: {then.get(key)} then, {now[key]} now" for key in changed)
+        numbers = "; ".join(f"{key}: {stored.get(key)} then, {replayed[key]} now" for key in changed)
         return Replay(witness, False, f"{witness.name}: refuted, but not as stored: {numbers}")
-    return Replay(witness, True, f"{witness.name}: refuted again: {now['reason']}")
+    return Replay(witness, True, f"{witness.name}: refuted again: {replayed['reason']}")
 
 
 def _alike(first: Any, second: Any) -> bool:

@@ -1,4 +1,4 @@
-"""From a nearly degenerate float configuration to exact small rationals, and from a witness to a smaller one.
+"""Steps from a nearly degenerate float configuration to exact small rationals, and from a witness to a smaller one.
 
 Rows are handled as lines: rows that are equal or opposite change together, because that is what makes them a witness.
 """
@@ -19,7 +19,7 @@ _CLOSE = (1e-1, 1e-2, 1e-4, 1e-7)
 
 
 def snap(points: np.ndarray) -> Iterator[Rows]:
-    """Exact configurations near a float one, the simplest first.
+    """Yield exact configurations near a float one, the simplest first.
 
     Rows closer than a tolerance to +-another become exactly +-that one; then every line is rounded to multiples of
     1/q of its largest entry, in the coordinates as they are and in those of an orthonormal frame of the rows, where a
@@ -48,7 +48,7 @@ def snap(points: np.ndarray) -> Iterator[Rows]:
 
 
 def _frame(points: np.ndarray) -> np.ndarray:
-    """Orthonormal rows, the first along the first point, the next in the plane of the first two, and so on."""
+    """Return orthonormal rows, the first along the first point, the next in the plane of the first two, and so on."""
     d = points.shape[1]
     columns, triangle = np.linalg.qr(np.concatenate([points.T, np.eye(d)], axis=1))
     return (columns * np.where(np.diag(triangle[:, :d]) < 0, -1.0, 1.0)).T
@@ -70,13 +70,13 @@ def _rounded(table: np.ndarray, scale: int, close: float) -> Rows | None:
 
 
 def size(rows: Rows) -> tuple[int, int, int, int]:
-    """What shrinking makes smaller: number of rows, of dimensions, sizes of the entries, number of minus signs."""
+    """Measure a witness by what shrinking reduces: rows, dimensions, sizes of entries, minus signs, in this order."""
     entries = [x for row in rows for x in row]
     return len(rows), len(rows[0]), sum(map(abs, entries)), sum(x < 0 for x in entries)
 
 
 def shrink(rows: Rows, refuted: Refuted, most: int = 2000) -> Rows:
-    """A smaller witness: fewer rows, then fewer dimensions, then smaller integers, as long as it stays one.
+    """Shrink a witness: fewer rows, then fewer dimensions, then smaller integers, as long as it stays a witness.
 
     Args:
         rows: a witness of integers, no row zero.
@@ -90,20 +90,20 @@ def shrink(rows: Rows, refuted: Refuted, most: int = 2000) -> Rows:
         >>> shrink(((3, 4, 0), (9, 12, 0), (0, 5, 1)), lambda rows: len(set(primitive_rows(rows))) < len(rows))
         ((1,), (1,))
     """
-    tried = 0
+    attempts = 0
     seen = {rows}
     improved = True
-    while improved and tried < most:
+    while improved and attempts < most:
         improved = False
         for candidate in _smaller(rows):
             if candidate in seen or not all(map(any, candidate)) or size(candidate) >= size(rows):
                 continue
             seen.add(candidate)
-            tried += 1
+            attempts += 1
             if refuted(candidate):
                 rows, improved = candidate, True
                 break
-            if tried >= most:
+            if attempts >= most:
                 break
     ordered = tuple(sorted(rows, key=lambda row: (min(row, _opposite(row)), row), reverse=True))
     return ordered if refuted(ordered) else rows
@@ -112,9 +112,9 @@ def shrink(rows: Rows, refuted: Refuted, most: int = 2000) -> Rows:
 def _smaller(rows: Rows) -> Iterator[Rows]:
     n, d = len(rows), len(rows[0])
     for count in (2, 1):  # pairs first: half an antipodal pair may be of no use
-        for gone in combinations(range(n), count):
+        for dropped in combinations(range(n), count):
             if count < n:
-                yield tuple(row for i, row in enumerate(rows) if i not in gone)
+                yield tuple(row for i, row in enumerate(rows) if i not in dropped)
     if d > 1:
         for k in range(d):
             yield tuple(row[:k] + row[k + 1 :] for row in rows)

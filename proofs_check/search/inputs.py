@@ -17,12 +17,12 @@ _SHAPES = ((6, 2), (3, 2), (2, 2), (8, 3), (4, 2), (6, 3), (8, 2), (3, 3))  # wh
 
 
 class _Found(Exception):
-    """Ends an example of hypothesis, which then looks for a smaller one."""
+    """The signal that ends an example of hypothesis, which then looks for a smaller one."""
 
 
 @dataclass
 class Attempt:
-    """What a search did.
+    """The record of a search: the work that was done, and how close it came.
 
     Attributes:
         examples: configurations drawn and confirmed exactly.
@@ -45,7 +45,7 @@ class Attempt:
 
 @dataclass
 class _Memory:
-    """Exact decisions, each made once."""
+    """Exact decisions, each computed once."""
 
     claim: DataClaim
     attempt: Attempt
@@ -53,9 +53,9 @@ class _Memory:
 
     def proof(self, rows: Rows) -> Proof:
         if rows not in self.decided:
-            found = self.claim.confirm(rows)
-            self.attempt.undecided += found.decided is None
-            self.decided[rows] = found
+            proof = self.claim.confirm(rows)
+            self.attempt.undecided += proof.decided is None
+            self.decided[rows] = proof
         return self.decided[rows]
 
     def refuted(self, rows: Rows) -> bool:
@@ -90,12 +90,12 @@ def search_inputs(
         return attempt, None, None, {}
     say(f"counterexample by {how}, {len(rows)} rows in {len(rows[0])} dimensions; shrinking")
     small = shrink(rows, memory.refuted)
-    found = {"by": how, "seed": seed, "examples": attempt.examples, "ascents": attempt.ascents}
-    return attempt, small, memory.proof(small), {**found, "before shrinking": [list(map(str, row)) for row in rows]}
+    origin = {"by": how, "seed": seed, "examples": attempt.examples, "ascents": attempt.ascents}
+    return attempt, small, memory.proof(small), {**origin, "before shrinking": [list(map(str, row)) for row in rows]}
 
 
 def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Rows]) -> Rows | None:
-    """The simplest counterexample that hypothesis came across, or None."""
+    """Return the simplest counterexample that hypothesis drew, or None."""
     from hypothesis import given
     from hypothesis import seed as seeded
 
@@ -138,10 +138,10 @@ def _climb(
             attempt.stopped = "out of time"
             return None
         starts = rng.standard_normal((_BATCH, n, d))
-        known = [rows for rows in drawn if (len(rows), len(rows[0])) == (n, d)]
+        alike = [rows for rows in drawn if (len(rows), len(rows[0])) == (n, d)]
         # half of the starts are examples, stirred a little; the rest is uniform on the spheres
-        for slot in range(min(len(known), _BATCH // 2)):
-            starts[slot] = np.array(unit_rows(known[rng.integers(len(known))])) + 0.05 * starts[slot]
+        for slot in range(min(len(alike), _BATCH // 2)):
+            starts[slot] = np.array(unit_rows(alike[rng.integers(len(alike))])) + 0.05 * starts[slot]
         points, scores = ascend(memory.claim.score, starts, seed=seed + round_number)
         points, scores = points[:count], scores[:count]
         attempt.ascents += count

@@ -21,7 +21,7 @@ SECONDS = 60.0
 
 
 class _Found(Exception):
-    """Ends an example of hypothesis, which then looks for a smaller one."""
+    """The signal that ends an example of hypothesis, which then looks for a smaller one."""
 
 
 def execute(trial: Trial, lemma: Lemma) -> Run | None:
@@ -52,7 +52,7 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
 
 
 def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
-    """The verdicts on a trial; empty where the lemma does not apply."""
+    """Run a trial and return the verdicts on it; none where the lemma does not apply."""
     from proofs_check.examination import applies, outcomes_of
     from proofs_check.verdict import decide
 
@@ -63,7 +63,7 @@ def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
 
 
 def refutation(findings: tuple[Finding, ...]) -> Finding | None:
-    """The first finding that is REFUTED."""
+    """Return the first finding that is REFUTED, or None."""
     return next((f for f in findings if f.verdict is Verdict.REFUTED), None)
 
 
@@ -94,22 +94,22 @@ def search_runs(
     attempt = Attempt()
     best: list[tuple[Trial, Finding]] = []
     first: list[Trial] = []
-    known: dict[Trial, tuple[Finding, ...]] = {}
+    judged: dict[Trial, tuple[Finding, ...]] = {}
 
     @seeded(seed)
     @quiet(examples)
     @given(trials(**{"trains": lemma.trains, "tuned": lemma.method is not None, **options}))
     def example(trial: Trial) -> None:
         heed_interrupt()
-        if trial not in known:
+        if trial not in judged:
             if time.monotonic() > end:
                 attempt.stopped = "out of time"
                 raise OutOfTime
-            known[trial] = judge(trial, lemma, check)
-            _account(attempt, known[trial], counted=not best)
+            judged[trial] = judge(trial, lemma, check)
+            _account(attempt, judged[trial], counted=not best)
             if not best and attempt.examples % 20 == 0:
                 say(f"{attempt.examples} runs; closest margin {-attempt.closest:.3g}")
-        finding = refutation(known[trial])
+        finding = refutation(judged[trial])
         if finding is not None:
             if not best:
                 first.append(trial)
@@ -122,12 +122,12 @@ def search_runs(
     if not best:
         return attempt, None, None, {}
     trial, finding = min(best, key=lambda pair: complexity(pair[0]))
-    found = {"by": "draw", "seed": seed, "examples": attempt.examples, "before shrinking": first[0].label()}
-    return attempt, trial, finding, found
+    origin = {"by": "draw", "seed": seed, "examples": attempt.examples, "before shrinking": first[0].label()}
+    return attempt, trial, finding, origin
 
 
 def complexity(trial: Trial) -> tuple[float, ...]:
-    """What is simpler for a reader: fewer samples, neurons, steps, dimensions; then plainer numbers."""
+    """Rank a trial for a reader: fewer samples, neurons, steps, dimensions are simpler; then plainer numbers."""
     entries = [x for row in trial.inputs for x in row] + list(trial.targets)
     size = (len(trial.inputs), trial.width, trial.steps, len(trial.inputs[0]))
     return (*size, sum(len(x.hex()) for x in entries), sum(x < 0 for x in entries), trial.key)
@@ -147,7 +147,7 @@ def _account(attempt: Attempt, findings: tuple[Finding, ...], counted: bool) -> 
 
 
 def as_data(trial: Trial) -> dict[str, Any]:
-    """A trial as a witness stores it, floats in hexadecimal.
+    """Convert a trial to what a witness stores, floats in hexadecimal.
 
     Example:
         >>> as_data(Trial(((1.0,),), (0.5,), 1, 2, 3))["targets"]
@@ -161,7 +161,7 @@ def as_data(trial: Trial) -> dict[str, Any]:
 
 
 def from_data(data: Mapping[str, Any]) -> Trial:
-    """The inverse of `as_data`.
+    """Convert stored data back to a trial; the inverse of `as_data`.
 
     Raises:
         WitnessError: if a field is missing or no number.

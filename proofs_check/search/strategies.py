@@ -32,7 +32,7 @@ _NEARNESS = (3, 10, 100, 10**6)  # a near copy of x is nearness * x + e_k
 
 
 def rays(dimension: int, largest: int = 5) -> SearchStrategy[Row]:
-    """Integer vectors that are not zero.
+    """Draw integer vectors that are not zero.
 
     Args:
         dimension: d, at least 1.
@@ -49,7 +49,7 @@ def configurations(
     dimensions: Sequence[int] = (1, 2, 2, 3, 4),
     largest: int = 5,
 ) -> Rows:
-    """Inputs with a taste for degeneracy, as rows of integers on their rays.
+    """Draw inputs that are often degenerate, as rows of integers on their rays.
 
     One to four free rows, then moves of at most three kinds until the size is reached: the antipode of a row, the
     antipodes of all rows, a near copy or near antipode, a row of a cluster around the first, a sum of two rows, a free
@@ -80,9 +80,9 @@ def configurations(
         # rows are repeated on purpose only: it would hide every subtler degeneracy
         rows += new if kind == "multiple" else [row for row in new if row not in rows] or [draw(free)]
     rows = rows[:size]
-    kept = draw(st.sampled_from((dimension, *range(2, dimension))))
+    low_dimension = draw(st.sampled_from((dimension, *range(2, dimension))))
     # a row that lived in the dropped coordinates alone keeps its direction; it has no other
-    flat = [(*row[:kept], *(0,) * (dimension - kept)) for row in rows]
+    flat = [(*row[:low_dimension], *(0,) * (dimension - low_dimension)) for row in rows]
     return tuple(low if any(low) else row for low, row in zip(flat, rows, strict=True))
 
 
@@ -110,7 +110,7 @@ def _move(draw: DrawFn, kind: str, rows: list[Row], free: SearchStrategy[Row]) -
 
 @st.composite
 def targets(draw: DrawFn, size: int) -> tuple[float, ...]:
-    """Labels: all zero, all alike, signs (so that alike inputs may conflict), small integers, tiny, or huge.
+    """Draw labels: all zero, all alike, signs (so that alike inputs may conflict), small integers, tiny, or huge.
 
     Args:
         draw: supplied by hypothesis.
@@ -152,14 +152,14 @@ class Trial:
     delta: float = 0.1
 
     def label(self) -> str:
-        """A line for people."""
+        """Describe the trial in a line for people."""
         n, d = len(self.inputs), len(self.inputs[0])
         names = ", ".join(name for name, _, _ in self.methods)
         return f"n={n}, d={d}, width {self.width}, {self.seeds} seeds, {self.steps} steps, {self.start} start; {names}"
 
 
 def unit_rows(rows: Sequence[Sequence[Any]]) -> tuple[tuple[float, ...], ...]:
-    """The floats nearest to the unit vectors on the given rays, as ``nag_ntk.Dataset`` would normalise them.
+    """Return the floats nearest to the unit vectors on the given rays, as ``nag_ntk.Dataset`` normalises them.
 
     Example:
         >>> unit_rows([(3, 4)])
@@ -183,7 +183,7 @@ def trials(
     seeds: int = 16,
     tuned: bool = False,
 ) -> Trial:
-    """Small studies on degenerate data, all methods side by side, with the theorem's tuning or plain numbers.
+    """Draw small studies on degenerate data, all methods at once, with the theorem's tuning or plain numbers.
 
     Args:
         draw: supplied by hypothesis.

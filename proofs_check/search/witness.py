@@ -1,4 +1,4 @@
-"""A counterexample as a file: what it refutes, the data exactly, and what the check said."""
+"""A counterexample as a file: the claim that it refutes, the data exactly, and the result of the check."""
 
 import hashlib
 import json
@@ -54,13 +54,13 @@ class Witness:
         return f"{self.lemma}/{self.control}" if self.control else self.lemma
 
     def digest(self) -> str:
-        """SHA-256 of everything but the versions, as hexadecimal digits."""
+        """Return the SHA-256 of everything but the versions, as hexadecimal digits."""
         content = {key: value for key, value in asdict(self).items() if key != "versions"}
         text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def rows(self) -> tuple[tuple[Fraction, ...], ...]:
-        """The inputs as exact rationals.
+        """Return the inputs as exact rationals.
 
         Raises:
             WitnessError: if they are no table of numbers.
@@ -72,7 +72,7 @@ class Witness:
             raise WitnessError(f"the rows of the witness are no exact numbers: {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write it as JSON, whole or not at all.
+        """Write the witness as JSON, whole or not at all.
 
         Raises:
             WitnessError: if the file cannot be written.
@@ -113,30 +113,30 @@ def load(path: str | Path) -> Witness:
     digest = raw.pop("digest", None)
     del raw["schema"]
     try:
-        found = Witness(**raw)
-        changed = found.digest() != digest
+        witness = Witness(**raw)
+        changed = witness.digest() != digest
     except (TypeError, ValueError) as error:
         raise WitnessError(f"{path} is no witness: {error}") from None
-    if found.kind not in KINDS:
-        raise WitnessError(f"{path}: kind must be one of {', '.join(KINDS)}, got {found.kind!r}")
+    if witness.kind not in KINDS:
+        raise WitnessError(f"{path}: kind must be one of {', '.join(KINDS)}, got {witness.kind!r}")
     if changed:
         raise WitnessError(f"{path} was changed after it was written: its digest does not fit")
-    return found
+    return witness
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a search rests on; what is not installed as a package is left out."""
-    found = {"python": platform.python_version()}
+    """Return the versions of what a search rests on; what is not installed as a package is left out."""
+    by_name = {"python": platform.python_version()}
     for name in _NAMED:
         try:
-            found[name] = metadata.version(name)
+            by_name[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return by_name
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON can hold it without loss of meaning: infinities and NaN as text, tuples as lists."""
+    """Convert a value to JSON without loss of meaning: infinities and NaN become text, tuples lists."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, str | bool | int) or value is None:

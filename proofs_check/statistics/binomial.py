@@ -170,9 +170,9 @@ def _first(holds: Callable[[np.ndarray], ArrayLike], start: int, stop: int) -> i
     """Find the first integer in [start, stop) where the condition holds, in doubling blocks; else return the last."""
     size = 256
     while start < stop:
-        found = np.flatnonzero(holds(np.arange(start, min(start + size, stop))))
-        if found.size:
-            return start + int(found[0])
+        hits = np.flatnonzero(holds(np.arange(start, min(start + size, stop))))
+        if hits.size:
+            return start + int(hits[0])
         start, size = start + size, 2 * size
     return stop - 1
 

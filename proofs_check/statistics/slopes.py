@@ -132,25 +132,29 @@ Parts = tuple[tuple[float, int], ...]
 
 def _fit(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit lines: return slopes, their standard errors (infinite for two positions) and bounds of their roundings."""
-    at, values = as_finite(x, "x"), as_finite(y, "y")
-    if at.ndim != 1 or at.size < 2 or values.ndim == 0 or values.shape[-1] != at.size:
-        raise ValueError(f"expected (p,) positions, p >= 2, and (..., p) values, got {at.shape} and {values.shape}")
-    size = np.abs(at).max()
-    scale = float(np.ptp(at)) if size <= 1e150 else 0.0
+    positions, values = as_finite(x, "x"), as_finite(y, "y")
+    if positions.ndim != 1 or positions.size < 2 or values.ndim == 0 or values.shape[-1] != positions.size:
+        raise ValueError(
+            f"expected (p,) positions, p >= 2, and (..., p) values, got {positions.shape} and {values.shape}"
+        )
+    size = np.abs(positions).max()
+    scale = float(np.ptp(positions)) if size <= 1e150 else 0.0
     if not scale > 1e-10 * size:
-        raise ValueError(f"expected different positions of size at most 1e150, got {at.min()} to {at.max()}")
+        raise ValueError(
+            f"expected different positions of size at most 1e150, got {positions.min()} to {positions.max()}"
+        )
     if values.size and np.abs(values).max() > 1e150:
         raise ValueError("expected values below 1e150, whose squares can be summed")
-    dx = (at - at.mean()) / scale
+    dx = (positions - positions.mean()) / scale
     dy = values - values.mean(axis=-1, keepdims=True)
     square = dx @ dx
     slope = dy @ dx / square
     residual = dy - slope[..., None] * dx
-    freedom = at.size - 2
+    freedom = positions.size - 2
     spread = np.linalg.norm(residual, axis=-1)
     error = spread / np.sqrt(freedom * square) if freedom else np.full_like(slope, np.inf)
     # p products and sums, the means, and dx itself, whose relative error cancellation has magnified
-    units = (2 * at.size + 8) * (1 + size / scale) * np.finfo(float).eps
+    units = (2 * positions.size + 8) * (1 + size / scale) * np.finfo(float).eps
     rounding = units * (np.abs(values) @ np.abs(dx) / square + np.abs(slope))
     return slope / scale, error / scale, rounding / scale
 
