@@ -170,6 +170,6 @@ ACCELERATION = Lemma(
     scope="study",
     records_gram_path=True,
     constants="1 and 1/2 are the orders of the rates; the prefactors move the slopes of the linear model by less than 0.01. 0.02 and "
-    "0.1 are the resolutions compared for.",
+    "0.1 are the resolutions asked for.",
     study=_study(16384, 24, _ANGLES),
 )
