@@ -9,8 +9,8 @@ import numpy as np
 from nag_ntk.checkpoint import Checkpoint
 from nag_ntk.devices import fetch
 from nag_ntk.engines.engine import Engine
-from nag_ntk.prepare import Prepared
-from nag_ntk.probe import probe_now
+from nag_ntk.engines.prepared import Prepared
+from nag_ntk.measure import probe_now
 
 
 class Driver:

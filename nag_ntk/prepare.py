@@ -4,14 +4,15 @@ Nothing is trained, so `prepare` also tells beforehand how a run would be made, 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from nag_ntk import plan
 from nag_ntk.dataset import Dataset
 from nag_ntk.devices import is_multiprocess, mesh
-from nag_ntk.engines import EngineChoice, choose_engine, screened
+from nag_ntk.engines import choose_engine, screened
+from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.method import STARTS, Method
@@ -22,42 +23,6 @@ from nag_ntk.probe import Probe, measured_type
 from nag_ntk.probe import checked as checked_probes
 from nag_ntk.problem import Inputs, Shape
 from nag_ntk.schedule import initial_momentum, schedules
-
-
-class Prepared(NamedTuple):
-    """A run whose arguments are checked and whose execution is planned.
-
-    Attributes:
-        methods: k of them.
-        seeds: their numbers.
-        steps: T.
-        initial: the given initial network, in the span of the inputs, or None.
-        radii: R values of |S_i(R)|.
-        overlap_radii: R values of the overlaps.
-        probes: quantities to be measured on the way.
-        inputs: arrays of the compiled programs.
-        schedules: coefficients of the methods at the steps 0, ..., T, (k, T+1, 3), see schedule.py.
-        shape: static configuration of the compiled programs.
-        choice: the engine, the size of its state and its cost.
-        layout: chunks, groups, devices, and the bytes that are needed.
-        gram_interval: number of steps between two recorded H(t).
-        memory_limit: bytes that may be used.
-    """
-
-    methods: tuple[Method, ...]
-    seeds: Sequence[int]
-    steps: int
-    initial: Network | None
-    radii: np.ndarray
-    overlap_radii: np.ndarray
-    probes: tuple[Probe, ...]
-    inputs: Inputs
-    schedules: np.ndarray
-    shape: Shape
-    choice: EngineChoice
-    layout: plan.Plan
-    gram_interval: int
-    memory_limit: int | float
 
 
 def _check_integer(name: str, value, least: int) -> int:

@@ -19,11 +19,12 @@ from nag_ntk.checkpoint import Checkpoint
 from nag_ntk.dataset import Dataset
 from nag_ntk.driver import Driver
 from nag_ntk.engines.engine import Outcome
+from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.mappings import make_room
 from nag_ntk.method import Method
 from nag_ntk.network import Network
-from nag_ntk.prepare import Prepared, prepare
+from nag_ntk.prepare import prepare
 from nag_ntk.probe import Probe
 from nag_ntk.trajectory import GramPath, Probed, Recursion, Trajectory
 

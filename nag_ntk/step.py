@@ -7,7 +7,6 @@ its batch; seeds and neurons are sharded over devices, and a step's only exchang
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +17,12 @@ from nag_ntk.begin import initialise
 from nag_ntk.devices import fetch
 from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.engines.engine import Outcome, RunSteps
+from nag_ntk.engines.prepared import Prepared
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
 from nag_ntk.problem import SEEDS, Inputs, Shape, shard_over_mesh, sign_error_bound
 from nag_ntk.schedule import step_coefficients
 from nag_ntk.state import DenseState, InitialNetwork, PatternStatistics, partition
-
-if TYPE_CHECKING:
-    from nag_ntk.prepare import Prepared
 
 __all__ = ["advance", "apply_step", "gram_now", "train"]
 
@@ -194,7 +191,7 @@ def _combine_devices(shape: Shape, recorded: dict) -> dict:
     }
 
 
-def train(prepared: "Prepared", seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
     """Draw the networks of a group of seeds, or take the given one, and run all steps."""
     padded = prepared.layout.pad_group(seeds)
     states, record = initialise(prepared.shape, prepared.inputs, padded, prepared.initial)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nag_ntk import simulate
 from nag_ntk.engines import REPRESENTATIONS
-from nag_ntk.prepare import Prepared
+from nag_ntk.engines.prepared import Prepared
 
 from .config import RunSpec, Study
 from .prepare import RunSetup

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nag_ntk import CapacityError, Dataset, InputError, Method
-from nag_ntk.prepare import Prepared
+from nag_ntk.engines.prepared import Prepared
 from nag_ntk.prepare import prepare as prepare_run
 from proofs_check.certificates import claims
 from proofs_check.config import ConfigError, RunSpec, Study

@@ -1,12 +1,10 @@
 """Choice of the engine of a run: the one asked for, or the one with the fewest counted operations."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
 from nag_ntk.engines import screened
 from nag_ntk.engines.preactivations import PREACTIVATIONS
+from nag_ntk.engines.prepared import EngineChoice
 from nag_ntk.engines.weights import WEIGHTS
 from nag_ntk.errors import InputError
 from nag_ntk.network import Network, residual
@@ -25,26 +23,6 @@ _ACTIVE_SHARE, _WARM_UP_STEPS = 0.05, 100
 """Share of the neurons at risk that is evaluated late in a run, and the number of first steps in which all are."""
 _NEURON_COST_RATIO = 2.5
 """Cost of evaluating a neuron in the screened engine, sorting included, over its cost in the dense engine."""
-
-
-class EngineChoice(NamedTuple):
-    """The engine of a run, the size of its state, and its cost.
-
-    Attributes:
-        engine: its name.
-        columns: width -> number of columns of the state; also asked for other widths, when the run does not fit.
-        rows: length of a column.
-        thresholds: (n,), the screened engine's initial thresholds; empty for a dense engine.
-        host_bytes: bytes per column that lie on the host beside the state.
-        operations: counted over the whole run; for the screened engine as many as a dense engine would do in its time.
-    """
-
-    engine: str
-    columns: Callable[[int], int]
-    rows: int
-    thresholds: np.ndarray
-    host_bytes: int = 0
-    operations: float = 0
 
 
 def _screened(shape: Shape, inputs: Inputs, schedules: np.ndarray, network: Network | None) -> EngineChoice:

@@ -1,15 +1,13 @@
 """Interface of an engine: an exact way to train a group of networks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from nag_ntk.engines.prepared import Prepared
 from nag_ntk.problem import Inputs, Shape
 from nag_ntk.trajectory import Screening
-
-if TYPE_CHECKING:
-    from nag_ntk.prepare import Prepared
 
 RunSteps = Callable[..., Mapping[str, Any]]
 """Function (states, seeds, counts=True) -> the record of these seeds over all steps.
@@ -39,7 +37,7 @@ class Engine(Protocol):
     `nag_ntk.engines.registry.ENGINES` has them by the names of simulate(engine=...).
     """
 
-    def train(self, prepared: "Prepared", seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+    def train(self, prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
         """Lay out the networks of a group of seeds, or the given one, and run all steps until the result is exact.
 
         Args:

@@ -5,7 +5,6 @@ are drawn again from the same key with wider thresholds; after REPEATS times eve
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ import numpy as np
 
 from nag_ntk import plan
 from nag_ntk.engines.engine import Outcome, RunSteps
+from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.screened import run, thresholds
 from nag_ntk.engines.screened.survey import Survey, distinct, survey
 from nag_ntk.engines.screened.thresholds import expected_at_risk
@@ -20,9 +20,6 @@ from nag_ntk.errors import CapacityError
 from nag_ntk.precision import integer_dtype
 from nag_ntk.problem import Inputs, Shape
 from nag_ntk.trajectory import Screening
-
-if TYPE_CHECKING:
-    from nag_ntk.prepare import Prepared
 
 REPEATS = 6
 """Number of repetitions with wider thresholds before every neuron is at risk."""
@@ -108,7 +105,7 @@ def _survey_seeds(
     return surveys, narrow
 
 
-def train(prepared: "Prepared", seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
     """Run a group of seeds, and repeat those that exceeded their thresholds until every one is exact.
 
     Raises:
