@@ -8,14 +8,12 @@ Trials of an Inequality: the seeds of the run and the failure probability that i
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from nag_ntk import Dataset, Method, Probe, Trajectory, theorem_tuning
 from proofs_check.sides import at_most
-
-if TYPE_CHECKING:  # the catalogue is read without waiting for JAX
-    from nag_ntk import Dataset, Method, Probe, Trajectory
 
 
 class Claim(StrEnum):
@@ -85,8 +83,6 @@ class Run:
 
     def untuned(self, method: str) -> str:
         """Return the reason why the theorem of a method does not apply to it here (other numbers or start), or ""."""
-        from nag_ntk import theorem_tuning
-
         if self.singular:
             return "lambda_0 is 0 up to rounding: no rate is claimed"
         own, theorem = self.methods[self.position(method)], theorem_tuning(method, self.data)

@@ -14,11 +14,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from . import lemmas as catalogue
-from .apart.function import apart
-from .apart.process import possible
-from .guard import Place, attempt, defined_at, describe
-from .lemma import KINDS, Control, Lemma
+from nag_ntk import Probe
+from proofs_check import lemmas as catalogue
+from proofs_check.apart.function import apart
+from proofs_check.apart.process import possible
+from proofs_check.guard import Place, attempt, defined_at, describe
+from proofs_check.lemma import KINDS, Control, Lemma
 
 GROUP = "nag_ntk.lemmas"
 """The entry point group of plugins."""
@@ -217,8 +218,6 @@ def _validate(lemma: Lemma) -> None:
         if not isinstance(getattr(lemma, name), str):
             raise LemmaError(f"{where}: {name} must be text, got {type(getattr(lemma, name)).__name__}")
     if lemma.probes:
-        from nag_ntk import Probe
-
         if not isinstance(lemma.probes, tuple) or not all(isinstance(probe, Probe) for probe in lemma.probes):
             raise LemmaError(f"{where}: probes must be a tuple of nag_ntk.Probe, got {lemma.probes!r:.80}")
     for name in ("check", "radii", "overlap_radii"):

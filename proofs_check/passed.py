@@ -3,7 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from . import session
+from nag_ntk import __version__
+from proofs_check import session
 
 
 def remember(digest: str, lemma: str) -> None:
@@ -29,7 +30,6 @@ def has_passed(digest: str, lemma: str) -> bool:
 
 
 def _path(digest: str, lemma: str) -> Path | None:
-    from nag_ntk import __version__
 
     folder = session.cache_folder()
     name = hashlib.sha256(f"{__version__} {digest} {lemma}".encode()).hexdigest()

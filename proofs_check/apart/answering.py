@@ -4,14 +4,14 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from proofs_check import own
+from proofs_check.apart import answers, record
 from proofs_check.examination import call_check
 from proofs_check.guard import attempt, defined_at, describe
 from proofs_check.lemma import Law, Lemma
-
-from . import answers, record
 
 _loaded: dict[str, tuple[Lemma, ...]] = {}
 _laws: dict[tuple[int, int], Law] = {}
@@ -34,7 +34,6 @@ def answer(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, 
 
 
 def _answer(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    import jax
 
     jax.config.update("jax_enable_x64", request["x64"])
     function = attempt(lambda: _function(request["lemma"], request["what"]))

@@ -17,8 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from proofs_check.apart import record
 from proofs_check.guard import Place, innermost
 from proofs_check.lemma import Run
 
@@ -133,7 +135,6 @@ class Child:
         return self._send(request, seconds, subject)
 
     def _send(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
-        import jax
 
         assert self._process is not None
         assert self._process.stdin is not None
@@ -223,7 +224,6 @@ class Child:
                 return self._latest_record[2]
             shutil.rmtree(self._latest_record[2], ignore_errors=True)
             self._latest_record = None
-        from . import record
 
         folder = self._folder / f"record-{self._number}"
         record.write(subject, folder)

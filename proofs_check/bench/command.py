@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jax
 from pydantic import ValidationError
 
+from proofs_check.bench import cells, machine, parts, tables
+from proofs_check.bench.record import Report
 from proofs_check.store.files import replaced
-
-from . import cells, machine, parts, tables
-from .record import Report
 
 BEGIN, END = "<!-- nag-ntk bench: begin -->", "<!-- nag-ntk bench: end -->"
 PARTS: dict[str, tuple[str, Callable]] = {
@@ -45,8 +45,6 @@ def measure(
         note: called with a line of progress.
         effort: the amount of measurements, by `quick` if None.
     """
-    import jax
-
     effort = effort or (cells.QUICK if quick else cells.FULL)
     effort = effort if rounds is None else effort._replace(rounds=rounds)
     began, clock = datetime.now(UTC), time.perf_counter()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import jax
 
+from nag_ntk import __version__
 from nag_ntk.devices import cores
-
-from . import torch_program
-from .record import Machine
+from proofs_check.bench import torch_program
+from proofs_check.bench.record import Machine
 
 PACKAGES = ("nag-ntk", "jax", "jaxlib", "numpy", "optax", "scipy")
 
@@ -32,8 +32,6 @@ def installed(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        from nag_ntk import __version__
-
         return __version__ if package == "nag-ntk" else "unknown"
 
 

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .record import Cell, Peak
+from proofs_check import session
+from proofs_check.bench.contestants import CONTESTANTS
+from proofs_check.bench.record import Cell, Peak
 
 
 def highest() -> int:
@@ -44,11 +46,8 @@ def measure(contestant: str, cell: Cell, timeout: float = 600) -> Peak:
 
 def main(contestant: str, cell: str) -> None:
     """Print by how many bytes a run raises the peak memory of this process."""
-    from proofs_check import session
-
     session.silence()
     session.prepare_jax()
-    from .contestants import CONTESTANTS
 
     small = Cell(n=2, d=2, m=8, seeds=1, steps=1)
     CONTESTANTS[contestant](small).run()  # what any program of this kind loads

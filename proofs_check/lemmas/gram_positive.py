@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from proofs_check.enclosure import decide_positive, primitive_rows
 from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
 
@@ -53,8 +56,6 @@ def _score(both_signs: bool) -> Callable[[Any], Any]:
     """
 
     def score(rows: Any) -> Any:
-        import jax
-        import jax.numpy as jnp
 
         rows = rows / jnp.sqrt(
             jnp.sum(rows * rows, axis=1, keepdims=True)

@@ -8,6 +8,8 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flint import arb, ctx, fmpq, fmpz_mat
 
 from proofs_check.enclosure import enclose_extreme_eigenvalues, float_above, float_below, primitive_rows
@@ -111,9 +113,6 @@ def _confirm(rows, factor: Factor, one_sided: bool = False) -> Proof:
 
 def _score(inputs, factor: Factor, one_sided: bool = False):
     """Compute log(c delta / lambda_0): positive at a violation. The rounding of lambda_0 is added to lambda_0."""
-    import jax
-    import jax.numpy as jnp
-
     n = inputs.shape[0]
     if n < 2:
         return -jnp.inf * jnp.ones(())

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Mapping
 
+import jax
 import numpy as np
 
+from nag_ntk import draw, seed_key
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
 from proofs_check.radii import next_recorded
 
@@ -50,10 +52,6 @@ def _attack(z: np.ndarray, kernel: np.ndarray, radius: float) -> float:
 
 def _attained(run: Run, radius: float) -> np.ndarray:
     """Attack the supremum: (s,) a distance that is attained in the ball, NaN for seeds that were not attacked."""
-    import jax
-
-    from nag_ntk import draw, seed_key
-
     trajectory, data = run.trajectory, run.data
     attained = np.full(len(trajectory.seeds), np.nan)
     if trajectory.width * data.size * (data.size + 9) > _LARGEST_ATTACK:

@@ -8,15 +8,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from proofs_check.report.curves import RECORDED, compared, recorded
+from proofs_check.report.drawing import Figure, style
+from proofs_check.report.ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
+from proofs_check.report.margins import chain, margins
+from proofs_check.report.mathematics import statement
+from proofs_check.report.rates import ORDER, against_kappa, residual, tuned
 from proofs_check.store import Series, StoredResult
 from proofs_check.text import make_visible
-
-from .curves import RECORDED, compared, recorded
-from .drawing import Figure, style
-from .ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
-from .margins import chain, margins
-from .mathematics import statement
-from .rates import ORDER, against_kappa, residual, tuned
 
 FIGURES = 24
 """Largest number of figures over steps on a page: more would make it slow to write and to read."""

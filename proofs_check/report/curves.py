@@ -1,15 +1,13 @@
 """Figures over the steps of a run: recorded quantities, and measured values with bounds, with bands over seeds."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from proofs_check.report.drawing import COLOURS, MARKERS, PAPER, Figure, canvas, finish_figure
+from proofs_check.report.numbers import number, power_of_ten, words
 from proofs_check.store import Series
-
-from .drawing import COLOURS, MARKERS, PAPER, Figure, canvas, finish_figure
-from .numbers import number, power_of_ten, words
-
-if TYPE_CHECKING:
-    import numpy as np
 
 POINTS = 160
 """Largest number of points of a line; the file of the data has all of them."""
@@ -67,7 +65,6 @@ def draw(axes: Any, series: Series) -> None:
         axes: matplotlib's; the vertical one becomes logarithmic if the series is of that kind and has a value above 0.
         series: from the store.
     """
-    import numpy as np
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
     _, axis, logarithmic = RECORDED.get(series.name, ("", DERIVED.get(series.name, BOTH_SIDES), True))
@@ -92,8 +89,6 @@ def _lines(
     axes: Any, series: Series, k: int, method: str, shown: "np.ndarray", floor: float, colour: str, marker: str
 ) -> None:
     """Draw one method: the range of the seeds, the middle four fifths, the median, and the bound."""
-    import numpy as np
-
     steps = series.steps[shown]
     low, tenth, median, ninth, high = (_above(series.observed[k, _level(series, q), shown], floor)
                                        for q in (0.0, 0.1, 0.5, 0.9, 1.0))  # fmt: skip
@@ -114,8 +109,6 @@ def _lines(
 
 def _above(values: "np.ndarray", floor: float) -> "np.ndarray":
     """Raise values to the lower end of a logarithmic axis, which has no zero."""
-    import numpy as np
-
     return np.where(np.isnan(values), np.nan, np.maximum(values, floor))
 
 
@@ -126,8 +119,6 @@ def _level(series: Series, level: float) -> int:
 
 def _describe(series: Series) -> str:
     """Describe the numbers of the figure in words."""
-    import numpy as np
-
     parts = [f"Median and range over {series.seeds} seeds, width {series.width:,}."]
     for k, method in enumerate(series.methods):
         finite = np.flatnonzero(np.isfinite(series.observed[k, _level(series, 0.5)]))

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .numbers import number, power_of_ten
+from proofs_check.report.numbers import number, power_of_ten
 
 # Okabe and Ito's palette, told apart by people with any kind of colour vision; a marker and a dash go with each.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

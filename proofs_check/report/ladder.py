@@ -5,11 +5,24 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proofs_check.store import Series
+import numpy as np
 
-from .drawing import COLOURS, INK, MARKERS, PAPER, RULE, SCALE, Figure, canvas, finish_figure, panels, set_logarithmic
-from .numbers import number, power_of_ten, words
-from .rates import LEAST, POINTS, method_style
+from proofs_check.report.drawing import (
+    COLOURS,
+    INK,
+    MARKERS,
+    PAPER,
+    RULE,
+    SCALE,
+    Figure,
+    canvas,
+    finish_figure,
+    panels,
+    set_logarithmic,
+)
+from proofs_check.report.numbers import number, power_of_ten, words
+from proofs_check.report.rates import LEAST, POINTS, method_style
+from proofs_check.store import Series
 
 # name of the series: axis, whether it shrinks like m^(-1/2) by theory, whether the axis is logarithmic over steps
 QUANTITIES = {
@@ -48,8 +61,6 @@ def over_steps(series: Mapping[str, Mapping[str, Series]], method: str, name: st
         method: name of the method.
         name: of the files.
     """
-    import numpy as np
-
     figure, axes = panels(6.6, len(QUANTITIES))
     runs = list(series)
     drawn = [runs[round(k)] for k in np.linspace(0, len(runs) - 1, min(len(runs), len(SCALE)))]
@@ -100,8 +111,6 @@ def against_width(series: Mapping[str, Mapping[str, Series]], methods: Sequence[
         methods: names of the methods.
         name: of the files.
     """
-    import numpy as np
-
     figure, axes = panels(6.6, len(QUANTITIES))
     widths = np.array([one["loss"].width for one in series.values()], float)
     rows: list[list[Any]] = []

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .drawing import COLOURS, INK, RULE, Figure, canvas, finish_figure
-from .numbers import number, power_of_ten, words
+from proofs_check.report.drawing import COLOURS, INK, RULE, Figure, canvas, finish_figure
+from proofs_check.report.numbers import number, power_of_ten, words
 
 MOST = 60
 """Largest number of findings in the figure of margins: those closest to their bounds."""

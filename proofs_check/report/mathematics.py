@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
@@ -70,8 +71,6 @@ def formula(tex: str, alone: bool) -> Markup:
         >>> "<mfrac>" in formula(r"\frac{1}{n}", alone=False)
         True
     """
-    from latex2mathml.converter import convert
-
     if "&#" in tex:  # the converter passes a character by its number on, be it one that turns the line around
         raise ValueError("a formula has no characters by number")
     # inside a power browsers do not stretch \Bigr), but they do \right)

@@ -7,13 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import jinja2
+
+from proofs_check.report import terminal
+from proofs_check.report.contents import Contents, gather, lemma_of
+from proofs_check.report.drawing import Figure
+from proofs_check.report.numbers import number, violations, words
 from proofs_check.store import FIGURES, REPORT, read, read_series, refuse_links, replaced
 from proofs_check.text import visible
-
-from . import terminal
-from .contents import Contents, gather, lemma_of
-from .drawing import Figure
-from .numbers import number, violations, words
 
 _INDEX = "index.json"
 MEANINGS = {
@@ -65,8 +66,6 @@ def write(folder: Path) -> Path:
 
 def render(contents: Contents) -> str:
     """Render the page as HTML; all text from the study is escaped."""
-    import jinja2
-
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

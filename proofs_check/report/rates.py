@@ -3,15 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from proofs_check.report.drawing import COLOURS, INK, MARKERS, Figure, canvas, finish_figure, set_logarithmic
+from proofs_check.report.numbers import number, words
 from proofs_check.store import Series
-
-from .drawing import COLOURS, INK, MARKERS, Figure, canvas, finish_figure, set_logarithmic
-from .numbers import number, words
-
-if TYPE_CHECKING:
-    import numpy as np
 
 POINTS = 160
 LEAST = 3
@@ -40,8 +38,6 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
         run: its summary.
         name: of the files.
     """
-    import numpy as np
-
     tuned_methods = {row["method"]: row for row in tuned(run)}
     levels = [round(100 * level) for level in series.levels]
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
@@ -102,8 +98,6 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
         runs: summaries; of runs with one kappa the widest is shown.
         name: of the files.
     """
-    import numpy as np
-
     widest: dict[tuple[str, str], Mapping[str, Any]] = {}
     for run in sorted(runs, key=lambda run: (run["width"], run["steps"])):
         for row in tuned(run):
@@ -179,16 +173,12 @@ def _gap_in_words(gap: Fraction, order: Fraction) -> str:
 
 def _slope(kappas: "np.ndarray", values: "np.ndarray") -> float | None:
     """Fit the slope on log-log axes by least squares; None for less than three points."""
-    import numpy as np
-
     finite = np.isfinite(values)
     return float(np.polyfit(np.log(kappas[finite]), np.log(values[finite]), 1)[0]) if finite.sum() >= LEAST else None
 
 
 def _floored(values: "np.ndarray") -> "np.ndarray":
     """Move zeros far below a logarithmic axis."""
-    import numpy as np
-
     return np.where(np.isnan(values), np.nan, np.maximum(values, 1e-300))
 
 

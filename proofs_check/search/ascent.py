@@ -7,7 +7,12 @@ Scores may have kinks and NaN gradients; what is kept is the best point seen, ne
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
+
+from nag_ntk.precision import resolve_dtype
 
 
 def ascend(
@@ -41,12 +46,6 @@ def ascend(
         >>> scores
         array([1.000])
     """
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    from nag_ntk.precision import resolve_dtype
-
     resolve_dtype("float64")
     starts = np.asarray(starts, float)
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, max(steps, 1), alpha=1e-3))

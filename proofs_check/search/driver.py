@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs_check.lemma import Control, Lemma
+from proofs_check.lemmas import CATALOGUE
 from proofs_check.search.inputs import Attempt, search_inputs
 from proofs_check.search.runs import as_data, from_data, judge, refutation, search_runs
 from proofs_check.search.witness import Witness, load, plain, versions
@@ -174,9 +175,7 @@ def replay(path: str | Path, lemmas: Sequence[Lemma] | None = None) -> Replay:
         SearchError: if there is no such lemma or control, or it is no claim of that kind any more.
     """
     witness = load(path)
-    if lemmas is None:
-        from proofs_check.lemmas import CATALOGUE as lemmas
-    lemma = next((each for each in lemmas if each.id == witness.lemma), None)
+    lemma = next((each for each in lemmas or CATALOGUE if each.id == witness.lemma), None)
     if lemma is None:
         raise SearchError(f'the witness is about "{witness.lemma}", which is no lemma here')
     control = next((each for each in lemma.controls if each.id == witness.control), None)

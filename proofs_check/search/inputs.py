@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from hypothesis import given
+from hypothesis import seed as seeded
 
 from proofs_check.lemma import DataClaim, Proof
+from proofs_check.search.ascent import ascend
+from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
 from proofs_check.search.exact import Rows, shrink, size, snap
 from proofs_check.search.strategies import configurations, unit_rows
 
@@ -96,11 +100,6 @@ def search_inputs(
 
 def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Rows]) -> Rows | None:
     """Return the simplest counterexample that hypothesis drew, or None."""
-    from hypothesis import given
-    from hypothesis import seed as seeded
-
-    from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
-
     best: list[Rows] = []
     if examples == 0:
         return None
@@ -127,7 +126,6 @@ def _draw(memory: _Memory, examples: int, seed: int, end: float, drawn: list[Row
 def _climb(
     memory: _Memory, drawn: list[Rows], ascents: int, seed: int, end: float, say: Callable[[str], None]
 ) -> Rows | None:
-    from proofs_check.search.ascent import ascend
 
     attempt, rng = memory.attempt, np.random.default_rng(seed)
     for round_number, (n, d) in enumerate(_SHAPES * (1 + ascents // (_BATCH * len(_SHAPES)))):

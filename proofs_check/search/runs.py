@@ -7,12 +7,20 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from hypothesis import given
+from hypothesis import seed as seeded
 
+from nag_ntk import Dataset, simulate, theorem_tuning
+from nag_ntk.method import METHODS
+from proofs_check.examination import applies, outcomes_of
 from proofs_check.finding import Finding, Verdict
 from proofs_check.lemma import Check, Lemma, Run
+from proofs_check.recording import recording_for
+from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
 from proofs_check.search.inputs import Attempt
 from proofs_check.search.strategies import CHUNK, Trial, trials
 from proofs_check.search.witness import WitnessError
+from proofs_check.verdict import decide
 
 LEVEL = 1e-9
 """Family-wise level of every single trial: in a thousand trials luck refutes a true claim with probability 1e-6."""
@@ -30,10 +38,6 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
     Raises:
         nag_ntk.InputError: for a trial that cannot run.
     """
-    from nag_ntk import Dataset, simulate, theorem_tuning
-    from nag_ntk.method import METHODS
-    from proofs_check.recording import recording_for
-
     data = Dataset(np.array(trial.inputs), np.array(trial.targets), name="search")
     # below this lambda_0 is rounding, and so would the tuning be
     if any(eta is None for _, eta, _ in trial.methods) and data.spectrum.lambda_0 <= 1e-12:
@@ -53,9 +57,6 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
 
 def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
     """Run a trial and return the verdicts on it; none where the lemma does not apply."""
-    from proofs_check.examination import applies, outcomes_of
-    from proofs_check.verdict import decide
-
     run = execute(trial, lemma)
     if run is None or not applies(lemma, run):
         return ()
@@ -85,11 +86,6 @@ def search_runs(
     Returns:
         What was done, the shrunk trial or None, its finding, and how it was found.
     """
-    from hypothesis import given
-    from hypothesis import seed as seeded
-
-    from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
-
     end = time.monotonic() + seconds
     attempt = Attempt()
     best: list[tuple[Trial, Finding]] = []

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Numbers, as_counts, as_probability
-from .binomial import excess_p_value, support_p_value
+from proofs_check.statistics.arguments import Numbers, as_counts, as_probability
+from proofs_check.statistics.binomial import excess_p_value, support_p_value
 
 
 def randomised_pit(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, uniform: ArrayLike) -> Numbers:

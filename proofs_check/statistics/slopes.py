@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from .arguments import Numbers, as_finite, as_level
+from proofs_check.statistics.arguments import Numbers, as_finite, as_level
 
 
 def least_squares_slope(x: ArrayLike, y: ArrayLike) -> Numbers:
@@ -198,8 +198,6 @@ def _p_value(distance: float, parts: Parts) -> float:
     if len(parts) == 1:
         ((error, freedom),) = parts
         return float(2 * special.stdtr(freedom, -distance / error))
-
-    from scipy import optimize  # slow to import, and only this needs it
 
     def excess(log_level: float) -> float:
         return _half_width(np.exp(log_level), parts) - distance
