@@ -199,6 +199,8 @@ def _p_value(distance: float, parts: Parts) -> float:
         ((error, freedom),) = parts
         return float(2 * special.stdtr(freedom, -distance / error))
 
+    from scipy import optimize  # slow to import, and only this needs it
+
     def excess(log_level: float) -> float:
         return _half_width(np.exp(log_level), parts) - distance
 
