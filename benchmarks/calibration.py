@@ -13,14 +13,15 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads cost more than such small products
 
+import level as calibration
 import numpy as np
 
 import nag_ntk
-from proofs_check import calibration, statistics
-from proofs_check.config import parse_study
+from proofs_check import statistics
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.prepare import RunSetup
-from proofs_check.runner import execute
+from proofs_check.running.prepare import RunSetup
+from proofs_check.running.runner import execute
+from proofs_check.study.load import parse_study
 
 DEFAULT_LEVEL = 1e-3
 LEVELS = (DEFAULT_LEVEL, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2)

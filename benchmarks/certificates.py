@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import nag_ntk
-from proofs_check.certificates import certificate, networks, recheck
-from proofs_check.certificates.prove import NotProved, prove
+from proofs_check.certified import networks
+from proofs_check.rigor.certificates import certificate, recheck
+from proofs_check.rigor.certificates.prove import NotProved, prove
 
 SAMPLES, WIDTH = 100, 10_000
 

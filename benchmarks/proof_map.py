@@ -12,9 +12,9 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path as Curve
 
-from proofs_check.evidence import KINDS, evidence, paragraph
 from proofs_check.formal.sources import theorems
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.lemmas.backing import KINDS, evidence, paragraph
 
 ROOT = Path(__file__).resolve().parents[1]
 THEORY = ROOT / "docs" / "theory"

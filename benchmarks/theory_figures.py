@@ -33,9 +33,9 @@ from theory_plots import (
 )
 
 import nag_ntk
-from proofs_check.enclosure import decide_positive, enclose_extreme_eigenvalues
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 from proofs_check.lemmas.gram_separation import separation
+from proofs_check.rigor.enclosure import decide_positive, enclose_extreme_eigenvalues
 
 
 @figure("gram-limit")

@@ -10,11 +10,11 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from proofs_check.config import parse_study
 from proofs_check.lemma import Inequality, Run
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.prepare import RunSetup
-from proofs_check.runner import execute
+from proofs_check.running.prepare import RunSetup
+from proofs_check.running.runner import execute
+from proofs_check.study.load import parse_study
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

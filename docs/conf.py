@@ -8,7 +8,7 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
 import nag_ntk  # noqa: E402
-from proofs_check import session  # noqa: E402
+from proofs_check.running import session  # noqa: E402
 
 session.silence()
 

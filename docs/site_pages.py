@@ -39,7 +39,7 @@ def write() -> None:
 
 def study_keys() -> str:
     """A table of the keys of a study, from its JSON schema."""
-    from proofs_check.config import study_schema
+    from proofs_check.study.load import study_schema
 
     schema = study_schema()
     lines = ["## The study and its runs", "", *_table(schema["properties"], schema)]

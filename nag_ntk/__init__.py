@@ -11,11 +11,11 @@ from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, neste
 from nag_ntk.network import Network, draw, forward, residual, seed_key
 from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_count, preactivations
 from nag_ntk.precision import enable_float64
-from nag_ntk.probe import Probe, Snapshot
-from nag_ntk.simulate import simulate
+from nag_ntk.run.probe import Probe, Snapshot
+from nag_ntk.run.trajectory import Trajectory
 from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, mnist, near_parallel_pairs, sphere
 from nag_ntk.theorem import theorem_tuning
-from nag_ntk.trajectory import Trajectory
+from nag_ntk.training.simulate import simulate
 
 __version__ = "0.1.0"
 

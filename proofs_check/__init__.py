@@ -7,14 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from proofs_check.finding import Finding, Verdict
+    from proofs_check.judging.finding import Finding, Verdict
     from proofs_check.lemma import Control, Inequality, Law, Lemma, NotApplicable, Proof, Run, Trials
     from proofs_check.lemmas import CATALOGUE
     from proofs_check.results import Results, read, verify
     from proofs_check.testing import check_lemma
 
 _FROM = {
-    "finding": "Finding Verdict",
+    "judging.finding": "Finding Verdict",
     "lemma": "Control Inequality Law Lemma NotApplicable Proof Run Trials",
     "lemmas": "CATALOGUE",
     "results": "Results read verify",

@@ -1,5 +1,5 @@
 """Runs the command line: python -m proofs_check."""
 
-from proofs_check.cli import main
+from proofs_check.commands.cli import main
 
 main()

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any
 import xarray
 
 from nag_ntk import InputError
-from proofs_check import looks, own, runner, store
-from proofs_check.config import Study
-from proofs_check.config_python import study_from
-from proofs_check.finding import Verdict, code_of
+from proofs_check import store
+from proofs_check.judging.finding import Verdict, code_of
+from proofs_check.judging.result import StudyResult
 from proofs_check.lemma import Lemma, Run
+from proofs_check.plugins import own
 from proofs_check.report import page
 from proofs_check.report.curves import draw
 from proofs_check.report.terminal import COLUMNS, NO_PROOF, cells, headline
-from proofs_check.result import StudyResult
+from proofs_check.running import looks, runner
 from proofs_check.store import Series, read_series
-from proofs_check.text import visible
+from proofs_check.study.load import Study
+from proofs_check.study.python import study_from
+from proofs_check.study.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -241,7 +243,7 @@ def verify(
     Example:
         >>> verify("no-such-study")
         Traceback (most recent call last):
-        proofs_check.yaml_source.ConfigError: no-such-study: no such file, and no study of that name is bundled (...)
+        proofs_check.study.yaml.ConfigError: no-such-study: no such file, and no study of that name is bundled (...)
     """
     if out is not None:
         store.check_writable(Path(out))

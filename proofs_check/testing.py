@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from nag_ntk import enable_float64
-from proofs_check.agreement import margin_follows_verdict, replay_problems, seed_differences, wrong_side
-from proofs_check.config import parse_study
-from proofs_check.examination import applies, examine
-from proofs_check.finding import Finding, Verdict
-from proofs_check.guard import describe
+from proofs_check.judging.agreement import margin_follows_verdict, replay_problems, seed_differences, wrong_side
+from proofs_check.judging.ask import applies, examine
+from proofs_check.judging.finding import Finding, Verdict
+from proofs_check.judging.verdict import Outcome, decide
 from proofs_check.lemma import KINDS, UNSTATED, Control, Evidence, Lemma, NotApplicable, Run
+from proofs_check.lemma.selection import select
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.own import is_own
-from proofs_check.prepare import RunSetup
-from proofs_check.recording import simulate_again
-from proofs_check.runner import execute
-from proofs_check.selection import select
-from proofs_check.verdict import Outcome, decide
+from proofs_check.plugins.guard import describe
+from proofs_check.plugins.own import is_own
+from proofs_check.running.prepare import RunSetup
+from proofs_check.running.recording import simulate_again
+from proofs_check.running.runner import execute
+from proofs_check.study.load import parse_study
 
 BASE: Mapping[str, Any] = {
     "dataset": {"source": "digits", "samples": 8},

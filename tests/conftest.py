@@ -12,8 +12,11 @@ from jaxtyping import install_import_hook
 # Before nag_ntk is imported, or its annotations are not checked.
 install_import_hook("nag_ntk", "beartype.beartype")
 
+from in_process import STUDY, caller  # noqa: E402
+
 import nag_ntk  # noqa: E402
-from nag_ntk.mappings import make_room  # noqa: E402
+from nag_ntk.run.mappings import make_room  # noqa: E402
+from proofs_check.running import session  # noqa: E402
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -63,3 +66,12 @@ def pytest_collection_modifyitems(items):
 def room_for_compiled_programs():
     """A process goes through dozens of files, and compiles thousands of programs."""
     make_room(share=0.25)
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """The program in this process, whose JAX it must not set up anew."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)
+    (tmp_path / "tiny.yaml").write_text(STUDY)
+    return caller(monkeypatch, capsys)

@@ -38,7 +38,7 @@ def main() -> None:
     count, meshes, engines, out, *group = sys.argv[1:]
     jax.config.update("jax_num_cpu_devices", int(count))
     import nag_ntk
-    from nag_ntk import devices
+    from nag_ntk.run import devices
 
     nag_ntk.enable_float64()
     if group:

@@ -6,7 +6,7 @@ Width must be a square, so that sqrt(m) is rational. Weight space, two steps of 
 import math
 from fractions import Fraction
 
-from proofs_check.certificates.problem import Problem
+from proofs_check.rigor.certificates.problem import Problem
 
 
 def exactly(rows):

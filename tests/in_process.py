@@ -4,7 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from proofs_check import cli
+from proofs_check.commands import cli
+
+STUDY = """
+dataset: {source: sphere, samples: 4, dimension: 3}
+methods: [gradient_descent, nesterov]
+width: 32
+seeds: 4
+steps: 5
+"""
+"""A small study, of the file tiny.yaml that the fixture `call` writes."""
 
 
 def caller(monkeypatch, capsys):

@@ -6,7 +6,7 @@ import tolerances
 
 import nag_ntk
 from nag_ntk import simulate
-from nag_ntk.problem import Inputs, Shape
+from nag_ntk.run.inputs import Inputs, Shape
 from nag_ntk.schedule import initial_momentum
 
 METHODS = ("gradient_descent", "heavy_ball", "nesterov")

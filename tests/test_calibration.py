@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from level import SCENARIOS, Counts, Exact, Family, Scenario, draw_laws, family, sample
 from scipy import stats
 
 from proofs_check import statistics
-from proofs_check.calibration import SCENARIOS, Counts, Exact, Family, Scenario, draw_laws, family, sample
-from proofs_check.config import parse_study
-from proofs_check.finding import Verdict
+from proofs_check.judging.finding import Verdict
+from proofs_check.judging.verdict import Outcome, decide
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.prepare import RunSetup
-from proofs_check.runner import execute
-from proofs_check.verdict import Outcome, decide
+from proofs_check.running.prepare import RunSetup
+from proofs_check.running.runner import execute
+from proofs_check.study.load import parse_study
 
 BINOMIAL = Family(tuple("abcdefghij"), np.array([0.1] * 6 + [0.05, 0.2, 0.3, 0.02]), ("every", "run"), ())
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from proofs_check.evidence import KINDS, evidence
-from proofs_check.evidence import paragraph as told
 from proofs_check.formal.sources import theorems
 from proofs_check.lemmas import CATALOGUE
+from proofs_check.lemmas.backing import KINDS, evidence
+from proofs_check.lemmas.backing import paragraph as told
 
 ROOT = Path(__file__).parents[1]
 THEORY = ROOT / "docs" / "theory"

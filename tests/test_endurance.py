@@ -50,7 +50,7 @@ def work(folder, arguments, die_at=0):
 
     for name in CALLS:
         setattr(os, name, dying(getattr(os, name)))
-    from proofs_check import cli
+    from proofs_check.commands import cli
 
     try:
         cli.main(arguments)
@@ -63,7 +63,7 @@ def server():
     """Processes that begin with everything imported and no device of JAX started."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["proofs_check.study_command", "proofs_check.runner", "proofs_check.store", "sklearn"]
+        ["proofs_check.commands.verify", "proofs_check.running.runner", "proofs_check.store", "sklearn"]
     )
     return context
 
@@ -181,7 +181,7 @@ def test_a_termination_before_the_first_run_is_done_leaves_nothing(server, refer
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_that_was_lost_is_raised_again(number):
-    from proofs_check import session
+    from proofs_check.running import session
 
     kind = session.Terminated if number == signal.SIGTERM else KeyboardInterrupt
     before = signal.getsignal(number)
@@ -197,7 +197,7 @@ def test_a_signal_that_was_lost_is_raised_again(number):
 def test_a_signal_within_the_callback_of_the_garbage_collector_is_raised_after_it(capfd):
     from jax._src import lib
 
-    from proofs_check import session
+    from proofs_check.running import session
 
     assert hasattr(lib, session.GC_CALLBACK)
 
@@ -212,7 +212,7 @@ def test_a_signal_within_the_callback_of_the_garbage_collector_is_raised_after_i
 
 
 def test_a_termination_that_is_ignored_stays_ignored():
-    from proofs_check import session
+    from proofs_check.running import session
 
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:

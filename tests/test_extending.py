@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from proofs_check import cli, own, session, testing
-from proofs_check.config import parse_study
-from proofs_check.runner import verify
+import nag_ntk
+from nag_ntk.engines import choice, registry
+from proofs_check import testing
+from proofs_check.commands import cli
+from proofs_check.plugins import own
+from proofs_check.running import session
+from proofs_check.running.runner import verify
+from proofs_check.study.load import parse_study
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "extending.md"
@@ -98,3 +103,17 @@ def test_the_lemmas_of_the_readme(folder):
     verdicts = {found.lemma: found for found in verify(study, lemmas=lemmas).findings}
     assert [verdicts[lemma.id].verdict.value for lemma in lemmas] == ["SUPPORTED", "REFUTED"]
     assert verdicts[lemmas[1].id].witness["method"] == "gradient_descent"
+
+
+def test_the_samples_of_the_architecture_run(monkeypatch):
+    """A method, a lemma that passes the conformance kit, and a representation with which the dense engine trains."""
+    names = {}
+    for kind, body in BLOCK.findall((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")):
+        if kind == "python":
+            exec(body, names)
+    assert {"fista", "FEW_FLIPS", "MINE"} <= names.keys()
+    monkeypatch.setitem(choice.REPRESENTATIONS, "mine", names["MINE"])
+    monkeypatch.setitem(registry.ENGINES, "mine", registry.ENGINES["weights"])
+    data, method = nag_ntk.sphere(4, 6), nag_ntk.nesterov(0.5, 0.6)
+    mine, theirs = (nag_ntk.simulate(data, method, 64, 2, 5, engine=name) for name in ("mine", "weights"))
+    assert (mine.residual == theirs.residual).all()

@@ -5,6 +5,7 @@ A checker takes a project root and returns its offences; each is also shown proj
 
 import ast
 import configparser
+import graphlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("nag_ntk", "proofs_check")
+ROOMS = {
+    "nag_ntk": ("", "sources", "run", "engines", "training"),
+    "proofs_check": tuple(
+        "rigor statistics study lemma lemmas plugins slack judging certified store running testing search report "
+        "formal bench results cluster commands".split()
+    ),
+}
+"""In the order in which they may import each other; the files at the top of nag_ntk come first."""
+DOORS = (
+    "proofs_check/commands/",
+    "proofs_check/study/",
+    "proofs_check/judging/child.py",
+    "proofs_check/running/session.py",
+)
+OPTIONAL = tuple("ctypes fcntl jax.experimental matplotlib orbax resource scipy sklearn submitit torch".split())
+"""Packages that may be imported inside functions: absent on some systems, or slow and rarely needed."""
 # jaxtyping is absent: it needs no JAX. The others import it.
 JAX = ("jax", "jaxlib", "optax", "chex")
 HEAVY = (*JAX, "nag_ntk", "scipy", "sklearn", "matplotlib", "xarray", "h5py")
@@ -77,25 +94,97 @@ def library_knows_no_checks(root: Path) -> list[str]:
 
 
 def rigorous_part_stands_alone(root: Path) -> list[str]:
-    folder = "proofs_check/certificates"
-    recheckers = [f"{folder}/{path.name}" for path in (root / folder).glob("recheck*")]
-    names = "problem contraction shadow neurons watch flow closure prove certificate confirm".split()
-    makers = [f"{folder}/{name}.py" for name in names]
-    allowed = ("proofs_check.enclosure", "proofs_check.certificates")
+    rigor = "proofs_check/rigor"
+    recheckers = [str(path.relative_to(root)) for path in (root / rigor / "certificates").glob("recheck*")]
     return [
-        *importing(root, ["proofs_check/enclosure"], (*JAX, *PACKAGES), but=("proofs_check.enclosure",)),
-        *importing(root, [name for name in makers if (root / name).exists()], (*JAX, *PACKAGES), but=allowed),
-        *importing(root, recheckers, (*JAX, *PACKAGES, "numpy", "scipy")),
+        *importing(root, [rigor], (*JAX, *PACKAGES), but=("proofs_check.rigor",)),
+        *importing(root, recheckers, ("proofs_check.rigor", "numpy", "scipy")),
     ]
+
+
+def room(module: str) -> str:
+    """The room of a module or of a name in one; "" for what lies at the top of nag_ntk."""
+    package, _, rest = module.partition(".")
+    first = rest.partition(".")[0]
+    return first if first in ROOMS.get(package, ()) else ""
+
+
+def rooms_import_downwards(root: Path) -> list[str]:
+    """Each file imports from its own room and from those before it; the doors of the packages import anything."""
+    offences = []
+    for path, tree in sources(root, *PACKAGES):
+        package, module = path.parts[0], ".".join(path.with_suffix("").parts)
+        if path.name in ("__init__.py", "__main__.py") and len(path.parts) == 2:
+            continue
+        order, here = ROOMS[package], room(module)
+        if here not in order:
+            offences.append(f"{path.as_posix()} lies in no room of the list")
+            continue
+        names = [name for name in imports(path, tree) if within(name, package) and room(name) in order]
+        above = sorted({name for name in names if order.index(room(name)) > order.index(here)})
+        offences += [f"{path.as_posix()} imports {name} of a later room" for name in above]
+    return offences
+
+
+def files_import_no_circle(root: Path) -> list[str]:
+    files = {
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path, _ in sources(root, *PACKAGES)
+    }
+    graph: dict[str, set[str]] = {}
+    for path, tree in sources(root, *PACKAGES):
+        # `from a.b import c` names a.b.c: the file c if there is one, else the file a.b
+        modules = {name if name in files else name.rpartition(".")[0] for name in imports(path, tree)}
+        found = {files[name].as_posix() for name in modules & files.keys() - set(PACKAGES)}
+        graph[path.as_posix()] = found - {path.as_posix()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return [" -> ".join(error.args[1])]
+    return []
+
+
+def imports_are_absolute(root: Path) -> list[str]:
+    return [
+        f"{path.as_posix()}:{node.lineno} is relative"
+        for path, tree in sources(root, *PACKAGES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+
+
+def imports_stand_at_the_top(root: Path) -> list[str]:
+    """But in commands, which must start quickly, in the records of a study, and of packages in OPTIONAL."""
+    offences = []
+    for path, tree in sources(root, *PACKAGES):
+        if path.as_posix().startswith(DOORS):
+            continue
+        inside = [
+            node
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        for node in inside:
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            if not any(within(name, *OPTIONAL) for name in names):
+                offences.append(f"{path.as_posix()}:{node.lineno} imports {names[0]} inside a function")
+    return offences
+
+
+def few_files_at_the_top(root: Path) -> list[str]:
+    allowed = {"__init__.py", "__main__.py", "cluster.py", "results.py", "testing.py"}
+    here = {path.name for path in (root / "proofs_check").glob("*.py")}
+    return [f"proofs_check/{name} lies at the top" for name in sorted(here - allowed)]
 
 
 def lemmas_know_no_other_lemma(root: Path) -> list[str]:
     files = [f"proofs_check/lemmas/{path.name}" for path in (root / "proofs_check/lemmas").glob("[!_]*.py")]
-    return importing(root, files, ("proofs_check.lemmas",))
+    return importing(root, files, ("proofs_check.lemmas",), but=("proofs_check.lemmas.radii",))
 
 
 def report_reads_the_store_only(root: Path) -> list[str]:
-    allowed = ("proofs_check.store", "proofs_check.report", "proofs_check.text")
+    allowed = ("proofs_check.store", "proofs_check.report", "proofs_check.study.text")
     return importing(root, ["proofs_check/report"], (*JAX, *PACKAGES), but=allowed)
 
 
@@ -140,25 +229,37 @@ def packages_are_listed(root: Path) -> list[str]:
 BREAKS = [
     (library_knows_no_checks, "nag_ntk/gram.py", "def f():\n    from proofs_check import store"),
     (library_knows_no_checks, "nag_ntk/gram.py", "import_module('proofs_check.store')"),
-    (rigorous_part_stands_alone, "proofs_check/enclosure/ball.py", "import jax.numpy as jnp"),
-    (rigorous_part_stands_alone, "proofs_check/enclosure/ball.py", "from nag_ntk import gram_limit"),
-    (rigorous_part_stands_alone, "proofs_check/enclosure/ball.py", "from ..lemma import Evidence"),
-    (rigorous_part_stands_alone, "proofs_check/certificates/recheck.py", "from .make import spectrum"),
-    (rigorous_part_stands_alone, "proofs_check/certificates/recheck.py", "from proofs_check.enclosure import ball"),
-    (rigorous_part_stands_alone, "proofs_check/certificates/recheck.py", "import numpy"),
-    (rigorous_part_stands_alone, "proofs_check/certificates/recheck/main.py", "import nag_ntk"),
-    (rigorous_part_stands_alone, "proofs_check/certificates/flow.py", "from nag_ntk import gram_limit"),
-    (rigorous_part_stands_alone, "proofs_check/certificates/prove.py", "from proofs_check.lemma import Proof"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/enclosure/ball.py", "import jax.numpy as jnp"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/enclosure/ball.py", "from nag_ntk import gram_limit"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/enclosure/ball.py", "from ...lemma import Evidence"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/certificates/recheck.py", "from .make import spectrum"),
+    (
+        rigorous_part_stands_alone,
+        "proofs_check/rigor/certificates/recheck.py",
+        "from proofs_check.rigor.enclosure import ball",
+    ),
+    (rigorous_part_stands_alone, "proofs_check/rigor/certificates/recheck.py", "import numpy"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/certificates/recheck/main.py", "import nag_ntk"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/certificates/flow.py", "from nag_ntk import gram_limit"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/certificates/prove.py", "from proofs_check.lemma import Proof"),
     (lemmas_know_no_other_lemma, "proofs_check/lemmas/flips.py", "from .gram import limit"),
     (lemmas_know_no_other_lemma, "proofs_check/lemmas/flips.py", "from . import gram"),
     (lemmas_know_no_other_lemma, "proofs_check/lemmas/flips.py", "from proofs_check import lemmas"),
-    (report_reads_the_store_only, "proofs_check/report/page.py", "from proofs_check.runner import run"),
+    (report_reads_the_store_only, "proofs_check/report/page.py", "from proofs_check.running.runner import run"),
     (report_reads_the_store_only, "proofs_check/report/page.py", "from .. import verdict"),
     (report_reads_the_store_only, "proofs_check/report/page.py", "import nag_ntk"),
+    (rooms_import_downwards, "nag_ntk/gram.py", "from nag_ntk.run import plan"),
+    (rooms_import_downwards, "nag_ntk/run/plan.py", "import nag_ntk.engines.choice"),
+    (rooms_import_downwards, "proofs_check/statistics/fit.py", "def f():\n    from proofs_check.store import read"),
+    (rooms_import_downwards, "proofs_check/odd/file.py", ""),
+    (files_import_no_circle, "proofs_check/lemmas/flips.py", "def f():\n    from proofs_check.lemmas import CATALOGUE"),
+    (imports_are_absolute, "nag_ntk/gram.py", "from .arrays import Array"),
+    (imports_stand_at_the_top, "nag_ntk/gram.py", "def f():\n    import numpy"),
+    (few_files_at_the_top, "proofs_check/odd.py", ""),
     (annotations_stay_objects, "nag_ntk/method.py", "from __future__ import annotations"),
     (nothing_happens_at_import, "nag_ntk/precision.py", "import jax\njax.config.update('x', 1)"),
     (nothing_happens_at_import, "nag_ntk/precision.py", "import jax\njax.config.jax_enable_x64 = True"),
-    (nothing_happens_at_import, "nag_ntk/simulate.py", "import jax\ndef f(devices=jax.devices()): ..."),
+    (nothing_happens_at_import, "nag_ntk/training/simulate.py", "import jax\ndef f(devices=jax.devices()): ..."),
     (nothing_happens_at_import, "proofs_check/store.py", "TEXT = Path('x').read_text()"),
     (packages_are_listed, "proofs_check/search/walk.py", ""),
 ]
@@ -166,14 +267,14 @@ RULES = list(dict.fromkeys(rule for rule, _, _ in BREAKS))
 
 # Allowed neighbours of the breaks: none of them may be an offence.
 CLEAN = {
-    "nag_ntk/gram.py": "import jax\nfrom .arrays import Array\ndef f():\n    return jax.devices()",
-    "proofs_check/enclosure/ball.py": "from flint import arb\nfrom . import matrix",
-    "proofs_check/certificates/recheck.py": "from flint import arb",
-    "proofs_check/certificates/flow.py": "import numpy\nfrom proofs_check.enclosure import ball\nfrom . import problem",
-    "proofs_check/lemmas/flips.py": "from nag_ntk import gram\nfrom ..lemma import Lemma",
-    "proofs_check/lemmas/__init__.py": "from . import flips",
-    "proofs_check/report/page.py": "import jinja2\nfrom proofs_check import store\nfrom . import figures",
-    "setup.cfg": "[options]\npackages =\n  nag_ntk\n  proofs_check.enclosure\n  proofs_check.certificates\n"
+    "nag_ntk/gram.py": "import jax\nfrom nag_ntk.arrays import Array\ndef f():\n    return jax.devices()",
+    "proofs_check/rigor/enclosure/ball.py": "from flint import arb\nfrom proofs_check.rigor.enclosure import matrix",
+    "proofs_check/rigor/certificates/recheck.py": "from flint import arb",
+    "proofs_check/rigor/certificates/flow.py": "import numpy\nfrom proofs_check.rigor.enclosure import ball",
+    "proofs_check/lemmas/flips.py": "from nag_ntk import gram\nfrom proofs_check.lemma import Lemma",
+    "proofs_check/lemmas/__init__.py": "from proofs_check.lemmas import flips",
+    "proofs_check/report/page.py": "import jinja2\nfrom proofs_check.store import read",
+    "setup.cfg": "[options]\npackages =\n  nag_ntk\n  proofs_check.rigor.enclosure\n  proofs_check.rigor.certificates\n"
     "  proofs_check.lemmas\n  proofs_check.report\n",
 }
 
@@ -249,11 +350,11 @@ def loaded(act: str) -> set[str]:
 
 
 def test_help_loads_nothing_heavy():
-    assert loaded("from proofs_check.cli import main; sys.argv = ['nag-ntk', '--help']; main()") == set()
+    assert loaded("from proofs_check.commands.cli import main; sys.argv = ['nag-ntk', '--help']; main()") == set()
 
 
 def test_enclosure_loads_no_jax():
-    assert loaded("import proofs_check.enclosure") & {*JAX, "nag_ntk"} == set()
+    assert loaded("import proofs_check.rigor.enclosure") & {*JAX, "nag_ntk"} == set()
 
 
 def test_loaded_notices():

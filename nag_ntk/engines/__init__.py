@@ -6,8 +6,8 @@ once, in step.py. The screened engine stores only the neurons that may flip.
 """
 
 from nag_ntk.engines.choice import REPRESENTATIONS, EngineChoice, choose_engine
-from nag_ntk.engines.preactivations import PREACTIVATIONS
+from nag_ntk.engines.dense.preactivations import PREACTIVATIONS
+from nag_ntk.engines.dense.weights import WEIGHTS
 from nag_ntk.engines.representation import Representation
-from nag_ntk.engines.weights import WEIGHTS
 
 __all__ = ["PREACTIVATIONS", "REPRESENTATIONS", "WEIGHTS", "EngineChoice", "Representation", "choose_engine"]

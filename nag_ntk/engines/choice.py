@@ -3,12 +3,12 @@
 import numpy as np
 
 from nag_ntk.engines import screened
-from nag_ntk.engines.preactivations import PREACTIVATIONS
+from nag_ntk.engines.dense.preactivations import PREACTIVATIONS
+from nag_ntk.engines.dense.weights import WEIGHTS
 from nag_ntk.engines.prepared import EngineChoice
-from nag_ntk.engines.weights import WEIGHTS
 from nag_ntk.errors import InputError
 from nag_ntk.network import Network, residual
-from nag_ntk.problem import Inputs, Shape
+from nag_ntk.run.inputs import Inputs, Shape
 
 REPRESENTATIONS = {each.name: each for each in (WEIGHTS, PREACTIVATIONS)}
 """Representations of the movement in the dense engine, by name."""

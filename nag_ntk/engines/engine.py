@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from nag_ntk.engines.prepared import Prepared
-from nag_ntk.problem import Inputs, Shape
-from nag_ntk.trajectory import Screening
+from nag_ntk.run.inputs import Inputs, Shape
+from nag_ntk.run.trajectory import Screening
 
 RunSteps = Callable[..., Mapping[str, Any]]
 """Function (states, seeds, counts=True) -> the record of these seeds over all steps.

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nag_ntk import plan
 from nag_ntk.method import Method
 from nag_ntk.network import Network
-from nag_ntk.probe import Probe
-from nag_ntk.problem import Inputs, Shape
+from nag_ntk.run import plan
+from nag_ntk.run.inputs import Inputs, Shape
+from nag_ntk.run.probe import Probe
 
 
 class EngineChoice(NamedTuple):

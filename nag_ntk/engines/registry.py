@@ -1,7 +1,7 @@
 """Registry of the engines by name."""
 
-from nag_ntk import step
 from nag_ntk.engines import REPRESENTATIONS, screened
+from nag_ntk.engines.dense import step
 from nag_ntk.engines.engine import Engine
 
 ENGINES: dict[str, Engine] = {**dict.fromkeys(REPRESENTATIONS, step), screened.NAME: screened}

@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_ntk.devices import cores
-
-from .clock import interleaved
-from .record import Ceiling
+from nag_ntk.run.devices import cores
+from proofs_check.bench.clock import interleaved
+from proofs_check.bench.record import Ceiling
 
 COPY_LENGTH = 2**25
 """Length of the array that is copied: 256 MiB, beyond every cache."""

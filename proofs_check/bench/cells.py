@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nag_ntk import Dataset, Method, sphere, theorem_tuning
-
-from .record import CONTESTANTS, DENSE, OPTAX, OURS, Cell
+from proofs_check.bench.record import CONTESTANTS, DENSE, OPTAX, OURS, Cell
 
 
 class Goal(NamedTuple):

@@ -12,12 +12,11 @@ import jax
 import numpy as np
 
 from nag_ntk import Dataset, simulate
-
-from . import optax_program, torch_program
-from .cells import problem
-from .clock import interleaved
-from .optax_program import Recorded
-from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Cell, Timing
+from proofs_check.bench import optax_program, torch_program
+from proofs_check.bench.cells import problem
+from proofs_check.bench.clock import interleaved
+from proofs_check.bench.optax_program import Recorded
+from proofs_check.bench.record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Cell, Timing
 
 
 class Prepared(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 from nag_ntk import __version__
-from nag_ntk.devices import cores
+from nag_ntk.run.devices import cores
 from proofs_check.bench import torch_program
 from proofs_check.bench.record import Machine
 

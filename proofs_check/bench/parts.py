@@ -4,11 +4,24 @@ from collections.abc import Callable
 
 import jax
 
-from . import ceiling, peak
-from .cells import BASE, Effort, random_cells
-from .clock import exponent, interleaved
-from .contestants import available, dense, time_contestants
-from .record import DENSE, OPTAX, OPTAX_MAP, OURS, TORCH, Ceiling, Cell, Comparison, Dense, Growth, Peak, Timing
+from proofs_check.bench import ceiling, peak
+from proofs_check.bench.cells import BASE, Effort, random_cells
+from proofs_check.bench.clock import exponent, interleaved
+from proofs_check.bench.contestants import available, dense, time_contestants
+from proofs_check.bench.record import (
+    DENSE,
+    OPTAX,
+    OPTAX_MAP,
+    OURS,
+    TORCH,
+    Ceiling,
+    Cell,
+    Comparison,
+    Dense,
+    Growth,
+    Peak,
+    Timing,
+)
 
 Note = Callable[[str], None]
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proofs_check import session
 from proofs_check.bench.contestants import CONTESTANTS
 from proofs_check.bench.record import Cell, Peak
+from proofs_check.running import session
 
 
 def highest() -> int:

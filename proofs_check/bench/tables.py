@@ -6,9 +6,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from proofs_check.text import make_visible, visible
-
-from .record import CONTESTANTS, OPTAX, OPTAX_MAP, Cell, Comparison, Machine, Ratio, Report
+from proofs_check.bench.record import CONTESTANTS, OPTAX, OPTAX_MAP, Cell, Comparison, Machine, Ratio, Report
+from proofs_check.study.text import make_visible, visible
 
 SHARE_GOAL, DOUBLING_GOAL = 0.45, 2.05
 RATIOS = "Ratios are to ours in the same round: median (least–greatest)."

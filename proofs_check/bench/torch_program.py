@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from nag_ntk import Method
-
-from .optax_program import Recorded
+from proofs_check.bench.optax_program import Recorded
 
 
 def version() -> str | None:

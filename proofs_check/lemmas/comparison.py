@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from nag_ntk.theorem import THEOREMS
-from proofs_check.enclosure import HEAVY_BALL, NESTEROV, RationalFunction, discharge
-from proofs_check.enclosure.tuning import univariate
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Proof, Run
+from proofs_check.rigor.enclosure import HEAVY_BALL, NESTEROV, RationalFunction, discharge
+from proofs_check.rigor.enclosure.tuning import univariate
 
 TARGET = 1e-3
 """Steps are counted until the residual has fallen to this share of its start, for good."""

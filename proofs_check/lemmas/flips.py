@@ -7,7 +7,7 @@ from scipy.special import erf
 
 from proofs_check import statistics
 from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Run
-from proofs_check.radii import DISTANCES, next_recorded, padded
+from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
 
 RADII = (0.01, 0.1, 0.5, 1.0)
 RESOLUTION = 0.01  # of a probability, as for gram-limit

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from proofs_check.enclosure import GRADIENT_DESCENT, rate_controls, rate_proof, refute_rate
 from proofs_check.lemma import Claim, Control, Lemma, Proof
+from proofs_check.rigor.enclosure import GRADIENT_DESCENT, rate_controls, rate_proof, refute_rate
 
 
 def _proof(_: Any) -> Proof:

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from proofs_check.enclosure import decide_positive, primitive_rows
 from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
+from proofs_check.rigor.enclosure import decide_positive, primitive_rows
 
 
 def _decide(inputs) -> Proof:

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from flint import arb, ctx, fmpq, fmpz_mat
 
-from proofs_check.enclosure import enclose_extreme_eigenvalues, float_above, float_below, primitive_rows
 from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
+from proofs_check.rigor.enclosure import enclose_extreme_eigenvalues, float_above, float_below, primitive_rows
 
 _BITS = 128
 _PAIR = {"dataset": {"source": "pairs", "pairs": 1, "angle": 0.01, "dimension": 2}}

@@ -8,7 +8,7 @@ import numpy as np
 
 from nag_ntk import draw, seed_key
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
-from proofs_check.radii import next_recorded
+from proofs_check.lemmas.radii import next_recorded
 
 _ATTACKED = 16  # seeds whose supremum is attacked; the others can support but not refute
 _LARGEST_ATTACK = 2**22  # neurons times samples times moves of one attack

@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import Any
 
 from nag_ntk.theorem import THEOREMS, Theorem
-from proofs_check.enclosure import (
+from proofs_check.lemma import Claim, Control, Lemma, Proof
+from proofs_check.rigor.enclosure import (
     HEAVY_BALL,
     NESTEROV,
     MomentumTuning,
@@ -14,7 +15,6 @@ from proofs_check.enclosure import (
     power_controls,
     refute_power_bound,
 )
-from proofs_check.lemma import Claim, Control, Lemma, Proof
 
 
 def _proof(tuning: MomentumTuning, theorem: Theorem, tighter: Fraction) -> Callable[[Any], Proof]:

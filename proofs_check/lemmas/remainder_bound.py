@@ -3,7 +3,7 @@
 import numpy as np
 
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, Run
-from proofs_check.radii import DISTANCES, next_recorded, padded
+from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
 
 
 def _before(array: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from proofs_check.report.margins import chain, margins
 from proofs_check.report.mathematics import statement
 from proofs_check.report.rates import ORDER, against_kappa, residual, tuned
 from proofs_check.store import Series, StoredResult
-from proofs_check.text import make_visible
+from proofs_check.study.text import make_visible
 
 FIGURES = 24
 """Largest number of figures over steps on a page: more would make it slow to write and to read."""

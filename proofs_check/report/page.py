@@ -14,7 +14,7 @@ from proofs_check.report.contents import Contents, gather, lemma_of
 from proofs_check.report.drawing import Figure
 from proofs_check.report.numbers import number, violations, words
 from proofs_check.store import FIGURES, REPORT, read, read_series, refuse_links, replaced
-from proofs_check.text import visible
+from proofs_check.study.text import visible
 
 _INDEX = "index.json"
 MEANINGS = {

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from proofs_check.text import make_visible, visible
+from proofs_check.study.text import make_visible, visible
 
 # Distinguished by word and sign first; the colours avoid the pair red and green.
 STYLES = {

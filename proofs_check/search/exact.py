@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from proofs_check.enclosure import primitive_rows
+from proofs_check.rigor.enclosure import primitive_rows
 
 Row = tuple[int, ...]
 Rows = tuple[Row, ...]

@@ -12,15 +12,15 @@ from hypothesis import seed as seeded
 
 from nag_ntk import Dataset, simulate, theorem_tuning
 from nag_ntk.method import METHODS
-from proofs_check.examination import applies, outcomes_of
-from proofs_check.finding import Finding, Verdict
+from proofs_check.judging.ask import applies, outcomes_of
+from proofs_check.judging.finding import Finding, Verdict
+from proofs_check.judging.verdict import decide
 from proofs_check.lemma import Check, Lemma, Run
-from proofs_check.recording import recording_for
+from proofs_check.running.recording import recording_for
 from proofs_check.search.drive import OutOfTime, heed_interrupt, quiet, run_examples
 from proofs_check.search.inputs import Attempt
 from proofs_check.search.strategies import CHUNK, Trial, trials
 from proofs_check.search.witness import WitnessError
-from proofs_check.verdict import decide
 
 LEVEL = 1e-9
 """Family-wise level of every single trial: in a thousand trials luck refutes a true claim with probability 1e-6."""

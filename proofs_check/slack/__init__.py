@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from proofs_check.lemma import Run
-from proofs_check.selection import select
+from proofs_check.lemma.selection import select
 from proofs_check.slack import draw, linear, training
 from proofs_check.slack.chain import SlackRow
 

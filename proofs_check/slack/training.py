@@ -5,9 +5,10 @@ Every chain here concerns a run of one method (axis k has length 1).
 
 import numpy as np
 
-from nag_ntk.trajectory import coefficient_bound
+from nag_ntk.run.trajectory import coefficient_bound
 from proofs_check.lemma import Run
 from proofs_check.lemmas.distance import DISTANCE
+from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
 from proofs_check.lemmas.remainder_bound import (
     forcing,
     largest_distance,
@@ -16,7 +17,6 @@ from proofs_check.lemmas.remainder_bound import (
     remainder,
     with_momentum,
 )
-from proofs_check.radii import DISTANCES, next_recorded, padded
 from proofs_check.slack.chain import Link, SlackRow, Value, rows
 from proofs_check.slack.linear import theorem
 

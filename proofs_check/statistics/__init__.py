@@ -3,8 +3,8 @@
 Nothing here is asymptotic in the number of seeds. Knows nothing of lemmas; ``verdict`` does the deciding.
 """
 
-from .arguments import Numbers
-from .binomial import (
+from proofs_check.statistics.arguments import Numbers
+from proofs_check.statistics.binomial import (
     binomial_interval,
     binomial_lower,
     binomial_upper,
@@ -15,10 +15,10 @@ from .binomial import (
     trials_to_refute,
     two_sided_binomial_p,
 )
-from .fit import randomised_pit, randomised_pit_p_value, uniform_distance, uniform_p_value
-from .means import mean_interval, mean_p_value
-from .multiple import bonferroni, holm, holm_adjusted, look_level
-from .slopes import (
+from proofs_check.statistics.fit import randomised_pit, randomised_pit_p_value, uniform_distance, uniform_p_value
+from proofs_check.statistics.means import mean_interval, mean_p_value
+from proofs_check.statistics.multiple import bonferroni, holm, holm_adjusted, look_level
+from proofs_check.statistics.slopes import (
     least_squares_slope,
     replicated_slope_interval,
     replicated_slope_p_value,

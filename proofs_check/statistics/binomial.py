@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from .arguments import Numbers, as_counts, as_level, as_probability
+from proofs_check.statistics.arguments import Numbers, as_counts, as_level, as_probability
 
 
 def binomial_upper(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -> Numbers:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from .arguments import Numbers, as_finite, as_level
+from proofs_check.statistics.arguments import Numbers, as_finite, as_level
 
 
 def mean_interval(values: ArrayLike, level: float) -> tuple[Numbers, Numbers]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Numbers, as_level, as_probability
+from proofs_check.statistics.arguments import Numbers, as_level, as_probability
 
 
 def holm(p_values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import h5netcdf
 import h5py
 import numpy as np
 
-from proofs_check.finding import SEED_LEVELS
+from proofs_check.judging.finding import SEED_LEVELS
 from proofs_check.lemma import Run
 from proofs_check.store.files import sync
 from proofs_check.store.series import record_curves

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nag_ntk import Trajectory
-from nag_ntk.encoding import decoded, encoded
+from nag_ntk.run.encoding import decoded, encoded
 from proofs_check.store import sealed
 from proofs_check.store.files import remove, replaced, usable
 from proofs_check.store.identity import difference

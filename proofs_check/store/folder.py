@@ -11,7 +11,7 @@ from typing import Any
 
 import xarray
 
-from proofs_check.result import StudyResult, Tables
+from proofs_check.judging.result import StudyResult, Tables
 from proofs_check.store.arrays import write_trajectories
 from proofs_check.store.behind import check_certificates, write_certificates
 from proofs_check.store.files import (

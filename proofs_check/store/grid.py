@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import xarray
 
-from proofs_check.config import RunSpec
 from proofs_check.lemma import Run
 from proofs_check.store.files import sync
-from proofs_check.text import visible
+from proofs_check.study.load import RunSpec
+from proofs_check.study.text import visible
 
 PER_SEED = {
     "initial_residual_norm": "Euclidean norm of the residual at step 0",

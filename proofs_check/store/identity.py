@@ -15,8 +15,8 @@ import jax
 
 import nag_ntk
 from nag_ntk.network import KEY_IMPLEMENTATION
-from proofs_check.config import Study, study_as_dict
 from proofs_check.store.manifest import version
+from proofs_check.study.load import Study, study_as_dict
 
 _SHOWN = 3  # differences named in a message
 _CURES = {

@@ -11,9 +11,9 @@ import jax
 
 import nag_ntk
 from nag_ntk.network import KEY_IMPLEMENTATION
-from proofs_check.config import study_as_dict
-from proofs_check.result import StudyResult
+from proofs_check.judging.result import StudyResult
 from proofs_check.store.files import PACKAGE
+from proofs_check.study.load import study_as_dict
 
 SCHEMA = 2
 

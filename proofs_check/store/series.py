@@ -14,9 +14,9 @@ import h5netcdf
 import h5py
 import numpy as np
 
-from proofs_check.curves import Curve
+from proofs_check.judging.curves import Curve
 from proofs_check.store.files import TRAJECTORIES, StoreError
-from proofs_check.text import visible
+from proofs_check.study.text import visible
 
 CHECKS = "Checks"
 """Beside the runs, whose names have no capitals: below them, xarray would ask for dimensions that agree."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from nag_ntk import devices
+from nag_ntk.run import devices
 from proofs_check.store import resume as alone
 from proofs_check.store.cells import Cells
 from proofs_check.store.files import CELLS, STUDY, StoreError

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nag_ntk.checkpoint import SavedChunks, leaves_of, state_like
+from nag_ntk.run.checkpoint import SavedChunks, leaves_of, state_like
 from proofs_check.store import sealed
 from proofs_check.store.files import remove, replaced, usable
 from proofs_check.store.identity import difference
@@ -71,7 +71,7 @@ class Steps:
         self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run starts from the beginning")
 
     def restore(self, call: int, about: Mapping[str, Any]) -> "SavedChunks | None":
-        """Return what was kept of a call; see nag_ntk.checkpoint.Checkpoint."""
+        """Return what was kept of a call; see nag_ntk.run.checkpoint.Checkpoint."""
         reached = self.header.get("call", -1)
         if call > reached:
             return None
@@ -95,7 +95,7 @@ class Steps:
     def keep(
         self, call: int, about: Mapping[str, Any], part: Mapping[str, Any], state: Any, last: bool
     ) -> None:  # fmt: skip
-        """Take what the next chunk recorded, and save when it is time; see nag_ntk.checkpoint.Checkpoint.
+        """Take what the next chunk recorded, and save when it is time; see nag_ntk.run.checkpoint.Checkpoint.
 
         Raises:
             StoreError: if it cannot be written, for example on a full disk.

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_ntk import plan
 from nag_ntk.engines.engine import Outcome, RunSteps
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.screened import run, thresholds
@@ -18,8 +17,9 @@ from nag_ntk.engines.screened.survey import Survey, distinct, survey
 from nag_ntk.engines.screened.thresholds import expected_at_risk
 from nag_ntk.errors import CapacityError
 from nag_ntk.precision import integer_dtype
-from nag_ntk.problem import Inputs, Shape
-from nag_ntk.trajectory import Screening
+from nag_ntk.run import plan
+from nag_ntk.run.inputs import Inputs, Shape
+from nag_ntk.run.trajectory import Screening
 
 REPEATS = 6
 """Number of repetitions with wider thresholds before every neuron is at risk."""

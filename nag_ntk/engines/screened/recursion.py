@@ -9,7 +9,7 @@ from nag_ntk.engines.screened.flips import evaluate
 from nag_ntk.engines.screened.order import largest, sort
 from nag_ntk.engines.screened.state import Common, ScreenedNetwork, ScreenedState, SeedConstants, Sums, spread
 from nag_ntk.precision import HIGHEST
-from nag_ntk.problem import Inputs, Shape, sign_error_bound
+from nag_ntk.run.inputs import Inputs, Shape, sign_error_bound
 from nag_ntk.schedule import StepCoefficients
 
 _SORT_COST = 500

@@ -8,8 +8,8 @@ import numpy as np
 from nag_ntk.engines.screened import recursion
 from nag_ntk.engines.screened.state import RiskNeurons, ScreenedNetwork, SeedConstants
 from nag_ntk.engines.screened.survey import Survey
-from nag_ntk.neurons import padding_preactivation
-from nag_ntk.problem import Inputs, Shape, shard_seeds
+from nag_ntk.run.inputs import Inputs, Shape, shard_seeds
+from nag_ntk.run.neurons import padding_preactivation
 from nag_ntk.schedule import step_coefficients
 
 PATTERNS = 512

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk.network import BLOCK, Network, checksum, draw_block, seed_key
-from nag_ntk.neurons import padding_preactivation
 from nag_ntk.pattern import OverlapRange, near_boundary_count, overlap_range, pattern_counts
 from nag_ntk.precision import HIGHEST, integer_dtype
-from nag_ntk.problem import Inputs, Shape
+from nag_ntk.run.inputs import Inputs, Shape
+from nag_ntk.run.neurons import padding_preactivation
 
 _SPAN_BYTES = 2**26
 _THREADS = 2

@@ -10,7 +10,7 @@ from scipy.special import erf
 from nag_ntk.engines.screened.state import spread
 from nag_ntk.gram import angles, gram_limit
 from nag_ntk.precision import HIGHEST, unit_roundoff
-from nag_ntk.problem import Inputs, Shape
+from nag_ntk.run.inputs import Inputs, Shape
 from nag_ntk.schedule import step_coefficients
 
 SAMPLES = 16

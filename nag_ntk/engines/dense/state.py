@@ -1,0 +1,77 @@
+"""Arrays that the dense engines keep: one network at step 0, and one network under one method."""
+
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import PartitionSpec
+
+from nag_ntk.run.inputs import NEURONS, SEEDS
+from nag_ntk.schedule import StepCoefficients
+
+
+class InitialNetwork(NamedTuple):
+    """One network at step 0.
+
+    Attributes:
+        preactivation: (B, n, L), w_r(0).x_i, the neurons in blocks.
+        signs: (B, L), a_r / sqrt m.
+        max_weight: (), max |w_r(0)|.
+    """
+
+    preactivation: jax.Array
+    signs: jax.Array
+    max_weight: jax.Array
+
+
+class PatternStatistics(NamedTuple):
+    """Numbers that depend on the activation pattern alone; renewed only in blocks in which a neuron flips.
+
+    Attributes:
+        flips: (B,) int, (neuron, sample) pairs that differ from step 0.
+        flip_reach: (B,), the largest |w_r(0).x_i| of such a pair.
+        counts: (1, n, n) int32, #{r : A_ri A_rj} over the device's neurons; None unless the recursion is recorded.
+    """
+
+    flips: jax.Array
+    flip_reach: jax.Array
+    counts: jax.Array | None
+
+
+class DenseState(NamedTuple):
+    """One network under one method, after it is observed at step - 1 and before it is observed at `step`.
+
+    The step from step - 1 to `step` is still to be applied (`step.apply_step`), so that a block of neurons is moved and
+    observed while it is in the cache. At step 0 everything is 0, and the pending step gives q(0).
+
+    Attributes:
+        movement, momentum: u and q, (B, rows, L), at step - 1.
+        pattern: (B, n, L) bool, at step - 1.
+        residual: (n,), at step - 1.
+        coefficients: of the pending step.
+        majorant, majorant_momentum: (n,), the recursion of the coefficients driven by |xi|, at `step`.
+        statistics: of the pattern at step - 1.
+        step: (), int.
+    """
+
+    movement: jax.Array
+    momentum: jax.Array
+    pattern: jax.Array
+    residual: jax.Array
+    coefficients: StepCoefficients
+    majorant: jax.Array
+    majorant_momentum: jax.Array
+    statistics: PatternStatistics
+    step: jax.Array
+
+
+def partition(recursion: bool) -> tuple[InitialNetwork, DenseState]:
+    """Return the axes of (InitialNetwork, DenseState) that are spread over devices; axes seed and method in front."""
+    initial: Any = PartitionSpec(SEEDS, NEURONS)
+    seed: Any
+    split: Any
+    seed, split = PartitionSpec(SEEDS), PartitionSpec(SEEDS, None, NEURONS)
+    return InitialNetwork(initial, initial, seed), DenseState(
+        movement=split, momentum=split, pattern=split, residual=seed, coefficients=StepCoefficients(seed, seed, seed),
+        majorant=seed, majorant_momentum=seed,
+        statistics=PatternStatistics(split, split, split if recursion else None), step=seed,
+    )  # fmt: skip

@@ -1,0 +1,258 @@
+"""Dense engines, compiled: one step of all neurons, and the scan over a chunk of steps.
+
+Neurons lie on the last axis, in blocks: each is moved, multiplied and observed while it is in the cache, so a step
+passes over memory once. Seeds and methods are walked by lax.map, so a seed's numbers do not depend on how many share
+its batch; seeds and neurons are sharded over devices, and a step's only exchange is the sum of the n outputs.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines.dense import rows
+from nag_ntk.engines.dense.begin import initialise
+from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
+from nag_ntk.engines.engine import Outcome, RunSteps
+from nag_ntk.engines.prepared import Prepared
+from nag_ntk.pattern import pattern_counts
+from nag_ntk.precision import HIGHEST
+from nag_ntk.run import neurons
+from nag_ntk.run.devices import fetch
+from nag_ntk.run.inputs import SEEDS, Inputs, Shape, shard_over_mesh, sign_error_bound
+from nag_ntk.schedule import step_coefficients
+
+__all__ = ["advance", "apply_step", "gram_now", "train"]
+
+
+def apply_step(representation, operator, state: DenseState, movement, momentum, pattern):
+    """Apply the pending step of a block: return its movement and momentum term, (rows, L) each."""
+    forcing = representation.forcing(operator, jnp.where(pattern, state.residual[:, None], 0))
+    movement_step, decay, momentum_step = state.coefficients
+    return movement + momentum + movement_step * forcing, decay * momentum + momentum_step * forcing
+
+
+def _take(array, index):
+    return jax.lax.dynamic_index_in_dim(array, index, keepdims=False)
+
+
+def _zero_totals(shape: Shape, n: int, dtype) -> dict:
+    """Return zero-initialised totals over the blocks."""
+    vector, count = jnp.zeros(n, dtype), jnp.zeros((), jnp.int32)
+    sums = {"outputs": vector, "undecided": count}
+    if shape.recursion:
+        counts = jnp.zeros((1, n, n), jnp.int32)
+        sums |= {"forward": vector, "backward": vector, "counts": counts, "cross": counts}
+    return {"sums": sums, "square": jnp.zeros((), dtype)}
+
+
+def _count_flips(shape: Shape, representation, operator, initial, signs, now, before, preactivation, old_movement):
+    """Count the flips of a block; return them, their largest |w_r(0).x_i|, and the block's terms of the recursion."""
+    flipped = now != (initial >= 0)
+    flip_reach = rows.largest(jnp.where(flipped, jnp.abs(initial), 0))
+    terms = {}
+    if shape.recursion:
+        previous = initial - signs[None, :] * representation.response(operator, old_movement)[0]
+        forward = jnp.maximum(preactivation, 0) - jnp.where(before, preactivation, 0)
+        backward = jnp.maximum(previous, 0) - jnp.where(now, previous, 0)
+        old_counts = pattern_counts(before, before)
+        terms = {
+            "forward": jnp.dot(forward, signs, precision=HIGHEST),
+            "backward": jnp.dot(backward, signs, precision=HIGHEST),
+            "counts": (pattern_counts(now, now) - old_counts)[None],
+            "cross": (pattern_counts(now, before) - old_counts)[None],
+        }
+    return rows.total(flipped), flip_reach, terms
+
+
+def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: DenseState, error_bound):
+    """Apply the pending step to every block and observe it.
+
+    Returns:
+        The state with movement, momentum, pattern and statistics renewed, and the totals over the blocks.
+    """
+    representation = REPRESENTATIONS[shape.engine]
+    operator = representation.operator(inputs.coordinates)
+    count, n, _ = initial.preactivation.shape
+
+    def work(index, block, totals):
+        """Step and observe one block, given its part of the state."""
+        movement, momentum, pattern, flips, flip_reach = block
+        origin, signs = _take(initial.preactivation, index), _take(initial.signs, index)
+        new_movement, new_momentum = apply_step(representation, operator, state, movement, momentum, pattern)
+        change, squared = representation.response(operator, new_movement)
+        preactivation = origin - signs[None, :] * change
+        sums = totals["sums"]
+        outputs = sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
+        # beyond the bound on its old side of 0 (NaN is not), a pre-activation neither flipped nor is undecided
+        close = rows.any_set(jnp.logical_not(jnp.where(pattern, preactivation, -preactivation) > error_bound))
+
+        def observe_closely(carry):
+            _, (_, _, _, sums) = carry
+            now = preactivation >= 0
+            flips, flip_reach, terms = _count_flips(
+                shape, representation, operator, origin, signs, now, pattern, preactivation, movement
+            )  # fmt: skip
+            terms["undecided"] = rows.total(jnp.abs(preactivation) <= error_bound)
+            return jnp.zeros((), bool), (now, flips, flip_reach, sums | {k: sums[k] + terms[k] for k in terms})
+
+        # a loop of no or one turn: what passes through a branch would be copied
+        carry = (pattern, flips, flip_reach, sums | {"outputs": outputs})
+        _, (now, flips, flip_reach, sums) = jax.lax.while_loop(lambda carry: carry[0], observe_closely, (close, carry))
+        totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
+        return (new_movement, new_momentum, now, flips, flip_reach), totals
+
+    statistics = state.statistics
+    blocks = (state.movement, state.momentum, state.pattern, statistics.flips, statistics.flip_reach)
+    totals = _zero_totals(shape, n, initial.preactivation.dtype)
+
+    def one_block(index, carry):
+        blocks, totals = carry
+        block = tuple(_take(array, index) for array in blocks)
+        # A loop of one turn, which XLA cannot know: what is cut out is read before it and written back after it, so
+        # the state is updated in place. Without it, XLA copies all of the state in every turn.
+        _, block, totals = jax.lax.while_loop(
+            lambda inner: inner[0],
+            lambda inner: (jnp.zeros((), bool), *work(index, inner[1], inner[2])),
+            (state.step >= 0, block, totals),
+        )
+        blocks = tuple(
+            jax.lax.dynamic_update_index_in_dim(array, part, index, 0)
+            for array, part in zip(blocks, block, strict=True)
+        )
+        return blocks, totals
+
+    if count == 1:
+        block, totals = work(0, tuple(array[0] for array in blocks), totals)
+        blocks = tuple(part[None] for part in block)
+    else:
+        blocks, totals = jax.lax.fori_loop(0, count, one_block, (blocks, totals))
+    movement, momentum, pattern, flips, flip_reach = blocks
+    counts = None if statistics.counts is None else statistics.counts + totals["sums"]["counts"]
+    statistics = PatternStatistics(flips, flip_reach, counts)
+    return state._replace(movement=movement, momentum=momentum, pattern=pattern, statistics=statistics), totals
+
+
+def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule, state: DenseState):
+    """Observe and step once per row of `schedule`, (steps, 3), one network under one method."""
+    kernel = inputs.kernel
+    dtype = kernel.dtype
+    limit = -neurons.padding_preactivation(dtype) / 2  # beyond it lies padding
+
+    def one_step(state: DenseState, row):
+        error_bound = sign_error_bound(shape, inputs, initial.max_weight, state.majorant, state.step, 3)
+        old_residual, old_counts = state.residual, state.statistics.counts
+        state, totals = _step_blocks(shape, inputs, initial, state, jnp.minimum(error_bound, limit))
+        sums = totals["sums"]
+        residual = neurons.device_sum(shape, sums["outputs"]) - inputs.targets
+        recorded = {
+            "residual": residual,
+            # of this device's neurons
+            "flips": jnp.sum(state.statistics.flips, dtype=jnp.int32),
+            "undecided": sums["undecided"],
+            "square": totals["square"],
+            "flip_reach": jnp.max(state.statistics.flip_reach),
+        }
+        if old_counts is not None and state.statistics.counts is not None:
+            overlap, cross = (
+                kernel * (counts[0].astype(dtype) / shape.width)
+                for counts in (state.statistics.counts, old_counts + sums["cross"])
+            )
+            recorded["recursion"] = {
+                "gram_residual": jnp.dot(overlap, residual, precision=HIGHEST),
+                "cross_gram_residual": jnp.dot(cross, old_residual, precision=HIGHEST),
+                "forward": sums["forward"],
+                "backward": sums["backward"],
+            }
+        movement_step, decay, momentum_step = coefficients = step_coefficients(row)
+        size = jnp.abs(residual)
+        following = state._replace(
+            residual=residual, coefficients=coefficients, step=state.step + 1,
+            majorant=state.majorant + state.majorant_momentum + movement_step * size,
+            majorant_momentum=decay * state.majorant_momentum + jnp.abs(momentum_step) * size,
+        )  # fmt: skip
+        return following, recorded
+
+    return jax.lax.scan(one_step, state, schedule)
+
+
+def _combine_devices(shape: Shape, recorded: dict) -> dict:
+    """Combine the records of the devices of a network, each of its own neurons, into a record of all neurons."""
+    sums = {name: recorded[name] for name in ("flips", "undecided", "recursion") if name in recorded}
+    largest = neurons.device_max(shape, {"square": recorded["square"], "flip_reach": recorded["flip_reach"]})
+    root = jnp.sqrt(jnp.asarray(shape.width, largest["square"].dtype))
+    return {
+        "residual": recorded["residual"],
+        "distance": jnp.sqrt(largest["square"]) / root,
+        "flip_reach": largest["flip_reach"],
+        **neurons.device_sum(shape, sums),
+    }
+
+
+def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+    """Draw the networks of a group of seeds, or take the given one, and run all steps."""
+    padded = prepared.layout.pad_group(seeds)
+    states, record = initialise(prepared.shape, prepared.inputs, padded, prepared.initial)
+    return Outcome(run_steps(states, seeds), fetch(record, len(seeds)))
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=2)
+def advance(shape: Shape, inputs: Inputs, states, schedules):
+    """Observe and step once per row of the schedules.
+
+    Args:
+        shape: the static configuration.
+        inputs: the arrays that all seeds share.
+        states: (InitialNetwork, DenseState) of a group of seeds, from `begin.initialise`; donated.
+        schedules: (k, steps, 3), see schedule.py.
+
+    Returns:
+        The new states, and the record, whose arrays have the axes seed, method, step, ...
+    """
+
+    def one_seed(shared, states):
+        (inputs, schedules), (initial, states) = shared, states
+        states, recorded = jax.lax.map(lambda pair: _scan_steps(shape, inputs, initial, *pair), (schedules, states))
+        return (initial, states), recorded
+
+    def all_seeds(shared, states):
+        states, recorded = jax.lax.map(partial(one_seed, shared), states)
+        return states, _combine_devices(shape, recorded)
+
+    split = partition(shape.recursion)
+    return shard_over_mesh(shape, all_seeds, (split,), (split, PartitionSpec(SEEDS)))((inputs, schedules), states)
+
+
+@partial(jax.jit, static_argnums=0)
+def gram_now(shape: Shape, inputs: Inputs, states):
+    """Compute H(t) at the step that the states are about to be observed at, (s, k, n, n)."""
+    representation = REPRESENTATIONS[shape.engine]
+
+    def one_seed(inputs, states):
+        initial, states = states
+        operator = representation.operator(inputs.coordinates)
+        kernel = inputs.kernel
+
+        def one_method(state: DenseState):
+            def one_block(arrays):
+                origin, signs, *block = arrays
+                movement, _ = apply_step(representation, operator, state, *block)
+                change, _ = representation.response(operator, movement)
+                active = origin - signs[None, :] * change >= 0
+                return pattern_counts(active, active)
+
+            counts = jax.lax.map(
+                one_block, (initial.preactivation, initial.signs, state.movement, state.momentum, state.pattern)
+            )
+            total = neurons.device_sum(shape, jnp.sum(counts, axis=0, dtype=jnp.int32))
+            return kernel * (total.astype(kernel.dtype) / shape.width)
+
+        return jax.lax.map(one_method, states)
+
+    split = partition(shape.recursion)
+    return shard_over_mesh(
+        shape, lambda inputs, states: jax.lax.map(partial(one_seed, inputs), states), (split,), PartitionSpec(SEEDS)
+    )(inputs, states)

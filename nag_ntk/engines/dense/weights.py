@@ -1,0 +1,33 @@
+"""Weight space: the state is u_r, p numbers per neuron; one product for the pre-activations, one for the gradient.
+
+It is the movement, not the weight, so that small steps are not rounded against large weights.
+"""
+
+import jax.numpy as jnp
+
+from nag_ntk.engines.dense.rows import column_sums
+from nag_ntk.engines.representation import Representation
+from nag_ntk.precision import HIGHEST
+
+
+def _operator(coordinates):
+    return coordinates
+
+
+def _forcing(coordinates, masked_residual):
+    return jnp.dot(coordinates.T, masked_residual, precision=HIGHEST)
+
+
+def _response(coordinates, movement):
+    return jnp.dot(coordinates, movement, precision=HIGHEST), column_sums(movement * movement)
+
+
+WEIGHTS = Representation(
+    name="weights",
+    rows=lambda n, p: p,
+    operator=_operator,
+    forcing=_forcing,
+    response=_response,
+    movement=lambda coordinates, movement: movement,
+    cost=lambda n, p: 4 * n * p + 6 * (n + p),
+)

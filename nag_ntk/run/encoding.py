@@ -1,0 +1,67 @@
+"""Trajectories and their parts as plain JSON values with named arrays beside them, and back.
+
+For files and for other processes: neither executes anything that it reads, as pickle would.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from nag_ntk.method import Method
+from nag_ntk.pattern import OverlapRange
+from nag_ntk.run.trajectory import GramPath, Probed, Recursion, Screening, Trajectory
+
+_RECORDS = {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, OverlapRange, Probed, Screening, Method)}
+
+
+def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """Take a value apart into JSON values, with its arrays added to `arrays` under the path of their fields.
+
+    Args:
+        value: a Trajectory or one of its records, a Method, or a nest of tuples and mappings of these, numbers, texts
+            and arrays.
+        name: path of the value, the beginning of the names of its arrays.
+        arrays: name -> array, C-ordered; it is added to.
+
+    Raises:
+        TypeError: for anything else.
+
+    Example:
+        >>> arrays = {}
+        >>> encoded({"a": (1, np.zeros(2))}, "top", arrays)
+        {'mapping': {'a': [1, {'array': 'top.a.1'}]}}
+        >>> decoded(_, arrays)["a"][0]
+        1
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"a cell cannot keep objects (at {name})")
+        arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
+        return {"array": name}
+    kind = type(value).__name__
+    if kind in _RECORDS and (is_dataclass(value) or hasattr(value, "_fields")):
+        names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
+        parts = {part: encoded(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
+        return {"type": kind, "fields": parts}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: encoded(item, f"{name}.{key}", arrays) for key, item in value.items()}}
+    if isinstance(value, tuple):
+        return [encoded(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
+    raise TypeError(f"a cell cannot keep a {kind} (at {name})")
+
+
+def decoded(value: Any, arrays: Mapping[str, Any]) -> Any:
+    """Put together the value that `encoded` took apart, with its arrays."""
+    if isinstance(value, list):
+        return tuple(decoded(item, arrays) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "mapping" in value:
+        return {key: decoded(item, arrays) for key, item in value["mapping"].items()}
+    if "array" in value:
+        return arrays[value["array"]]
+    return _RECORDS[value["type"]](**{part: decoded(item, arrays) for part, item in value["fields"].items()})

@@ -1,0 +1,137 @@
+"""Layout of the neurons of one network: over devices, and in blocks that stay in a core's cache.
+
+Device k has the neurons k M, ..., k M + M - 1, where M is the width if there is one device, else a whole number of
+the blocks of 1,024 that are drawn with a key each: a draw does not depend on the devices. Arrays have the shape
+(B, rows, L), B blocks of L neurons; padding neurons are nowhere active and have output weight 0.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_ntk.network import BLOCK, Network, draw, draw_block
+from nag_ntk.run.devices import cores
+from nag_ntk.run.inputs import NEURONS, Shape
+
+_BLOCK_NUMBERS = 2**14
+"""Numbers in a block of the state: 128 KiB, so that all arrays of a block fit the cache of a core, measured."""
+_SHARED_BLOCK_NUMBERS = 2**18
+"""The same where a device has several cores: XLA spreads an operation over them if it is long enough, measured."""
+
+
+def block_length(rows: int, devices: int) -> int:
+    """Choose the number of neurons to process at a time, of `rows` numbers each, on `devices` devices.
+
+    Returns:
+        The number of neurons; 0, for all, on accelerators, which have no such caches.
+    """
+    if jax.default_backend() != "cpu":
+        return 0
+    return max((_BLOCK_NUMBERS if devices >= cores() else _SHARED_BLOCK_NUMBERS) // rows, 128)
+
+
+def per_device(width: int, neuron_devices: int) -> int:
+    """Return M, the number of neurons on each device, padding included.
+
+    Example:
+        >>> per_device(3000, 1), per_device(3000, 2), per_device(30, 4)
+        (3000, 2048, 1024)
+    """
+    return width if neuron_devices == 1 else BLOCK * -(-width // (BLOCK * neuron_devices))
+
+
+def block_layout(width: int, neuron_devices: int, length: int) -> tuple[int, int]:
+    """Return (B, L), the number of blocks on each device and of neurons in each; L is near `length`, or all if it is 0.
+
+    One block of twice the length costs less than two.
+
+    Example:
+        >>> block_layout(3000, 1, 1024), block_layout(3000, 1, 0), block_layout(3001, 1, 1024)
+        ((3, 1000), (1, 3000), (3, 1008))
+        >>> block_layout(2000, 1, 1024)
+        (1, 2000)
+    """
+    local = per_device(width, neuron_devices)
+    count = 1 if length == 0 or local <= 2 * length else -(-local // length)
+    # whole cache lines
+    return (1, local) if count == 1 else (count, -(-local // (8 * count)) * 8)
+
+
+def _first_neuron(shape: Shape):
+    """Return the number of the first neuron on this device."""
+    local = per_device(shape.width, shape.neuron_devices)
+    if shape.neuron_devices == 1:
+        return jnp.zeros((), jnp.uint32)
+    return jax.lax.axis_index(NEURONS).astype(jnp.uint32) * local
+
+
+def entry_offset(shape: Shape, rows: int) -> Any:
+    """Return how many entries of the whole (m, rows) array lie on the devices before this one."""
+    return _first_neuron(shape) * rows
+
+
+def is_neuron(shape: Shape) -> jax.Array:
+    """Return True for the neurons of this device and False for padding, (M,)."""
+    local = jnp.arange(per_device(shape.width, shape.neuron_devices), dtype=jnp.uint32)
+    return _first_neuron(shape) + local < shape.width
+
+
+def drawn_width(width: int, neuron_devices: int) -> int:
+    """Return the number of neurons drawn for one network on all of its devices: whole blocks of 1,024.
+
+    Example:
+        >>> drawn_width(600, 1), drawn_width(3000, 1), drawn_width(3000, 2), drawn_width(30, 4)
+        (1024, 3072, 4096, 4096)
+    """
+    return BLOCK * neuron_devices * -(-width // (BLOCK * neuron_devices))
+
+
+def draw_shape(shape: Shape) -> Shape:
+    """Keep only the fields that a draw depends on, so that all other configurations share one compiled program."""
+    return Shape(
+        engine="", start="", width=drawn_width(shape.width, shape.neuron_devices), steps=0, recursion=False,
+        dtype=shape.dtype, devices=shape.devices, neuron_devices=shape.neuron_devices,
+    )  # fmt: skip
+
+
+def draw_local(shape: Shape, key, dimension: int) -> Network:
+    """Draw this device's neurons of a network, in whole blocks of 1,024 where a network has several devices."""
+    if shape.neuron_devices == 1:
+        return draw(key, shape.width, dimension, shape.dtype)
+    count = per_device(shape.width, shape.neuron_devices) // BLOCK
+    indices = _first_neuron(shape) // BLOCK + jnp.arange(count, dtype=jnp.uint32)
+    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, shape.dtype), indices)
+    return Network(weights.reshape(-1, dimension), signs.reshape(-1))
+
+
+def discard_padding(shape: Shape, network: Network) -> Network:
+    """Cut off the neurons beyond the width, or set them to 0 where a network has several devices."""
+    if shape.neuron_devices == 1:
+        return Network(network.weights[: shape.width], network.signs[: shape.width])
+    real = is_neuron(shape)
+    return Network(jnp.where(real[:, None], network.weights, 0), jnp.where(real, network.signs, 0))
+
+
+def padding_preactivation(dtype) -> float:
+    """Return the pre-activation of padding: nowhere active, and never near 0."""
+    return -float(np.finfo(dtype).max) / 8
+
+
+def to_blocks(shape: Shape, array: jax.Array, fill: float) -> jax.Array:
+    """Reshape (rows, M) to (B, rows, L), padded with `fill`."""
+    count, length = block_layout(shape.width, shape.neuron_devices, shape.block_length)
+    rows, local = array.shape
+    padded = jnp.pad(array, ((0, 0), (0, count * length - local)), constant_values=fill)
+    return padded.reshape(rows, count, length).swapaxes(0, 1)
+
+
+def device_sum(shape: Shape, array):
+    """Sum over all devices that share a network."""
+    return jax.lax.psum(array, NEURONS) if shape.neuron_devices > 1 else array
+
+
+def device_max(shape: Shape, array):
+    """Take the maximum over all devices that share a network."""
+    return jax.lax.pmax(array, NEURONS) if shape.neuron_devices > 1 else array

@@ -1,0 +1,207 @@
+"""Plan of a run: chunks of steps, groups of seeds, devices; and the memory estimate made before it starts."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from nag_ntk.errors import CapacityError, InputError
+from nag_ntk.run import neurons
+
+_GROUP_TARGET = 2**28  # bytes of state walked at once: enough to amortise a call, small beside any machine
+STEPS_BETWEEN_PROGRESS = 128
+
+
+class Plan(NamedTuple):
+    """Division of a run into chunks and groups, and the memory that it takes.
+
+    Attributes:
+        chunk: observations in a chunk.
+        chunks: number of chunks.
+        group: number of seeds that are trained together.
+        devices: number of devices that the seeds of a group are spread over.
+        neuron_devices: number of devices that the neurons of each network are spread over.
+        block_length: neurons processed at a time; 0 for all of them.
+        estimate: bytes in all.
+    """
+
+    chunk: int
+    chunks: int
+    group: int
+    devices: int
+    neuron_devices: int
+    block_length: int
+    estimate: int
+
+    def groups(self, seeds: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """Split the seeds into groups of at most `group`."""
+        for first in range(0, len(seeds), self.group):
+            yield tuple(seeds[first : first + self.group])
+
+    def pad_group(self, seeds: Sequence[int]) -> np.ndarray:
+        """Return the seed numbers of a group, (group,) uint32, the last one repeated as padding."""
+        return np.array([*seeds, *[seeds[-1]] * (self.group - len(seeds))], dtype=np.uint32)
+
+
+def free_memory() -> int:
+    """Return the bytes that a run may take: the accelerator's limit, or the host's available memory."""
+    device = jax.devices()[0]
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def format_bytes(size: int | float) -> str:
+    """Format a number of bytes in MiB or GiB.
+
+    Example:
+        >>> format_bytes(3 * 2**29), format_bytes(2**20)
+        ('1.5 GiB', '1 MiB')
+    """
+    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
+
+
+def largest_width(fits: Callable[[int], bool], width: int) -> int:
+    """Find the largest width below `width` that fits, by bisection; 0 if none does.
+
+    Example:
+        >>> largest_width(lambda width: width**2 <= 200, 1000), largest_width(lambda width: False, 10)
+        (14, 0)
+    """
+    low, high = 0, width
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def advice(fits: Callable[[int], bool], width: int) -> str:
+    """Say what to do about a run that does not fit: the width that would, to three digits, or what else to lower."""
+    fitting = largest_width(fits, width)
+    if fitting == 0:
+        return "no width would fit: lower seeds, steps or samples"
+    unit = 10 ** max(len(str(fitting)) - 3, 0)
+    return f"a width of {fitting // unit * unit:,} would fit; or lower seeds, steps or samples"
+
+
+def stride(every: Sequence[int], chunk: int) -> int:
+    """Find the longest chunk of at most `chunk` steps such that every multiple of the numbers in `every` begins one.
+
+    Example:
+        >>> stride([10, 25], 128), stride([1000], 128)
+        (5, 125)
+    """
+    common = math.gcd(*every)
+    return next(length for length in range(min(chunk, common), 0, -1) if common % length == 0)
+
+
+def gram_interval(steps: int, every: Sequence[int] = ()) -> int:
+    """Choose the number of steps between two recorded H(t), about STEPS_BETWEEN_PROGRESS, independent of the chunks.
+
+    The run is divided evenly; the interval is a multiple of 6, so that shorter chunks divide it well, and fits the
+    intervals of the probes.
+
+    Args:
+        steps: T.
+        every: intervals of the probes.
+
+    Example:
+        >>> gram_interval(500), gram_interval(300), gram_interval(20), gram_interval(500, [10, 25])
+        (126, 102, 24, 125)
+    """
+    pieces = -(-(steps + 1) // STEPS_BETWEEN_PROGRESS)
+    usual = -(-(steps + 1) // (6 * pieces)) * 6
+    each = stride(every, usual) if every else 1
+    return usual // each * each
+
+
+def make_plan(
+    *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
+    dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
+    mesh: tuple[int, int] | None = None, host_bytes: int = 0, probed: int | None = None,
+) -> Plan:  # fmt: skip
+    """Plan a run and refuse one that cannot fit.
+
+    The estimate counts the state of a group of seeds, the temporaries of each device, and the record.
+
+    Args:
+        n: number of samples.
+        rank: p, dimension of the inputs' span.
+        rows: length of a column of the state.
+        width: m.
+        columns: width -> number of neurons that the state has.
+        seeds: their number.
+        methods: their number.
+        steps: T.
+        dtype: floating type of the run.
+        recursion: True if the terms of the residual recursion are recorded.
+        radii: numbers per sample and seed that are recorded of step 0 beside the residual.
+        chunk: steps in a chunk, chosen if None.
+        limit: bytes that the run may use; the free memory if None.
+        mesh: devices over the seeds and over the neurons of each; None for as many over the seeds as fit.
+        host_bytes: bytes per column that lie on the host beside the state.
+        probed: bytes that probes record of a seed and method, None without probes; with them a whole network is laid
+            out beside the state.
+
+    Raises:
+        CapacityError: with the estimate, the limit, and the width that would fit.
+        InputError: for a chunk that is no positive whole number.
+    """
+    if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
+        raise InputError(f"chunk must be a positive whole number, got {chunk!r}")
+    item = dtype.itemsize
+    chunks = -(-(steps + 1) // (chunk or STEPS_BETWEEN_PROGRESS))
+    # a length that was asked for is kept, so that runs of different lengths share one compilation
+    chunk_steps = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
+    devices, neuron_devices = mesh or (min(len(jax.local_devices()), seeds), 1)
+    length = neurons.block_length(max(n, rows), devices * neuron_devices)
+
+    def sizes(width: int) -> tuple[int, int]:
+        """Return the bytes of one network's state, and those that a device needs beside it."""
+        stored = columns(width)
+        count, each = neurons.block_layout(stored, neuron_devices, length)
+        total = neuron_devices * count * each
+        # pre-activations, signs; movement, momentum, pattern
+        state = total * (item * (n + 1 + methods * 2 * rows) + methods * n)
+        state += methods * neuron_devices * 4 * n * n if recursion else 0
+        # while drawing: weights and what they are made from, pre-activations and masks; then, copies made by the loops
+        # over seeds and methods, and the product, masks and forcing of a block
+        drawing = neuron_devices * neurons.per_device(stored, neuron_devices) * item * (3 * rank + 3 * n)
+        block = neuron_devices * each * item * (5 * n + 3 * rows)
+        # a snapshot: W(0) drawn, movement and pre-activations, in blocks and neurons first
+        snapshot = 0 if probed is None else width * item * (4 * rank + 3 * n + 3)
+        return state, max(drawing, 2 * state + block, state + snapshot) + neuron_devices * item * 8 * n * n
+
+    per_step = item * n * (5 if recursion else 1) + 4 * item
+    record = seeds * (methods * ((steps + 1) * per_step + (probed or 0)) + item * n * (n + radii + 2))
+
+    def network_bytes(width: int) -> int:
+        """Return the bytes of one network, which lies beside the state until the state is made."""
+        return neurons.drawn_width(columns(width), neuron_devices) * item * (rank + 1)
+
+    def needed(width: int, group: int, devices: int) -> int:
+        """Return the bytes of a run in all."""
+        state, scratch = sizes(width)
+        each = state + max(state, network_bytes(width)) + host_bytes * columns(width)
+        return 2 * record + devices * scratch + group * each
+
+    state, _ = sizes(width)
+    group = min(seeds, max(devices, _GROUP_TARGET // max(state, network_bytes(width)) // devices * devices))
+    group = -(-group // devices) * devices
+    allowed = free_memory() if limit is None else limit
+    while group > devices and needed(width, group, devices) > allowed:
+        group -= devices
+    while mesh is None and devices > 1 and needed(width, group, devices) > allowed:
+        group = devices = devices - 1
+    estimate = needed(width, group, devices)
+    if estimate > allowed:
+        would = advice(lambda width: needed(width, devices, devices) <= allowed, width)
+        raise CapacityError(
+            f"the run needs about {format_bytes(estimate)} (record {format_bytes(2 * record)}, one network's state "
+            f"{format_bytes(state)}) but {format_bytes(allowed)} may be used: {would}"
+        )
+    return Plan(chunk_steps, chunks, group, devices, neuron_devices, length, estimate)

@@ -1,0 +1,1 @@
+"""Training: `simulate`, the preparation and the driving of a run, and probes along it."""

@@ -1,0 +1,106 @@
+"""Driver of an engine through all chunks of steps, with records of H(t), probes, checkpoints and progress."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from nag_ntk.engines.dense.measure import probe_now
+from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.prepared import Prepared
+from nag_ntk.run.checkpoint import Checkpoint
+from nag_ntk.run.devices import fetch
+
+
+class Driver:
+    """Runner of one group of seeds after the other through all chunks; an instance is the `RunSteps` of an engine.
+
+    Args:
+        prepared: the run.
+        engine: the engine that advances it.
+        gram_path: record H(t) every `prepared.gram_interval` steps, and at the last.
+        progress: called with (done, total) in seed-steps between chunks.
+        checkpoint: store of the finished chunks.
+    """
+
+    def __init__(
+        self, prepared: Prepared, engine: Engine, gram_path: bool, progress: Callable[[int, int], None] | None,
+        checkpoint: Checkpoint | None,
+    ):  # fmt: skip
+        self.prepared, self.engine, self.gram_path = prepared, engine, gram_path
+        self.progress, self.checkpoint = progress, checkpoint
+        self._done, self._calls = 0, 0
+        rows = prepared.layout.chunk * prepared.layout.chunks
+        # zeros to the end of the last chunk: nothing moves after step T
+        self._schedules = np.pad(prepared.schedules, ((0, 0), (0, rows - prepared.schedules.shape[1]), (0, 0)))
+
+    def __call__(self, states: Any, seeds: Sequence[int], counts: bool = True) -> dict[str, Any]:
+        """Run all chunks of a group of seeds.
+
+        Args:
+            states: at step 0; donated.
+            seeds: the seed numbers.
+            counts: count these steps as progress; False when a group is run again.
+
+        Returns:
+            The record of the seeds on the host, arrays (s, k, T+1, ...).
+        """
+        layout, steps, number = self.prepared.layout, self.prepared.steps, self._calls
+        self._calls += 1
+        about = {"seeds": [int(seed) for seed in seeds], "shape": list(self.prepared.shape), "group": layout.group}
+        saved = None if self.checkpoint is None else self.checkpoint.restore(number, about)
+        parts = [] if saved is None else list(saved.parts)
+        if saved is not None and 0 < len(parts) < layout.chunks:
+            states = saved.state(states)
+        for index in range(layout.chunks):
+            if index >= len(parts):
+                states, part = self._run_chunk(states, seeds, index)
+                parts.append(part)
+                if self.checkpoint is not None:
+                    self.checkpoint.keep(number, about, part, states, index + 1 == layout.chunks)
+            if counts:
+                self._report(len(seeds) * min(layout.chunk, steps + 1 - index * layout.chunk))
+        return self._join(parts)
+
+    def _run_chunk(self, states: Any, seeds: Sequence[int], index: int) -> tuple[Any, dict[str, Any]]:
+        """Run one chunk; return the states after it, and its record."""
+        prepared, size = self.prepared, len(seeds)
+        first, part = index * prepared.layout.chunk, {}
+        if self.gram_path and first % prepared.gram_interval == 0:
+            part["gram"] = fetch(self.engine.gram_now(prepared.shape, prepared.inputs, states), size)
+        due = tuple(probe for probe in prepared.probes if first % probe.every == 0)
+        if due:
+            padded = prepared.layout.pad_group(seeds)
+            measured = probe_now(prepared.shape, prepared.inputs, due, states, padded, prepared.initial)
+            part["probes"] = fetch(measured, size)
+        schedules = self._schedules[:, first : first + prepared.layout.chunk]
+        states, recorded = self.engine.advance(prepared.shape, prepared.inputs, states, schedules)
+        part["record"] = fetch(recorded, size)
+        last = index + 1 == prepared.layout.chunks
+        if self.gram_path and last and prepared.steps % prepared.gram_interval:
+            # the states stay at step T
+            part["last_gram"] = fetch(self.engine.gram_now(prepared.shape, prepared.inputs, states), size)
+        return states, part
+
+    def _report(self, steps: int) -> None:
+        """Report progress by a number of seed-steps."""
+        self._done += steps
+        if self.progress is not None:
+            self.progress(self._done, len(self.prepared.seeds) * (self.prepared.steps + 1))
+
+    def _join(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Concatenate the records of all chunks along the axis of steps: axes seed, method, step."""
+        record = jax.tree.map(
+            lambda *xs: np.concatenate(xs, axis=2)[:, :, : self.prepared.steps + 1], *(part["record"] for part in parts)
+        )
+        if self.gram_path:
+            grams = [part[name] for name in ("gram", "last_gram") for part in parts if name in part]
+            record["gram_path"] = np.stack(grams, axis=2)
+        if self.prepared.probes:
+            measurements = [part.get("probes", {}) for part in parts]
+            record["probes"] = {
+                probe.name: np.stack([each[probe.name] for each in measurements if probe.name in each], axis=2)
+                for probe in self.prepared.probes
+            }
+        return record

@@ -1,0 +1,171 @@
+"""Preparation of a run: check the arguments, choose the engine, plan the memory, refuse a run that cannot fit.
+
+Nothing is trained, so `prepare` also tells beforehand how a run would be made, and in how much memory.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nag_ntk.dataset import Dataset
+from nag_ntk.engines import choose_engine, screened
+from nag_ntk.engines.prepared import Prepared
+from nag_ntk.engines.registry import ENGINES
+from nag_ntk.errors import CapacityError, InputError
+from nag_ntk.method import STARTS, Method
+from nag_ntk.method import checked as checked_method
+from nag_ntk.network import Network, checked
+from nag_ntk.precision import resolve_dtype
+from nag_ntk.run import plan
+from nag_ntk.run.devices import is_multiprocess, mesh
+from nag_ntk.run.inputs import Inputs, Shape
+from nag_ntk.run.probe import Probe, measured_type
+from nag_ntk.run.probe import checked as checked_probes
+from nag_ntk.schedule import initial_momentum, schedules
+
+
+def _check_integer(name: str, value, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _check_methods(methods) -> tuple[Method, ...]:
+    is_sequence = not isinstance(methods, Method) and isinstance(methods, Iterable)
+    listed: tuple[Any, ...] = tuple(methods) if is_sequence else (methods,)
+    if not listed or not all(isinstance(m, Method) for m in listed):
+        raise InputError("methods must be one Method or a non-empty sequence of them, e.g. nesterov(0.1, 0.9)")
+    return tuple(checked_method(m) for m in listed)
+
+
+def _check_seeds(seeds) -> Sequence[int]:
+    if isinstance(seeds, int | np.integer):
+        return range(_check_integer("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
+    if not isinstance(seeds, Iterable):
+        raise InputError(f"seeds must be a count, or a sequence of seed numbers, got {seeds!r}")
+    numbers = tuple(_check_integer("each seed", s, 0) for s in seeds)
+    if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
+        raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
+    return numbers
+
+
+def _check_radii(name: str, values: Sequence[float]) -> np.ndarray:
+    radii = np.asarray(tuple(values), dtype=np.float64)
+    if not (np.isfinite(radii).all() and (radii >= 0).all()):
+        raise InputError(f"{name} must be finite and not negative, got {radii.tolist()}")
+    return radii
+
+
+def prepare(
+    data: Dataset,
+    methods: Method | Sequence[Method],
+    width: int | None = None,
+    seeds: int | Sequence[int] = 1,
+    steps: int = 100,
+    *,
+    engine: str = "auto",
+    start: str = "gradient",
+    initial: Network | None = None,
+    dtype: str | None = None,
+    key: int = 0,
+    radii: Sequence[float] = (),
+    overlap_radii: Sequence[float] = (),
+    recursion: bool = False,
+    gram_path: bool = False,
+    probes: Sequence[Probe] = (),
+    chunk: int | None = None,
+    memory_limit: int | float | None = None,
+    devices: Sequence[int] | str = "auto",
+) -> Prepared:
+    """Prepare the run that `simulate` makes of the same arguments.
+
+    Raises:
+        InputError: for bad arguments.
+        CapacityError: if the run would not fit into memory.
+
+    Cost: for the screened engine the linear model is followed over all steps; else next to nothing.
+
+    Example:
+        >>> import nag_ntk
+        >>> nag_ntk.enable_float64()
+        >>> run = prepare(nag_ntk.sphere(3, 2), nag_ntk.gradient_descent(0.1), width=64, seeds=2, steps=5)
+        >>> run.shape.engine, run.layout.chunk
+        ('weights', 6)
+    """
+    methods = _check_methods(methods)
+    steps = _check_integer("steps", steps, 0)
+    if start not in STARTS:
+        raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
+    if engine != "auto" and engine not in ENGINES:
+        raise InputError(f"engine must be one of auto, {', '.join(ENGINES)}, got {engine!r}")
+    initial = None if initial is None else checked(initial)
+    if initial is not None:
+        if initial.weights.shape[1] != data.dimension:
+            raise InputError(f"initial has weights for d={initial.weights.shape[1]}, the data has d={data.dimension}")
+        m, seeds = initial.weights.shape[0], (0,)
+    elif width is None:
+        raise InputError("give a width, or an initial Network")
+    else:
+        m, seeds = _check_integer("width", width, 1), _check_seeds(seeds)
+    near_radii, pattern_radii = _check_radii("radii", radii), _check_radii("overlap_radii", overlap_radii)
+    probes = checked_probes(probes)
+
+    floating = resolve_dtype(dtype)
+    coordinates = data.coordinates.astype(floating)
+    inputs = Inputs(  # of the host: what several processes pass to jit must not lie on one of their devices
+        coordinates=coordinates,
+        targets=data.targets.astype(floating),
+        initial_momenta=np.array([initial_momentum(method, start) for method in methods], dtype=floating),
+        radii=near_radii.astype(floating),
+        overlap_radii=pattern_radii.astype(floating),
+        key=np.asarray(_check_integer("key", key, 0) % 2**32, np.uint32),
+    )
+    if initial is not None:
+        basis = np.eye(data.dimension) if data.basis is None else data.basis
+        initial = Network((initial.weights @ basis).astype(floating), initial.signs.astype(floating))
+    shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=floating.name, devices=1)
+    device_mesh = mesh(devices, len(seeds))
+    neurons_spread = device_mesh is not None and device_mesh[1] > 1
+    if probes and neurons_spread:
+        raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
+    limit = plan.free_memory() if memory_limit is None else memory_limit
+    if (least := 24 * len(methods) * (steps + 1)) > limit:  # before the table of all steps is made
+        raise CapacityError(
+            f"the run needs more than {plan.format_bytes(least)} to say what its {steps} steps are but "
+            f"{plan.format_bytes(limit)} may be used: no width would fit: lower steps"
+        )
+    table = schedules(methods, steps).astype(floating)
+    choice = choose_engine(
+        shape, inputs, table, len(seeds), initial, spread=is_multiprocess() or neurons_spread, probed=bool(probes)
+    )
+    probe_intervals = [probe.every for probe in probes]
+    gram_interval = plan.gram_interval(steps, probe_intervals)
+    if probes or gram_path:
+        longest = (
+            max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _check_integer("chunk", chunk, 1)
+        )
+        chunk = plan.stride([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
+    layout = plan.make_plan(
+        n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),
+        methods=len(methods), steps=steps, dtype=floating, recursion=recursion,
+        radii=len(near_radii) + 3 * data.size * len(pattern_radii), chunk=chunk, limit=limit, mesh=device_mesh,
+        host_bytes=choice.host_bytes, probed=_probed_bytes(probes, data, m, steps, dtype) if probes else None,
+    )  # fmt: skip
+    if choice.engine == screened.NAME:
+        screened.check_memory(shape, inputs, choice.thresholds, limit)
+    shape = shape._replace(
+        engine=choice.engine, steps=layout.chunk, devices=layout.devices, neuron_devices=layout.neuron_devices,
+        block_length=layout.block_length,
+    )  # fmt: skip
+    return Prepared(
+        methods=methods, seeds=seeds, steps=steps, initial=initial, radii=near_radii, overlap_radii=pattern_radii,
+        probes=probes, inputs=inputs, schedules=table, shape=shape, choice=choice, layout=layout,
+        gram_interval=gram_interval, memory_limit=limit,
+    )  # fmt: skip
+
+
+def _probed_bytes(probes: Sequence[Probe], data: Dataset, width: int, steps: int, dtype: str | None) -> int:
+    """Return the bytes that probes record of one seed and method."""
+    types = [(measured_type(probe, data, width, dtype), steps // probe.every + 1) for probe in probes]
+    return sum(count * each.size * np.dtype(each.dtype).itemsize for each, count in types)

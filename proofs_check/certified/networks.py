@@ -1,0 +1,161 @@
+"""Problems from studies: the networks that a study trains, as exact numbers, and the weights late in their training.
+
+The only file here that knows the simulator.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nag_ntk import Dataset, Method, enable_float64, simulate
+from nag_ntk.network import draw, seed_key
+from proofs_check.rigor.certificates.problem import Problem, ProblemError
+
+
+class Case(NamedTuple):
+    """One network under one method, as a study draws it."""
+
+    name: str
+    data: Dataset
+    method: Method
+    problem: Problem
+    seed: int
+    key: int
+
+
+def _rows(array: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, np.asarray(array, dtype=np.float64).tolist()))
+
+
+def case(
+    data: Dataset, method: Method, width: int, seed: int = 0, *, start: str = "gradient", key: int = 0, run: str = "",
+    label: str = "",
+) -> Case:  # fmt: skip
+    """Build the network of a seed from exactly the float64 numbers that `simulate` trains.
+
+    Args:
+        data: inputs and targets; the coordinates in the span of the inputs are what the problem states.
+        method: with constant numbers.
+        width: m.
+        seed: the seed.
+        start: "gradient" or "extrapolated".
+        key: the study's base key.
+        run: name of the run.
+        label: of the method, its name if empty.
+
+    Returns:
+        A Case.
+
+    Raises:
+        ProblemError: the method's numbers change with the step.
+
+    Example:
+        >>> one = case(Dataset([[1.0, 0.0]], [0.5]), Method("plain", 0.5, 0.0, 0.0), 4)
+        >>> len(one.problem.weights), one.problem.inputs
+        (4, ((1.0,),))
+    """
+    if not method.constant:
+        raise ProblemError(f"{method.name}: numbers that change with the step have no linear rate to certify")
+    enable_float64()
+    coordinates = data.coordinates
+    network = draw(seed_key(key, seed), width, coordinates.shape[1])
+    signs = tuple(int(sign) for sign in np.asarray(network.signs).tolist())
+    problem = Problem(
+        _rows(coordinates), tuple(data.targets.tolist()), _rows(network.weights), signs,
+        method.eta, method.beta, method.gamma, start,
+    )  # fmt: skip
+    return Case(f"{run} {label or method.name} seed {seed}".strip(), data, method, problem, seed, key)
+
+
+def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
+    """Yield every network of a study's training runs under each of its methods with constant numbers."""
+    for spec in study.runs:
+        if spec.steps == 0:
+            continue
+        data = spec.dataset.build()
+        names = [fields.name for fields in spec.methods]
+        for k, fields in enumerate(spec.methods):
+            count = names[: k + 1].count(names[k])  # of several with one name
+            label = f"{names[k]}-{count}" if count > 1 else names[k]
+            method = fields.build(data)
+            if not method.constant:
+                continue
+            numbers: Sequence[int] = range(spec.seeds) if isinstance(spec.seeds, int) else tuple(spec.seeds)
+            for seed in numbers[:seeds]:
+                yield case(data, method, spec.width, seed, start=spec.start, key=spec.key, run=spec.name, label=label)
+
+
+def simulated(one: Case, steps: int) -> list[list[float]]:
+    """Return the residuals of the float64 run at steps 0..steps, from `simulate`."""
+    run = simulate(
+        one.data, one.method, len(one.problem.weights), [one.seed], steps, start=one.problem.start, key=one.key
+    )
+    return run.residual[0, 0].tolist()
+
+
+class Late(NamedTuple):
+    """A float64 run stopped late: the problem that starts there, the step, and the last change of a sign before it."""
+
+    problem: Problem
+    step: int
+    last_flip: int
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a run that blows up is refused
+def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: float = 1e-7) -> Late:
+    """Train in float64 and return the earliest weights from which a lock-in certificate can be hoped for.
+
+    With momentum these are the first two steps in a row of the final pattern. Gradient descent may go on sliding along
+    kinks for ever; there it is the first step with a residual of at most `from_share` of the initial one.
+
+    Args:
+        problem: a run from its first weights.
+        max_steps: length of the run, if it is not over before.
+        share: the run is over when the residual is this share of the initial one.
+        from_share: see above.
+
+    Returns:
+        The problem from these weights on, taken as exact numbers, whatever error led to them.
+
+    Raises:
+        ProblemError: the start is "state" already, or the residual is no number any more.
+
+    Cost:
+        4 m n p operations per step.
+    """
+    if problem.before is not None:
+        raise ProblemError("the problem starts late already")
+    inputs, weights = np.array(problem.inputs), np.array(problem.weights)
+    eta, beta, gain = float(problem.eta), float(problem.beta), float(problem.gamma)
+    push, lift = eta * (1 + gain), eta * (beta * (1 + gain) - gain)
+    scale = np.array(problem.signs) / np.sqrt(len(weights))
+    targets = np.array(problem.targets, dtype=float)
+    speed, pattern, first, step, last_flip = np.zeros_like(weights), None, 0.0, 0, 0
+    before, chosen = weights, None
+    while True:
+        z = weights @ inputs.T
+        active = z >= 0
+        residual = scale @ np.maximum(z, 0) - targets
+        size = float(np.linalg.norm(residual))
+        if not np.isfinite(size):
+            raise ProblemError(
+                f"the residual is {size} at step {step} of the float64 run; a smaller step size would help"
+            )
+        first = first or size
+        gradient = scale[:, None] * ((active * residual) @ inputs)
+        if step == 0 and problem.start == "gradient":
+            speed = eta * gain * gradient
+        if pattern is not None and (active != pattern).any():
+            last_flip = step
+        if (chosen is None and size <= from_share * first) if beta == gain == 0 else step == last_flip + 1:
+            chosen = (before.copy(), weights.copy(), step)
+        if size <= share * first or step >= max_steps or (chosen and beta == gain == 0):
+            break
+        before, pattern, step = weights, active, step + 1
+        weights = weights + speed - push * gradient
+        speed = beta * speed - lift * gradient
+    before, weights, step = chosen or (before, weights, step)
+    if beta == gain == 0:
+        return Late(problem._replace(weights=_rows(weights)), step, last_flip)
+    return Late(problem._replace(weights=_rows(weights), before=_rows(before), start="state"), step, last_flip)

@@ -1,0 +1,128 @@
+"""The commands `certify` and `recheck` of nag-ntk; heavy imports inside."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_SHARP = 1e-12
+"""A proved distance of the float64 run above which twice the bits are taken, once."""
+
+_SLIDES = 200
+"""Steps after which, from a late start under gradient descent, whatever is near a kink may slide."""
+
+
+@click.command()
+@click.argument("config")
+@click.option("--run", "run_name", help="Only this run of the study.")
+@click.option("--method", help="Only this method.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Only the first N seeds of every run.")
+@click.option(
+    "--from", "begin", type=click.Choice(["start", "late"]), default="start", show_default=True,
+    help="Prove from the first weights on, or from those late in a float64 run.",
+)  # fmt: skip
+@click.option("--steps", type=click.IntRange(min=1), default=20000, show_default=True, help="Steps to follow at most.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the certificates [nag-ntk-certificates/NAME].")
+def certify(
+    config: str, run_name: str | None, method: str | None, seeds: int | None, begin: str, steps: int, out: Path | None
+) -> int:
+    """Prove that the networks of a study reach zero loss, each in a certificate of its own.
+
+    CONFIG is a YAML file or a bundled study. Each file is rechecked as soon as it is written, as by `nag-ntk recheck`.
+    Exit codes: 0 all proved and confirmed; 1 some not, each with its reason; 2 wrong usage.
+    """
+    from proofs_check.commands.console import Failure, say
+    from proofs_check.running import session
+
+    session.silence()
+    try:
+        from proofs_check.certified import networks
+        from proofs_check.rigor.certificates.problem import ProblemError
+        from proofs_check.rigor.certificates.prove import NotProved
+        from proofs_check.study.load import ConfigError, load_study
+
+        try:
+            study = load_study(config)
+        except ConfigError as error:
+            raise Failure(str(error)) from None
+        session.prepare_jax()
+        folder = out or Path("nag-ntk-certificates") / study.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Failure(f"cannot write to {folder}: {error.strerror}") from None
+        attempted = failed = 0
+        for one in networks.cases(study, seeds):
+            if (run_name and not one.name.startswith(f"{run_name} ")) or (method and one.method.name != method):
+                continue
+            attempted += 1
+            started = time.perf_counter()
+            try:
+                line = _prove_and_recheck(one, begin, steps, folder)
+            except (ProblemError, NotProved, Unconfirmed) as error:
+                failed, line = failed + 1, f"NOT PROVED, {error}"
+            say(f"{one.name}: {line} ({time.perf_counter() - started:.1f} s)")
+        if not attempted:
+            raise Failure("no training run with constant momentum fits; see --run and --method")
+        proved = f"{attempted - failed} of {attempted} proved, each file confirmed by recheck"
+        say(f"{proved}. A proof is about one network, never about all of them.")
+        return 1 if failed else 0
+    except KeyboardInterrupt:
+        raise Failure("interrupted; certificates written so far are complete", 130) from None
+
+
+class Unconfirmed(Exception):
+    """The rechecker does not confirm a file."""
+
+
+def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
+    """Prove one network, write its file and have it rechecked; return a line about it."""
+    from proofs_check.certified import networks
+    from proofs_check.rigor.certificates import certificate, confirm
+    from proofs_check.rigor.certificates.prove import prove
+
+    problem, offset, note = one.problem, 0, ""
+    if begin == "late":
+        problem, offset, last = networks.late(problem, steps)
+        note = f", last flip seen {last}"
+    # gradient descent slides for ever; a late start shows soon which pairs do
+    proof = prove(problem, steps if begin == "start" or problem.beta else min(steps, _SLIDES))
+    name = f"{one.name}{f' from step {offset}' if offset else ''}"
+    if begin == "start":
+        rows = networks.simulated(one, proof.applied)
+        deviation = certificate.distance(problem, proof.precision, rows)
+        if deviation > _SHARP:  # what is left open there is how far the shadow may be off, not what float64 does
+            proof = proof._replace(precision=2 * proof.precision)
+            deviation = certificate.distance(problem, proof.precision, rows)
+        body = certificate.body_of(proof, name, rows, deviation)
+        note = f", float64 run within {deviation:.1e} of it"
+    else:
+        body = certificate.body_of(proof, name)
+    path = folder / certificate.file_name(name)
+    certificate.write(body, path)
+    objection = confirm.objection(path)
+    if objection:
+        raise Unconfirmed(f"recheck does not confirm {path.name}: {objection}")
+    but = f" but for {len(proof.sliding)} sliding pairs" if proof.sliding else ""
+    return (
+        f"proved, locked in from step {offset + proof.lock_in} on{but}, rate {proof.contraction.rate:.6f}, "
+        f"{proof.flips} flips, {proof.precision} bits{note}, rechecked, {path.name}"
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--memory", type=click.FloatRange(min=0.1), default=4.0, show_default=True, help="GiB at most.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=7200.0, show_default=True, help="Seconds at most.")
+def recheck(file: Path, memory: float, seconds: float) -> int:
+    """Verify a certificate from its file alone.
+
+    Exit codes: 0 proved; 1 a claim fails, or stays undecided; 2 the file is no certificate, altered or too
+    large, or memory or time do not suffice.
+    """
+    from proofs_check.rigor.certificates import recheck as checker
+
+    bounded: Callable[[str, float, float], int] = checker.bounded
+    return bounded(str(file), memory, seconds)

@@ -1,0 +1,141 @@
+"""`nag-ntk lemmas` and `explain`, and how any command finds a lemma: in the catalogue, a plugin or a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofs_check.commands.console import Failure, note, say
+from proofs_check.commands.start import lemma_ids
+from proofs_check.running import session
+
+if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
+    from proofs_check.lemma import Lemma
+    from proofs_check.plugins.own import AvailableLemmas
+
+_PROVENANCE = {
+    "derived": "derived here, in docs/theory",
+    "form of": "the form of the cited theorem, with constants of this project; source not re-read",
+    "recalled": "source not re-read",
+}
+
+
+def lemma_files(command: Any) -> Any:
+    """Add the option --lemmas to a command."""
+    option = click.option(
+        "--lemmas", "lemma_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+        help="Python file with lemmas of your own; may be repeated.",
+    )  # fmt: skip
+    return option(command)
+
+
+class Lemmas:
+    """Lemmas of a command: the catalogue, the plugins, the files of the command line and of its study.
+
+    Loaded when first asked for, with JAX prepared before: a file may make arrays when it is loaded.
+    """
+
+    def __init__(self, files: Sequence[Path]):
+        self._given = files
+        self._known: AvailableLemmas | None = None
+        self._prepared = False
+        self.files: tuple[str, ...] = ()
+
+    def ids(self, more: Sequence[str]) -> Sequence[str]:
+        """Return the ids when the study names more files; for config.load_study.
+
+        Raises:
+            ValueError: in a sentence, for files that cannot be used.
+        """
+        from proofs_check.plugins import own
+
+        self.files = tuple(dict.fromkeys(str(path) for path in (*more, *(path.absolute() for path in self._given))))
+        if self.files or own.plugins():
+            self.prepare()
+        self._known = own.available_lemmas(self.files)
+        for sentence in self._known.notes:
+            note(f"{session.PROGRAM}: {sentence}")
+        return self._known.ids
+
+    @property
+    def known(self) -> "AvailableLemmas":
+        """Lemmas that have been loaded; loads them when first used.
+
+        Raises:
+            Failure: for files that cannot be used.
+        """
+        if self._known is None:
+            from proofs_check.plugins.own import LemmaError
+
+            try:
+                self.ids(())
+            except LemmaError as error:
+                raise Failure(str(error)) from None
+        assert self._known is not None
+        return self._known
+
+    def find(self, lemma_id: str) -> "Lemma":
+        """Return the lemma of that id; a Failure names the nearest one otherwise."""
+        from proofs_check.study.validate import did_you_mean
+
+        by_id = {lemma.id: lemma for lemma in self.known.lemmas}
+        if lemma_id not in by_id:
+            hint = did_you_mean(lemma_id.replace("_", "-"), list(by_id)) or f"{session.PROGRAM} lemmas lists them"
+            raise Failure(f'no lemma is called "{lemma_id[:100]}"; {hint}')
+        return by_id[lemma_id]
+
+    def prepare(self) -> None:
+        """Set JAX up, once: after that code of a user's may have started a device."""
+        if not self._prepared:
+            session.prepare_jax()
+            self._prepared = True
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with statements, hypotheses and sources.")
+@lemma_files
+def lemmas(as_json: bool, lemma_files: tuple[Path, ...]) -> None:
+    """List the lemmas that can be checked."""
+    session.silence()
+    known = Lemmas(lemma_files).known.lemmas
+    if as_json:
+        import json
+
+        say(json.dumps([lemma.described() for lemma in known], indent=1, ensure_ascii=False))
+    else:
+        width = max(len(lemma.id) for lemma in known) + 2
+        say("\n".join(f"{lemma.id:<{width}}{lemma.kind:<12}{lemma.title}" for lemma in known))
+
+
+@click.command()
+@click.argument("lemma_id", metavar="ID", shell_complete=lemma_ids)
+@lemma_files
+def explain(lemma_id: str, lemma_files: tuple[Path, ...]) -> None:
+    """Explain one lemma.
+
+    What it claims and when, where it comes from, how it is decided, and which false variants must fall.
+    """
+    import shutil
+    import textwrap
+
+    from proofs_check.lemma import UNSTATED
+
+    session.silence()
+    lemma = Lemmas(lemma_files).find(lemma_id.partition("/")[0])  # rows of results name a part after the slash
+    columns = min(shutil.get_terminal_size().columns, 100)
+    sections = [
+        ("statement", lemma.statement),
+        ("hypotheses", lemma.hypotheses),
+        ("kind", f"{lemma.kind}{f'; about {lemma.method}' if lemma.method else ''}"),
+        *([("constants", lemma.constants)] if lemma.constants else []),
+        ("source", f"{lemma.source} ({_PROVENANCE.get(lemma.provenance, lemma.provenance)})"),
+        ("decided", lemma.decision),
+        *([("formal", f"{lemma.formal_part} In Coq: {', '.join(lemma.formal)}")] if lemma.formal else []),
+        *((f"control {control.id}", f"must be REFUTED: {control.statement}") for control in lemma.controls),
+    ]
+    lines = [f"{lemma.id}: {lemma.title}"]
+    for name, text in ((name, text) for name, text in sections if not text.startswith(UNSTATED)):
+        lines.append(f"\n{name}")
+        lines += textwrap.wrap(text, columns, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    say("\n".join(lines))

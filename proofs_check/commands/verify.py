@@ -1,0 +1,210 @@
+"""`nag-ntk verify`: load a study, run it or go on with it, write and show the results."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from proofs_check.commands import console
+from proofs_check.commands import report as report_command
+from proofs_check.commands.console import Failure, say
+from proofs_check.commands.processes import ALONE, Group, join
+from proofs_check.running import session
+from proofs_check.store import files as store_files
+
+if TYPE_CHECKING:
+    from proofs_check.commands.lemmas import Lemmas
+    from proofs_check.store import Cells
+    from proofs_check.study.load import Study
+
+LOST = 3
+"""Exit code when another process of the group is gone: the check itself failed."""
+
+
+class _Ending(NamedTuple):
+    """Tables of a study, exit code, folder, seconds (None: nothing was run), and why it was not written, if so."""
+
+    result: Any
+    code: int
+    folder: Path
+    seconds: float | None
+    unsaved: str = ""
+
+
+class Call(NamedTuple):
+    """The options of `nag-ntk verify`, by their names on the command line."""
+
+    config: str
+    out: Path | None
+    select: Sequence[str]
+    seeds: int | None
+    max_seeds: int | None
+    certify: int | None
+    resume: bool
+    save_every: float | None
+    strict: bool
+    quiet: bool
+    group: Group = ALONE
+    lemma_files: Sequence[Path] = ()
+    dry_run: bool = False
+
+
+class Request(NamedTuple):
+    """The study that a call asks for, the lemmas that it may name, and the folder of its results."""
+
+    study: "Study"
+    lemmas: "Lemmas"
+    folder: Path
+
+
+def requested(call: Call) -> Request:
+    """Read the study of a call; JAX is not yet prepared.
+
+    Raises:
+        ConfigError: for a study with mistakes.
+    """
+    from proofs_check.commands.lemmas import Lemmas
+    from proofs_check.study.load import load_study
+
+    lemmas = Lemmas(call.lemma_files)
+    study = load_study(call.config, known_lemmas=lemmas.ids)
+    study = study.model_copy(update={"lemma_files": lemmas.files})
+    study = study.narrowed([lemmas.find(name).id for name in call.select], call.seeds)
+    study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
+    return Request(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
+
+
+def run_study(call: Call, links: bool) -> int:
+    """Run a study, or find it done, and return its exit code; a Failure where it cannot be run."""
+    opened: list[Cells] = []
+    try:
+        with session.terminable() as check:
+            outcome = _run(call, check, opened)
+    except KeyboardInterrupt as stop:
+        word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
+        left = _left(opened) or "; of this run nothing was kept, earlier results are untouched"
+        raise Failure(word + left, code) from None
+    if outcome.result is None:  # another process shows it
+        return outcome.code
+    console.show(outcome.result, call.quiet, links)
+    if outcome.unsaved:
+        raise Failure(outcome.unsaved)
+    report_command.after_results(outcome.folder, anew=outcome.seconds is not None)
+    if outcome.seconds is None:
+        say(f"Results in {outcome.folder} are of this study already; nothing was run.")
+    else:
+        names = (
+            store_files.MANIFEST,
+            store_files.RESULTS,
+            store_files.TRAJECTORIES,
+            store_files.SWEEP,
+            store_files.REPORT,
+        )
+        written = ", ".join(name for name in names if (outcome.folder / name).exists())
+        say(f"Results in {outcome.folder}: {written}; {outcome.seconds:.0f} s.")
+    return outcome.code
+
+
+def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Ending:
+    """Run it; `opened` gets the cells, so that an interruption can say what is kept."""
+    start = time.perf_counter()
+    from nag_ntk import InputError
+    from proofs_check import store
+    from proofs_check.judging.finding import code_of, exit_code
+    from proofs_check.running import looks, runner
+    from proofs_check.running.prepare import prepare
+    from proofs_check.store import shared
+    from proofs_check.study.load import ConfigError
+
+    unsaved = ""
+    try:
+        study, lemmas, folder = requested(call)
+        if call.group.process in (None, 0):
+            store.check_writable(folder)
+        lemmas.prepare()
+        several, first = join(call.group)
+        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
+        if call.resume:
+            done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
+            if code is not None:
+                return _Ending(done, code, folder, None)
+        setups = prepare(study, runner.select_lemmas(study, lemmas.known.lemmas), call.max_seeds)
+        keeping = shared.under_way if several else store.under_way
+        every = store.EVERY if call.save_every is None else call.save_every
+        with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
+            if cells is not None and first:
+                opened.append(cells)
+                if call.resume and not call.quiet and (cells.finished() or cells.unfinished()):
+                    _note(f"going on: {_kept(cells)}")
+            with console.progress([run.name for run in study.runs], call.quiet or not first) as bar:
+
+                def progress(run: str, done: int, total: int) -> None:
+                    check()
+                    bar(run, done, total)
+
+                with _peer_failures(several, opened):
+                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas, "setups": setups}
+                    if call.max_seeds is None:
+                        result = runner.verify(study, **options)
+                    else:
+                        result = looks.verify_until_decided(study, call.max_seeds, **options)
+            check()
+            spent = time.perf_counter() - start
+            if first:
+                try:
+                    store.write(result, folder, wall_time=spent, request=wanted, config=call.config)
+                    if cells is not None:
+                        cells.discard()
+                except store.StoreError as error:  # the verdicts are known: they are shown all the same
+                    unsaved = f"{error}{_left(opened)}"
+    except ConfigError as error:
+        raise Failure(all_problems(error)) from None
+    except (InputError, store.StoreError) as error:
+        raise Failure(f"{error}{_left(opened)}") from None
+    code = exit_code(result.findings, call.strict)
+    return _Ending(result.tables if first else None, code, folder, spent, unsaved)
+
+
+def _verdicts(done: Any) -> set[str]:
+    return {row["verdict"] for row in done.rows}
+
+
+@contextmanager
+def _peer_failures(several: bool, opened: "list[Cells]") -> Iterator[None]:
+    """Turn the error that JAX raises when another process is gone into a Failure that says how to go on."""
+    import jax
+
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not several:
+            raise
+        first = " ".join(str(error).split())[:200]
+        raise Failure(f"another process of the group is gone ({first}){_left(opened)}", LOST) from None
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def _note(text: str) -> None:
+    console.note(f"{session.PROGRAM}: {text}")
+
+
+def _left(opened: "list[Cells]") -> str:
+    """Say what a study that stopped leaves, and how to go on; empty if it leaves nothing."""
+    if not opened or not (opened[0].finished() or opened[0].unfinished()):
+        return ""
+    return f"; {_kept(opened[0])}; the same call with --resume goes on from there"
+
+
+def _kept(cells: "Cells") -> str:
+    partly = ", and one up to some step" if cells.unfinished() else ""
+    return f"finished runs kept in {cells.folder}: {cells.finished()}{partly}"
+
+
+def all_problems(error: Any) -> str:
+    """Return the sentence of a ConfigError, or how many there are and a line for each."""
+    lines = str(error).split("\n")
+    return lines[0] if len(lines) == 1 else f"{len(lines)} problems in {error.file}:\n  " + "\n  ".join(lines)

@@ -1,0 +1,156 @@
+"""Checks of lemmas on runs: each is called, and what it returns or raises becomes an outcome per part."""
+
+import time
+from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from proofs_check.judging.agreement import seed_differences
+from proofs_check.judging.returned import evidence_from
+from proofs_check.judging.verdict import Outcome
+from proofs_check.lemma import Check, Claim, Evidence, Law, Lemma, Run, Trials
+from proofs_check.lemma.selection import select
+from proofs_check.plugins import Apart
+from proofs_check.plugins.answers import flattened, rebuilt
+from proofs_check.plugins.guard import attempt, defined_at, guarded
+from proofs_check.plugins.own import is_own
+
+
+def applies(lemma: Lemma, run: Run) -> bool:
+    """Tell if a lemma is about a run: if it has the lemma's method, and steps if it must be trained."""
+    return applies_to(lemma, [method.name for method in run.methods], run.trajectory.steps)
+
+
+def applies_to(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
+    """Tell if a lemma is about runs with these methods and so many steps.
+
+    Args:
+        lemma: about one method or about all.
+        methods: names of the methods of a run.
+        steps: T of the run; a lemma about training needs one at least.
+
+    Example:
+        >>> from proofs_check.lemmas import CATALOGUE
+        >>> of_nesterov = next(lemma for lemma in CATALOGUE if lemma.method == "nesterov" and lemma.trains)
+        >>> applies_to(of_nesterov, ["nesterov"], 5), applies_to(of_nesterov, ["nesterov"], 0)
+        (True, False)
+    """
+    return (lemma.method is None or lemma.method in methods) and (steps > 0 or not lemma.trains)
+
+
+def outcomes_of(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Outcome]:
+    """Check a lemma on one run or on all runs: an outcome per part, or one that says why nothing was recorded for it.
+
+    Args:
+        lemma: the lemma.
+        subject: the run or runs to check it on.
+        where: the run's name, for the rows.
+        seconds: most that the check of a lemma of one's own may take.
+    """
+    runs: Sequence[Run] = subject if isinstance(subject, tuple) else (subject,)
+    for run in runs:
+        if lemma.id in run.unrecorded:
+            return [Outcome(lemma.id, where, run.unrecorded[lemma.id], home=defined_at(lemma.check))]
+    if not is_own(lemma):
+        return examine(lemma.id, lemma.check, subject, where, lemma.kind, None, lemma.method)
+    outcomes = examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds, lemma.method)
+    return _refuse_dependent_seeds(outcomes, lemma, subject, seconds)
+
+
+def _refuse_dependent_seeds(
+    outcomes: list[Outcome], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
+) -> list[Outcome]:  # fmt: skip
+    """Replace outcomes by errors if they say something else of a seed when most seeds are left out.
+
+    Verdicts count seeds as independent trials. A few seeds are asked about again, so that this costs little; the first
+    and the last are not among them, as a check may hold the others against these. A check that cannot be asked about
+    few seeds is left as it is.
+    """
+    runs = subject if isinstance(subject, tuple) else (subject,)
+    count = len(runs[0].trajectory.seeds)
+    if all(not isinstance(outcome.evidence, Trials) for outcome in outcomes) or count < 2:
+        return outcomes
+    few = range(1, max(2, count - 1), max(2, count // 4))
+    smaller = tuple(select(run, few) for run in runs)
+    part = smaller if isinstance(subject, tuple) else smaller[0]
+    again = examine(lemma.id, lemma.check, part, "", lemma.kind, seconds, lemma.method)
+    evidence = {outcome.lemma: outcome.evidence for outcome in again}
+    return [
+        replace(outcome, evidence=_unless_different(outcome.evidence, evidence.get(outcome.lemma)))
+        for outcome in outcomes
+    ]
+
+
+def _unless_different(
+    whole: Evidence | Exception, part: Evidence | Exception | None
+) -> Evidence | Exception:  # fmt: skip
+    if not isinstance(whole, Trials) or not isinstance(part, Trials):
+        return whole
+    if not set(part.seeds) <= set(whole.seeds):
+        return ValueError("the check names other seeds when most seeds are left out; nag-ntk check says more")
+    problems = seed_differences(whole, part)
+    if not problems:
+        return whole
+    return ValueError(f"{problems[0]}; seeds must be independent trials, and nag-ntk check says more")
+
+
+def examine(
+    name: str, check: Check, subject: Run | tuple[Run, ...], where: str, kind: Claim | str = Claim.EVERY_RUN,
+    seconds: float | None = None, method: str | None = None,
+) -> list[Outcome]:  # fmt: skip
+    """Call one check on one run or on all runs: an outcome per part; what it raises becomes an ERROR, not a crash.
+
+    Args:
+        name: of the lemma, for the rows.
+        check: of a lemma or a control.
+        subject: the run or runs to check it on.
+        where: the run's name, for the rows.
+        kind: of the lemma; what is claimed of an Inequality.
+        seconds: most that a check of one's own may take in the child process; None for a check of the package's own.
+        method: that the lemma speaks of, None for all.
+    """
+    start = time.perf_counter()
+    if isinstance(check, Apart):
+        parts = check.call(subject, seconds)
+    elif seconds is not None:
+        parts = {part: _as_plain_values(each) for part, each in call_check(check, copy_runs(subject)).items()}
+    else:
+        parts = call_check(check, subject)
+    evidence = {
+        part: each if isinstance(each, Exception) else attempt(partial(evidence_from, each, subject, kind, method))
+        for part, each in parts.items()
+    }
+    spent, home = time.perf_counter() - start, defined_at(check)
+    return [Outcome(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in evidence.items()]
+
+
+def call_check(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
+    """Call a check in this process: name of each part -> anything that it returned, or its error."""
+    value = attempt(lambda: check(subject))
+    if isinstance(value, Mapping) and not value and isinstance(subject, Run):
+        value = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
+    return dict(value) if isinstance(value, Mapping) else {"": value}
+
+
+def copy_runs(subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...]:
+    """Copy runs with all their arrays, for code that may write to them."""
+    if isinstance(subject, tuple):
+        return tuple(_copy_run(run) for run in subject)
+    return _copy_run(subject)
+
+
+def _copy_run(run: Run) -> Run:
+    data = copy(run.data)
+    vars(data).update({name: deepcopy(value) for name, value in vars(run.data).items() if name != "origin"})
+    return replace(run, data=data, trajectory=deepcopy(run.trajectory))
+
+
+def _as_plain_values(value: Any) -> Any:
+    """Rebuild a user's evidence from plain values; only the interval of a law stays code of the user's."""
+    if isinstance(value, Exception):
+        return value
+    arrays: dict[str, Any] = {}
+    interval = guarded(value.interval) if isinstance(value, Law) else guarded(lambda level: (level, level))
+    return attempt(lambda: rebuilt(flattened(value, "", arrays), "", arrays, interval))

@@ -1,0 +1,68 @@
+"""The return value of a check as evidence; what is wrong with it is an error, so that it is nobody's verdict."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from proofs_check.judging.overflow import within_numbers
+from proofs_check.lemma import Claim, Evidence, Inequality, Run, Trials
+from proofs_check.lemma.sides import array_of
+from proofs_check.lemma.sound import validated, well_formed
+
+_INEQUALITIES = (Claim.EVERY_RUN, Claim.PROBABILITY)
+
+
+def evidence_from(
+    value: Any, subject: Run | tuple[Run, ...], kind: Claim | str, method: str | None = None
+) -> Evidence:  # fmt: skip
+    """Turn what a check returned into evidence that is complete, well formed and about numbers that are finite.
+
+    Args:
+        value: the return value of the check, or one of its parts.
+        subject: the run or runs that the check was called with.
+        kind: of the lemma.
+        method: that the lemma speaks of, None for all.
+
+    Raises:
+        TypeError: for anything that is no evidence, or sides that are no numbers.
+        ValueError: for evidence that contradicts itself, seeds that are not of the run, shapes that do not fit, and NaN
+            where training stayed finite.
+    """
+    runs = subject if isinstance(subject, tuple) else (subject,)
+    if isinstance(value, Inequality):
+        value = trials_of(value, runs, kind)
+    evidence = well_formed(value)
+    return validated(within_numbers(evidence, runs, method)) if isinstance(evidence, Trials) else evidence
+
+
+def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) -> Trials:
+    """Make Trials of an inequality: the seeds of its runs, labels of its axes, and the failure probability claimed.
+
+    Args:
+        inequality: what a check returned.
+        runs: what it is about; all must have the same seeds.
+        kind: of the lemma, unless the inequality makes a claim of its own.
+
+    Raises:
+        TypeError: for runs with different seeds.
+        ValueError: for a claim that no inequality can make.
+    """
+    first = runs[0]
+    if any(run.trajectory.seeds != first.trajectory.seeds for run in runs):
+        raise TypeError("the runs have different seeds: return Trials, which name the seeds that they are about")
+    if inequality.claim is not None and inequality.claim not in _INEQUALITIES:
+        raise ValueError(f"claim must be one of {', '.join(_INEQUALITIES)}, or None, got {inequality.claim!r}")
+    shape = array_of("observed", inequality.observed).shape
+    if len(shape) == len(inequality.axes) and isinstance(inequality.labels, Mapping):  # else refused by `well_formed`
+        sizes = dict(zip(inequality.axes, shape, strict=True))
+        labels = {axis: names for axis, names in _labels(first) if len(names) == sizes.get(axis)}
+        inequality = replace(inequality, labels={**labels, **inequality.labels})
+    claim = Claim(inequality.claim or kind)
+    return Trials(inequality, claim.failure(first.delta), first.trajectory.seeds)
+
+
+def _labels(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the axes that mean the same in every inequality about a run, with the labels of their positions."""
+    yield "method", tuple(method.name for method in run.methods)
+    if run.trajectory.gram_path is not None:
+        yield "time", tuple(f"step {step}" for step in run.trajectory.gram_path.steps)

@@ -1,0 +1,121 @@
+"""Arguments of `simulate` that record what lemmas need of a run."""
+
+import hashlib
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from nag_ntk import Dataset, Probe, simulate
+from nag_ntk.run.probe import measured_type
+from proofs_check.lemma import Lemma, NotApplicable, Run
+from proofs_check.plugins import Apart
+from proofs_check.plugins.guard import attempt
+
+
+class Recording(NamedTuple):
+    """Quantities that a simulation is to record for some lemmas.
+
+    Attributes:
+        options: arguments of `simulate`.
+        unrecorded: id of a lemma -> why what it needs is not among them; the other lemmas lose nothing by it.
+    """
+
+    options: Mapping[str, Any]
+    unrecorded: Mapping[str, Exception | NotApplicable]
+
+    def described(self) -> dict[str, Any]:
+        """Return the options as JSON values: of a probe its name, its steps, and a digest of its code."""
+        probes = [[probe.name, probe.every, _digest(probe.measure)] for probe in self.options["probes"]]
+        return {**self.options, "probes": probes}
+
+
+def recording_for(
+    lemmas: Sequence[Lemma], data: Dataset, width: int, steps: int, delta: float, *, engine: str = "auto",
+    dtype: str | None = None, seconds: float | None = None,
+) -> Recording:  # fmt: skip
+    """Collect what lemmas need of a run of this shape.
+
+    Args:
+        lemmas: those that will be checked; one that is about training asks nothing of a run without steps.
+        data: the dataset.
+        width: of the network.
+        steps: T.
+        delta: the failure probability of probabilistic claims.
+        engine: of the run; the screened one measures no probes.
+        dtype: of the run.
+        seconds: most that the radii of a lemma of one's own may take, None for no limit.
+    """
+    radii: set[float] = set()
+    overlaps: set[float] = set()
+    probes: dict[str, Probe] = {}
+    unrecorded: dict[str, Exception | NotApplicable] = {}
+    applicable = [lemma for lemma in lemmas if steps > 0 or not lemma.trains]
+    for lemma in applicable:
+        if lemma.probes and engine == "screened":
+            unrecorded[lemma.id] = NotApplicable(
+                "the engine of this run, screened, does not hold all neurons: no probes"
+            )
+            continue
+        sets = attempt(partial(_radii, lemma, data.size, width, delta, seconds))
+        error = (
+            sets if isinstance(sets, Exception) else attempt(partial(_try_probes, lemma, probes, data, width, dtype))
+        )
+        if error is not None:
+            unrecorded[lemma.id] = error
+            continue
+        assert not isinstance(sets, Exception)
+        radii |= sets[0]
+        overlaps |= sets[1]
+        probes |= {probe.name: probe for probe in lemma.probes}
+    options = {
+        "radii": sorted(radii),
+        "overlap_radii": sorted(overlaps),
+        "recursion": any(lemma.records_recursion for lemma in applicable),
+        "gram_path": any(lemma.records_gram_path for lemma in applicable),
+        "probes": tuple(probes.values()),
+    }
+    return Recording(options, unrecorded)
+
+
+def _radii(
+    lemma: Lemma, size: int, width: int, delta: float, seconds: float | None
+) -> tuple[set[float], set[float]]:  # fmt: skip
+    """Call a lemma's functions for its radii and overlap radii."""
+    functions = [f.within(seconds) if isinstance(f, Apart) else f for f in (lemma.radii, lemma.overlap_radii)]
+    sets = [{float(r) for r in radii(size, width, delta)} for radii in functions]
+    bad = [r for radii in sets for r in radii if not (math.isfinite(r) and r >= 0)]
+    if bad:
+        raise ValueError(f"radii must be finite and not negative, got {bad[0]}")
+    return sets[0], sets[1]
+
+
+def _try_probes(lemma: Lemma, others: Mapping[str, Probe], data: Dataset, width: int, dtype: str | None) -> None:
+    """Measure a lemma's probes on a small network, so that a broken one raises before a run is made for all lemmas."""
+    for probe in lemma.probes:
+        if others.get(probe.name, probe) != probe:
+            raise ValueError(f"another lemma of this study has another probe called {probe.name}; rename one of them")
+        measured_type(probe, data, width, dtype)
+
+
+def _digest(measure: Callable) -> str:
+    """Compute a digest of a function: of its source where there is one, else of its instructions and constants."""
+    try:
+        text = inspect.getsource(measure)
+    except (OSError, TypeError):
+        code = getattr(measure, "__code__", None)
+        text = repr(measure) if code is None else f"{code.co_code!r} {code.co_names} {code.co_consts}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def simulate_again(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
+    """Simulate a run again with these seeds; it records what the run did, and the probes of a lemma."""
+    t = run.trajectory
+    trajectory = simulate(
+        run.data, run.methods, t.width, seeds, t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,
+        radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
+        gram_path=t.gram_path is not None, probes=lemma.probes,
+    )  # fmt: skip
+    return replace(run, trajectory=trajectory)

@@ -1,0 +1,121 @@
+"""Summary of a run in numbers: its spectrum, the claimed and the observed rates, the widths that theory requires.
+
+The figures of a study as a whole are drawn from it; results.json has it under "runs".
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nag_ntk.theorem import THEOREMS
+from proofs_check.judging.finding import SEED_LEVELS, plain
+from proofs_check.lemma import Inequality
+from proofs_check.lemmas import contraction, gram_concentration
+from proofs_check.running import widths
+from proofs_check.store.arrays import labels
+
+if TYPE_CHECKING:
+    from proofs_check.lemma import Run
+
+FLOOR = 1e-9
+"""Share of the first residual above which rates are fitted: far below it the residual is rounding."""
+
+
+def observed_rate(norms: np.ndarray) -> np.ndarray:
+    """Fit the factor per step of |xi(t)| in the second half of the steps.
+
+    The least-squares slope of ln |xi(t)| over t in [T/2, T], T the last step before |xi| falls below FLOOR |xi(0)|.
+
+    Args:
+        norms: (s, t+1), |xi(t)| of every seed.
+
+    Returns:
+        (s,); NaN where fewer than three steps are left or a residual is not finite.
+
+    Example:
+        >>> observed_rate(np.array([[2.0, 1.0, 0.5, 0.25, 0.125]])).round(12).tolist()
+        [0.5]
+    """
+    rates = np.full(len(norms), np.nan)
+    for seed, values in enumerate(norms):
+        with np.errstate(invalid="ignore"):
+            below = ~(values >= FLOOR * values[0])
+        last = int(np.argmax(below)) - 1 if below.any() else len(values) - 1
+        steps = np.arange(last // 2, last + 1)
+        if len(steps) >= 3 and np.isfinite(values[steps]).all() and values[steps].min() > 0:
+            rates[seed] = math.exp(np.polyfit(steps, np.log(values[steps]), 1)[0])
+    return rates
+
+
+def summary(run: "Run") -> dict[str, Any]:
+    """Summarise a run as values that JSON can hold.
+
+    Returns:
+        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its parameters, `tuned` if it
+        has the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the theorem's
+        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
+        and the observed rate as quantiles over seeds; `claims`: in how many seeds a claim failed at this width;
+        `asked`: the widths that theory requires.
+    """
+    data, trajectory = run.data, run.trajectory
+    facts = widths.facts(data)
+    return plain({
+        "run": run.name,
+        "width": trajectory.width,
+        "steps": trajectory.steps,
+        "seeds": len(trajectory.seeds),
+        "data": facts,
+        "methods": [_method(run, k, label, facts["kappa"]) for k, label in enumerate(labels(run.methods))],
+        "claims": [row for row in _claims(run) if row is not None],
+        "asked": [row._asdict() for row in widths.required_widths(data, run.delta)],
+    })  # fmt: skip
+
+
+def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, Any]:
+    method, trajectory = run.methods[k], run.trajectory
+    tuned = method.name in THEOREMS and k == run.index(method.name) and not run.untuned(method.name)
+    row: dict[str, Any] = {
+        "method": label,
+        "name": method.name,
+        "eta": method.eta,
+        "beta": method.beta,
+        "tuned": tuned,
+    }
+    if tuned and kappa is not None:
+        theorem = THEOREMS[method.name]
+        prefactor, claimed = theorem.bound(kappa)
+        row |= {
+            "linear_rate": theorem.linear_model(kappa),
+            "claimed_rate": claimed,
+            "claimed_prefactor": prefactor * math.sqrt(2) if method.has_memory else prefactor,
+            "theorem": {name: str(getattr(theorem, name)) for name in ("order", "linear_rate", "rate")},
+        }
+    if trajectory.steps:
+        rates = np.sort(observed_rate(trajectory.residual_norm[:, k]))  # NaN last
+        row["observed_rate"] = [rates[int(level * (len(rates) - 1))] for level in SEED_LEVELS]
+    return row
+
+
+def _claims(run: "Run") -> list[dict[str, Any] | None]:
+    if run.singular:
+        return []
+    rows = [_count_violations(name, "", inequality) for name, inequality in gram_concentration.claimed(run).items()]
+    for lemma in (contraction.GD_CONTRACTION, contraction.HEAVY_BALL_CONTRACTION, contraction.NESTEROV_CONTRACTION):
+        method = str(lemma.method)
+        if run.trajectory.steps and run.index(method) is not None:
+            evidence: Any = lemma.check(run)
+            rows.append(
+                _count_violations("theorem", method, evidence["sharp"] if isinstance(evidence, Mapping) else evidence)
+            )
+    return rows
+
+
+def _count_violations(claim: str, method: str, evidence: Any) -> dict[str, Any] | None:
+    """Count the seeds in which a claim failed; None where it is not applicable."""
+    if not isinstance(evidence, Inequality):
+        return None
+    margin = evidence.relative_margin()
+    failed = margin.reshape(len(margin), -1).min(axis=1) < 0
+    return {"claim": claim, "method": method, "violations": int(failed.sum()), "seeds": len(margin)}

@@ -1,0 +1,199 @@
+"""Sources of data that a study can name: one record per source, which checks its fields and builds the dataset.
+
+A new source takes a record here, with its own word after `source:`, and its name in DataSpec.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from proofs_check.study.types import Angle, Count, File, Flag, Key, Natural, NonEmpty, Record, expected
+
+if TYPE_CHECKING:  # a study is checked without waiting for JAX: each `build` imports what it needs
+    from nag_ntk import Dataset
+
+
+def _no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(items)) < len(items):
+        raise ValueError
+    return items
+
+
+Class = Annotated[int, Field(ge=0, le=9)]
+Classes = Annotated[
+    Annotated[tuple[Class, ...], Field(strict=False), AfterValidator(_no_repeats)],
+    expected("a list of different whole numbers from 0 to 9"),
+]
+
+
+class DataRecord(Record):
+    """Base of the records of data."""
+
+    def build(self) -> "Dataset":
+        """Draw or read the dataset.
+
+        Raises:
+            nag_ntk.InputError: if it cannot be made, for example from a file that is missing.
+        """
+        raise NotImplementedError
+
+
+class ImageFields(DataRecord):
+    """Choices that every collection of images offers; rows are scaled to length 1 in the end."""
+
+    source: str
+    """The collection."""
+    samples: Count
+    """How many images."""
+    labels: Literal["parity", "centred", "random", "pair", "one"] = "parity"
+    """The targets: +1 for odd and -1 for even classes; the centred class number, (class - 4.5) / 4.5; random signs; a
+    pair of classes, -1 for the first and +1 for the second; or one class, +1, against all others, -1."""
+    classes: Classes = ()
+    """With pair the two classes, with one the one; else the classes whose images are used, none for all."""
+    offset: Natural = 0
+    """How many images to skip first."""
+    centre: Flag = False
+    """Whether to subtract the mean image of the whole collection before the rows are scaled."""
+    key: Key = 0
+    """Number that seeds random signs."""
+
+    @model_validator(mode="after")
+    def _classes_fit_the_labels(self) -> "ImageFields":
+        needed = {"pair": 2, "one": 1}.get(self.labels)
+        if needed is not None and len(self.classes) != needed:
+            count = ("one class", "two classes")[needed - 1]
+            reason = f"labels {self.labels} need {count}, such as classes: {[3, 8][:needed]}"
+            raise PydanticCustomError("dataset", "{reason}", {"reason": reason})
+        return self
+
+    def _options(self) -> dict[str, Any]:
+        """Arguments that the functions of all collections share."""
+        names = ("samples", "labels", "offset", "classes", "centre", "key")
+        return {name: getattr(self, name) for name in names}
+
+
+class DigitsData(ImageFields):
+    """Handwritten digits, bundled with scikit-learn: 8 x 8 pixels, rows scaled to length 1."""
+
+    source: Literal["digits"]
+
+    def build(self) -> "Dataset":
+        """Read the images from scikit-learn."""
+        from nag_ntk import digits
+
+        return digits(**self._options())
+
+
+class SphereData(DataRecord):
+    """Points drawn uniformly from the unit sphere."""
+
+    source: Literal["sphere"]
+    samples: Count
+    dimension: Count
+    key: Key = 0
+    """Number that seeds the draw of the data."""
+    labels: Literal["signs", "gaussian"] = "signs"
+
+    def build(self) -> "Dataset":
+        """Draw the points."""
+        from nag_ntk import sphere
+
+        return sphere(self.samples, self.dimension, self.key, self.labels)
+
+
+class PairsData(DataRecord):
+    """Pairs of unit vectors a given angle apart: small angles make the least eigenvalue small."""
+
+    source: Literal["pairs"]
+    pairs: Count
+    angle: Angle
+    """Angle within a pair, in radians."""
+    dimension: Count
+    key: Key = 0
+    """Number that seeds the draw of the data."""
+    labels: Literal["signs", "gaussian", "paired"] = "signs"
+
+    def build(self) -> "Dataset":
+        """Draw the pairs."""
+        from nag_ntk import near_parallel_pairs
+
+        return near_parallel_pairs(self.pairs, self.angle, self.dimension, self.key, self.labels)
+
+
+class NpzData(DataRecord):
+    """Arrays of the user's own, in a file of numpy.savez."""
+
+    source: Literal["npz"]
+    path: File
+    """The file, relative to the YAML file."""
+    inputs: NonEmpty = "inputs"
+    """Name of the (n, d) array of inputs."""
+    targets: NonEmpty = "targets"
+    """Name of the (n,) array of targets."""
+    normalise: Flag = False
+    """Whether to scale the inputs to length 1; otherwise other lengths are refused."""
+    samples: Count | None = None
+    """How many rows; absent: all of them."""
+    offset: Natural = 0
+    """How many rows to skip first."""
+
+    def build(self) -> "Dataset":
+        """Read the arrays."""
+        from nag_ntk import from_npz
+
+        names = (self.inputs, self.targets)
+        return from_npz(self.path, *names, self.normalise, samples=self.samples, offset=self.offset)
+
+
+class FileData(ImageFields):
+    """Images in files of the user's own, or fetched from OpenML where the study asks for it."""
+
+    path: File | None = None
+    """The folder or file, relative to the YAML file; docs/data.md says which files."""
+    split: Literal["train", "test"] = "train"
+    """Which images: those to train or those to test with."""
+    download: Flag = False
+    """Ask OpenML for the images; then without a path. Otherwise nothing is fetched."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "FileData":
+        if (self.path is None) != self.download:
+            reason = "needs the path of the files, or download: true to fetch them from OpenML, and not both"
+            raise PydanticCustomError("dataset", "{reason}", {"reason": reason})
+        return self
+
+    def build(self) -> "Dataset":
+        """Read the images from their files, or fetch them."""
+        from nag_ntk import sources
+
+        collection = getattr(sources, self.source)
+        return collection(self.path or "", **self._options(), split=self.split, download=self.download)
+
+
+class MnistData(FileData):
+    """MNIST: handwritten digits, 28 x 28 pixels."""
+
+    source: Literal["mnist"]
+
+
+class FashionMnistData(FileData):
+    """Fashion-MNIST: pictures of clothes, 28 x 28 pixels."""
+
+    source: Literal["fashion_mnist"]
+
+
+class Cifar10Data(FileData):
+    """CIFAR-10: photographs, 32 x 32 pixels of three colours."""
+
+    source: Literal["cifar10"]
+
+
+DataSpec = Annotated[
+    DigitsData | SphereData | PairsData | NpzData | MnistData | FashionMnistData | Cifar10Data,
+    Field(discriminator="source"),
+]
+DATA_MODELS: dict[str, type[DataRecord]] = {
+    get_args(model.model_fields["source"].annotation)[0]: model for model in get_args(get_args(DataSpec)[0])
+}
+"""The records by the word after `source:`."""

@@ -1,0 +1,131 @@
+"""The widths that the theory asks for: against the formulas written out once more, and the command that prints them."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nag_ntk import Dataset, digits, near_parallel_pairs
+from nag_ntk.theorem import THEOREMS
+from proofs_check.commands import cli
+from proofs_check.running import session, widths
+
+ROUNDING = 1e-12  # relative: some tens of roundings, lambda to the fourth power
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(8)
+
+
+def by_name(rows):
+    return {(row.id, row.method): row.width for row in rows}
+
+
+def test_the_widths_are_the_formulas_of_the_theorems(data):
+    """docs/theory: gram-concentration and formal, written out here."""
+    n, delta = 8, 0.2
+    eigenvalues = np.linalg.eigvalsh(data.gram_limit)
+    low, high = 0.75 * eigenvalues[0], eigenvalues[-1] + 0.25 * eigenvalues[0]
+    kappa, square = high / low, (n / 2 + float(data.targets @ data.targets)) / (delta / 3)
+    found = by_name(widths.required_widths(data, delta))
+    norm, entrywise = np.linalg.eigvalsh(data.kernel)[-1], np.linalg.norm(np.abs(data.kernel), 2)
+    want = {
+        ("hoeffding", ""): 8 * n**2 * math.log(2 * n**2 / delta) / eigenvalues[0] ** 2,
+        ("chernoff", ""): norm / eigenvalues[0] * math.log(n / delta) / (0.25 + 0.75 * math.log(0.75)),
+        ("theorem", "nesterov"): 40560**2 * kappa**2 * n**3 * square / low**4,
+        ("theorem", "heavy_ball"): 5952**2 * kappa**2 * n**3 * square / low**4,
+        ("theorem", "gradient_descent"): 32**2 * n**3 * square / low**4,
+        ("theorem-norm", "nesterov"): 40560**2 * kappa**2 * entrywise**3 * square / low**4,
+    }
+    # the least eigenvalue is known to n u |H|, which its fourth power magnifies
+    for key, width in want.items():
+        assert math.isclose(found[key], width, rel_tol=1e-10), key
+    assert all(found["theorem-norm", name] <= found["theorem", name] for name in THEOREMS)
+
+
+def test_the_explicit_width_is_what_asks_for_most():
+    """Its n^3 B^2/lambda^4 with lambda_0 <= 1/2 is above what the spectrum of H(0) and the flips ask, on any data."""
+    for data in (Dataset([[1.0]], [0.0]), Dataset(np.eye(5), np.zeros(5)), digits(8)):
+        found, spectrum, n, share = by_name(widths.required_widths(data, 0.3)), data.spectrum, data.size, 0.1
+        square = (n / 2 + float(data.targets @ data.targets)) / share
+        for name in THEOREMS:
+            known = (name, spectrum.kappa, float(n))
+            explicit = widths.explicit_width(*known, math.sqrt(square), spectrum.lambda_min)
+            few = math.log(n / share) / widths.radius(*known, spectrum.lambda_min)
+            assert max(few, 8 * n**2 / spectrum.lambda_0**2 * math.log(2 * n**2 / share)) < explicit
+            assert found["theorem", name] == explicit
+
+
+def test_the_width_grows_as_the_theorem_says():
+    one = widths.explicit_width("nesterov", 10.0, 5.0, 2.0, 0.1)
+    assert math.isclose(widths.explicit_width("nesterov", 20.0, 5.0, 2.0, 0.1) / one, 4, rel_tol=ROUNDING)
+    assert math.isclose(widths.explicit_width("nesterov", 10.0, 10.0, 2.0, 0.1) / one, 8, rel_tol=ROUNDING)
+    assert math.isclose(widths.explicit_width("nesterov", 10.0, 5.0, 4.0, 0.1) / one, 4, rel_tol=ROUNDING)
+    assert math.isclose(widths.explicit_width("nesterov", 10.0, 5.0, 2.0, 0.2) / one, 1 / 16, rel_tol=ROUNDING)
+    gd = [widths.explicit_width("gradient_descent", kappa, 5.0, 2.0, 0.1) for kappa in (1.0, 100.0)]
+    assert gd[0] == gd[1]
+
+
+def test_no_width_is_enough_for_equal_inputs():
+    rows = widths.required_widths(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]), 0.1)
+    assert {row.width for row in rows} == {math.inf}
+    assert widths.facts(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]))["kappa"] is None
+
+
+STUDY = """
+dataset: {source: pairs, pairs: 2, angle: 0.3, dimension: 4}
+methods: [nesterov]
+width: 64
+seeds: 2
+steps: 3
+delta: 0.25
+runs:
+  a: {}
+  b: {width: 128}
+  c: {dataset: {source: npz, path: same.npz}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)  # this process computes already
+    (tmp_path / "mine.yaml").write_text(STUDY)
+    np.savez(tmp_path / "same.npz", inputs=[[1.0, 0.0], [1.0, 0.0]], targets=[1.0, 1.0])
+    return str(tmp_path / "mine.yaml")
+
+
+def test_the_command_prints_the_widths_of_every_dataset_once(study):
+    done = CliRunner().invoke(cli.cli, ["width", study])
+    assert done.exit_code == 0
+    data = near_parallel_pairs(2, 0.3, 4)
+    assert f"n = 4, d = 4, lambda_0 = {data.spectrum.lambda_0:.4g}, kappa = {data.spectrum.kappa:.4g}" in done.output
+    assert "widths of the study: a 64, b 128\n" in done.output
+    for row in widths.required_widths(data, 0.25):
+        assert f"m >= {row.width:<9.3g} {row.words}" in done.output
+    assert "kappa = none: lambda_0 is 0 up to rounding" in done.output
+    assert "m >= inf" in done.output
+
+
+def test_the_command_gives_json(study):
+    found = json.loads(CliRunner().invoke(cli.cli, ["width", study, "--json", "--delta", "0.5"]).stdout)
+    first, second = found["datasets"]
+    assert first["runs"] == {"a": 64, "b": 128}
+    expected = widths.required_widths(near_parallel_pairs(2, 0.3, 4), 0.5)
+    assert [row["width"] for row in first["asked"]] == pytest.approx([row.width for row in expected], rel=ROUNDING)
+    assert (second["kappa"], second["asked"][0]["width"]) == (None, "inf")
+
+
+def test_the_command_refuses_in_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(session, "prepare_jax", lambda: None)
+    (tmp_path / "m.yaml").write_text(
+        STUDY.replace("pairs, pairs: 2, angle: 0.3, dimension: 4", "mnist, path: x, samples: 9")
+    )
+    with pytest.raises(SystemExit) as end:
+        cli.main(["width", str(tmp_path / "m.yaml")])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nag-ntk: no MNIST at")
+    assert error.count("\n") == 1

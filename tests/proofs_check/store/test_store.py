@@ -1,0 +1,282 @@
+"""The store: what is written is whole or absent, what is read is what was written, and the same study the same."""
+
+import errno
+import io
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import xarray
+from rich.console import Console
+
+from proofs_check import store
+from proofs_check.report import terminal
+from proofs_check.running import runner
+from proofs_check.study.load import parse_study, study_as_dict
+
+STUDY = """
+name: tiny
+dataset: {source: sphere, samples: 4, dimension: 3}
+methods: [gradient_descent, {name: nesterov, eta: 0.1, beta: 0.5}, {name: nesterov, eta: 0.2, beta: 0.5}]
+lemmas: [distance, flip-inclusion, gram-concentration]
+width: 32
+seeds: 4
+steps: 5
+runs:
+  first: {}
+  drawn: {methods: [gradient_descent], steps: 0}
+"""
+
+
+@pytest.fixture(scope="module")
+def result():
+    return runner.verify(parse_study(STUDY, name="tiny.yaml", base=Path()))
+
+
+@pytest.fixture
+def folder(result, tmp_path):
+    store.write(result, tmp_path / "out", wall_time=1.5)
+    return tmp_path / "out"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def timeless(value):
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key != "wall_time"}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def test_reads_what_was_written(result, folder):
+    stored = store.read(folder)
+    assert [dict(row) for row in stored.rows] == [finding.to_row() for finding in result.findings]
+    assert (stored.study, stored.level) == ("tiny", 1e-3)
+    assert sorted(contents(folder)) == ["manifest.json", "results.json", "trajectories.nc"]
+
+
+def test_manifest_says_what_ran(result, folder):
+    manifest = store.read(folder).manifest
+    assert manifest["study"] == study_as_dict(result.study)
+    assert manifest["flags"]["x64"] is True
+    assert manifest["key_implementation"] == "threefry2x32"
+    assert all(manifest["versions"].values())
+    for run in result.runs:
+        assert manifest["runs"][run.name]["weights_digest"] == run.trajectory.weights_digest
+    assert manifest["skipped"] == list(result.skipped)
+    assert manifest["wall_time"]["seconds"] == 1.5
+
+
+def test_trajectories_are_the_recorded_ones(result, folder):
+    for run in result.runs:
+        with xarray.open_dataset(folder / "trajectories.nc", group=run.name, engine="h5netcdf") as stored:
+            for name in store.VARIABLES:
+                assert (stored[name].values == getattr(run.trajectory, name)).all()
+                assert {"units", "long_name"} <= stored[name].attrs.keys()
+            assert stored["residual"].dims == ("seed", "algorithm", "step", "sample")
+            assert stored["seed"].values.tolist() == list(run.trajectory.seeds)
+            assert stored["eta"].values.tolist() == [m.eta for m in run.methods]
+
+
+def test_methods_of_one_name_are_told_apart(folder):
+    with xarray.open_dataset(folder / "trajectories.nc", group="first", engine="h5netcdf") as stored:
+        names = ["gradient_descent", "nesterov(eta=0.1, beta=0.5)", "nesterov(eta=0.2, beta=0.5)"]
+        assert stored["algorithm"].values.tolist() == names
+        assert stored.sel(algorithm=names[2])["eta"] == 0.2
+
+
+def test_a_second_run_gives_the_same_but_for_times(result, folder, tmp_path):
+    again = runner.verify(parse_study(STUDY, name="tiny.yaml", base=Path()))
+    store.write(again, tmp_path / "again", wall_time=2.5)
+    first, second = (json.loads((path / "results.json").read_text()) for path in (folder, tmp_path / "again"))
+    assert timeless(first) == timeless(second)
+    runs, repeated = (store.read(path).manifest["runs"] for path in (folder, tmp_path / "again"))
+    assert runs == repeated
+
+
+def fail_at(name, count, error):
+    """Raises the error at the call of that number."""
+    calls = []
+    original = getattr(os, name)
+
+    def call(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == count:
+            raise error
+        return original(*args, **kwargs)
+
+    return call
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+FAILURES = [(name, count, error) for error in (FULL, KeyboardInterrupt()) for name, count in
+            (("fsync", 1), ("fsync", 2), ("fsync", 3), ("replace", 1), ("replace", 2), ("replace", 3))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "count", "error"), FAILURES)
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_failure_leaves_everything_as_it_was(result, tmp_path, monkeypatch, name, count, error, earlier):
+    out = tmp_path / "deep" / "out"
+    if earlier:  # other findings and runs, so that a file left behind would show
+        store.write(replace(result, findings=result.findings[:1], runs=result.runs[:1]), out, wall_time=1)
+    before = contents(out) if earlier else None
+    monkeypatch.setattr(os, name, fail_at(name, count, error))
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else store.StoreError) as caught:
+        store.write(result, out, wall_time=2)
+    if error is FULL:
+        assert "No space left on device; make room" in str(caught.value)
+    if earlier:
+        assert contents(out) == before
+        store.read(out)
+    else:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_earlier_results_are_replaced(result, folder):
+    store.write(result, folder, wall_time=9)
+    assert store.read(folder).manifest["wall_time"]["seconds"] == 9
+    assert len(contents(folder)) == 3
+
+
+def test_what_a_killed_process_left_goes(result, folder):
+    for name, age in (("old", 2 * 3600), ("young", 0)):
+        stale = folder / f".nag-ntk-{name}"
+        stale.mkdir()
+        os.utime(stale, (stale.stat().st_mtime - age,) * 2)
+    store.write(result, folder, wall_time=1)
+    assert [path.name for path in folder.glob(".nag-ntk-*")] == [".nag-ntk-young"]
+
+
+def test_check_writable_leaves_no_trace(folder, tmp_path):
+    before = contents(folder)
+    store.check_writable(folder)
+    store.check_writable(tmp_path / "a" / "b")
+    (tmp_path / "empty").mkdir()
+    store.check_writable(tmp_path / "empty")
+    assert contents(folder) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "out"]
+
+
+def foreign(path):
+    path.mkdir()
+    (path / "thesis.tex").write_text("years of work")
+    return path
+
+
+def foreign_manifest(path):
+    path.mkdir()
+    (path / "manifest.json").write_text('{"name": "a web app"}')
+    return path
+
+
+def a_file(path):
+    path.write_text("")
+    return path
+
+
+UNUSABLE = {
+    "foreign": (foreign, "is not empty and has no manifest.json .it holds thesis.tex."),
+    "foreign manifest": (foreign_manifest, "was not written by nag-ntk"),
+    "file": (a_file, "it is a file, not a folder"),
+    "under a file": (lambda path: a_file(path) / "deep" / "down", "Not a directory"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_unusable_folders_are_refused(result, tmp_path, case):
+    make, message = UNUSABLE[case]
+    out = make(tmp_path / "place")
+    before = sorted(tmp_path.rglob("*"))
+    for act in (lambda: store.check_writable(out), lambda: store.write(result, out, wall_time=1)):
+        with pytest.raises(store.StoreError, match=message):
+            act()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+DAMAGE = {
+    "no manifest": (lambda f: (f / "manifest.json").unlink(), "holds no results"),
+    "truncated manifest": (lambda f: truncate(f / "manifest.json"), "manifest.json is damaged or truncated"),
+    "binary manifest": (lambda f: (f / "manifest.json").write_bytes(b"\xff\x00"), "damaged or truncated"),
+    "list as manifest": (lambda f: (f / "manifest.json").write_text("[]"), "was not written by nag-ntk"),
+    "empty object": (lambda f: (f / "manifest.json").write_text("{}"), "was not written by nag-ntk"),
+    "other schema": (
+        lambda f: (f / "manifest.json").write_text('{"package": "nag-ntk", "schema": 99}'),
+        "has schema 99",
+    ),
+    "no results": (lambda f: (f / "results.json").unlink(), "results.json cannot be read: No such file"),
+    "truncated results": (lambda f: truncate(f / "results.json"), "results.json is not what manifest.json says"),
+    "truncated arrays": (lambda f: truncate(f / "trajectories.nc"), "trajectories.nc is not what manifest.json"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_damage_is_noticed(folder, case):
+    damage, message = DAMAGE[case]
+    damage(folder)
+    with pytest.raises(store.StoreError, match=message) as caught:
+        store.read(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_read_of_no_folder(tmp_path):
+    with pytest.raises(store.StoreError, match="run nag-ntk verify first"):
+        store.read(tmp_path / "absent")
+
+
+def row(verdict, reason, **numbers):
+    empty = dict.fromkeys(("margin", "violations", "trials", "limit"))
+    return {"lemma": "heavy-ball-contraction/paper-form", "run": "initialisation", "verdict": verdict,
+            "reason": reason} | empty | numbers  # fmt: skip
+
+
+REASON = "interval [-0.1, 0.2] of [bold]no markup[/bold]; " + "a-rather-long-word" * 8
+ROWS = [
+    row("REFUTED", REASON, margin=-0.5, violations=3, trials=64, limit=0.25),
+    row("CERTIFIED", "proved", margin="inf"),
+    row("SUPPORTED", "law", margin=0.5, trials=128, limit="inf"),
+    *(row(verdict, "because") for verdict in ("INCONCLUSIVE", "VACUOUS", "ERROR")),
+]
+
+
+def rendered(rows, width, **options):
+    console = Console(width=width, file=io.StringIO(), **options)
+    terminal.render(rows, console=console, study="tiny", level=1e-3)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 149, 150, 200])
+def test_table_shows_everything_at_every_width(width):
+    text = rendered(ROWS, width)
+    assert max(map(len, text.split("\n"))) <= width
+    packed = "".join(text.split())
+    if width < 150:  # in a table the columns interleave
+        assert "".join(REASON.split()) in packed
+    else:
+        assert text.count("a-rather") + text.count("-word") >= 8
+    for found in ROWS:
+        assert found["verdict"] in text
+    for part in ("-0.5", "3/64", "0.25", "inf", "1refuted,1error,1inconclusive,1supported,1certified,1vacuous"):
+        assert part in packed
+    assert "".join(terminal.NO_PROOF.split()) in packed
+    assert "\x1b" not in text
+
+
+def test_signs_differ_without_colour_and_without_unicode():
+    for signs in (0, 1):
+        assert len({style[signs] for style in terminal.STYLES.values()}) == len(terminal.STYLES)
+    assert all(style[1].isascii() for style in terminal.STYLES.values())
+
+
+def test_colours_on_a_terminal_only():
+    assert "\x1b[" in rendered(ROWS, 80, force_terminal=True, color_system="standard", legacy_windows=False)
+
+
+def test_table_without_findings():
+    assert "0 findings: none refuted." in rendered([], 80)
