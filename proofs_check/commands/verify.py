@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proofs_check.commands import console
-from proofs_check.commands import report as report_command
 from proofs_check.commands.console import Failure, say
 from proofs_check.commands.processes import ALONE, Group, join
+from proofs_check.commands.report import after_results
 from proofs_check.running import session
 from proofs_check.store import files as store_files
 
@@ -90,7 +90,7 @@ def run_study(call: Call, links: bool) -> int:
     console.show(outcome.result, call.quiet, links)
     if outcome.unsaved:
         raise Failure(outcome.unsaved)
-    report_command.after_results(outcome.folder, anew=outcome.seconds is not None)
+    after_results(outcome.folder, anew=outcome.seconds is not None)
     if outcome.seconds is None:
         say(f"Results in {outcome.folder} are of this study already; nothing was run.")
     else:

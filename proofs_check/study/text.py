@@ -4,7 +4,7 @@ Names, reasons, paths and messages may hold characters that a terminal obeys, th
 them, or that no file can hold. `visible` writes those as JSON writes them, such as ``\u001b``. The signs of JSON,
 HTML and CSV are none of them, so a whole file can be passed through it, and JSON is read again as it was.
 
-What a lemma of a user's own prints is not our text: it goes to standard error as it is (guard.py, apart/process.py).
+What a lemma of a user's own prints is not our text: it goes to standard error as it is (guard.py, process.py).
 """
 
 import json

@@ -1,6 +1,6 @@
 """Validation of a study's values: every problem collected, in plain words, at its place in the file.
 
-Between ``yaml_source``, which says what stands where, and ``config_models``, which says what may stand there.
+Between ``yaml``, which says what stands where, and ``models``, which says what may stand there.
 """
 
 import difflib
