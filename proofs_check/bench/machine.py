@@ -16,7 +16,7 @@ PACKAGES = ("nag-ntk", "jax", "jaxlib", "numpy", "optax", "scipy")
 
 
 def processor() -> str:
-    """Return the processor's name, from platform where the system has no /proc/cpuinfo."""
+    """Return the processor's name, from /proc/cpuinfo if the system has this file, else from `platform`."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
@@ -27,8 +27,8 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def installed(package: str) -> str:
-    """Return the version of an installed package; nag-ntk also runs from a checkout that is not installed."""
+def package_version(package: str) -> str:
+    """Return the version of an installed package, "unknown" without one; of nag-ntk without one, its own version."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -36,10 +36,13 @@ def installed(package: str) -> str:
 
 
 def describe() -> Machine:
-    """Describe this machine and its load now."""
+    """Describe this machine.
+
+    Memory is in bytes; load is the average number of runnable processes over the last minute.
+    """
     devices = jax.local_devices()
     torch_version = torch_program.version()
-    versions = {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}}
+    versions = {"python": platform.python_version(), **{name: package_version(name) for name in PACKAGES}}
     return Machine(
         processor=processor(),
         cores=cores(),

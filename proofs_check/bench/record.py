@@ -141,7 +141,10 @@ class Peak(_Model):
 
 
 class Machine(_Model):
-    """The machine and the versions; `load` is the load average at the start: other work makes times longer."""
+    """Machine and versions of a benchmark.
+
+    `memory` is in bytes; `load` is the load average at the start: other work makes the measured times longer.
+    """
 
     processor: str
     cores: Count

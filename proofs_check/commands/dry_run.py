@@ -93,7 +93,7 @@ def described(
             "",
             f"Memory: {format_bytes(most)} for the largest run, {format_bytes(allowed)} {whose}.",
             f"Time: about {duration(total)} of training{looks}; checks, certificates and files come on top.",
-            outlook(study, lemmas, max_seeds).told(),
+            outlook(study, lemmas, max_seeds).as_text(),
         ]
     )
 

@@ -169,7 +169,7 @@ def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:
 
 def _nothing_to_certify(study: Study, lemmas: Sequence[Lemma]) -> str:
     trained = {method.name for spec in study.runs if spec.steps > 0 for method in spec.methods}
-    return claims.refusal(trained, tuple(lemma.id for lemma in lemmas))
+    return claims.why_no_rows(trained, tuple(lemma.id for lemma in lemmas))
 
 
 class _Problems:

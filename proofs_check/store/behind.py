@@ -1,4 +1,4 @@
-"""The certificates behind rows of results: files beside them, whose digests the rows and the manifest hold."""
+"""Certificates beside the results: a file for each, with digests in the rows that name it and in the manifest."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -9,15 +9,15 @@ from proofs_check.store.files import CERTIFICATES, MANIFEST, StoreError, sync_fo
 
 
 def write_certificates(staging: Path, bodies: Mapping[str, Mapping[str, Any]], rows: Iterable[Any]) -> None:
-    """Write the certificates that rows name, if any, into a folder of the staged files.
+    """Write the certificates of a study, if it has any, into a subfolder of the staging folder.
 
     Args:
-        staging: the folder of the other files.
-        bodies: by name of file.
-        rows: those of the results.
+        staging: folder in which all files of the results are written before they get their final names.
+        bodies: file name -> certificate.
+        rows: rows of the results; each certificate that a row names must be among `bodies`, with the row's digest.
 
     Raises:
-        StoreError: if a row names a certificate that is not there, or is another one's.
+        StoreError: if a row names a certificate that is missing or has another digest.
     """
     for name, digest in _named(rows):
         if name not in bodies or bodies[name].get("digest") != digest:
@@ -35,11 +35,11 @@ def check_certificates(out: Path, rows: Any, files: Collection[str]) -> None:
 
     Args:
         out: folder of the results.
-        rows: those of results.json, as they were read.
-        files: what the manifest holds digests of, which have been compared.
+        rows: rows of results.json as read, not yet validated.
+        files: names of the files in the manifest, whose digests agree already.
 
     Raises:
-        StoreError: if a certificate is missing, or is not the one that a row speaks of.
+        StoreError: if a certificate that a row names is missing, damaged, or has another digest.
     """
     for name, digest in _named(rows if isinstance(rows, list) else ()):
         path = out / CERTIFICATES / name
@@ -54,7 +54,7 @@ def check_certificates(out: Path, rows: Any, files: Collection[str]) -> None:
 
 
 def _named(rows: Iterable[Any]) -> Iterable[tuple[str, str]]:
-    """(name, digest) of each certificate that a row names."""
+    """Return (file name, digest) of each certificate that a row names, without repetitions."""
     names: dict[tuple[str, str], None] = {}
     for row in rows:
         evidence = row.get("evidence") if isinstance(row, Mapping) else None

@@ -1,7 +1,7 @@
-"""Write the results of a study to a folder, and read them: all files whole, or none.
+"""Write the results of a study to a folder atomically, and read them.
 
-The manifest is written last and holds the digests of the others, so a folder whose manifest agrees with its files is
-the outcome of one study.
+The manifest is written last and holds the digests of all other files, so files that agree with the manifest beside them
+were written together.
 """
 
 from collections.abc import Mapping
@@ -38,22 +38,20 @@ class StoredResult(Tables):
     """The tables of a study as a folder holds them.
 
     Attributes:
-        manifest: where the tables come from.
+        manifest: contents of manifest.json: the study, versions, machine and digests that the tables come from.
     """
 
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_writable(out: Path) -> None:
-    """Refuse, before a long run, a folder that its results could not be written to.
-
-    Tries it out and leaves no trace: folders made for the trial are removed again.
+    """Check, before a long run, that its results can be written to a folder; leave the folder as it was.
 
     Args:
         out: folder for the results; it may be absent, empty, or hold earlier results.
 
     Raises:
-        StoreError: if it is a file, cannot be made or written, or holds anything but results of this program
+        StoreError: if `out` is a file, cannot be made or written, or holds anything but results of this program
             (hidden files do not count).
     """
     out = Path(out)
@@ -64,14 +62,16 @@ def check_writable(out: Path) -> None:
 def write(
     result: StudyResult, out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None, config: str = ""
 ) -> None:
-    """Write a finished study; on any failure the folder is as it was before.
+    """Write the results of a finished study atomically: if this fails, the folder is as it was before.
 
     Args:
         result: from ``runner.verify``.
         out: the folder, made if absent.
         wall_time: seconds that the run took.
-        request: what the numbers depend on (identity.py), kept so that a later call can tell whether it is done.
-        config: what the study was called by on the command line, so that a reader can say how to run it again.
+        request: everything that the numbers depend on, from ``identity.request``; a later `--resume` compares its own
+            request with this one to decide if the study is done already.
+        config: argument that named the study on the command line (a file or a bundled study), for a reader's advice
+            on how to run the study again.
 
     Raises:
         StoreError: if the folder is not usable or the disk is full.
@@ -93,7 +93,7 @@ def write(
 
 
 def read(out: Path) -> StoredResult:
-    """Read the results of a run and check that they are whole.
+    """Read the results in a folder, and check every file against its digest in the manifest.
 
     Args:
         out: a folder that ``write`` has written to.
@@ -134,7 +134,7 @@ def read_sweep(out: Path) -> xarray.Dataset:
         out: a folder that `nag-ntk verify` has written to.
 
     Raises:
-        StoreError: if it holds no whole results, or those of a study without a sweep.
+        StoreError: if the folder holds no intact results, or results of a study without a sweep.
     """
     if SWEEP not in read(out).manifest["files"]:
         raise StoreError(f"{out} holds no {SWEEP}: the study sweeps over nothing")

@@ -62,7 +62,7 @@ def test_the_theorem_leaves_room_and_states_no_less_than_the_paper(name):
 def test_certificates_claim_no_less_than_the_theorem(name):
     """Floats at most the theorem's numbers, and within a few units in the last place."""
     for kappa in (1.0, 7.5, 1e6):
-        found, theorem = claims.claimed(name, arb(kappa)), THEOREMS[name]
+        found, theorem = claims.stated_bounds(name, arb(kappa)), THEOREMS[name]
         assert list(found) == list(theorem.forms)
         for part, prefactor in theorem.forms.items():
             (factor, rate), (most, fastest) = found[part], theorem.bound(kappa, prefactor)

@@ -200,7 +200,7 @@ def test_the_seeds_that_are_needed_are_the_fewest(kind, many):
     assert outlook(study.with_seeds(needed), lemmas).hopeless == ()
     few = outlook(study.with_seeds(needed - 1), lemmas)
     assert len(few.hopeless) == few.claims == 2 * many
-    assert few.told().startswith(f"Too few seeds: {2 * many} of at least {2 * many} claims")
+    assert few.as_text().startswith(f"Too few seeds: {2 * many} of at least {2 * many} claims")
 
 
 def test_each_look_pays_with_its_share_of_the_level():
@@ -216,13 +216,13 @@ def test_one_short_run_is_told_by_its_name():
     study = parse(STUDY.replace("second: {", "second: {seeds: 500, "))
     found = outlook(study, [lemma("l", "probability")])
     assert found.hopeless == (("l", "first"),)
-    assert "l @ first for one" in found.told()
+    assert "l @ first for one" in found.as_text()
 
 
 def test_what_does_not_rest_on_seeds_needs_none():
     found = outlook(parse(), [lemma("l", "all kappa")])
     assert (found.claims, found.hopeless, found.needed) == (0, (), None)
-    assert found.told() == "No claim of this study rests on the number of seeds."
+    assert found.as_text() == "No claim of this study rests on the number of seeds."
 
 
 def test_the_outlook_is_what_a_study_without_violations_gets():

@@ -9,7 +9,7 @@ from test_inequalities_recheck import read
 
 import nag_ntk
 from proofs_check.certified import networks
-from proofs_check.certified.claims import Sizes
+from proofs_check.certified.claims import ResidualBounds
 from proofs_check.rigor.certificates import recheck
 from proofs_check.rigor.certificates.contraction import block
 from proofs_check.rigor.certificates.flow import Flow
@@ -62,13 +62,13 @@ def test_a_size_that_is_smaller_than_its_error_refutes_nothing():
             return arb(1) if self.step else arb(0)
 
     flow: Any = Small()
-    sizes = Sizes()
+    residual_bounds = ResidualBounds()
     for flow.step, size in enumerate((1.0, 2.0**-40)):
         flow.residual = type("Column", (), {"entries": lambda self, size=size: [arb(size)]})()
-        sizes(flow)
+        residual_bounds(flow)
     found = prove(Problem(((1.0,),), (0.5,), ((1.0,),), (1,), 0.5, 0.0, 0.0))
     assert isinstance(found, Proof)
-    assert sizes.obeys(found, 1.0, 0.25)[0] is None
+    assert residual_bounds.decide_bound(found, 1.0, 0.25)[0] is None
 
 
 def test_numbers_at_the_ends_of_float64_are_refused_with_a_reason():

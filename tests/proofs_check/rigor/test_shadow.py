@@ -193,17 +193,17 @@ def test_the_theorems_are_certified_for_single_networks(call):
 
 
 def test_a_theorem_that_fails_is_refuted_and_a_slower_rate_is_not_claimed():
-    from proofs_check.certified.claims import Sizes
+    from proofs_check.certified.claims import ResidualBounds
 
-    sizes = Sizes()
-    proof = prove(network(16, "nesterov", 10), 2000, observe=sizes)
+    residual_bounds = ResidualBounds()
+    proof = prove(network(16, "nesterov", 10), 2000, observe=residual_bounds)
     rates = (proof.contraction.rate, 0.999)
-    assert sizes.obeys(proof, 1e3, 0.999) == (True, proof.applied, rates)
-    decided, _, (size, bound) = sizes.obeys(proof, 1.0, 0.01)
+    assert residual_bounds.decide_bound(proof, 1e3, 0.999) == (True, proof.applied, rates)
+    decided, _, (size, bound) = residual_bounds.decide_bound(proof, 1.0, 0.01)
     assert decided is False
     assert size > bound
-    assert sizes.obeys(proof, 1e9, proof.contraction.rate * 0.999)[0] is not True
-    assert sizes.obeys(proof, 0.5, 0.999)[0] is not True
+    assert residual_bounds.decide_bound(proof, 1e9, proof.contraction.rate * 0.999)[0] is not True
+    assert residual_bounds.decide_bound(proof, 0.5, 0.999)[0] is not True
 
 
 @pytest.mark.slow
