@@ -1,8 +1,8 @@
-"""Engines: exact ways to train networks; engine.py is their interface, registry.py has them by name, choice.py picks.
+"""Engines: exact ways to train networks. engine.py has the interface, registry.py the names, choice.py the choice.
 
 The dense engine writes the movement of neuron r as w_r(t) - w_r(0) = -(a_r / sqrt m) u_r(t). A representation
-says how u is stored, which forcing it has and how the pre-activations follow from it; the recursion itself is written
-once, in step.py. The screened engine stores only the neurons that may flip.
+defines how u is stored, the forcing of its recursion, and the pre-activations as a function of u; the recursion itself
+is written once, in step.py. The screened engine stores only the neurons whose activation may flip.
 """
 
 from nag_ntk.engines.choice import REPRESENTATIONS, EngineChoice, choose_engine

@@ -1,4 +1,4 @@
-"""Choice of the engine of a run: the one asked for, or the one with the fewest counted operations."""
+"""Choice of the engine of a run: the engine that the user names, or the one with the fewest operations."""
 
 import numpy as np
 
@@ -18,15 +18,15 @@ _COMPILE_COST = 5 * 10**10
 _STEP_COST = 400_000
 """Cost of a step of the screened engine without any neuron at risk, in operations."""
 _MAX_SURVEY_COST = 10**13
-"""Largest cost of the survey of all neurons that "auto" accepts, hours, in operations; beyond, name the engine."""
+"""Largest cost in operations (hours of time) of a survey of all neurons that "auto" accepts; above, name the engine."""
 _ACTIVE_SHARE, _WARM_UP_STEPS = 0.05, 100
-"""Share of the neurons at risk that is evaluated late in a run, and the number of first steps in which all are."""
+"""Share of the neurons at risk that is evaluated late in a run; number of first steps in which all are evaluated."""
 _NEURON_COST_RATIO = 2.5
 """Cost of evaluating a neuron in the screened engine, sorting included, over its cost in the dense engine."""
 
 
 def _screened(shape: Shape, inputs: Inputs, schedules: np.ndarray, network: Network | None) -> EngineChoice:
-    """Choose the screened engine, its operations not yet counted."""
+    """Describe the screened engine for this run, with `operations` left at 0."""
     n = len(inputs.targets)
     initial = None if network is None else np.asarray(residual(network, inputs.coordinates, inputs.targets))
     thresholds = screened.initial_thresholds(shape, schedules, inputs, initial)
@@ -45,9 +45,9 @@ def choose_engine(
 ) -> EngineChoice:  # fmt: skip
     """Choose the engine of a run.
 
-    Operations are counted over all steps, methods and seeds: a dense engine's cost per neuron times m; for the screened
-    one a fixed amount per step, the evaluated neurons at risk (all in the first steps, few later), the survey of all
-    neurons, and its longer compilation.
+    Operations are counted over all steps, methods and seeds. The cost of a dense engine is its cost per neuron times m.
+    The cost of the screened engine is a fixed amount per step, the evaluation of the neurons at risk (all in the first
+    steps, few later), the survey of all neurons, and the longer compilation.
 
     Args:
         shape: its engine is a name or "auto".
@@ -59,18 +59,20 @@ def choose_engine(
         probed: True if there are probes, which take a dense engine.
 
     Raises:
-        InputError: if the screened engine is asked for and cannot do it.
+        InputError: if the user names the screened engine and it cannot do the run.
     """
     n, rank = inputs.coordinates.shape
     methods, steps = schedules.shape[:2]
     seed_steps = steps * methods * seeds
     survey_cost = seeds * shape.width * (2 * n * n + 20 * n)
-    least = _COMPILE_COST + survey_cost + seed_steps * _STEP_COST
+    fixed_cost = _COMPILE_COST + survey_cost + seed_steps * _STEP_COST
 
     def screened_choice() -> EngineChoice:
         choice = _screened(shape, inputs, schedules, network)
         evaluated = min(1.0, _ACTIVE_SHARE + _WARM_UP_STEPS / steps) * choice.columns(shape.width)
-        return choice._replace(operations=least + seed_steps * evaluated * _NEURON_COST_RATIO * (2 * n * n + 12 * n))
+        return choice._replace(
+            operations=fixed_cost + seed_steps * evaluated * _NEURON_COST_RATIO * (2 * n * n + 12 * n)
+        )
 
     if shape.engine == screened.NAME:
         if spread:
@@ -83,7 +85,7 @@ def choose_engine(
     name = representation.name if shape.engine == "auto" else shape.engine
     cost = seed_steps * shape.width * representation.cost(n, rank)
     dense = EngineChoice(name, lambda width: width, representation.rows(n, rank), np.empty(0), operations=cost)
-    if shape.engine != "auto" or spread or probed or cost <= least or survey_cost > _MAX_SURVEY_COST:
+    if shape.engine != "auto" or spread or probed or cost <= fixed_cost or survey_cost > _MAX_SURVEY_COST:
         return dense
     choice = screened_choice()
     return choice if choice.operations < cost else dense

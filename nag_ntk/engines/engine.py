@@ -12,7 +12,7 @@ from nag_ntk.run.trajectory import Screening
 RunSteps = Callable[..., Mapping[str, Any]]
 """Function (states, seeds, counts=True) -> the record of these seeds over all steps.
 
-With counts=False the steps do not count as progress.
+With counts=False the steps are left out of the reported progress.
 """
 
 
@@ -20,7 +20,8 @@ class Outcome(NamedTuple):
     """A trained group of networks; axis 0 of every array counts the seeds.
 
     Attributes:
-        record: of every step, (s, k, T+1, ...): residual, flips, undecided, distance, flip_reach, what was asked for.
+        record: of every step, (s, k, T+1, ...): residual, flips, undecided, distance, flip_reach, and the quantities
+            that the user requested.
         initial: of step 0, (s, ...): initial_gram, overlap_range, mean_size, mean_square, near_boundary, checksum.
         screening: statistics of the screened engine, or None.
     """
@@ -53,7 +54,7 @@ class Engine(Protocol):
     def advance(
         self, shape: Shape, inputs: Inputs, states: Any, schedules: np.ndarray
     ) -> tuple[Any, Mapping[str, Any]]:
-        """Observe and step once per row of the schedules, (k, steps, 3).
+        """Record and apply one step for each row of the schedules, (k, steps, 3).
 
         Returns:
             The new states, and the record, whose arrays have the axes (s, k, steps, ...).
@@ -61,5 +62,5 @@ class Engine(Protocol):
         ...
 
     def gram_now(self, shape: Shape, inputs: Inputs, states: Any) -> Any:
-        """Compute H(t) at the step that the states are about to be observed at, (s, k, n, n)."""
+        """Compute H(t) at the step of the states, which is not yet recorded, (s, k, n, n)."""
         ...

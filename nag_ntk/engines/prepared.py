@@ -1,4 +1,4 @@
-"""A run as the engines get it: its arguments checked, its engine chosen, its execution planned."""
+"""Description of a run for the engines: checked arguments, the chosen engine, and the plan of the execution."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -17,11 +17,12 @@ class EngineChoice(NamedTuple):
 
     Attributes:
         engine: its name.
-        columns: width -> number of columns of the state; also asked for other widths, when the run does not fit.
+        columns: width -> number of columns of the state; called with other widths for advice if the run does not fit.
         rows: length of a column.
         thresholds: (n,), the screened engine's initial thresholds; empty for a dense engine.
         host_bytes: bytes per column that lie on the host beside the state.
-        operations: counted over the whole run; for the screened engine as many as a dense engine would do in its time.
+        operations: number over the whole run; for the screened engine the number that a dense engine does in the same
+            time.
     """
 
     engine: str
@@ -36,13 +37,13 @@ class Prepared(NamedTuple):
     """A run whose arguments are checked and whose execution is planned.
 
     Attributes:
-        methods: k of them.
-        seeds: their numbers.
+        methods: the k methods.
+        seeds: the seed numbers.
         steps: T.
         initial: the given initial network, in the span of the inputs, or None.
         radii: R values of |S_i(R)|.
         overlap_radii: R values of the overlaps.
-        probes: quantities to be measured on the way.
+        probes: the user's quantities, measured during the run.
         inputs: arrays of the compiled programs.
         schedules: coefficients of the methods at the steps 0, ..., T, (k, T+1, 3), see schedule.py.
         shape: static configuration of the compiled programs.

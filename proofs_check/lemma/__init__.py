@@ -1,8 +1,8 @@
-"""The vocabulary: a Lemma is checked on a Run and returns evidence; verdict.py alone turns evidence into a verdict.
+"""Types of the checks: the check of a Lemma takes a Run and returns evidence; verdict.py turns evidence into a verdict.
 
-A check returns an Inequality (compared for every seed, as the kind of its lemma claims it), a Law (an exact
-distribution), a Proof (decided in ball arithmetic) or NotApplicable (the hypotheses do not hold here). Its caller makes
-Trials of an Inequality: the seeds of the run and the failure probability that is claimed.
+A check returns an Inequality (compared for every seed), a Law (an exact distribution), a Proof (decided in ball
+arithmetic) or NotApplicable (the hypotheses do not hold for this run). The caller of the check turns an Inequality into
+Trials: it adds the seeds of the run and the claimed failure probability.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,15 +34,15 @@ class Claim(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that a lemma may look at: one simulated configuration.
+    """One simulated configuration, the argument of a check.
 
     Attributes:
         name: the run's name in the study.
         data: the dataset.
         methods: the methods, in the order of the trajectory's axis k.
-        trajectory: what the simulation recorded.
+        trajectory: the record of the simulation.
         delta: the failure probability that probabilistic claims are stated for.
-        unrecorded: id of a lemma -> why what it asked for was not recorded.
+        unrecorded: id of a lemma -> the reason why the records that it needs are missing.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Run:
         return names.index(method) if method in names else None
 
     def namesakes(self, method: str) -> str:
-        """Return a note for the reason if a run has several methods of one name, of which the first is looked at."""
+        """Return a note that only the first of several methods of this name is checked, or "" if it is the only one."""
         count = [m.name for m in self.methods].count(method)
         return f"the first of {count} methods called {method}" if count > 1 else ""
 
@@ -82,7 +82,7 @@ class Run:
         return self.data.singular
 
     def untuned(self, method: str) -> str:
-        """Return the reason why the theorem of a method does not apply to it here (other numbers or start), or ""."""
+        """Return the reason why a method's theorem does not apply in this run (other numbers or start), or ""."""
         if self.singular:
             return "lambda_0 is 0 up to rounding: no rate is claimed"
         own, theorem = self.methods[self.position(method)], theorem_tuning(method, self.data)
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def coefficients(self) -> np.ndarray:
-        """Numbers eta, beta and gamma of every method at the steps 0..T-1, (3, k, t)."""
+        """The numbers eta, beta and gamma of every method at the steps 0..T-1, (3, k, t)."""
         return np.stack([m.schedule(self.trajectory.steps) for m in self.methods]).transpose(2, 0, 1)
 
 
@@ -109,18 +109,18 @@ class Inequality:
         observed: (s, ...) values.
         bound: broadcastable against observed.
         axes: a name per axis of observed, the first "seed"; used to describe the witness.
-        where: optional mask of the entries that are compared at all.
+        where: optional mask of the entries that are compared; the others are ignored.
         labels: optional names of the positions along an axis, e.g. {"method": ("nesterov",)}. Without them "method" is
             labelled with the methods of the run, and "time" with the steps at which H(t) was recorded, if their number
             fits.
-        until: the last step of the run that an entry rests on, broadcastable against observed. None: what the axis
-            called "step" or "time" says, or the last step of the run. Once a run leaves the floating-point numbers,
-            what rests on it is not compared (overflow.py).
+        until: the last step of the run that an entry depends on, broadcastable against observed. None: the position on
+            the axis called "step" or "time", or the last step of the run. Entries that depend on a step at which the
+            run has left the floating-point numbers are not compared (overflow.py).
         note: a sentence appended to the reason of the verdict (rounding floor, numbers), or "".
-        attained: where the observed side is only an upper bound on what is meant (a supremum), values that are
-            certainly attained, broadcastable against observed; NaN where no attempt was made. Support counts violations
-            by the upper bound, refutation violations by these: between the two nothing is decided.
-        claim: Claim.EVERY_RUN or Claim.PROBABILITY, where it is another claim than the lemma's kind says; else None.
+        attained: for an observed side that is only an upper bound on a supremum, values that the supremum is at least,
+            broadcastable against observed; NaN for none. Support counts violations by the upper bound, refutation
+            counts violations by `attained`; a bound between the two is undecided.
+        claim: Claim.EVERY_RUN or Claim.PROBABILITY, if it differs from the kind of the lemma; else None.
 
     The bound already contains its rounding allowance. NaN where the run is finite is a mistake of the check, an ERROR.
     """
@@ -157,10 +157,10 @@ class Trials:
 
     Attributes:
         inequality: one trial per seed; a trial fails if any of its entries does.
-        failure: the claimed failure probability; 0 for what holds in every run, where one violation refutes.
+        failure: the claimed failure probability; 0 for a claim about every run, which one violation refutes.
         seeds: seed numbers, (s,), to name the witness.
-        note: as in the inequality, whose note it is by default.
-        attained: likewise.
+        note: as in Inequality; by default the note of the inequality.
+        attained: as in Inequality; by default the values of the inequality.
         partial: (s,) bool, seeds whose run left the floating-point numbers before the comparison was complete: they can
             violate the claim, but not support it. Set by overflow.py.
     """
@@ -187,15 +187,15 @@ class Trials:
 
 @dataclass(frozen=True)
 class Law:
-    """A claimed exact law or value: a p-value against it and a simultaneous interval for what was estimated.
+    """A test of a claimed exact law or value: its p-value, and a simultaneous interval for the deviation.
 
     Attributes:
-        p_value: valid p-value of the claim (already corrected for the comparisons inside this check).
+        p_value: valid p-value of the claim, corrected for the several comparisons of the check.
         interval: level -> (low, high), a simultaneous two-sided interval for the worst deviation
             (estimate - claimed), at confidence 1 - level.
         resolution: the claim is supported when the interval lies within +-resolution.
         deviation: the worst observed deviation from the claim, signed.
-        trials: number of independent draws behind it.
+        trials: number of independent draws.
         witness: where the worst deviation is.
         note: a sentence for the reason, or "".
     """
@@ -216,9 +216,9 @@ class Proof:
     Attributes:
         decided: the decision.
         observed, bound: the two sides of the inequality, or of its worst instance.
-        relation: what is claimed of them, observed <= bound or observed >= bound; the decision must agree with it.
+        relation: the claimed relation, observed <= bound or observed >= bound; `decided` must agree with it.
         reason: a sentence with the numbers.
-        witness: where it fails.
+        witness: the place where the claim fails.
         evidence: what a reader needs to follow the proof (boxes, intervals, exact formulas); kept with the results.
     """
 
@@ -236,7 +236,7 @@ class NotApplicable:
     """Evidence that says nothing: the hypotheses do not hold here, or the bound is weaker than the trivial one.
 
     Attributes:
-        reason: a sentence that says which, with the numbers.
+        reason: a sentence that says which of the two, with the numbers.
     """
 
     reason: str
@@ -244,10 +244,10 @@ class NotApplicable:
 
 Evidence = Trials | Law | Proof | NotApplicable
 Check = Callable[[Any], Evidence | Inequality | Mapping[str, Evidence | Inequality]]
-"""A check of one Run or, for a lemma about a whole study, of the tuple of its Runs. What it may return: returned.py."""
+"""A check of one Run or, for a lemma about a whole study, of the tuple of its Runs; see returned.py for the results."""
 KINDS = tuple(Claim)
 UNSTATED = "not stated"
-"""What a lemma says where its author wrote nothing; the catalogue must say everything."""
+"""Default of the texts of a lemma; the catalogue must replace every one."""
 
 
 @dataclass(frozen=True)
@@ -255,10 +255,10 @@ class DataClaim:
     """A claim about the inputs alone, written so that a search can attack it.
 
     Attributes:
-        score: (n, d) array of unit rows -> scalar, the larger the closer to a violation; differentiable by JAX
-            almost everywhere.
-        confirm: rows taken as exact rationals (floats or Fractions, not necessarily of unit length) -> Proof.
-            decided False is a counterexample; True also where the hypotheses do not hold.
+        score: (n, d) array of unit rows -> scalar, above 0 for a violation and larger the closer the rows are to one;
+            differentiable by JAX almost everywhere.
+        confirm: rows of exact rationals (floats or Fractions, of any length) -> Proof; False is a counterexample, and
+            rows to which the hypotheses do not apply give True.
     """
 
     score: Callable[[Any], Any]
@@ -288,8 +288,8 @@ class Control:
 class Lemma:
     """A statement of the theory that can be checked on a run.
 
-    Only the first five fields are required. The next decide how it is checked, then come those that say what a run must
-    record; the rest is for readers, for the search and for the formal proofs.
+    Only the first five fields are required. The others decide how the lemma is checked and what a run must record, or
+    are read by readers, the search and the formal proofs.
 
     Attributes:
         id: words joined by hyphens; in docs/theory each lemma of the catalogue has a page of that name.
@@ -297,30 +297,30 @@ class Lemma:
         statement: the claim with its explicit constants, in plain text.
         check: Run -> Inequality or other evidence, or a mapping of part names to them for a claim in several parts.
         controls: false variants, at least two.
-        kind: what is claimed: a Claim, or its name. An Inequality is claimed with probability 1 - delta where it is
-            PROBABILITY, else of every run.
-        method: the method that it is about, or None for all; a run without it is skipped.
+        kind: the kind of the claim, a Claim or its name. PROBABILITY claims an Inequality with probability 1 - delta,
+            every other kind claims it of every run.
+        method: the method that the lemma is about, or None for all; runs without this method are skipped.
         scope: "run": checked on every run; "study": on the tuple of all runs of a study, for claims about how
             something grows from run to run; "once": does not depend on any run, so that a study checks it once.
-        study: overrides of the usual study under which the lemma says something (more seeds, a larger width).
+        study: overrides of the usual study that the lemma needs to be informative (more seeds, a larger width).
         trains: True if it needs a run of at least one step.
         records_recursion: True if it needs the terms of the residual recursion, run.trajectory.recursion.
         records_gram_path: True if it needs the spectrum of H(t) along the run, run.trajectory.gram_path.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
-        overlap_radii: likewise for the overlaps of patterns within R; asked for in runs that the lemma applies to.
+        overlap_radii: the same for the overlaps of patterns within R, recorded in runs that the lemma applies to.
         probes: quantities that it needs and the trajectory does not record by itself: run.trajectory.probes[name].
-        hypotheses: when it is claimed.
+        hypotheses: the conditions under which the statement is claimed.
         source: authors, year, arXiv id; or "derived".
         provenance: "derived", "form of" or "recalled" (source not re-read).
         decision: how the verdict is reached, in a sentence or two.
         constants: where each constant of the statement comes from and how sharp it is.
         tex: the statement with its mathematics in TeX between dollars (two for a line of its own), which the report
             shows; "" where the statement is to be shown as it is.
-        group: what it is about; the report filters by it.
-        rests_on: ids of the lemmas that its proof, or its hypotheses, use.
+        group: the subject of the lemma; the report filters by it.
+        rests_on: ids of the lemmas that the proof or the hypotheses use.
         about_data: the claim in the form that the counterexample search attacks, or None.
-        formal: the theorems of proofs_check/formal that prove it or its deterministic part, as "file.name".
-        formal_part: what they prove of it, in a sentence; "" where there are none.
+        formal: the theorems of proofs_check/formal that prove the lemma or its deterministic part, as "file.name".
+        formal_part: a sentence that names the part of the lemma that these theorems prove; "" without such theorems.
     """
 
     id: str
@@ -356,7 +356,7 @@ class Lemma:
             object.__setattr__(self, "kind", Claim(self.kind))
 
     def described(self) -> dict[str, Any]:
-        """Return its texts as values that JSON can hold."""
+        """Return the texts of the lemma as values that JSON can hold."""
         names = "id title group statement tex hypotheses kind constants source provenance decision method".split()
         names += ["formal", "rests_on"]
         controls = [{"id": control.id, "statement": control.statement} for control in self.controls]

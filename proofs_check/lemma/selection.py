@@ -1,4 +1,4 @@
-"""Parts of a run: some of its seeds, some of its methods, as a run of its own."""
+"""Selection of some seeds and methods of a run as a run of its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ def select(run: Run, seeds: Sequence[int] | None = None, methods: Sequence[int] 
         methods: positions on axis k, or None for all.
 
     Returns:
-        A Run; its weights_digest is still that of the whole, since the draws are.
+        A Run. Its weights_digest is that of the whole run.
 
     Example:
         >>> from nag_ntk import gradient_descent, simulate, sphere

@@ -1,4 +1,4 @@
-"""Sides of a comparison as arrays of real numbers: converted without loss, and compared exactly."""
+"""Conversion of the two sides of a comparison to arrays of real numbers without loss, and their exact comparison."""
 
 import numbers
 from typing import Any
@@ -8,19 +8,19 @@ import numpy as np
 from nag_ntk.arrays import masked
 
 _EXACT = 2**53
-"""Whole numbers up to here are float64 exactly."""
+"""Every whole number up to this one is exact in float64."""
 
 
 def array_of(name: str, values: Any) -> np.ndarray:
-    """Convert values to an array of real numbers, of the type that they came in.
+    """Convert values to an array of real numbers without a change of their type.
 
     Args:
-        name: of the side, for the message.
-        values: an array, or what becomes one.
+        name: name of the side, for the message.
+        values: an array, a number or nested sequences of numbers.
 
     Raises:
-        TypeError: for what holds no real numbers; truth values; a masked array, whose mask would be dropped; whole
-            numbers that becoming an array would round.
+        TypeError: unless the values are real numbers; for truth values; for a masked array, whose mask would be lost;
+            and for whole numbers that the conversion would round.
 
     Example:
         >>> array_of("bound", [1, 2]).dtype.kind
@@ -74,7 +74,7 @@ def number(name: str, value: Any) -> Any:
 
 
 def at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Compare left <= right elementwise, exactly whatever types meet; false where either is NaN.
+    """Compare left <= right elementwise, exactly for all pairs of types; False where either side is NaN.
 
     Example:
         >>> at_most(np.array([2**53 + 1]), np.array([2.0**53])).tolist()
@@ -91,7 +91,7 @@ def at_most(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _rounded(values: Any) -> bool:
-    """Tell if lists hold a whole number that is no float64."""
+    """Return True if nested lists contain a whole number that float64 cannot represent."""
     if isinstance(values, list | tuple):
         return any(map(_rounded, values))
     return isinstance(values, int | np.integer) and int(float(values)) != int(values)

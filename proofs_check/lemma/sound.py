@@ -1,4 +1,4 @@
-"""Validation of evidence: what contradicts itself or cannot be compared is an error of its check, and no verdict."""
+"""Validation of evidence: evidence that contradicts itself or cannot be compared is an error of its check."""
 
 import math
 import operator
@@ -15,11 +15,11 @@ _ROUNDING = 1e-9
 
 
 def validated(evidence: Any) -> Evidence:
-    """Return the evidence if it does not contradict itself and all that it compares are numbers.
+    """Return the evidence if it does not contradict itself and no compared entry is NaN.
 
     Raises:
         TypeError: as for `well_formed`.
-        ValueError: likewise; and for NaN among what is compared.
+        ValueError: as for `well_formed`, and for NaN in a compared entry.
 
     Example:
         >>> validated(Proof(True, observed=3.0, bound=2.0, reason="proved"))
@@ -37,7 +37,7 @@ def well_formed(evidence: Any) -> Evidence:
     """Return the evidence if it does not contradict itself and its shapes fit.
 
     Raises:
-        TypeError: for anything that is no evidence, or holds something else than real numbers where they belong.
+        TypeError: for an object that is not evidence, or for fields that must be real numbers and are not.
         ValueError: for evidence that contradicts itself, and shapes that do not fit.
     """
     if isinstance(evidence, Trials):
@@ -57,11 +57,11 @@ def well_formed(evidence: Any) -> Evidence:
 
 
 def interval_of(law: Law, level: float) -> tuple[float, float]:
-    """Return the interval of a law at confidence 1 - level, if it holds the deviation that was seen.
+    """Return the interval of a law at confidence 1 - level, if it contains the observed deviation.
 
     Raises:
         TypeError: for anything but two real numbers.
-        ValueError: for an interval that is turned round, or does not hold the deviation.
+        ValueError: for an interval with low > high, or without the deviation.
     """
     if not law.trials:
         return -math.inf, math.inf
@@ -116,7 +116,7 @@ def _trials(trials: Trials) -> None:
 
 
 def _defined(trials: Trials) -> None:
-    """Refuse NaN on a side that is compared: it says nothing of the claim, and comes from the check."""
+    """Refuse NaN in a compared entry: it is a mistake of the check and says nothing about the claim."""
     inequality, seeds = trials.inequality, trials.seeds
     observed = np.asarray(inequality.observed)
     bound = np.broadcast_to(np.asarray(inequality.bound), observed.shape)

@@ -1,4 +1,4 @@
-"""The catalogue, in the order of the proof. A new lemma is one file and one line here."""
+"""The catalogue of lemmas, in the order of the proof. To add a lemma, write one file and one line here."""
 
 from proofs_check.lemma import Lemma
 from proofs_check.lemmas.acceleration import ACCELERATION

@@ -17,10 +17,10 @@ _KAPPAS = np.geomspace(10.0, 1e6, 21)
 
 
 def linear_steps(method: str, kappas: np.ndarray) -> np.ndarray:
-    """Count steps of the linear model along its slowest eigenvector until |V(t)| <= TARGET |V(0)| for good.
+    """Count the steps of the linear model along its slowest eigenvector after which |V(t)| stays below TARGET |V(0)|.
 
-    V(0) = (1, 1), the tuning of the theorem at each kappa, lambda_max = 1; all kappa at once, in O(sqrt(max kappa))
-    array operations.
+    V(t) = [xi(t); xi(t-1)] with V(0) = (1, 1), the method has the theorem's tuning at each kappa, and lambda_max = 1.
+    All kappa are computed together, in O(sqrt(max kappa)) array operations.
 
     Example:
         >>> linear_steps("nesterov", np.array([10.0, 1000.0])).tolist()
@@ -61,7 +61,7 @@ def _linear(method: str, exponent: float) -> Law:
 
 
 def _count_exits(run: Run, method: str) -> int:
-    """Count the seeds in which lambda_min(H(t)) fell below lambda_0/2 at a time looked at."""
+    """Count the seeds in which lambda_min(H(t)) fell below lambda_0/2 at a recorded step."""
     path = run.trajectory.gram_path
     if path is None:
         return 0

@@ -1,4 +1,4 @@
-"""Kinds of evidence behind each lemma of the catalogue: formal proof, certificate, statistics, or memory alone."""
+"""Kinds of evidence for each lemma of the catalogue: formal proof, certificate, statistics, or a recalled source."""
 
 from proofs_check.lemma import Claim, Lemma
 
@@ -20,13 +20,13 @@ _STATISTICAL: dict[str, str] = {
 
 
 def evidence(lemma: Lemma) -> dict[str, str]:
-    """List the kinds of evidence that back a lemma, and the part of it that each of them covers.
+    """List the kinds of evidence for a lemma, and the part of the lemma that each kind covers.
 
     Args:
         lemma: of the catalogue, or a user's own.
 
     Returns:
-        kind -> the part, for the kinds that it has, in the order of KINDS.
+        kind -> the part, in the order of KINDS; kinds without evidence are left out.
 
     Example:
         >>> from proofs_check.lemmas import CATALOGUE

@@ -1,4 +1,4 @@
-"""The comparison that the paper makes: Nesterov against gradient descent and heavy ball; and momentum that grows.
+"""Lemmas that compare Nesterov with gradient descent and heavy ball, and a bound for momentum that grows with the step.
 
 Rates of the linear model are compared for all kappa at once, by proof; steps on networks are compared run by run.
 """
@@ -79,7 +79,7 @@ def _pair(run: Run, other: str) -> tuple[np.ndarray, np.ndarray] | NotApplicable
 def _compare(run: Run, first: np.ndarray, bound: np.ndarray) -> Inequality:
     """Compare numbers of steps, first <= bound; a method that has not arrived needs more steps than the run has.
 
-    One that overflows never arrives: its count is a number all the same, so that only step 0 must be finite.
+    A method that overflows counts as not arrived, so the comparison needs finite numbers at step 0 only.
     """
     end = run.trajectory.steps + 1.0
     arrived = np.isfinite(first) | np.isfinite(bound)

@@ -1,4 +1,7 @@
-"""The theorem: linear convergence of the residual, for the three methods, in the papers' form and the sharper one."""
+"""The theorem: linear convergence of the residual for the three methods, in the papers' form and in a sharper form.
+
+V(t) = [xi(t); xi(t-1)], xi the residual; kappa is the condition number of the working spectrum.
+"""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -10,7 +13,7 @@ from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable,
 
 
 def _inequality(run: Run, method: str, factor: float, rate: float) -> Inequality:
-    """Compare |V(t)| <= factor rate^t |V(0)|, V(t) = [xi(t); xi(t-1)]; for gradient descent |xi(t)| alone."""
+    """Compare |V(t)| with factor rate^t |V(0)|; for gradient descent, |xi(t)| with factor rate^t |xi(0)|."""
     trajectory = run.trajectory
     norms = trajectory.state_norm[:, run.position(method)]
     steps = np.arange(norms.shape[1])
@@ -35,7 +38,7 @@ def _form(theorem: Theorem, prefactor: Fraction, *, any_tuning: bool = False):
 
 
 def _claim(theorem: Theorem):
-    """Make the check of every form of the theorem, a part for each; of a single form without parts."""
+    """Make the check of all forms of the theorem, with one part for each form if there are several."""
     parts = {name: _form(theorem, prefactor) for name, prefactor in theorem.forms.items()}
     return parts[""] if "" in parts else lambda run: {name: check(run) for name, check in parts.items()}
 

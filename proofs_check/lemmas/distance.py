@@ -1,4 +1,4 @@
-"""distance: no neuron moves further than the residuals met on the way allow."""
+"""distance: a bound on the distance that any neuron moves, from the residuals of the steps before."""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Activation patterns: how many neurons are near a boundary, and that only those can flip."""
+"""Lemmas on activation patterns: the number of neurons near a hyperplane w.x_i = 0, and that only these can flip.
+
+S_i(R) is the set of neurons r with |w_r(0).x_i| <= R.
+"""
 
 import math
 
@@ -7,7 +10,7 @@ from scipy.special import erf
 
 from proofs_check import statistics
 from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Run
-from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
+from proofs_check.lemmas.radii import RADII_GRID, radius_index, with_overflow_entry
 
 RADII = (0.01, 0.1, 0.5, 1.0)
 RESOLUTION = 0.01  # of a probability, as for gram-limit
@@ -157,11 +160,11 @@ FLIP_INCLUSION = Lemma(
 
 
 def _counted(run: Run, radius: np.ndarray) -> Inequality:
-    """Compare the flipped share with the share of pairs within a radius of their boundary, rounded up to the grid."""
+    """Compare the share of flipped pairs (r, i) with the share of pairs with r in S_i(R), R rounded up to the grid."""
     trajectory = run.trajectory
-    near = padded(trajectory.near_boundary.sum(axis=2), trajectory.width * run.data.size)
-    place = next_recorded(trajectory.radii, radius)
-    bound = np.take_along_axis(near, place.reshape(len(near), -1), axis=1).reshape(place.shape)
+    near = with_overflow_entry(trajectory.near_boundary.sum(axis=2), trajectory.width * run.data.size)
+    index = radius_index(trajectory.radii, radius)
+    bound = np.take_along_axis(near, index.reshape(len(near), -1), axis=1).reshape(index.shape)
     return _share(run, bound / (trajectory.width * run.data.size))
 
 
@@ -217,5 +220,5 @@ FLIP_FRACTION = Lemma(
     trains=True,
     constants="4 is 5 times the mean slope sqrt(2/pi) of |S_i(R)|/m in R; a factor 2 of it pays for all R at once. Most of "
     "the loss is elsewhere: R_t is the largest distance of any neuron, and of S_i only those moving the right way flip.",
-    radii=lambda n, width, delta: DISTANCES,
+    radii=lambda n, width, delta: RADII_GRID,
 )

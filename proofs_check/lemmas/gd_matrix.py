@@ -1,4 +1,4 @@
-"""gd-matrix: powers of gradient descent's linear model, for every condition number and every power at once."""
+"""gd-matrix: the bound |(I - eta H)^k| <= (1 - 1/kappa)^k for gradient descent, for all kappa and k at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,13 +8,13 @@ from proofs_check.rigor.enclosure import GRADIENT_DESCENT, rate_controls, rate_p
 
 
 def _proof(_: Any) -> Proof:
-    """Prove |1 - z| <= rate; their ratio is 1 at z = eta lambda, hence observed 1 against 1."""
+    """Prove |1 - z| <= rate on the spectrum z = eta lambda_j; at the low end both are equal, so the proof records 1 <= 1."""
     proof = rate_proof(GRADIENT_DESCENT, lambda u: 1 - u * u)
     reason = f"|1 - z| <= 1 - 1/kappa at both ends of the spectrum: {len(proof.obligations)} polynomial inequalities in u = 1/sqrt(kappa)"
     return Proof(proof.decided, 1.0, 1.0, reason, evidence={"obligations": [x.record() for x in proof.obligations]})
 
 
-def _refuted(name: str) -> Callable[[Any], Proof]:
+def _refutation(name: str) -> Callable[[Any], Proof]:
     def check(_: Any) -> Proof:
         control = rate_controls()[name]
         witness = refute_rate(control)
@@ -38,14 +38,14 @@ GD_MATRIX = Lemma(
     source="derived",
     provenance="derived",
     formal=("powers.gradient_descent_powers", "controls.gradient_descent_double_rate_is_false"),
-    formal_part="All of it, from the quadratic form of H; a control refuted.",
+    formal_part="The whole lemma is proved, from the quadratic form of H, and a control is refuted.",
     decision="|(I - eta H)^k| is the largest |1 - z|^k, z = eta lambda_j; 1 - z is affine, so both signs are compared with the "
     "rate at the ends z = 1/kappa and z = 1, as exact polynomials in u = 1/sqrt(kappa) on (0, 1] by interval bisection.",
     check=_proof,
     controls=(
-        Control("double-rate", "rate 1 - 2/kappa", _refuted("double-rate")),
-        Control("root-rate", "rate 1 - 1/sqrt(kappa), momentum's rate without momentum", _refuted("root-rate")),
-        Control("long-step", "the same rate at eta = 2.5/lambda_max", _refuted("long-step")),
+        Control("double-rate", "rate 1 - 2/kappa", _refutation("double-rate")),
+        Control("root-rate", "rate 1 - 1/sqrt(kappa), momentum's rate without momentum", _refutation("root-rate")),
+        Control("long-step", "the same rate at eta = 2.5/lambda_max", _refutation("long-step")),
     ),
     scope="once",
     constants="Rate 1 - 1/kappa: |1 - z| at the least eigenvalue, z = eta lambda = 1/kappa; the other end gives 0. Prefactor 1: H is "

@@ -1,4 +1,4 @@
-"""gram-concentration: from which width on H(0) keeps the working spectrum, with two explicit widths."""
+"""gram-concentration: two explicit widths from which on H(0) has its spectrum in the working spectrum."""
 
 import math
 
@@ -43,7 +43,7 @@ def _least(run: Run) -> Inequality:
 
 
 def claimed(run: Run) -> dict[str, Inequality]:
-    """Return both claims, whatever the width: for measuring from which width on they hold."""
+    """Return both claims without the condition on the width, to measure the width from which on they hold."""
     return {"hoeffding": _frobenius(run, 1.0), "chernoff": _least(run)}
 
 

@@ -1,4 +1,4 @@
-"""gram-limit: the closed form of H_inf is the expectation of the finite Gram matrix, pair by pair."""
+"""gram-limit: the closed form of H_inf equals the expectation of the Gram matrix at finite width, for each pair."""
 
 from collections.abc import Callable
 

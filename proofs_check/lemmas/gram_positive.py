@@ -1,4 +1,4 @@
-"""gram-positive: no two parallel inputs make the least eigenvalue of H_inf positive; decided in ball arithmetic."""
+"""gram-positive: if no two inputs are parallel, the least eigenvalue of H_inf is positive; decided in ball arithmetic."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -51,8 +51,8 @@ def _check(run: Run) -> Proof | NotApplicable:
 def _score(both_signs: bool) -> Callable[[Any], Any]:
     """Make the score -lambda_min(H_inf) / min(1, s), s the least |x_i - x_j|; with both signs also of |x_i + x_j|.
 
-    The separation s is what the hypothesis speaks of. Without it a search would run into s = 0, where lambda_min = 0 and
-    nothing is claimed; near there lambda_min / s stays away from 0. At s = 0 the score is -1/2, as for orthonormal rows.
+    The hypothesis of the claim is s > 0. Without the quotient a search would run into s = 0, where lambda_min = 0 and
+    nothing is claimed; near s = 0, lambda_min / s stays away from 0. At s = 0 the score is -1/2, as for orthonormal rows.
     """
 
     def score(rows: Any) -> Any:
@@ -83,7 +83,7 @@ def _score(both_signs: bool) -> Callable[[Any], Any]:
 
 
 def _confirm(both_signs: bool) -> Callable[[Sequence[Sequence[Any]]], Proof]:
-    """Make the decision: lambda_min = 0 refutes unless two inputs are equal (both signs: parallel) up to length."""
+    """Make the exact check: lambda_min = 0 refutes unless two inputs are equal (both signs: parallel) up to length."""
     words = "parallel" if both_signs else "equal"
 
     def confirm(rows: Sequence[Sequence[Any]]) -> Proof:

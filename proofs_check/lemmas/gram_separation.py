@@ -1,4 +1,4 @@
-"""gram-separation: inputs that keep their distance from each other's lines keep lambda_0 away from 0.
+"""gram-separation: a lower bound on lambda_0 in terms of the separation delta of the lines through the inputs.
 
 Decided in ball arithmetic for the inputs at hand; docs/theory/gram-separation.md proves the sharp form for all.
 """
@@ -74,7 +74,7 @@ def separation(inputs, one_sided: bool = False) -> tuple[float, float]:
 
 
 def _decide(inputs, factor: Factor, one_sided: bool = False) -> Proof | NotApplicable:
-    """Decide lambda_0 >= c delta in balls, for inputs taken as exact rationals."""
+    """Decide lambda_0 >= c delta in ball arithmetic, for inputs that are exact rationals."""
     rows = primitive_rows(inputs)
     n = len(rows)
     if n < 2:
@@ -112,7 +112,7 @@ def _confirm(rows, factor: Factor, one_sided: bool = False) -> Proof:
 
 
 def _score(inputs, factor: Factor, one_sided: bool = False):
-    """Compute log(c delta / lambda_0): positive at a violation. The rounding of lambda_0 is added to lambda_0."""
+    """Compute log(c delta / lambda_0), positive at a violation; lambda_0 includes the bound on its rounding error."""
     n = inputs.shape[0]
     if n < 2:
         return -jnp.inf * jnp.ones(())

@@ -1,4 +1,4 @@
-"""gram-stability: the Gram matrix of every network in a ball around the initial one, not only of those visited."""
+"""gram-stability: a bound on |H(W) - H(0)|_F for all networks W in a ball around the initial one."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import numpy as np
 
 from nag_ntk import draw, seed_key
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
-from proofs_check.lemmas.radii import next_recorded
+from proofs_check.lemmas.radii import radius_index
 
 _ATTACKED = 16  # seeds whose supremum is attacked; the others can support but not refute
 _LARGEST_ATTACK = 2**22  # neurons times samples times moves of one attack
@@ -20,7 +20,7 @@ def _radius(size: int, width: int, delta: float) -> float:
 
 
 def _moves(z: np.ndarray, kernel: np.ndarray, radius: float) -> np.ndarray:
-    """Compute pre-activations (c, m, n) after moves of length at most R: across one boundary, or far along a sum of inputs.
+    """Compute pre-activations (c, m, n) after c moves of length at most R: across one hyperplane, or along a sum of inputs.
 
     A neuron moves along inputs, w + sum_j c_j x_j, which changes z by c K; its length is sqrt(c K c).
     """
@@ -38,7 +38,7 @@ def _moves(z: np.ndarray, kernel: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _attack(z: np.ndarray, kernel: np.ndarray, radius: float) -> float:
-    """Search for a large |H(W) - H(0)|_F: every neuron takes the move that helps most, all of them in one direction."""
+    """Search for a large |H(W) - H(0)|_F: each neuron takes the move that changes H most in a common direction."""
     before = (z >= 0).astype(float)
     options = (_moves(z, kernel, radius) >= 0).astype(float)
     weight, largest = kernel**2, 0.0
@@ -51,7 +51,7 @@ def _attack(z: np.ndarray, kernel: np.ndarray, radius: float) -> float:
 
 
 def _attained(run: Run, radius: float) -> np.ndarray:
-    """Attack the supremum: (s,) a distance that is attained in the ball, NaN for seeds that were not attacked."""
+    """Bound the supremum over the ball from below by a search, (s,); NaN for seeds that were not searched."""
     trajectory, data = run.trajectory, run.data
     attained = np.full(len(trajectory.seeds), np.nan)
     if trajectory.width * data.size * (data.size + 9) > _LARGEST_ATTACK:
@@ -82,7 +82,7 @@ def _claims(run: Run, bounds: dict[str, float], radius: float) -> dict[str, Ineq
     }
     if len(evidence) == len(bounds):
         return evidence
-    place = int(next_recorded(trajectory.overlap_radii, np.array(radius)))
+    place = int(radius_index(trajectory.overlap_radii, np.array(radius)))
     now = trajectory.initial_gram / np.where(run.data.kernel == 0, 1, run.data.kernel)
     least, most = (part[:, place] for part in (trajectory.overlap_range.least, trajectory.overlap_range.most))
     upper = np.linalg.norm(kernel * np.maximum(most - now, now - least), axis=(1, 2))

@@ -1,4 +1,4 @@
-"""initial-residual: the second moment of the residual at initialisation, and its tail by Markov."""
+"""initial-residual: the second moment of the residual at initialisation, and a tail bound by Markov's inequality."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""lazy-exit: the least eigenvalue of H(t) stays at least half of the limit's, from some width on."""
+"""lazy-exit: from some width on, lambda_min(H(t)) >= lambda_0 / 2 at all steps, lambda_0 = lambda_min(H_inf)."""
 
 import numpy as np
 

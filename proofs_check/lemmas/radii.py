@@ -1,31 +1,36 @@
-"""Radii at which runs record counts of neurons near a boundary, and how to look a count up.
+"""The radii R at which runs record the counts |S_i(R)|, and the look-up of a count for a given distance.
 
-Counts are recorded at initialisation, before it is known how far a run will move. So they are taken on a grid, and a
-distance is rounded up to the next point of it: S_i(R) only grows with R, so every bound stays true, a little wider.
+S_i(R) is the set of neurons r whose initial weight w_r(0) lies within R of the hyperplane w.x_i = 0. The counts are
+recorded at initialisation, before the distance that the weights will move is known. So they are recorded on a grid of
+radii, and a distance is rounded up to the next radius of the grid. Because S_i(R) grows with R, a bound that uses the
+rounded radius is valid and slightly looser.
 """
 
 import numpy as np
 
-DISTANCES = tuple(2.0 ** (k / 2) for k in range(-30, 5))
-"""The grid, from 3e-5 to 4 in steps of sqrt 2: beyond 4 nearly every neuron is near every boundary."""
+RADII_GRID = tuple(2.0 ** (k / 2) for k in range(-30, 5))
+"""The grid: from 3e-5 to 4 with ratio sqrt 2. Nearly every neuron lies within 4 of every hyperplane."""
 
 
-def next_recorded(radii: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Position of the least recorded radius that is not smaller; len(radii) where there is none.
+def radius_index(radii: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Return the index of the smallest recorded radius that is at least the distance, or len(radii) if there is none.
 
     Args:
-        radii: (R,), ascending.
+        radii: (K,), ascending.
         distance: any shape.
 
+    Returns:
+        Integers in the shape of `distance`.
+
     Example:
-        >>> next_recorded(np.array([0.1, 0.2]), np.array([0.0, 0.1, 0.15, 0.3])).tolist()
+        >>> radius_index(np.array([0.1, 0.2]), np.array([0.0, 0.1, 0.15, 0.3])).tolist()
         [0, 0, 1, 2]
     """
     return np.searchsorted(radii, distance, side="left")
 
 
-def padded(counts: np.ndarray, everything: float, axis: int = 1) -> np.ndarray:
-    """One more entry along the axis of the radii, for distances beyond the grid: there every neuron may be meant."""
+def with_overflow_entry(counts: np.ndarray, total: float, axis: int = 1) -> np.ndarray:
+    """Append to the radius axis the count for distances beyond the grid: all neurons, a trivial upper bound."""
     shape = list(counts.shape)
     shape[axis] = 1
-    return np.concatenate([counts, np.full(shape, everything, counts.dtype)], axis=axis)
+    return np.concatenate([counts, np.full(shape, total, counts.dtype)], axis=axis)

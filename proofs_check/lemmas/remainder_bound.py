@@ -1,13 +1,13 @@
-"""remainder-bound: how far the residual is from the linear model of its initial Gram matrix, step by step."""
+"""remainder-bound: a bound on the remainder e(t) by which a step differs from the linear model of H(0)."""
 
 import numpy as np
 
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, Run
-from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
+from proofs_check.lemmas.radii import RADII_GRID, radius_index, with_overflow_entry
 
 
 def _before(array: np.ndarray) -> np.ndarray:
-    """Shift an array by one step along axis 2; at step 0 it stays."""
+    """Return the values of the previous step along axis 2; at step 0, those of step 0."""
     return np.concatenate([array[:, :, :1], array[:, :, :-1]], axis=2)
 
 
@@ -21,7 +21,7 @@ def remainder(run: Run) -> np.ndarray:
 
 
 def previous_residual(run: Run, previous: np.ndarray) -> np.ndarray:
-    """Return xi(t-1) as the gradient of the step before saw it: 0 before step 0 of the extrapolated start."""
+    """Return xi(t-1) as it enters the previous gradient: 0 at t = 0 of the extrapolated start."""
     if run.trajectory.start == "gradient":
         return previous
     return np.where(np.arange(previous.shape[2])[:, None] == 0, 0.0, previous)
@@ -48,24 +48,24 @@ def largest_distance(run: Run) -> np.ndarray:
 
 
 def majorant(run: Run, radius: np.ndarray, speed: np.ndarray) -> np.ndarray:
-    """Compute the bound on |e(t)|, (s, k, t, n): all neurons within the radius of a boundary, moving at the speed.
+    """Compute the bound on |e(t)|, (s, k, t, n), as if all neurons within the radius of a hyperplane moved at the speed.
 
     Args:
-        run: with counts and overlaps recorded for the radii DISTANCES.
+        run: with counts and overlaps recorded for the radii RADII_GRID.
         radius: (s, k, t), rounded up to the recorded radii.
         speed: (s, k, t, n), at least sqrt m |z(t+1) - z(t)|.
     """
     trajectory, kernel, width = run.trajectory, np.abs(run.data.kernel), run.trajectory.width
     beta, push = run.coefficients[1][:, :, None], forcing(run)
     earlier = np.concatenate([np.zeros_like(speed[:, :, :1]), speed[:, :, :-1]], axis=2)
-    near = padded(trajectory.near_boundary, width) / width
-    risk = padded(np.asarray(trajectory.overlap_range.at_risk), 1.0)
-    where, pairs = next_recorded(trajectory.radii, radius), next_recorded(trajectory.overlap_radii, radius)
+    near = with_overflow_entry(trajectory.near_boundary, width) / width
+    risk = with_overflow_entry(np.asarray(trajectory.overlap_range.at_risk), 1.0)
+    near_index, risk_index = radius_index(trajectory.radii, radius), radius_index(trajectory.overlap_radii, radius)
     bound = np.empty_like(push)
     for s in range(len(trajectory.seeds)):  # one seed at a time: a matrix per method and step is large
-        moved = near[s][where[s]] * (speed[s] + beta * earlier[s])
-        turned = np.einsum("ktij,ktj->kti", kernel * risk[s][pairs[s]], push[s])
-        bound[s] = moved + turned
+        moving = near[s][near_index[s]] * (speed[s] + beta * earlier[s])
+        flipping = np.einsum("ktij,ktj->kti", kernel * risk[s][risk_index[s]], push[s])
+        bound[s] = moving + flipping
     return bound
 
 
@@ -113,6 +113,6 @@ REMAINDER_BOUND = Lemma(
     trains=True,
     constants="All are 1 and sharp for a single neuron: relu(z) - A z has slopes in [-1, 1]. The losses are in the triangle "
     "inequality over neurons (all of S_i counted as if moving together) and in |K| for K.",
-    radii=lambda n, width, delta: DISTANCES,
-    overlap_radii=lambda n, width, delta: DISTANCES,
+    radii=lambda n, width, delta: RADII_GRID,
+    overlap_radii=lambda n, width, delta: RADII_GRID,
 )

@@ -1,4 +1,4 @@
-"""residual-recursion: the exact recursion of the residual, with the flips as its only remainder.
+"""residual-recursion: the exact recursion of the residual xi, in which the flips phi are the only remainder.
 
 xi(t+1) = xi(t) + beta (xi(t) - xi(t-1)) - eta (1+gamma) H(t) xi(t) + eta gamma H(t,t-1) xi(t-1) + phi(t)
 """

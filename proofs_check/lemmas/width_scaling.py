@@ -1,4 +1,4 @@
-"""width-scaling: flips, distance and |H(0) - H_inf| shrink like one over the square root of the width."""
+"""width-scaling: flips, distance and |H(0) - H_inf| shrink like m^(-1/2), m the width."""
 
 from collections.abc import Callable, Sequence
 

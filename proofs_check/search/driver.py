@@ -45,8 +45,8 @@ class Outcome:
         if self.witness is None:
             work = [f"{attempt.examples} examples"] + ([f"{attempt.ascents} ascents"] if attempt.ascents else [])
             lines = [f"{self.name}: no counterexample in {', '.join(work)}, {self.seconds:.0f} s"]
-            if math.isfinite(attempt.closest):
-                lines.append(f"closest score {attempt.closest + 0.0:.6g} (a violation is above 0)")
+            if math.isfinite(attempt.best_score):
+                lines.append(f"closest score {attempt.best_score + 0.0:.6g} (a violation is above 0)")
         else:
             lines = [f"{self.name}: COUNTEREXAMPLE, found by {self.witness.found['by']} in {self.seconds:.0f} s"]
             lines += [f"  {line}" for line in _readable(self.witness)]
@@ -56,8 +56,8 @@ class Outcome:
             lines.append(f"{attempt.undecided} configurations were left undecided by the exact check")
         if attempt.errors:
             lines.append(f"{attempt.errors} checks ended in an ERROR, the first: {attempt.first_error}")
-        if attempt.stopped:
-            lines.append(f"stopped before the end of its budget: {attempt.stopped}")
+        if attempt.stop_reason:
+            lines.append(f"stopped before the end of its budget: {attempt.stop_reason}")
         return "\n".join(lines)
 
 

@@ -99,12 +99,12 @@ def search_runs(
         heed_interrupt()
         if trial not in judged:
             if time.monotonic() > end:
-                attempt.stopped = "out of time"
+                attempt.stop_reason = "out of time"
                 raise OutOfTime
             judged[trial] = judge(trial, lemma, check)
             _account(attempt, judged[trial], counted=not best)
             if not best and attempt.examples % 20 == 0:
-                say(f"{attempt.examples} runs; closest margin {-attempt.closest:.3g}")
+                say(f"{attempt.examples} runs; closest margin {-attempt.best_score:.3g}")
         finding = refutation(judged[trial])
         if finding is not None:
             if not best:
@@ -138,8 +138,8 @@ def _account(attempt: Attempt, findings: tuple[Finding, ...], counted: bool) -> 
             attempt.errors += 1
             attempt.first_error = attempt.first_error or finding.reason
         # the margin of a law compares with its resolution and says nothing about a violation
-        elif finding.margin is not None and finding.violations is not None and -finding.margin > attempt.closest:
-            attempt.closest = -float(finding.margin)
+        elif finding.margin is not None and finding.violations is not None and -finding.margin > attempt.best_score:
+            attempt.best_score = -float(finding.margin)
 
 
 def as_data(trial: Trial) -> dict[str, Any]:

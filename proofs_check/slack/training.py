@@ -8,7 +8,7 @@ import numpy as np
 from nag_ntk.run.trajectory import coefficient_bound
 from proofs_check.lemma import Run
 from proofs_check.lemmas.distance import DISTANCE
-from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
+from proofs_check.lemmas.radii import RADII_GRID, radius_index, with_overflow_entry
 from proofs_check.lemmas.remainder_bound import (
     forcing,
     largest_distance,
@@ -156,12 +156,12 @@ def unflipped_speed(kernel: np.ndarray, change: np.ndarray) -> np.ndarray:
 
 
 def _on_grid(radii: np.ndarray) -> bool:
-    return bool(np.isin(DISTANCES, radii).all())
+    return bool(np.isin(RADII_GRID, radii).all())
 
 
 def _near_share(run: Run, radius: np.ndarray) -> np.ndarray:
     """Compute the share of (neuron, sample) pairs within the radius (s, t) of a boundary, rounded up to the grid."""
     trajectory = run.trajectory
     total = trajectory.width * run.data.size
-    near = padded(trajectory.near_boundary.sum(axis=2), total)
-    return np.take_along_axis(near, next_recorded(trajectory.radii, radius), axis=1) / total
+    near = with_overflow_entry(trajectory.near_boundary.sum(axis=2), total)
+    return np.take_along_axis(near, radius_index(trajectory.radii, radius), axis=1) / total

@@ -1,6 +1,6 @@
 """Finite-sample statistics of the verdicts: limits, p-values and simultaneous decisions.
 
-Nothing here is asymptotic in the number of seeds. Knows nothing of lemmas; ``verdict`` does the deciding.
+No method is asymptotic in the number of seeds. The package does not know lemmas; ``verdict`` makes the decisions.
 """
 
 from proofs_check.statistics.arguments import Numbers

@@ -1,4 +1,4 @@
-"""Arguments that the statistics share, checked once."""
+"""Checks of the arguments that the statistics share."""
 
 import numpy as np
 from numpy.typing import ArrayLike

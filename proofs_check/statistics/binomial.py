@@ -1,7 +1,7 @@
-"""Exact limits and p-values for a failure probability, and how many trials would decide.
+"""Exact confidence limits and p-values for a failure probability, and the number of trials that a decision needs.
 
-Nothing here is asymptotic in the number of seeds. Binomial tails are incomplete beta functions, so that a
-limit and its p-value are each other's inverse.
+No method is asymptotic in the number of trials. Binomial tails are computed as incomplete beta functions, so a limit
+and its p-value are inverse functions of each other.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def binomial_upper(violations: ArrayLike, trials: ArrayLike, level: ArrayLike) -
         level: error probability of the limit, in (0, 1).
 
     Returns:
-        The limit, >= the true p with probability >= 1 - level; 1 where every trial failed or there is none.
+        The limit, >= the true p with probability >= 1 - level; 1 if every trial failed or there is no trial.
 
     Accuracy:
         Relative error below 1e-10 for N <= 1000, against sums of exact fractions.
@@ -68,7 +68,7 @@ def binomial_interval(violations: ArrayLike, trials: ArrayLike, level: ArrayLike
 def excess_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike) -> Numbers:
     """Compute P(X >= violations | p = claimed), the p-value of "failure probability <= claimed"; small refutes it.
 
-    Returns 0 for a violation of what is claimed never to fail, and 1 without violations.
+    Returns 0 for a violation of claimed = 0, and 1 without violations.
 
     Example:
         >>> float(excess_p_value(3, 10, 0.1))
@@ -81,7 +81,7 @@ def excess_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike)
 def support_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike) -> Numbers:
     """Compute P(X <= violations | p = claimed), the p-value of "failure probability > claimed"; small supports it.
 
-    Returns 1 where every trial failed, where there is none, and for claimed = 0, which no sample can support.
+    Returns 1 if every trial failed, if there is no trial, and for claimed = 0, which no sample can support.
 
     Example:
         >>> float(support_p_value(0, 50, 0.1))  # 0.9 ** 50
@@ -95,8 +95,8 @@ def support_p_value(violations: ArrayLike, trials: ArrayLike, claimed: ArrayLike
 def two_sided_binomial_p(violations: ArrayLike, trials: ArrayLike, p: ArrayLike) -> Numbers:
     """Compute the two-sided p-value of "the probability is p": twice the smaller tail, at most 1.
 
-    Valid, as each tail is; scipy.stats.binomtest instead sums all outcomes that are less likely.
-    Agrees with `binomial_interval`: p-value <= level where the interval excludes p.
+    The p-value is valid, because each tail is; scipy.stats.binomtest instead sums all outcomes that are less likely. It
+    agrees with `binomial_interval`: p-value <= level if and only if the interval excludes p.
 
     Example:
         >>> float(two_sided_binomial_p(9, 10, 0.5))  # 2 (1 + 10) / 1024
@@ -109,8 +109,8 @@ def two_sided_binomial_p(violations: ArrayLike, trials: ArrayLike, p: ArrayLike)
 def trials_to_decide(violations: int, trials: int, claimed: float, level: float, limit: int = 10**6) -> int | None:
     """Find the smallest number n of trials at which the upper limit at `level` falls to `claimed`.
 
-    Assumes ceil(n violations / trials) violations among n; none when none was seen. Returns None when `limit`
-    trials would not be enough, as when the observed frequency is at or above the claim.
+    The computation assumes ceil(n violations / trials) violations among n. Returns None if `limit` trials are not
+    enough, for example if the observed frequency is at or above the claim.
 
     Example:
         >>> trials_to_decide(0, 16, claimed=0.1, level=0.05), trials_to_decide(2, 16, claimed=0.1, level=0.05)
@@ -139,7 +139,7 @@ def trials_to_decide(violations: int, trials: int, claimed: float, level: float,
 def trials_to_refute(violations: int, trials: int, claimed: float, level: float, limit: int = 10**6) -> int | None:
     """Find the smallest n at which floor(n violations / trials) violations refute `claimed` at `level`.
 
-    Returns None when `limit` trials would not, as when the observed frequency is at or below the claim.
+    Returns None if `limit` trials are not enough, for example if the observed frequency is at or below the claim.
 
     Example:
         >>> trials_to_refute(4, 16, claimed=0.1, level=0.01)
@@ -154,10 +154,10 @@ def trials_to_refute(violations: int, trials: int, claimed: float, level: float,
 
 
 def least_trials(claimed: float, level: float, limit: int = 10**6) -> int | None:
-    """Find the least n at which n trials without violation support "failure probability <= claimed" at `level`.
+    """Find the smallest n at which n trials without violation support "failure probability <= claimed" at `level`.
 
-    The least n with (1 - claimed)^n <= level; None beyond `limit`, as for claimed = 0. A study of fewer seeds cannot
-    support the claim whatever it sees.
+    This is the smallest n with (1 - claimed)^n <= level; None beyond `limit`, for example for claimed = 0. A study with
+    fewer seeds cannot support the claim.
 
     Example:
         >>> least_trials(0.1, 1e-3), least_trials(0.1, 1e-3 / 20), least_trials(0.0, 1e-3)

@@ -8,7 +8,9 @@ from proofs_check.statistics.binomial import excess_p_value, support_p_value
 
 
 def randomised_pit(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, uniform: ArrayLike) -> Numbers:
-    """Compute P(X < x) + v P(X = x) for X ~ Binomial(trials, p), v = uniform: uniform itself when x has that law.
+    """Compute P(X < x) + v P(X = x) for X ~ Binomial(trials, p), v = uniform.
+
+    The result is uniform on [0, 1] if x has that law.
 
     Args:
         counts: integers x; trials and p broadcast against them.
@@ -69,7 +71,7 @@ def randomised_pit_p_value(counts: ArrayLike, trials: ArrayLike, p: ArrayLike, k
         counts: integers; trials and p broadcast against them.
         trials: number of trials of each count.
         p: claimed probability, in [0, 1].
-        key: seed of the randomisation; to be fixed before the counts are seen.
+        key: seed of the randomisation, which must be fixed before the counts are known.
 
     Source:
         As `randomised_pit` and `uniform_p_value`.

@@ -1,4 +1,4 @@
-"""The mean of independent draws: Student's interval and test."""
+"""Student's confidence interval and test for the mean of independent draws."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,10 +10,11 @@ from proofs_check.statistics.arguments import Numbers, as_finite, as_level
 def mean_interval(values: ArrayLike, level: float) -> tuple[Numbers, Numbers]:
     """Compute the two-sided interval mean ± t s / sqrt(N), t the 1 - level / 2 quantile of Student's law.
 
-    Takes (N, ...) independent draws along axis 0; infinite for N = 1, where nothing is known of the spread.
+    `values` are (N, ...), N independent draws along axis 0, with standard deviation s. The interval is infinite for N =
+    1.
 
     Accuracy:
-        Covers with 1 - level for normal draws; approximately otherwise, and the better the larger N.
+        The coverage is 1 - level for normal draws, and approximately 1 - level for others if N is large.
 
     Source:
         Student 1908, Biometrika 6.
@@ -33,7 +34,7 @@ def mean_interval(values: ArrayLike, level: float) -> tuple[Numbers, Numbers]:
 def mean_p_value(values: ArrayLike, claimed: ArrayLike) -> Numbers:
     """Compute the two-sided p-value of "the mean is `claimed`", Student's t along axis 0; 1 for a single draw.
 
-    Constant draws have no spread: 1 if they equal the claim, else 0. Accuracy and source as `mean_interval`.
+    For equal draws the p-value is 1 if they equal the claim, else 0. Accuracy and source as `mean_interval`.
 
     Example:
         >>> float(mean_p_value([1.0, 2.0, 3.0], 0.0))

@@ -1,4 +1,4 @@
-"""Many hypotheses at one level, and one hypothesis at many looks."""
+"""Corrections of the significance level for many hypotheses, and for interim looks at growing data."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,9 +7,10 @@ from proofs_check.statistics.arguments import Numbers, as_level, as_probability
 
 
 def holm(p_values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Decide m hypotheses step by step, with family-wise error at most level, whatever their dependence.
+    """Test m hypotheses with Holm's step-down procedure; the family-wise error is at most level under any dependence.
 
-    The r-th smallest p-value (r = 0, 1, ...) is compared with level / (m - r) until one is larger.
+    The r-th smallest p-value (r = 0, 1, ...) is compared with level / (m - r). The procedure stops at the first one
+    that is larger.
 
     Args:
         p_values: (..., m) valid p-values; each row of the last axis is a family of its own.
@@ -17,8 +18,9 @@ def holm(p_values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         rejected: (..., m) bool, always equal to p_values <= levels.
-        levels: (..., m) the level at which each was compared, to quote confidence limits at; after the stop the
-            level of the stop, so that a limit at it never says more than the decision does.
+        levels: (..., m) the level with which each p-value was compared, for confidence limits. Every hypothesis after
+            the stop gets the level at which the procedure stopped, so that its confidence limit never contradicts
+            the decision.
 
     Source:
         Holm 1979, Scandinavian Journal of Statistics 6.
@@ -33,8 +35,8 @@ def holm(p_values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
     steps = float(as_level(level)) / np.arange(m, 0, -1)
     order = np.argsort(p, axis=-1, kind="stable")
     passed = np.take_along_axis(p, order, axis=-1) <= steps
-    first_failed = np.logical_and.accumulate(passed, axis=-1).sum(axis=-1, keepdims=True)
-    compared = steps[np.minimum(np.arange(m), first_failed)] if m else p
+    rejected_count = np.logical_and.accumulate(passed, axis=-1).sum(axis=-1, keepdims=True)
+    compared = steps[np.minimum(np.arange(m), rejected_count)] if m else p
     levels = np.empty_like(p)
     np.put_along_axis(levels, order, compared, axis=-1)
     return p <= levels, levels
@@ -56,7 +58,7 @@ def holm_adjusted(p_values: ArrayLike) -> np.ndarray:
 
 
 def bonferroni(p_values: ArrayLike) -> float:
-    """Combine p-values into one of "all N hypotheses hold", min(1, N min p), valid whatever their dependence.
+    """Return a p-value for "all N hypotheses hold": min(1, N min p), valid under any dependence.
 
     Example:
         >>> bonferroni([0.01, 0.5, 0.9])
@@ -71,11 +73,11 @@ def look_level(level: ArrayLike, look: ArrayLike) -> Numbers:
 
     A study that adds seeds until it is decided looks at its data more than once. The levels of all looks sum to
     `level`, so fixed-sample decisions (limits, p-values, `holm`), each at the level of its look, are all right
-    together with probability at least 1 - level, at however many looks and whatever makes the study stop.
+    together with probability at least 1 - level, for any number of looks and any rule that stops the study.
 
     Cost:
-        The price of the second look is a factor of 3 in the level, of the tenth 55: for a binomial limit without
-        violations, log(1 / level) more seeds.
+        Relative to the first look, the level is smaller by a factor of 3 at the second and of 55 at the tenth. Without
+        violations, a binomial limit at failure probability p then needs about log(3) / p and log(55) / p more seeds.
 
     Source:
         Bonferroni's inequality; such spending of a level over time: Lan and DeMets 1983, Biometrika 70 (recalled).

@@ -1,7 +1,7 @@
-"""The slope of a line through a few points, as on log-log axes: the growth of a quantity with the width or kappa.
+"""Intervals and tests for the slope of a line through a few points, such as the growth of a quantity with the width.
 
-One curve: `slope_interval`, from the scatter about its line. One curve per seed: `replicated_slope_interval`, from
-the scatter of the slopes over seeds and the lack of fit of the mean curve, together.
+`slope_interval` is for one curve and uses the residuals of its line. `replicated_slope_interval` is for one curve per
+seed; it uses the standard deviation of the slopes over seeds and the lack of fit of the mean curve.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from proofs_check.statistics.arguments import Numbers, as_finite, as_level
 def least_squares_slope(x: ArrayLike, y: ArrayLike) -> Numbers:
     """Compute the slope sum dx y / sum dx^2, dx = x - mean x, of least squares; (p,) and (..., p) to (...).
 
-    Slopes of independent seeds are independent draws: `mean_interval` of them asks nothing of the curve's shape.
+    Slopes of independent seeds are independent draws, so `mean_interval` of them is valid for any shape of the curve.
 
     Raises:
         ValueError: for fewer than two positions, equal positions, NaN or infinite values, or other shapes.
@@ -38,9 +38,9 @@ def slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, flo
         (low, high); infinite for p = 2, where the line fits any values.
 
     Accuracy:
-        Covers with probability 1 - level when the deviations from the line are independent normal of one variance;
-        a curve bends them all one way, and then the interval speaks of the line nearest to it. Few points are dear:
-        at level 1e-3, t is 637 for p = 3, 12.9 for p = 5 and 5.4 for p = 9. Rounding errors are allowed for.
+        The coverage is 1 - level if the deviations from the line are independent and normal with one variance. For a
+        curve that is not a line, the interval is for the slope of the closest line. Few points make it wide: at level
+        1e-3, t is 637 for p = 3, 12.9 for p = 5 and 5.4 for p = 9. The interval includes a bound on rounding errors.
 
     Source:
         Gauss's least squares with Student's law; derived in any textbook on regression.
@@ -60,8 +60,8 @@ def slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, flo
 def slope_p_value(x: ArrayLike, y: ArrayLike, claimed: float, tolerance: float = 0.0) -> float:
     """Compute the p-value of "|slope - claimed| <= tolerance" for one curve; small refutes it.
 
-    At most level exactly when `slope_interval` at that level misses [claimed - tolerance, claimed + tolerance]. To
-    support the claim instead, see whether the interval lies within. 1 for two points.
+    The p-value is at most `level` exactly if `slope_interval` at that level misses [claimed - tolerance, claimed +
+    tolerance]. The claim is supported if the interval lies within that range. The p-value is 1 for two points.
 
     Raises:
         ValueError: as `slope_interval`, or for a claim or tolerance that is not finite, or a tolerance below 0.
@@ -77,11 +77,11 @@ def slope_p_value(x: ArrayLike, y: ArrayLike, claimed: float, tolerance: float =
 
 
 def replicated_slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, float]:
-    """Compute the two-sided interval for the slope of s independent curves, one a seed, over the same positions.
+    """Compute the two-sided interval for the slope of s independent curves, one per seed, over the same positions.
 
-    The mean b of the seeds' slopes is also the slope of the mean curve. Its error has two parts, seen by different
-    scatters, and half the level pays for each: b ± (t_{s-1} S / sqrt s + t_{p-2} s_fit / sqrt(sum dx^2)), S the
-    deviation of the slopes over seeds and s_fit that of the mean curve about its line.
+    The mean b of the slopes of the seeds is also the slope of the mean curve. Its error has two parts, and each gets
+    half of the level: b ± (t_{s-1} S / sqrt s + t_{p-2} s_fit / sqrt(sum dx^2)), where S is the standard deviation of
+    the slopes over seeds and s_fit the residual standard deviation of the mean curve about its line.
 
     Args:
         x: (p,) positions, not all equal.
@@ -92,12 +92,13 @@ def replicated_slope_interval(x: ArrayLike, y: ArrayLike, level: float) -> tuple
         (low, high); infinite for one seed or two positions.
 
     Accuracy:
-        Covers with probability >= 1 - level when y_sk = a + b x_k + f_k + e_sk with seeds' errors e_s independent
-        N(0, any covariance over positions) and misfits f_k, common to all seeds, independent N(0, one variance),
-        possibly 0. (The seeds' slopes scatter about their common mean by e alone: Student's law. Adding e to f makes
-        s_fit only larger in law, while f's part of b is independent of both.) Misfits that are no chance, a curve:
-        covers the slope of the line nearest to the expected curve, not a slope that is reached beyond the data. The
-        wider of the two intervals alone would not do: of two equal parts it misses the half.
+        The coverage is at least 1 - level if y_sk = a + b x_k + f_k + e_sk, where the errors e_s of the seeds are
+        independent N(0, any covariance over positions) and the misfits f_k, common to all seeds, are independent
+        N(0, one variance), possibly 0. (The slopes of the seeds vary about their common mean by e alone, so Student's
+        law applies. Adding e to f makes s_fit only larger in law, while the part of b from f is independent of both.)
+        If the misfit is a systematic curve, the interval covers the slope of the line closest to the expected curve
+        over the data. The wider of the two intervals alone would not be enough: with two equal parts it covers only
+        half of the error.
 
     Source:
         Derived; Student's law twice, with Bonferroni's inequality.
@@ -131,7 +132,7 @@ Parts = tuple[tuple[float, int], ...]
 
 
 def _fit(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit lines: return slopes, their standard errors (infinite for two positions) and bounds of their roundings."""
+    """Fit lines; return slopes, standard errors (infinite for two positions) and bounds on the rounding errors."""
     positions, values = as_finite(x, "x"), as_finite(y, "y")
     if positions.ndim != 1 or positions.size < 2 or values.ndim == 0 or values.shape[-1] != positions.size:
         raise ValueError(
@@ -190,7 +191,7 @@ def _half_width(level: float, parts: Parts) -> float:
 
 
 def _p_value(distance: float, parts: Parts) -> float:
-    """Find the largest level at which the half width still reaches `distance`; it falls as the level rises."""
+    """Find the largest level at which the half width, a decreasing function of the level, is at least `distance`."""
     if distance <= 0 or any(not freedom for _, freedom in parts):
         return 1.0
     if all(error == 0 for error, _ in parts):

@@ -1,1 +1,1 @@
-"""The dense engines: every neuron at every step, as weights or as pre-activations."""
+"""The dense engines: evaluate every neuron at every step, stored as weights or as coefficients of the inputs."""

@@ -1,4 +1,4 @@
-"""Step 0 of the dense engines: draw or take a network, lay its neurons out, record the quantities of step 0."""
+"""Step 0 of the dense engines: draw the networks, arrange their neurons in blocks, record the quantities of step 0."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def _network_shares(shape: Shape, shares):
 
 
 def _initial_record(shape: Shape, inputs: Inputs, network: Network, preactivation, gram):
-    """Compute what a Trajectory records of step 0 for one network."""
+    """Compute the entries of a Trajectory for step 0 of one network."""
     active = preactivation >= 0
     real = neurons.is_neuron(shape)[None, :]
     arrays = (jnp.asarray(array) for array in network)
@@ -47,12 +47,12 @@ def _initial_record(shape: Shape, inputs: Inputs, network: Network, preactivatio
 
 def _initialise(shape: Shape, inputs: Inputs, network: Network):
     """Return (InitialNetwork, states of all methods) of one network, and the record of step 0."""
-    root = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
+    sqrt_width = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
     padding = neurons.padding_preactivation(shape.dtype)
     preactivation = jnp.dot(inputs.coordinates, network.weights.T, precision=HIGHEST)
     if shape.neuron_devices > 1:
         preactivation = jnp.where(neurons.is_neuron(shape)[None, :], preactivation, padding)
-    signs = jnp.asarray(network.signs) / root
+    signs = jnp.asarray(network.signs) / sqrt_width
     active = preactivation >= 0
     max_square = jnp.max(jnp.sum(network.weights * network.weights, axis=1))
     outputs = jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
@@ -117,10 +117,10 @@ def _initialise_networks(shape: Shape, inputs: Inputs, networks: Network):
 
 
 def initialise(shape: Shape, inputs: Inputs, seeds, network: Network | None):
-    """Draw the networks of a group of seeds, or take a given one, and lay them out at step 0.
+    """Draw the networks of a group of seeds, or use the given one, and make their states at step 0.
 
-    Networks are drawn by a program of their own: it is the same for all widths of as many blocks of 1,024 neurons,
-    whatever is recorded, and the generator of random numbers takes as long to compile as all the rest.
+    A separate compiled program draws the networks. All widths with the same number of blocks of 1,024 neurons share it,
+    whatever they record; the random number generator takes as long to compile as everything else together.
 
     Returns:
         ((InitialNetwork, DenseState), record of step 0), with a leading axis for the seeds; the states also have one

@@ -23,14 +23,14 @@ def _from_blocks(blocks, width: int):
 
 @partial(jax.jit, static_argnums=(0, 2))
 def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, seeds, network: Network | None):
-    """Measure probes at the step that the states are about to be observed at.
+    """Measure probes at the step of the states, which is not yet recorded.
 
     Args:
         shape: as for the dense engines, all neurons of a network on one device.
-        inputs: likewise.
-        probes: those to measure now.
+        inputs: as for the dense engines.
+        probes: the probes to measure at this step.
         states: (InitialNetwork, DenseState) of a group of seeds.
-        seeds: their numbers, from which W(0) is drawn again.
+        seeds: the seed numbers, from which W(0) is drawn again.
         network: the given initial network, or None.
 
     Returns:
@@ -38,7 +38,7 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
     """
     representation = REPRESENTATIONS[shape.engine]
     rank = inputs.coordinates.shape[1]
-    root = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
+    sqrt_width = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
 
     def one_seed(inputs, initial, states, seed):
         operator = representation.operator(inputs.coordinates)
@@ -58,7 +58,7 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
             preactivations, movement = (_from_blocks(blocks, shape.width) for blocks in jax.lax.map(one_block, arrays))
             outputs = jnp.dot(jnp.maximum(preactivations, 0).T, signs, precision=HIGHEST)
             snapshot = Snapshot(
-                step=state.step, inputs=inputs.coordinates, targets=inputs.targets, signs=jnp.round(signs * root),
+                step=state.step, inputs=inputs.coordinates, targets=inputs.targets, signs=jnp.round(signs * sqrt_width),
                 initial=jnp.asarray(initial_network.weights), movement=movement, preactivations=preactivations,
                 residual=outputs - inputs.targets,
             )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Coefficient space: u_r = sum_i c_ri x_i with the forcing A o xi, elementwise; one product K C per step.
+"""The representation "preactivations": the state of neuron r is its coefficients c_r, where u_r = sum_i c_ri x_i.
 
-The product gives the pre-activations and the distance |u_r|^2 = sum_i c_ri (K c_r)_i at once, never through an
-inverse of K, which is ill-conditioned for near-parallel inputs.
+The forcing is A o xi, elementwise, and a step costs one product K C. The product gives the pre-activations and the
+distance |u_r|^2 = sum_i c_ri (K c_r)_i at once, never through an inverse of K, which is ill-conditioned for
+near-parallel inputs.
 """
 
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Arrays that the dense engines keep: one network at step 0, and one network under one method."""
+"""State of the dense engines: one network at step 0, and one network under one method."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ class InitialNetwork(NamedTuple):
 
 
 class PatternStatistics(NamedTuple):
-    """Numbers that depend on the activation pattern alone; renewed only in blocks in which a neuron flips.
+    """Numbers that depend on the activation pattern alone, computed again only in blocks in which a neuron flips.
 
     Attributes:
         flips: (B,) int, (neuron, sample) pairs that differ from step 0.
@@ -38,18 +38,19 @@ class PatternStatistics(NamedTuple):
 
 
 class DenseState(NamedTuple):
-    """One network under one method, after it is observed at step - 1 and before it is observed at `step`.
+    """One network under one method, after step - 1 is recorded and before `step` is recorded.
 
-    The step from step - 1 to `step` is still to be applied (`step.apply_step`), so that a block of neurons is moved and
-    observed while it is in the cache. At step 0 everything is 0, and the pending step gives q(0).
+    The update from step - 1 to `step` is pending (`step.apply_step`), so that a block of neurons is moved and recorded
+    while it is in the cache. At step 0 movement and momentum are 0, and the pending update gives q(0).
 
     Attributes:
         movement, momentum: u and q, (B, rows, L), at step - 1.
         pattern: (B, n, L) bool, at step - 1.
         residual: (n,), at step - 1.
-        coefficients: of the pending step.
-        majorant, majorant_momentum: (n,), the recursion of the coefficients driven by |xi|, at `step`.
-        statistics: of the pattern at step - 1.
+        coefficients: coefficients of the pending update.
+        majorant, majorant_momentum: (n,), the recursion of u and q driven by |xi| in place of the residual xi, at
+            `step`; it bounds the coefficients of every neuron.
+        statistics: statistics of the pattern at step - 1.
         step: (), int.
     """
 

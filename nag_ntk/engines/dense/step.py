@@ -1,8 +1,9 @@
 """Dense engines, compiled: one step of all neurons, and the scan over a chunk of steps.
 
-Neurons lie on the last axis, in blocks: each is moved, multiplied and observed while it is in the cache, so a step
-passes over memory once. Seeds and methods are walked by lax.map, so a seed's numbers do not depend on how many share
-its batch; seeds and neurons are sharded over devices, and a step's only exchange is the sum of the n outputs.
+Neurons lie on the last axis, in blocks. Each block is moved, multiplied and recorded while it is in the cache, so a
+step passes over memory once. lax.map runs over seeds and methods one by one, so the numbers of a seed do not depend on
+the number of seeds in the batch. Seeds and neurons are sharded over devices; the devices exchange only the n outputs,
+once per step.
 """
 
 from collections.abc import Sequence
@@ -69,17 +70,17 @@ def _count_flips(shape: Shape, representation, operator, initial, signs, now, be
 
 
 def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: DenseState, error_bound):
-    """Apply the pending step to every block and observe it.
+    """Apply the pending step to every block and record it.
 
     Returns:
-        The state with movement, momentum, pattern and statistics renewed, and the totals over the blocks.
+        The state with new movement, momentum, pattern and statistics, and the totals over the blocks.
     """
     representation = REPRESENTATIONS[shape.engine]
     operator = representation.operator(inputs.coordinates)
     count, n, _ = initial.preactivation.shape
 
     def work(index, block, totals):
-        """Step and observe one block, given its part of the state."""
+        """Apply the pending step to one block, given its part of the state, and record it."""
         movement, momentum, pattern, flips, flip_reach = block
         origin, signs = _take(initial.preactivation, index), _take(initial.signs, index)
         new_movement, new_momentum = apply_step(representation, operator, state, movement, momentum, pattern)
@@ -87,10 +88,10 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
         preactivation = origin - signs[None, :] * change
         sums = totals["sums"]
         outputs = sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
-        # beyond the bound on its old side of 0 (NaN is not), a pre-activation neither flipped nor is undecided
+        # a pre-activation beyond the bound on its old side of 0 neither flipped nor is undecided; NaN counts as close
         close = rows.any_set(jnp.logical_not(jnp.where(pattern, preactivation, -preactivation) > error_bound))
 
-        def observe_closely(carry):
+        def update_pattern(carry):
             _, (_, _, _, sums) = carry
             now = preactivation >= 0
             flips, flip_reach, terms = _count_flips(
@@ -99,9 +100,9 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
             terms["undecided"] = rows.total(jnp.abs(preactivation) <= error_bound)
             return jnp.zeros((), bool), (now, flips, flip_reach, sums | {k: sums[k] + terms[k] for k in terms})
 
-        # a loop of no or one turn: what passes through a branch would be copied
+        # a loop with at most one iteration stands for a branch: XLA copies the arrays that a branch returns
         carry = (pattern, flips, flip_reach, sums | {"outputs": outputs})
-        _, (now, flips, flip_reach, sums) = jax.lax.while_loop(lambda carry: carry[0], observe_closely, (close, carry))
+        _, (now, flips, flip_reach, sums) = jax.lax.while_loop(lambda carry: carry[0], update_pattern, (close, carry))
         totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
         return (new_movement, new_momentum, now, flips, flip_reach), totals
 
@@ -112,8 +113,8 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
     def one_block(index, carry):
         blocks, totals = carry
         block = tuple(_take(array, index) for array in blocks)
-        # A loop of one turn, which XLA cannot know: what is cut out is read before it and written back after it, so
-        # the state is updated in place. Without it, XLA copies all of the state in every turn.
+        # The inner loop has one iteration, which XLA cannot know. It makes XLA read the block before the loop and write
+        # it after the loop, so that the state is updated in place. Without it, XLA copies the state in every iteration.
         _, block, totals = jax.lax.while_loop(
             lambda inner: inner[0],
             lambda inner: (jnp.zeros((), bool), *work(index, inner[1], inner[2])),
@@ -137,7 +138,7 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
 
 
 def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule, state: DenseState):
-    """Observe and step once per row of `schedule`, (steps, 3), one network under one method."""
+    """Record and apply one step for each row of `schedule`, (steps, 3), for one network under one method."""
     kernel = inputs.kernel
     dtype = kernel.dtype
     limit = -neurons.padding_preactivation(dtype) / 2  # beyond it lies padding
@@ -150,7 +151,7 @@ def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule,
         residual = neurons.device_sum(shape, sums["outputs"]) - inputs.targets
         recorded = {
             "residual": residual,
-            # of this device's neurons
+            # the neurons of this device alone
             "flips": jnp.sum(state.statistics.flips, dtype=jnp.int32),
             "undecided": sums["undecided"],
             "square": totals["square"],
@@ -169,24 +170,24 @@ def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule,
             }
         movement_step, decay, momentum_step = coefficients = step_coefficients(row)
         size = jnp.abs(residual)
-        following = state._replace(
+        next_state = state._replace(
             residual=residual, coefficients=coefficients, step=state.step + 1,
             majorant=state.majorant + state.majorant_momentum + movement_step * size,
             majorant_momentum=decay * state.majorant_momentum + jnp.abs(momentum_step) * size,
         )  # fmt: skip
-        return following, recorded
+        return next_state, recorded
 
     return jax.lax.scan(one_step, state, schedule)
 
 
 def _combine_devices(shape: Shape, recorded: dict) -> dict:
-    """Combine the records of the devices of a network, each of its own neurons, into a record of all neurons."""
+    """Combine the records that the devices of a network made of their neurons into a record of all neurons."""
     sums = {name: recorded[name] for name in ("flips", "undecided", "recursion") if name in recorded}
     largest = neurons.device_max(shape, {"square": recorded["square"], "flip_reach": recorded["flip_reach"]})
-    root = jnp.sqrt(jnp.asarray(shape.width, largest["square"].dtype))
+    sqrt_width = jnp.sqrt(jnp.asarray(shape.width, largest["square"].dtype))
     return {
         "residual": recorded["residual"],
-        "distance": jnp.sqrt(largest["square"]) / root,
+        "distance": jnp.sqrt(largest["square"]) / sqrt_width,
         "flip_reach": largest["flip_reach"],
         **neurons.device_sum(shape, sums),
     }
@@ -201,7 +202,7 @@ def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outc
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
 def advance(shape: Shape, inputs: Inputs, states, schedules):
-    """Observe and step once per row of the schedules.
+    """Record and apply one step for each row of the schedules.
 
     Args:
         shape: the static configuration.
@@ -228,7 +229,7 @@ def advance(shape: Shape, inputs: Inputs, states, schedules):
 
 @partial(jax.jit, static_argnums=0)
 def gram_now(shape: Shape, inputs: Inputs, states):
-    """Compute H(t) at the step that the states are about to be observed at, (s, k, n, n)."""
+    """Compute H(t) at the step of the states, which is not yet recorded, (s, k, n, n)."""
     representation = REPRESENTATIONS[shape.engine]
 
     def one_seed(inputs, states):

@@ -1,6 +1,7 @@
-"""Weight space: the state is u_r, p numbers per neuron; one product for the pre-activations, one for the gradient.
+"""The representation "weights": the state of neuron r is its movement u_r, p numbers.
 
-It is the movement, not the weight, so that small steps are not rounded against large weights.
+A step costs one product for the pre-activations and one for the gradient. The movement is stored in place of the
+weight, so that small steps are not rounded against large weights.
 """
 
 import jax.numpy as jnp

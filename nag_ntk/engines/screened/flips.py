@@ -1,4 +1,7 @@
-"""Evaluation of the neurons that may flip, and update of the sums over all neurons by their flips."""
+"""Evaluation of the neurons that may have flipped, and update of the sums over all neurons by their flips.
+
+The symbols are defined in the docstring of the package.
+"""
 
 from typing import NamedTuple
 
@@ -20,7 +23,16 @@ def _write(tree, new, index, length):
 
 
 class _Evaluation(NamedTuple):
-    """Results of an evaluation: largest |u|^2, undecided signs, change of flips and of Sums, terms of the recursion."""
+    """Results of an evaluation, added up over the evaluated blocks.
+
+    Attributes:
+        square: the largest |u_r|^2.
+        undecided: number of signs that rounding leaves undecided.
+        flips: change of the number of pairs (r, j) whose activation differs from step 0.
+        flip_reach: (B,), the largest |w_r(0).x_j| of such a pair in each block.
+        sums: change of Sums.
+        cross, forward, backward: terms of the residual recursion, see docs/theory/residual-recursion.md.
+    """
 
     square: jax.Array
     undecided: jax.Array
@@ -33,46 +45,50 @@ class _Evaluation(NamedTuple):
 
 
 def _flip_changes(block: RiskNeurons, active, movement, momentum, now: Common, initial_z, old_z, z) -> tuple:
-    """Compute the changes by the flips of one block: Sums without the factor 1/m of V and P; terms of the recursion."""
+    """Compute the changes by the flips of one block.
+
+    Returns:
+        The change of Sums, where V and P lack the factor 1/m, and `cross`, `forward`, `backward` of `_Evaluation`.
+    """
     dtype = movement.dtype
     before, after = block.active.astype(dtype), active.astype(dtype)
-    turned = after - before
+    pattern_change = after - before
 
     def product(first, second):
         return jnp.dot(first, second.T, precision=HIGHEST)
 
     sums = Sums(
-        jnp.dot(turned * initial_z, block.signs, precision=HIGHEST),
+        jnp.dot(pattern_change * initial_z, block.signs, precision=HIGHEST),
         (product(after, after) - product(before, before)).astype(jnp.int32),
-        product(movement, turned) - now.movement[:, None] * (product(after, after) - product(before, before)),
-        product(momentum, turned) - now.momentum[:, None] * (product(after, after) - product(before, before)),
+        product(movement, pattern_change) - now.movement[:, None] * (product(after, after) - product(before, before)),
+        product(momentum, pattern_change) - now.momentum[:, None] * (product(after, after) - product(before, before)),
     )
-    cross = -product(after, turned).astype(jnp.int32)
-    forward = jnp.dot(turned * z, block.signs, precision=HIGHEST)
-    backward = -jnp.dot(turned * old_z, block.signs, precision=HIGHEST)
+    cross = -product(after, pattern_change).astype(jnp.int32)
+    forward = jnp.dot(pattern_change * z, block.signs, precision=HIGHEST)
+    backward = -jnp.dot(pattern_change * old_z, block.signs, precision=HIGHEST)
     return sums, cross, forward, backward
 
 
 def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
-    """Bring the first `prefix` blocks to this step and find their flips.
+    """Evaluate the neurons of the first `prefix` blocks at this step, and find their flips.
 
     Args:
         kernel: K, (n, n).
-        state: before it is observed at its step.
+        state: the state of a step that is not yet recorded.
         prefix: number of blocks.
         error_bound: on the rounding error of a pre-activation.
         width: m.
 
     Returns:
-        The neurons at risk, and an _Evaluation.
+        The neurons at risk, the first `prefix` blocks updated, and an _Evaluation.
     """
     n = kernel.shape[0]
-    dtype, length = kernel.dtype, state.risk.signs.shape[0] // state.sorted.margin.shape[0]
+    dtype, length = kernel.dtype, state.risk.signs.shape[0] // state.last_sort.margin.shape[0]
     moving = {name: getattr(state.risk, name) for name in ("active", "movement", "momentum", "flipped")}
 
     def evaluate_block(block, index, evaluation):
         current = index < state.prefix
-        earlier = jax.tree.map(lambda x, y: jnp.where(current, x, y), state.before, state.sorted.common)
+        earlier = jax.tree.map(lambda x, y: jnp.where(current, x, y), state.before, state.last_sort.common)
         factor = jnp.where(current, 1, state.now.memory_factor)
         decay = jnp.where(current, state.decay, state.now.memory_decay)
         movement, momentum = advance_unflipped(
@@ -117,17 +133,17 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
             flip_reach=evaluation.flip_reach.at[index].set(flip_reach),
             sums=sums, cross=cross, forward=forward, backward=backward,
         )  # fmt: skip
-        following = {
+        updated = {
             "active": active, "movement": movement, "momentum": momentum,
             "flipped": block.flipped | jnp.any(active != block.active, axis=0),
         }  # fmt: skip
-        return following, result
+        return updated, result
 
-    def one(carry):
+    def one_block(carry):
         index, moving, evaluation = carry
         block = _slice(state.risk._replace(**moving), index, length)
         # a branch, so that XLA takes the slices out before it writes into the same buffers
-        following, evaluation = jax.lax.cond(
+        updated, evaluation = jax.lax.cond(
             index < prefix,
             evaluate_block,
             lambda block, index, evaluation: ({name: getattr(block, name) for name in moving}, evaluation),
@@ -135,14 +151,23 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
             index,
             evaluation,
         )
-        return index + 1, _write(moving, following, index, length), evaluation
+        return index + 1, _write(moving, updated, index, length), evaluation
 
     zero, square, count = jnp.zeros(n, dtype), jnp.zeros((n, n), dtype), jnp.zeros((n, n), jnp.int32)
-    none = jnp.zeros((), jnp.int32)
+    zero_count = jnp.zeros((), jnp.int32)
     evaluation = _Evaluation(
-        jnp.zeros((), dtype), none, none, state.flip_reach, Sums(zero, count, square, square), count, zero, zero
+        jnp.zeros((), dtype),
+        zero_count,
+        zero_count,
+        state.flip_reach,
+        Sums(zero, count, square, square),
+        count,
+        zero,
+        zero,
     )
-    _, moving, evaluation = jax.lax.while_loop(lambda carry: carry[0] < prefix, one, (none, moving, evaluation))
+    _, moving, evaluation = jax.lax.while_loop(
+        lambda carry: carry[0] < prefix, one_block, (zero_count, moving, evaluation)
+    )
     risk = state.risk._replace(**moving)
     sums = evaluation.sums._replace(
         memory=evaluation.sums.memory / width, memory_momentum=evaluation.sums.memory_momentum / width

@@ -1,4 +1,9 @@
-"""Sorting of the neurons by margin and by movement, and search for the largest movement among few of them."""
+"""Sorting of the neurons by margin and by |u_r|, and a search for the largest |u_r| that evaluates few neurons.
+
+u_r is the movement of neuron r: w_r(t) - w_r(0) = -(a_r / sqrt m) u_r. A norm at the last sort bounds the norm now, so
+the search visits the blocks in the order of the last sort and stops where the bound is no larger than the largest norm
+seen.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -21,30 +26,30 @@ def largest(kernel, state: ScreenedState, risk: RiskNeurons, prefix, square):
 
     Args:
         kernel: K, (n, n).
-        state: before it is observed at its step.
-        risk: the neurons at risk, the prefix at this step.
-        prefix: number of blocks at this step.
+        state: the state of a step that is not yet recorded.
+        risk: the neurons at risk; the first `prefix` blocks are evaluated at the step of the state.
+        prefix: number of these blocks.
         square: the largest |u_r|^2 of the prefix.
 
     Returns:
-        It, and the numbers of blocks of patterns and of neurons that were evaluated.
+        The largest |u_r|^2, and the numbers of blocks of patterns and of neurons that were evaluated.
     """
-    n, blocks = kernel.shape[0], state.sorted.margin.shape[0]
+    n, blocks = kernel.shape[0], state.last_sort.margin.shape[0]
     length = risk.signs.shape[0] // blocks
-    s, now = state.sorted, state.now
-    reference = jnp.dot(s.common.movement, s.common.movement)
-    scale = jnp.dot(now.movement, s.common.movement) / jnp.where(reference > 0, reference, 1)
+    last, now = state.last_sort, state.now
+    reference = jnp.dot(last.common.movement, last.common.movement)
+    # scale S(last sort) is the projection of S(now)
+    scale = jnp.dot(now.movement, last.common.movement) / jnp.where(reference > 0, reference, 1)
     scale = jnp.maximum(jnp.where(reference > 0, scale, 0), 0)
-    slack = 1 + 64 * jnp.finfo(kernel.dtype).eps
-    scaled, plain = (
-        stretch(kernel, now.movement - scale * s.common.movement),
-        stretch(kernel, now.movement - s.common.movement),
-    )
+    rounding_factor = 1 + 64 * jnp.finfo(kernel.dtype).eps
+    scaled_change = stretch(kernel, now.movement - scale * last.common.movement)
+    plain_change = stretch(kernel, now.movement - last.common.movement)
 
     def bound(norm, memory, memory_momentum):
-        """Bound |u_r| now, given norms at the sorting."""
-        first = scale * norm + scaled + jnp.abs(1 - scale) * memory
-        return slack * (jnp.minimum(first, norm + plain) + now.memory_factor * memory_momentum)
+        """Bound |u_r| now by the norms of Sorted at the last sort."""
+        with_scale = scale * norm + scaled_change + jnp.abs(1 - scale) * memory
+        without_scale = norm + plain_change
+        return rounding_factor * (jnp.minimum(with_scale, without_scale) + now.memory_factor * memory_momentum)
 
     def safe_block(carry):
         index, square = carry
@@ -54,43 +59,43 @@ def largest(kernel, state: ScreenedState, risk: RiskNeurons, prefix, square):
 
     def more_safe(carry):
         index, square = carry
-        norm = s.safe_norm[jnp.minimum(index, len(s.safe_norm) - 1)]
-        return (index < len(s.safe_norm)) & (bound(norm, 0, 0) ** 2 > square)
+        norm = last.safe_norm[jnp.minimum(index, len(last.safe_norm) - 1)]
+        return (index < len(last.safe_norm)) & (bound(norm, 0, 0) ** 2 > square)
 
-    none = jnp.zeros((), jnp.int32)
-    safe, square = jax.lax.while_loop(more_safe, safe_block, (none, square))
+    first = jnp.zeros((), jnp.int32)
+    safe_blocks, square = jax.lax.while_loop(more_safe, safe_block, (first, square))
 
     def risk_block(carry):
         index, square = carry
-        which = s.order[index]
+        which = last.order[index]
         active, movement, momentum = (take_columns(x, which) for x in (risk.active, risk.movement, risk.momentum))
-        movement, _ = advance_unflipped(active, movement, momentum, s.common, now, now.memory_factor, 1)
+        movement, _ = advance_unflipped(active, movement, momentum, last.common, now, now.memory_factor, 1)
         squares, _ = squared_norms(kernel, movement)
-        # those of the prefix are at this step already, and counted
+        # the neurons of the prefix are left out: their norms are in `square` already
         return index + 1, jnp.maximum(square, jnp.max(jnp.where(which < prefix * length, 0, squares)))
 
     def more_risk(carry):
         index, square = carry
-        norm = s.norm[jnp.minimum(index, blocks - 1)]
-        return (index < blocks) & (norm >= 0) & (bound(norm, s.memory_norm, s.memory_momentum_norm) ** 2 > square)
+        norm = last.norm[jnp.minimum(index, blocks - 1)]
+        return (index < blocks) & (norm >= 0) & (bound(norm, last.memory_norm, last.memory_momentum_norm) ** 2 > square)
 
-    at_risk, square = jax.lax.while_loop(more_risk, risk_block, (none, square))
-    return square, safe, at_risk
+    risk_blocks, square = jax.lax.while_loop(more_risk, risk_block, (first, square))
+    return square, safe_blocks, risk_blocks
 
 
 def sort(kernel, thresholds, risk: RiskNeurons, safe, now: Common, blocks: int):
-    """Sort neurons by margin and by movement, and patterns by movement, at this step.
+    """Sort the neurons at risk by margin and by |u_r|, and the patterns by |u_r|, at this step.
 
     Args:
         kernel: K, (n, n).
         thresholds: (n,).
-        risk: the neurons at risk, all at this step.
-        safe: packed patterns of the others, in blocks.
+        risk: the neurons at risk, all evaluated at this step.
+        safe: packed patterns of the safe neurons, in blocks.
         now: the common recursion at this step.
         blocks: number of blocks of `risk`.
 
     Returns:
-        Sorted neurons and patterns, a Sorted, and the flip reach of each block.
+        The sorted neurons, the sorted patterns, a Sorted, and the flip reach of each block.
     """
     n = kernel.shape[0]
     length = risk.signs.shape[0] // blocks

@@ -17,7 +17,7 @@ PATTERNS = 512
 
 
 def block_length(n: int) -> int:
-    """Choose the number of neurons in a block: enough to amortise its start, few enough to round little up."""
+    """Choose the number of neurons in a block: large enough to amortise its start, small enough for little padding."""
     usual = 2 ** round(np.log2(np.clip(6000 / n, 64, 512)))
     return int(usual if jax.default_backend() == "cpu" else 16 * usual)
 
@@ -101,7 +101,7 @@ def initialise(shape: Shape, inputs: Inputs, networks: ScreenedNetwork, length: 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
 def advance(shape: Shape, inputs: Inputs, states, schedules):
-    """Observe and step once per row of the schedules.
+    """Record and apply one step for each row of the schedules.
 
     Args:
         shape: the static configuration.
@@ -134,7 +134,7 @@ def advance(shape: Shape, inputs: Inputs, states, schedules):
 
 @partial(jax.jit, static_argnums=0)
 def gram_now(shape: Shape, inputs: Inputs, states):
-    """Compute H(t) at the step that the states are about to be observed at, (s, k, n, n)."""
+    """Compute H(t) at the step of the states, which is not yet recorded, (s, k, n, n)."""
 
     def one_seed(inputs, states):
         constants, states = states

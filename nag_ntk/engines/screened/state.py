@@ -1,4 +1,7 @@
-"""State of one network under one method in screened space, and the bounds on movements."""
+"""State of one network under one method in the screened engine, and bounds on the movement of neurons.
+
+The symbols S, Q, c_r, u_r, v_r, p_r, F, O, V, P and K are defined in the docstring of the package.
+"""
 
 from typing import NamedTuple
 
@@ -12,14 +15,14 @@ from nag_ntk.precision import HIGHEST, integer_dtype
 class RiskNeurons(NamedTuple):
     """Neurons at risk, sorted by margin, in blocks.
 
-    Neurons of the first `prefix` blocks are stored as of the step before, the others as of the sorting.
+    The neurons of the first `prefix` blocks have their values of the previous step, the others those of the last sort.
 
     Attributes:
         origin: (n, N), w_r(0).x_i.
         signs: (N,), a_r / sqrt m; 0 for padding.
-        shared: (N,) bool, True if a neuron that cannot flip has the same initial pattern.
+        shared: (N,) bool, True if a safe neuron has the same initial pattern.
         active: (n, N) bool, the pattern.
-        movement, momentum: (n, N), the coefficients of u and of the momentum term q.
+        movement, momentum: (n, N), the coefficients c_r and their momentum terms q_r.
         flipped: (N,) bool, True if the neuron ever flipped.
     """
 
@@ -33,7 +36,7 @@ class RiskNeurons(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums over all neurons, in the notation of the package's docstring.
+    """Sums over all neurons.
 
     Attributes:
         constant: F, (n,).
@@ -48,11 +51,12 @@ class Sums(NamedTuple):
 
 
 class Common(NamedTuple):
-    """The recursion common to all neurons, and the evolution of memory since the sorting.
+    """The recursion common to all neurons, and the evolution of v_r and p_r since the last sort.
 
     Attributes:
         movement, momentum: S and Q, (n,).
-        memory_factor, memory_decay: v(t) = v + memory_factor p and p(t) = memory_decay p.
+        memory_factor, memory_decay: v_r(t) = v_r + memory_factor p_r and p_r(t) = memory_decay p_r, where v_r and p_r
+            are the values at the last sort.
     """
 
     movement: jax.Array
@@ -62,16 +66,16 @@ class Common(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """Margins and norms at the step of the last sorting.
+    """Margins and norms at the step of the last sort.
 
     Attributes:
         common: Common at that step.
-        margin: (B,), the least margin of each block, in units of the thresholds.
+        margin: (B,), the smallest margin min_j |z_rj| / threshold_j of each block.
         memory_change: (n,), the largest |K p_r|_j.
-        order: (B, L) int, neurons by |u_r|, largest first.
-        norm: (B,), the largest |u_r| of each block of that order.
-        memory_norm, memory_momentum_norm: the largest |v_r| and |p_r|.
-        safe_norm: the largest |u_r| of each block of patterns of neurons that cannot flip.
+        order: (B, L) int, indices of the neurons, sorted by |u_r|, largest first.
+        norm: (B,), the largest |u_r| of each block of `order`.
+        memory_norm, memory_momentum_norm: the largest |sum_i v_ri x_i| and |sum_i p_ri x_i|.
+        safe_norm: the largest |u_r| of each block of patterns of safe neurons.
     """
 
     common: Common
@@ -85,21 +89,21 @@ class Sorted(NamedTuple):
 
 
 class ScreenedState(NamedTuple):
-    """One network under one method, before it is observed at `step`.
+    """One network under one method at `step`, before this step is recorded.
 
     Attributes:
         risk: the neurons at risk.
-        safe: (blocks, words, length) uint32, the distinct packed patterns of the neurons that cannot flip.
-        sums: over all neurons, at `step` up to its flips.
-        now, before: the common recursion at `step` and at the step before.
-        decay: factor of the momentum term in the step before.
-        sorted: margins and norms at the last sorting.
+        safe: (blocks, words, length) uint32, the distinct packed patterns of the safe neurons.
+        sums: sums over all neurons at `step`, with the patterns of the previous step.
+        now, before: the common recursion at `step` and at the previous step.
+        decay: factor of the momentum term in the previous step.
+        last_sort: margins and norms at the last sort.
         prefix: number of blocks of `risk` that are evaluated at every step.
-        work: operations of all evaluations since the last sorting.
-        flips: pairs that differ from step 0.
+        work: operations of all evaluations since the last sort.
+        flips: number of pairs (r, i) whose activation differs from step 0.
         flip_reach: (B,), the largest |w_r(0).x_i| of such a pair in each block.
-        majorant, majorant_momentum: (n,), the recursion of the coefficients driven by |xi|.
-        residual: (n,), at the step before.
+        majorant, majorant_momentum: (n,), the recursion of S and Q driven by |xi| in place of the residual xi.
+        residual: (n,), xi at the previous step.
         step: (), int.
     """
 
@@ -109,7 +113,7 @@ class ScreenedState(NamedTuple):
     now: Common
     before: Common
     decay: jax.Array
-    sorted: Sorted
+    last_sort: Sorted
     prefix: jax.Array
     work: jax.Array
     flips: jax.Array
@@ -124,7 +128,7 @@ class SeedConstants(NamedTuple):
     """Constants of one seed.
 
     Attributes:
-        thresholds: (n,), a neuron is at risk when |w_r(0).x_j| is at most threshold_j for some j.
+        thresholds: (n,); a neuron is at risk if |w_r(0).x_j| <= threshold_j for some j, else it is safe.
         max_weight: max |w_r(0)|.
     """
 
@@ -140,7 +144,7 @@ class ScreenedNetwork(NamedTuple):
         counts: m O, (n, n).
         thresholds, max_weight: as in SeedConstants.
         risk: the neurons at risk.
-        safe: (blocks, words, length) uint32, the packed patterns of the others; padding is nowhere active.
+        safe: (blocks, words, length) uint32, the packed patterns of the safe neurons; a padding pattern is 0.
     """
 
     outputs: Array
@@ -169,7 +173,7 @@ def unpack_patterns(codes, n):
 
 
 def squared_norms(kernel, columns):
-    """Compute |sum_i c_i x_i|^2 of columns c, and K c."""
+    """Compute |sum_i c_i x_i|^2 and K c for every column c."""
     product = jnp.dot(kernel, columns, precision=HIGHEST)
     ones = jnp.ones(columns.shape[0], columns.dtype)
     return jnp.maximum(jnp.dot(ones, columns * product, precision=HIGHEST), 0), product
@@ -179,13 +183,13 @@ def advance_unflipped(active, movement, momentum, earlier: Common, now: Common, 
     """Advance movement and momentum of neurons whose pattern does not change from step `earlier` to step `now`.
 
     Args:
-        active: their pattern, (n, L).
-        movement: at step `earlier`, (n, L).
-        momentum: likewise.
-        earlier: the common recursion at that step.
+        active: the pattern of the neurons, (n, L).
+        movement: c_r at step `earlier`, (n, L).
+        momentum: q_r at step `earlier`, (n, L).
+        earlier: the common recursion at the earlier step.
         now: the common recursion at the later step.
-        factor: v(now) = v(earlier) + factor p(earlier).
-        decay: p(now) = decay p(earlier).
+        factor: v_r(now) = v_r(earlier) + factor p_r(earlier).
+        decay: p_r(now) = decay p_r(earlier).
     """
 
     def masked(vector):
@@ -196,7 +200,7 @@ def advance_unflipped(active, movement, momentum, earlier: Common, now: Common, 
 
 
 def take_columns(array, which):
-    """Take array[..., which] from the flat array: XLA turns a gather of columns into two copies of the whole."""
+    """Return array[..., which], gathered from the flat array: XLA copies a matrix twice to gather its columns."""
     if array.ndim == 1:
         return array[which]
     rows, length = array.shape

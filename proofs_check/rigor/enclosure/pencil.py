@@ -1,7 +1,8 @@
 """Bounds on the extreme eigenvalues of a symmetric ball matrix from any approximate eigenvectors.
 
-The one rigorous step of the enclosure of lambda_0: Gershgorin's circles for the pencil (V^T H V, V^T V), and
-the outward rounding of its result to floats.
+The bounds are Gershgorin's circles for the pencil (V^T H V, V^T V). They hold for every invertible V, so the rigour of
+the enclosure of lambda_0 does not depend on how the eigenvectors were computed. The file also rounds balls outward to
+floats.
 """
 
 import math
@@ -15,7 +16,12 @@ class NotFinite(ValueError):
 
 
 class PencilBounds(NamedTuple):
-    """Balls around the bounds: lambda_min is in [min_low.lower(), min_high.upper()], likewise lambda_max."""
+    """Bounds on the extreme eigenvalues, each a ball because its own value is rounded.
+
+    Attributes:
+        min_low, min_high: lambda_min is in [min_low.lower(), min_high.upper()].
+        max_low, max_high: lambda_max is in [max_low.lower(), max_high.upper()].
+    """
 
     min_low: arb
     min_high: arb
@@ -30,7 +36,7 @@ def float_below(value: arb) -> float:
         value: a finite ball.
 
     Returns:
-        A float f with f <= x for all x in the ball, within one unit in the last place of the best.
+        A float f with f <= x for all x in the ball, within one unit in the last place of the largest such float.
 
     Raises:
         NotFinite: the ball is infinite or not a number.
@@ -70,16 +76,17 @@ def float_above(value: arb) -> float:
 def bound_pencil(matrix: arb_mat, vectors: arb_mat) -> PencilBounds | None:
     """Bound the extreme eigenvalues of a symmetric ball matrix by Gershgorin for the pencil (V^T H V, V^T V).
 
-    Let S = V^T H V, G = V^T V, s_i = sum_{j != i} |S_ij|, g_i = sum_{j != i} |G_ij|. If G_ii > g_i for all i,
-    V is invertible, so by Sylvester H - cI >= 0 exactly when S - cG >= 0, for which (weak) diagonal dominance
-    suffices: S_ii - c G_ii >= s_i + |c| g_i. Hence, whatever the quality of V,
-        lambda_min >= min_i (S_ii - s_i) / (G_ii + g_i),   but G_ii - g_i below the line where S_ii < s_i,
-        lambda_max <= max_i (S_ii + s_i) / (G_ii - g_i),   but G_ii + g_i where S_ii + s_i < 0,
+    H is a symmetric matrix in the ball matrix, and the columns of V are approximate eigenvectors of H. Let S = V^T H V,
+    G = V^T V, s_i = sum_{j != i} |S_ij|, g_i = sum_{j != i} |G_ij|. If G_ii > g_i for all i, V is invertible, so by
+    Sylvester H - cI >= 0 exactly when S - cG >= 0, for which (weak) diagonal dominance suffices:
+    S_ii - c G_ii >= s_i + |c| g_i. Hence, whatever the quality of V,
+        lambda_min >= min_i (S_ii - s_i) / (G_ii + g_i),   with denominator G_ii - g_i if S_ii < s_i,
+        lambda_max <= max_i (S_ii + s_i) / (G_ii - g_i),   with denominator G_ii + g_i if S_ii + s_i < 0,
     and Rayleigh quotients give lambda_min <= S_ii / G_ii <= lambda_max for every i.
 
     Args:
-        matrix: n x n symmetric ball matrix; the bounds hold for every symmetric matrix in it.
-        vectors: n x n exact matrix V of approximate eigenvectors, as columns.
+        matrix: n x n symmetric ball matrix; the bounds hold for every symmetric H in it.
+        vectors: V, n x n, exact.
 
     Returns:
         The bounds, or None when G is not diagonally dominant.
@@ -100,20 +107,20 @@ def bound_pencil(matrix: arb_mat, vectors: arb_mat) -> PencilBounds | None:
     """
     n = matrix.nrows()
     transposed = vectors.transpose()
-    values = (transposed * (matrix * vectors)).tolist()
-    weights = (transposed * vectors).tolist()
+    s_matrix = (transposed * (matrix * vectors)).tolist()
+    g_matrix = (transposed * vectors).tolist()
     lows, highs, quotients = [], [], []
     for i in range(n):
-        value, weight = values[i][i], weights[i][i]
-        value_radius = sum((abs(x) for x in values[i][:i] + values[i][i + 1 :]), arb(0))
-        weight_radius = sum((abs(x) for x in weights[i][:i] + weights[i][i + 1 :]), arb(0))
-        if not weight > weight_radius:
+        s_ii, g_ii = s_matrix[i][i], g_matrix[i][i]
+        s_i = sum((abs(x) for x in s_matrix[i][:i] + s_matrix[i][i + 1 :]), arb(0))
+        g_i = sum((abs(x) for x in g_matrix[i][:i] + g_matrix[i][i + 1 :]), arb(0))
+        if not g_ii > g_i:
             return None
-        narrow, wide = weight - weight_radius, weight + weight_radius
-        low, high = value - value_radius, value + value_radius
-        lows.append(low / wide if low >= 0 else (low / narrow).min(low / wide))
-        highs.append(high / narrow if high >= 0 else (high / wide).max(high / narrow))
-        quotients.append(value / weight)
+        s_low, s_high, g_low, g_high = s_ii - s_i, s_ii + s_i, g_ii - g_i, g_ii + g_i
+        # a ball may contain 0, so that its sign is not certain: then both denominators count
+        lows.append(s_low / g_high if s_low >= 0 else (s_low / g_low).min(s_low / g_high))
+        highs.append(s_high / g_low if s_high >= 0 else (s_high / g_high).max(s_high / g_low))
+        quotients.append(s_ii / g_ii)
     min_low, min_high, max_low, max_high = lows[0], quotients[0], quotients[0], highs[0]
     for low, quotient, high in zip(lows, quotients, highs, strict=True):
         min_low, min_high = min_low.min(low), min_high.min(quotient)

@@ -72,7 +72,7 @@ def _asked_later(known, inputs, blocks, risk, safe, then, now):
     constants = SeedConstants(jnp.array([0.5, 1.0, 2.0]), jnp.zeros(()))
     risk, safe, found, _ = order.sort(kernel, constants.thresholds, risk, safe, then, blocks)
     state = ScreenedState(**dict.fromkeys(ScreenedState._fields))._replace(
-        risk=risk, safe=safe, sorted=found, now=now, prefix=none, step=none, majorant=jnp.zeros(3)
+        risk=risk, safe=safe, last_sort=found, now=now, prefix=none, step=none, majorant=jnp.zeros(3)
     )
     prefix, _ = recursion.blocks_to_evaluate(known, inputs, kernel, constants, state)
     # the prefix is at this step, the others are at the sorting
@@ -157,8 +157,8 @@ def test_counts_beyond_32_bits(monkeypatch):
     """Costs, indices into one flat array, and neurons."""
     nothing = ScreenedState(**dict.fromkeys(ScreenedState._fields))
     risk = RiskNeurons(*[None] * 7)._replace(signs=np.zeros(2**20))
-    state = nothing._replace(risk=risk, safe=np.zeros((4, 2, 512)), sorted=order.Sorted(*[None] * 8))
-    state = state._replace(sorted=state.sorted._replace(margin=np.zeros(2**13)))
+    state = nothing._replace(risk=risk, safe=np.zeros((4, 2, 512)), last_sort=order.Sorted(*[None] * 8))
+    state = state._replace(last_sort=state.last_sort._replace(margin=np.zeros(2**13)))
     for cost in recursion._costs(state, 50):
         assert float(cost * jnp.asarray(2**20, jnp.int32)) == float(cost) * 2**20
     array, which = jax.ShapeDtypeStruct((2, 2**30), bool), jax.ShapeDtypeStruct((3,), np.int32)

@@ -24,7 +24,7 @@ from proofs_check.judging.returned import evidence_from
 from proofs_check.lemma import Claim, Inequality, Law, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE, contraction, gram_stability
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
-from proofs_check.lemmas.radii import DISTANCES, next_recorded, padded
+from proofs_check.lemmas.radii import RADII_GRID, radius_index, with_overflow_entry
 
 LEMMAS = {lemma.id: lemma for lemma in CATALOGUE}
 METHODS = (gradient_descent(0.3), heavy_ball(0.2, 0.6), nesterov(0.1, 0.7), nesterov_increasing(0.15, 2.0))
@@ -446,17 +446,17 @@ def test_an_unstable_control_names_its_method_and_step_size():
 
 
 def test_radii_are_looked_up_outwards():
-    assert len(DISTANCES) == 35
-    np.testing.assert_allclose([DISTANCES[0], DISTANCES[-1]], [2.0**-15, 4.0])
-    np.testing.assert_allclose(np.diff(np.log2(DISTANCES)), 0.5)
-    assert next_recorded(RADII, np.array([[0.0, 0.01], [0.011, 2.0]])).tolist() == [[0, 0], [1, 7]]
+    assert len(RADII_GRID) == 35
+    np.testing.assert_allclose([RADII_GRID[0], RADII_GRID[-1]], [2.0**-15, 4.0])
+    np.testing.assert_allclose(np.diff(np.log2(RADII_GRID)), 0.5)
+    assert radius_index(RADII, np.array([[0.0, 0.01], [0.011, 2.0]])).tolist() == [[0, 0], [1, 7]]
     counts = np.arange(24).reshape(2, 3, 4)
-    wider = padded(counts, 9)
+    wider = with_overflow_entry(counts, 9)
     assert wider.shape == (2, 4, 4)
     assert wider.dtype == counts.dtype
     assert np.array_equal(wider[:, :3], counts)
     assert np.all(wider[:, 3] == 9)
-    assert padded(counts, 9, axis=2).shape == (2, 3, 5)
+    assert with_overflow_entry(counts, 9, axis=2).shape == (2, 3, 5)
 
 
 def far_apart(z, kernel, radius):
@@ -627,10 +627,10 @@ def test_a_recorded_run_agrees_with_its_weights():
     """Five digits, 64 neurons, 12 steps: what the lemmas compare, from the weights of every step."""
     data = nag_ntk.digits(5)
     methods = [nag_ntk.theorem_tuning(name, data) for name in NAMES[:3]]
-    grid = sorted({*DISTANCES, *LEMMAS["flip-count"].radii(5, 64, DELTA)})
-    recorded = nag_ntk.simulate(data, methods, 64, 4, 12, radii=grid, overlap_radii=list(DISTANCES))
+    grid = sorted({*RADII_GRID, *LEMMAS["flip-count"].radii(5, 64, DELTA)})
+    recorded = nag_ntk.simulate(data, methods, 64, 4, 12, radii=grid, overlap_radii=list(RADII_GRID))
     run = Run("digits", data, tuple(methods), recorded, DELTA)
-    counted, _ = at_initialisation(data, 64, 4, DISTANCES[20], recorded.key)
+    counted, _ = at_initialisation(data, 64, 4, RADII_GRID[20], recorded.key)
     for found, expected in zip(recorded.overlap_range[:2], counted.trajectory.overlap_range[:2], strict=True):
         np.testing.assert_allclose(found[:, 20], expected[:, 1], rtol=1e-12)
     distance, remainder = (LEMMAS[name].check(run) for name in ("distance", "remainder-bound"))

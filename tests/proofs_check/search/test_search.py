@@ -101,10 +101,10 @@ def test_what_is_true_yields_nothing_and_says_what_was_tried(lemma):
     outcome = search(lemma, examples=60, ascents=8, seconds=60)
     assert outcome.witness is None
     assert (outcome.attempt.examples, outcome.attempt.ascents) == (60, 8)
-    assert outcome.attempt.closest < 0
+    assert outcome.attempt.best_score < 0
     text = outcome.summary()
     assert "no counterexample in 60 examples, 8 ascents" in text
-    assert f"closest score {outcome.attempt.closest:.6g}" in text
+    assert f"closest score {outcome.attempt.best_score:.6g}" in text
 
 
 def test_the_same_seed_gives_the_same_witness():
@@ -126,7 +126,7 @@ def test_a_score_that_is_always_nan_is_survived():
     claim = DataClaim(nothing, lambda rows: Proof(True, 0.0, 0.0, "true"))
     outcome = search(replace(POSITIVE, about_data=claim), examples=5, ascents=8)
     assert outcome.witness is None
-    assert outcome.attempt.closest == -np.inf
+    assert outcome.attempt.best_score == -np.inf
     assert "closest" not in outcome.summary()
 
 
