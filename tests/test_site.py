@@ -23,10 +23,11 @@ DOCS = ROOT / "docs"
 PUBLIC = [(module, name) for module in (nag_ntk, proofs_check) for name in module.__all__]
 BLOCK = re.compile(r"^```python( no-run)?\n(.*?)^```", flags=re.M | re.S)
 RUN_BY_ANOTHER_TEST = {
-    "counterexamples.md": "test_search.py",
+    "architecture.md": "test_extending.py",
+    "counterexamples.md": "proofs_check/search/test_search.py",
     "extending.md": "test_extending.py",
-    "resume.md": "test_sweep.py",
-    "sweeps.md": "test_sweep.py",
+    "resume.md": "proofs_check/study/test_sweep.py",
+    "sweeps.md": "proofs_check/study/test_sweep.py",
 }
 RUN_HERE = ["README.md", "docs/devices.md"]
 
