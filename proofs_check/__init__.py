@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from proofs_check.judging.finding import Finding, Verdict
-    from proofs_check.lemma import Control, Inequality, Law, Lemma, NotApplicable, Proof, Run, Trials
+    from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Proof, Run, Trials
     from proofs_check.lemmas import CATALOGUE
     from proofs_check.results import Results, read, verify
     from proofs_check.testing import check_lemma
 
 _FROM = {
     "judging.finding": "Finding Verdict",
-    "lemma": "Control Inequality Law Lemma NotApplicable Proof Run Trials",
+    "lemma": "Claim Control Inequality Law Lemma NotApplicable Proof Run Trials",
     "lemmas": "CATALOGUE",
     "results": "Results read verify",
     "testing": "check_lemma",
@@ -24,6 +24,7 @@ _HOME = {name: module for module, names in _FROM.items() for name in names.split
 
 __all__ = [
     "CATALOGUE",
+    "Claim",
     "Control",
     "Finding",
     "Inequality",
