@@ -1,5 +1,5 @@
-"""Coq: the deterministic skeleton of the theorem, a short file per step, checked by a proof assistant.
+"""Formal proofs in Coq of the deterministic part of the theorem, one short file per step.
 
-The statements are in the .v files beside this one; `sources` reads them, `coq` compiles them in a scratch folder. Only
-the standard library of Coq is used. Page: docs/theory/formal.md.
+The statements are in the .v files of this folder; `sources` reads them, and `coq` compiles them in a scratch folder.
+They use only the standard library of Coq. See docs/theory/formal.md.
 """

@@ -1,4 +1,4 @@
-"""Compile the files with coqc in a scratch folder, in parallel where possible; ask Coq for axioms and values."""
+"""Compilation of the .v files with coqc in a scratch folder, and queries to Coq for axioms and values."""
 
 import re
 import shutil
@@ -21,17 +21,17 @@ CLASSICAL_REALS = (
     "ClassicalDedekindReals.sig_not_dec",
     "FunctionalExtensionality.functional_extensionality_dep",
 )
-"""The axioms that Coq's own library of classical real numbers rests on; nothing else is allowed."""
+"""The axioms of Coq's library of classical real numbers; no other axiom is allowed."""
 _LIMIT = 600.0
 _VALUE = re.compile(r'\("([^"]+)", \(\(?(-?\d+)\)?(?:%Z)?, (\d+)(?:%Z)?\)\)')
 
 
 class CoqMissing(Exception):
-    """There is no coqc; the message says what to install."""
+    """coqc is not installed; the message says what to install."""
 
 
 class NotProved(Exception):
-    """Coq refused a file; the message is its first error, with the place."""
+    """Coq rejected a file; the message is the first error, with its place."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Compiled:
     """A folder of compiled files.
 
     Attributes:
-        folder: where they are.
-        version: of Coq.
-        seconds: wall time of all together.
-        each: wall time of each file, in the order in which they were done.
+        folder: the folder.
+        version: the version of Coq.
+        seconds: total wall time.
+        each: wall time by file name, in the order of completion.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ def coqc() -> str:
     """Find the path of coqc.
 
     Raises:
-        CoqMissing: there is none.
+        CoqMissing: coqc is not installed.
     """
     path = shutil.which("coqc")
     if path is None:
@@ -74,15 +74,15 @@ def build(scratch: Path, jobs: int, source: Path = FOLDER) -> Compiled:
 
     Args:
         scratch: an existing folder; the sources are copied into it.
-        jobs: how many files at the same time at most.
-        source: where the .v files are.
+        jobs: largest number of files that are compiled at the same time.
+        source: the folder of the .v files.
 
     Returns:
-        What was compiled, with times.
+        The folder of the compiled files, with times.
 
     Raises:
-        CoqMissing: there is no coqc.
-        NotProved: Coq refused a file.
+        CoqMissing: coqc is not installed.
+        NotProved: Coq rejected a file.
 
     Cost:
         Some 15 s on two cores.
@@ -116,10 +116,10 @@ def _compile(folder: Path, name: str) -> float:
 
 
 def run(folder: Path, name: str) -> str:
-    """Compile one file of a folder and return what it printed.
+    """Compile one file of a folder and return its output.
 
     Raises:
-        NotProved: Coq refused it or took more than ten minutes.
+        NotProved: Coq rejected the file or took more than ten minutes.
     """
     command = [coqc(), "-q", "-R", ".", "NagNtk", f"{name}.v"]
     try:
@@ -135,12 +135,12 @@ def run(folder: Path, name: str) -> str:
 
 
 def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, tuple[str, ...]]:
-    """Return the axioms that each theorem rests on, as Print Assumptions names them.
+    """Return the axioms that each theorem uses, as Print Assumptions names them.
 
     Args:
         compiled: from `build`.
         theorems: ids, "file.name".
-        jobs: how many processes at the same time at most.
+        jobs: largest number of processes at the same time.
 
     Returns:
         id -> sorted names of axioms; an empty tuple for a theorem that needs none.
@@ -149,7 +149,7 @@ def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, 
         NotProved: Coq gave no answer.
 
     Cost:
-        Half a second of a core per theorem: Coq walks through all that it rests on.
+        Half a second of a core per theorem, because Coq visits everything that the theorem uses.
     """
     ids = list(theorems)
     jobs = min(jobs, len(ids))
@@ -160,14 +160,14 @@ def axioms(compiled: Compiled, theorems: Iterable[str], jobs: int) -> dict[str, 
 
 
 def all_axioms(compiled: Compiled, theorems: Iterable[str]) -> tuple[str, ...]:
-    """Return the axioms that at least one of the theorems rests on, in one walk.
+    """Return the axioms that at least one of the theorems uses, with a single query.
 
     Args:
         compiled: from `build`.
         theorems: ids, "file.name"; at least two.
 
     Returns:
-        Their names, sorted.
+        The names of the axioms, sorted.
     """
     ids = list(theorems)
     files = " ".join(sorted({name.partition(".")[0] for name in ids}))
@@ -180,14 +180,14 @@ def all_axioms(compiled: Compiled, theorems: Iterable[str]) -> tuple[str, ...]:
 
 def _axioms(folder: Path, ids: list[str], name: str) -> dict[str, tuple[str, ...]]:
     files = sorted({name.partition(".")[0] for name in ids})
-    # a marker before each answer, for Print Assumptions does not repeat the name
+    # a marker before each answer, because Print Assumptions does not repeat the name
     questions = [f'Goal True. idtac "@@ {each}". Abort.\nPrint Assumptions NagNtk.{each}.' for each in ids]
     lines = [f"From NagNtk Require {' '.join(files)}.", *questions]
     (folder / f"{name}.v").write_text("\n".join(lines) + "\n", encoding="utf-8")
     by_theorem = {}
     for part in run(folder, name).split("@@ ")[1:]:
         theorem, _, answer = part.partition("\n")
-        # an axiom begins its line; its type goes on indented
+        # the name of an axiom begins a line; the lines of its type are indented
         names = re.findall(r"^([A-Za-z_][\w.']*)\s*(?::|$)", answer, flags=re.M)
         by_theorem[theorem.strip()] = tuple(sorted(set(names) - {"Axioms"}))
         if not names and "Closed under the global context" not in answer:
@@ -203,7 +203,7 @@ def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> l
         grid: pairs (s, h), s >= 1.
 
     Returns:
-        For each pair whether the hypotheses of the theorems allow it, and the constants by name, exact.
+        For each pair, True if the hypotheses of the theorems allow it, and the exact constants by name.
     """
     points = list(grid)
     pairs = "; ".join(f"({_rational(s)}, {_rational(h)})" for s, h in points)

@@ -1,4 +1,4 @@
-"""The content of the .v files: their order, and every theorem with its statement in words. Coq is not needed."""
+"""The order of the .v files, and their theorems with the statement in words, read without Coq."""
 
 import re
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Theorem:
 
     Attributes:
         file: name of the file without its ending.
-        name: name in Coq; `file.name` is how a Lemma of the catalogue refers to it.
-        words: the comment above it, on one line.
-        statement: its formal statement, without what its section assumes.
+        name: name in Coq; a Lemma of the catalogue refers to the theorem as `file.name`.
+        words: the comment above the theorem, on one line.
+        statement: the formal statement, without the assumptions of its section.
     """
 
     file: str
@@ -33,7 +33,7 @@ class Theorem:
 
     @property
     def id(self) -> str:
-        """The id by which the catalogue refers to it, e.g. "powers.nesterov_powers"."""
+        """The id of the theorem in the catalogue, e.g. "powers.nesterov_powers"."""
         return f"{self.file}.{self.name}"
 
 
@@ -41,13 +41,13 @@ def texts(folder: Path = FOLDER) -> dict[str, str]:
     """Return the text of each file by its name without ending, in an order in which they can be compiled.
 
     Args:
-        folder: where the .v files are; the ones of this package.
+        folder: the folder of the .v files; by default that of this package.
 
     Returns:
-        name -> text; a file comes after all that it requires.
+        name -> text; a file comes after the files that it requires.
 
     Raises:
-        ValueError: a file requires one that is not there, or files require each other in a circle.
+        ValueError: a required file is missing, or files require each other in a circle.
 
     Example:
         >>> names = list(texts())
@@ -88,7 +88,7 @@ def theorems(folder: Path = FOLDER) -> tuple[Theorem, ...]:
 
 
 def gaps(text: str) -> list[str]:
-    """Find the words of a file that would leave something unproved: Admitted, Axiom and their kind.
+    """Find the commands of a file that leave something unproved, such as Admitted and Axiom.
 
     Example:
         >>> gaps("Lemma a : 1 = 2. Admitted. (* no Axiom here *)")

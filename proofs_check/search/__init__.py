@@ -1,7 +1,7 @@
-"""Counterexample search: attack a claim with degenerate data, shrink what breaks it, store it, replay it exactly.
+"""Search for counterexamples: test a claim on degenerate data, shrink a counterexample, store it, replay it exactly.
 
-Two kinds of claim can be attacked: those about the inputs alone (`about_data`, decided in ball arithmetic) and those
-checked on a training run. A search that finds nothing proves nothing; it says what it tried.
+The search accepts claims about the inputs alone (`about_data`, decided in ball arithmetic) and claims that are checked
+on a training run. A search without result proves nothing; it reports the number of examples.
 """
 
 from proofs_check.search.driver import Outcome, Replay, SearchError, replay, search

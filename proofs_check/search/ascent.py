@@ -1,7 +1,7 @@
-"""Gradient ascent on the violation of a claim about inputs, over products of spheres, many starts at once.
+"""Gradient ascent on the score of a claim about inputs, over unit rows, from many starts at once.
 
-The gradient is projected to the tangent spaces, optax's Adam makes the step, the rows are put back to unit length.
-Scores may have kinks and NaN gradients; what is kept is the best point seen, never simply the last.
+The gradient is projected to the tangent spaces of the spheres, optax's Adam makes the step, and the rows are scaled to
+unit length again. Scores may have kinks and NaN gradients; the result is the best point of the path, not the last.
 """
 
 from collections.abc import Callable
@@ -18,17 +18,17 @@ from nag_ntk.precision import resolve_dtype
 def ascend(
     score: Callable[[Any], Any], starts: np.ndarray, steps: int = 300, rate: float = 0.1, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Climb from every start and return the best points met.
+    """Ascend from every start and return the best point of each path.
 
     Args:
         score: (n, d) unit rows -> scalar, traceable by JAX.
         starts: (b, n, d), rows not zero; scaled to unit length first.
         steps: number of steps; their size falls from `rate` to a thousandth of it along a cosine.
-        rate: size of the first step, radians or so.
-        seed: of the random directions that replace gradients which are not finite.
+        rate: size of the first step, about in radians.
+        seed: seed of the random directions that replace gradients which are not finite.
 
     Returns:
-        points (b, n, d) and their scores (b,); the score is -inf for a start that never had a score.
+        points (b, n, d) and their scores (b,); the score is -inf if every score of the path is NaN.
 
     Raises:
         nag_ntk.InputError: while JAX has float64 switched off.
@@ -65,11 +65,11 @@ def ascend(
         better = scores > best_scores
         best = jnp.where(better[:, None, None], points, best)
         best_scores = jnp.where(better, scores, best_scores)
-        luck = jax.random.normal(key, points.shape, jnp.float64)
+        random_direction = jax.random.normal(key, points.shape, jnp.float64)
         usable = jnp.all(jnp.isfinite(slopes), axis=(1, 2), keepdims=True)
-        # from a point without a gradient: a random direction, starting again at the best point seen
+        # without a gradient, take a random direction from the best point
         points = jnp.where(usable, points, jnp.where(jnp.isfinite(best_scores)[:, None, None], best, points))
-        slopes = jnp.where(usable, slopes, luck)
+        slopes = jnp.where(usable, slopes, random_direction)
         slopes = slopes - jnp.sum(slopes * points, axis=-1, keepdims=True) * points
         updates, state = optimiser.update(-slopes, state, points)
         return (unit(optax.apply_updates(points, updates)), state, best, best_scores), None

@@ -1,4 +1,4 @@
-"""Hypothesis driven from a program rather than from a test: nothing stored, nothing printed, no deadline."""
+"""Use of hypothesis from a program instead of a test: without storage, output or deadline."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.
 
 
 class OutOfTime(BaseException):
-    """The signal that ends all examples at once; hypothesis would take an Exception for a failing example."""
+    """Raised to end all examples; a BaseException, since hypothesis takes an Exception for a failing example."""
 
 
 def quiet(examples: int) -> Any:
@@ -30,9 +30,9 @@ _interrupted = threading.Event()
 
 
 def run_examples(example: Callable[[], None], success: type[Exception]) -> None:
-    """Run a function decorated with @given; a counterexample, or running out of time, is no error.
+    """Run a function decorated with @given; `success` and OutOfTime end it without an error.
 
-    The function calls `heed_interrupt` first.
+    The function must call `heed_interrupt` first.
     """
     with tempfile.TemporaryDirectory() as folder, _storage(folder), _interruptible():
         with contextlib.suppress(success, errors.Flaky, OutOfTime):
@@ -48,7 +48,7 @@ def heed_interrupt() -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Remember that Ctrl-C was pressed, besides its usual effect; only the main thread can."""
+    """Record a Ctrl-C in addition to its usual effect; only in the main thread."""
     _interrupted.clear()
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):  # ignored stays ignored
@@ -68,7 +68,7 @@ def _interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _storage(folder: str) -> Iterator[None]:
-    """Let hypothesis keep its notes on the source code, made even without a database, in this folder."""
+    """Make hypothesis write its cache of the source code, which it writes even without a database, to this folder."""
     before = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY")
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = before or folder
     try:

@@ -1,4 +1,4 @@
-"""search and replay: one entry for claims about inputs and claims about runs, and the results of both."""
+"""The functions `search` and `replay`, for claims about inputs and for claims about runs, and their results."""
 
 import math
 import time
@@ -14,11 +14,11 @@ from proofs_check.search.runs import as_data, from_data, judge, refutation, sear
 from proofs_check.search.witness import Witness, load, plain, versions
 
 SAME = 1e-9
-"""Relative difference up to which a replayed run counts as the same: another machine may sum in another order."""
+"""Largest relative difference between a run and its replay, because another machine may sum in another order."""
 
 
 class SearchError(ValueError):
-    """A claim that cannot be attacked, or a budget that is none."""
+    """The claim has no data to search, or the budget is invalid."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Outcome:
     Attributes:
         name: the claim, "lemma" or "lemma/control".
         witness: the counterexample, or None.
-        attempt: the work that was done.
-        seconds: how long it took.
-        hypotheses: the claim's hypotheses in words; a search may leave "wide enough" aside, a reader should not.
+        attempt: the record of the search.
+        seconds: duration of the search.
+        hypotheses: the hypotheses of the claim in words; a search ignores hypotheses such as "wide enough".
     """
 
     name: str
@@ -75,18 +75,18 @@ def search(
 ) -> Outcome:  # fmt: skip
     """Look for a counterexample to a lemma, or to one of its controls.
 
-    A claim with `about_data` is attacked through its inputs: examples drawn by hypothesis and decided exactly, then
-    gradient ascent on its score, whose best points are snapped to small integers and decided exactly. Any other claim
-    is attacked through small studies, each run and decided at level 1e-9. What is found is shrunk.
+    For a claim with `about_data`, hypothesis draws inputs that are decided exactly; then gradient ascent on the score
+    follows, whose best points are rounded to small integers and decided exactly. For any other claim, hypothesis draws
+    small studies, each of which is run and decided at level 1e-9. A counterexample is shrunk.
 
     Args:
         lemma: the lemma; its hypotheses on runs hold for its controls too.
         control: attack this false variant instead.
         examples: configurations, or studies, to draw.
         ascents: starts of gradient ascent (claims about inputs only), in eights.
-        seconds: time after which nothing new begins; shrinking what was found may take a little longer.
-        seed: the same seed, versions and program give the same outcome, unless time ran out.
-        progress: called with a line now and then.
+        seconds: time after which no new example begins; shrinking may take a little longer.
+        seed: the same seed, versions and program give the same outcome, unless the time limit ended the search.
+        progress: called from time to time with a line of text.
         options: for claims about runs, passed to ``strategies.trials`` (shapes, steps, seeds).
 
     Returns:
@@ -150,9 +150,9 @@ class Replay:
     """The result of checking a stored counterexample again.
 
     Attributes:
-        witness: what was read.
-        holds: the claim is refuted again, with the same numbers.
-        message: a sentence.
+        witness: the stored counterexample.
+        holds: True if the claim is refuted again, with the same numbers.
+        message: the result as a sentence.
     """
 
     witness: Witness
@@ -163,8 +163,8 @@ class Replay:
 def replay(path: str | Path, lemmas: Sequence[Lemma] | None = None) -> Replay:
     """Check a stored counterexample again, from the file alone.
 
-    Claims about inputs are decided anew in ball arithmetic, and reason, numbers and kernel vector must be the same.
-    Runs are simulated anew; verdict, observed and bound must be the same, to 1e-9 relative.
+    Claims about inputs are decided again in ball arithmetic; reason, numbers and kernel vector must be the same. Runs
+    are simulated again; verdict, observed and bound must agree to a relative difference of 1e-9.
 
     Args:
         path: a file that ``Witness.save`` wrote.
@@ -172,7 +172,7 @@ def replay(path: str | Path, lemmas: Sequence[Lemma] | None = None) -> Replay:
 
     Raises:
         WitnessError: if the file cannot be read or was changed.
-        SearchError: if there is no such lemma or control, or it is no claim of that kind any more.
+        SearchError: if the lemma or control does not exist, or is not a claim of the stored kind.
     """
     witness = load(path)
     lemma = next((each for each in lemmas or CATALOGUE if each.id == witness.lemma), None)

@@ -1,6 +1,7 @@
-"""Steps from a nearly degenerate float configuration to exact small rationals, and from a witness to a smaller one.
+"""Rounding of a nearly degenerate float configuration to small integers, and shrinking of an exact counterexample.
 
-Rows are handled as lines: rows that are equal or opposite change together, because that is what makes them a witness.
+Rows that are equal or opposite lie on one line. They are changed together, because a counterexample depends on them
+being parallel.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +22,9 @@ _CLOSE = (1e-1, 1e-2, 1e-4, 1e-7)
 def snap(points: np.ndarray) -> Iterator[Rows]:
     """Yield exact configurations near a float one, the simplest first.
 
-    Rows closer than a tolerance to +-another become exactly +-that one; then every line is rounded to multiples of
-    1/q of its largest entry, in the coordinates as they are and in those of an orthonormal frame of the rows, where a
-    configuration of low rank has zeros to be rounded to.
+    A row within a tolerance of another row or its opposite becomes exactly equal or opposite to it. Every other row is
+    rounded to multiples of 1/q of its largest entry, in the given coordinates and in two orthonormal frames of the
+    rows, in which a configuration of low rank has coordinates near zero.
 
     Args:
         points: (n, d), finite, rows not zero.
@@ -70,7 +71,7 @@ def _rounded(table: np.ndarray, scale: int, close: float) -> Rows | None:
 
 
 def size(rows: Rows) -> tuple[int, int, int, int]:
-    """Measure a witness by what shrinking reduces: rows, dimensions, sizes of entries, minus signs, in this order."""
+    """Return the size that shrinking reduces: rows, dimensions, sum of |entries|, number of negative entries."""
     entries = [x for row in rows for x in row]
     return len(rows), len(rows[0]), sum(map(abs, entries)), sum(x < 0 for x in entries)
 
@@ -80,8 +81,8 @@ def shrink(rows: Rows, refuted: Refuted, most: int = 2000) -> Rows:
 
     Args:
         rows: a witness of integers, no row zero.
-        refuted: whether a configuration is a witness, decided exactly.
-        most: candidates to try before giving up.
+        refuted: function that decides exactly if a configuration is a witness.
+        most: largest number of candidates to check.
 
     Returns:
         A witness none of whose neighbours is smaller (unless `most` was reached), opposite rows side by side.
@@ -111,7 +112,7 @@ def shrink(rows: Rows, refuted: Refuted, most: int = 2000) -> Rows:
 
 def _smaller(rows: Rows) -> Iterator[Rows]:
     n, d = len(rows), len(rows[0])
-    for count in (2, 1):  # pairs first: half an antipodal pair may be of no use
+    for count in (2, 1):  # pairs first: one row of an antipodal pair may be no witness
         for dropped in combinations(range(n), count):
             if count < n:
                 yield tuple(row for i, row in enumerate(rows) if i not in dropped)

@@ -1,4 +1,7 @@
-"""The search on claims about training runs: draw a small study, run it, ask the lemma, and let hypothesis shrink it."""
+"""Search for counterexamples to claims about training runs.
+
+Hypothesis draws small studies; each is run and the lemma is checked on it. Hypothesis shrinks the first counterexample.
+"""
 
 import contextlib
 import time
@@ -23,17 +26,17 @@ from proofs_check.search.strategies import CHUNK, Trial, trials
 from proofs_check.search.witness import WitnessError
 
 LEVEL = 1e-9
-"""Family-wise level of every single trial: in a thousand trials luck refutes a true claim with probability 1e-6."""
+"""Family-wise level of each trial: in a thousand trials a true claim is refuted with probability at most 1e-6."""
 SECONDS = 60.0
-"""Most that a check of a lemma of one's own may take on a trial."""
+"""Time limit in seconds of the check of a user's lemma on one trial."""
 
 
-class _Found(Exception):
-    """The signal that ends an example of hypothesis, which then looks for a smaller one."""
+class _Counterexample(Exception):
+    """Failure raised at a counterexample, so that hypothesis looks for a smaller one."""
 
 
 def execute(trial: Trial, lemma: Lemma) -> Run | None:
-    """Simulate a trial, recording what the lemma needs; None where its tuning does not exist (lambda_0 is 0).
+    """Simulate a trial with the records that the lemma needs; None if the tuning does not exist (lambda_0 is 0).
 
     Raises:
         nag_ntk.InputError: for a trial that cannot run.
@@ -56,7 +59,7 @@ def execute(trial: Trial, lemma: Lemma) -> Run | None:
 
 
 def judge(trial: Trial, lemma: Lemma, check: Check) -> tuple[Finding, ...]:
-    """Run a trial and return the verdicts on it; none where the lemma does not apply."""
+    """Run a trial and return the verdicts on it; empty if the lemma does not apply."""
     run = execute(trial, lemma)
     if run is None or not applies(lemma, run):
         return ()
@@ -74,8 +77,8 @@ def search_runs(
     """Look for a run that refutes a claim.
 
     Args:
-        lemma: says which runs the claim speaks of (one about a method means its theorem's tuning and the gradient
-            start) and what they must record.
+        lemma: decides the runs that are drawn (for a lemma about a method, with its theorem's tuning and the gradient
+            start) and the records that they make.
         check: the claim, the lemma's own or a control's.
         examples: trials to draw.
         seconds: time after which no new trial begins.
@@ -84,7 +87,7 @@ def search_runs(
         options: passed on to ``strategies.trials``.
 
     Returns:
-        What was done, the shrunk trial or None, its finding, and how it was found.
+        The record of the search, the shrunk trial or None, its finding or None, and its origin for the witness.
     """
     end = time.monotonic() + seconds
     attempt = Attempt()
@@ -111,10 +114,10 @@ def search_runs(
                 first.append(trial)
                 say(f"counterexample in run {attempt.examples}: {trial.label()}; shrinking")
             best.append((trial, finding))
-            raise _Found
+            raise _Counterexample
 
     if examples:
-        run_examples(example, _Found)
+        run_examples(example, _Counterexample)
     if not best:
         return attempt, None, None, {}
     trial, finding = min(best, key=lambda pair: complexity(pair[0]))
@@ -123,7 +126,7 @@ def search_runs(
 
 
 def complexity(trial: Trial) -> tuple[float, ...]:
-    """Rank a trial for a reader: fewer samples, neurons, steps, dimensions are simpler; then plainer numbers."""
+    """Rank a trial by samples, neurons, steps and dimensions, then by the length of its numbers; smaller is simpler."""
     entries = [x for row in trial.inputs for x in row] + list(trial.targets)
     size = (len(trial.inputs), trial.width, trial.steps, len(trial.inputs[0]))
     return (*size, sum(len(x.hex()) for x in entries), sum(x < 0 for x in entries), trial.key)
@@ -143,7 +146,7 @@ def _account(attempt: Attempt, findings: tuple[Finding, ...], counted: bool) -> 
 
 
 def as_data(trial: Trial) -> dict[str, Any]:
-    """Convert a trial to what a witness stores, floats in hexadecimal.
+    """Convert a trial to the data of a witness, floats in hexadecimal.
 
     Example:
         >>> as_data(Trial(((1.0,),), (0.5,), 1, 2, 3))["targets"]
@@ -160,7 +163,7 @@ def from_data(data: Mapping[str, Any]) -> Trial:
     """Convert stored data back to a trial; the inverse of `as_data`.
 
     Raises:
-        WitnessError: if a field is missing or no number.
+        WitnessError: if a field is missing or not a number.
     """
     number = float.fromhex
     with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):

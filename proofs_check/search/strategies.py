@@ -1,7 +1,7 @@
-"""Hypothesis strategies biased to what breaks claims about a dataset; also for property tests of one's own.
+"""Hypothesis strategies that draw degenerate datasets; users may take them for property tests of their own.
 
-Inputs are drawn as small integer vectors, read as rays: repetition, antipodes and linear dependence are then exact, and
-what is found is readable. Degeneracy is made on purpose, by moves that add a row which depends on earlier ones.
+Inputs are small integer vectors, each of which stands for its ray. So repetition, antipodes and linear dependence are
+exact, and counterexamples are readable. Moves that add a row depending on earlier ones make the degeneracies.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ SHAPES = (
 """(n, d, width, start) of the studies that a search runs, from one neuron to wide. A table and not a product of lists,
 because JAX takes seconds to compile each new one."""
 HUGE = ((3, 2, 65536, "gradient"),)
-"""Shapes that are drawn with steps = 0 only: networks that are looked at and not trained."""
+"""Shapes that are drawn with steps = 0 only: networks that are too wide to train in a search."""
 CHUNK = 4
 STEPS = (3, 11, 59)
-"""With observation 0 these are multiples of CHUNK, so that one compiled program serves them all."""
+"""Numbers of steps; with step 0 they are multiples of CHUNK, so all share one compiled program."""
 
 _NEARNESS = (3, 10, 100, 10**6)  # a near copy of x is nearness * x + e_k
 
@@ -51,13 +51,13 @@ def configurations(
 ) -> Rows:
     """Draw inputs that are often degenerate, as rows of integers on their rays.
 
-    One to four free rows, then moves of at most three kinds until the size is reached: the antipode of a row, the
-    antipodes of all rows, a near copy or near antipode, a row of a cluster around the first, a sum of two rows, a free
-    row, a positive multiple. Perhaps all is flattened into a lower dimension at the end.
+    The strategy draws one to four free rows and adds rows by at most three kinds of moves until the size is reached:
+    the antipode of a row, the antipodes of all rows, a near copy or near antipode, a row near the first row, a sum of
+    two rows, a free row, or a positive multiple. At the end it may set the last coordinates of all rows to zero.
 
     Args:
         draw: supplied by hypothesis, as for every composite strategy.
-        sizes: numbers of rows n to choose from; one that is listed twice comes twice as often.
+        sizes: numbers of rows n to choose from; a number that is listed twice is drawn twice as often.
         dimensions: input dimensions d to choose from.
         largest: bound on the entries of free rows; near copies are larger.
 
@@ -77,11 +77,11 @@ def configurations(
     while len(rows) < size:
         kind = draw(st.sampled_from(kinds))
         new = _move(draw, kind, rows, free)
-        # rows are repeated on purpose only: it would hide every subtler degeneracy
+        # only "multiple" may repeat a row: repetition hides all other degeneracies
         rows += new if kind == "multiple" else [row for row in new if row not in rows] or [draw(free)]
     rows = rows[:size]
     low_dimension = draw(st.sampled_from((dimension, *range(2, dimension))))
-    # a row that lived in the dropped coordinates alone keeps its direction; it has no other
+    # a row that would become zero stays unchanged
     flat = [(*row[:low_dimension], *(0,) * (dimension - low_dimension)) for row in rows]
     return tuple(low if any(low) else row for low, row in zip(flat, rows, strict=True))
 
@@ -131,14 +131,14 @@ def targets(draw: DrawFn, size: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Trial:
-    """A small study that a search runs: everything a run depends on, in plain numbers.
+    """A small study of a search: the numbers that its run depends on.
 
     Attributes:
         inputs: n rows of d floats, of unit norm up to rounding.
         targets: n floats.
         width, seeds, steps, start, key: as for ``nag_ntk.simulate``.
-        methods: (name, eta, beta); eta None: the theorem's tuning.
-        delta: failure probability that the lemmas are claimed for.
+        methods: (name, eta, beta); eta is None for the theorem's tuning.
+        delta: failure probability of the probabilistic claims.
     """
 
     inputs: tuple[tuple[float, ...], ...]
@@ -187,11 +187,11 @@ def trials(
 
     Args:
         draw: supplied by hypothesis.
-        trains: leave out the huge networks, which are not trained.
+        trains: True to leave out the shapes HUGE, which are not trained.
         shapes: (n, d, width, start) to choose from.
         steps: numbers of steps to choose from.
         seeds: number of initialisations in every run.
-        tuned: only what the theorems speak of, their tuning and the gradient start.
+        tuned: True to draw only the theorems' tuning and the gradient start.
 
     Example:
         >>> from hypothesis import find, settings

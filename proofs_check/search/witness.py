@@ -1,4 +1,4 @@
-"""A counterexample as a file: the claim that it refutes, the data exactly, and the result of the check."""
+"""The file of a counterexample: the refuted claim, the exact data, and the result of the check."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _NAMED = ("nag-ntk", "jax", "jaxlib", "numpy", "python-flint", "hypothesis", "op
 
 
 class WitnessError(ValueError):
-    """A file that is no witness, was changed, or cannot be written; the message says which."""
+    """The file is not a witness, was changed, or cannot be written; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Witness:
     Attributes:
         lemma: id of the lemma.
         control: id of the control, or "" for the lemma itself.
-        kind: "inputs" (exact integers, decided in ball arithmetic) or "run" (a simulation that is repeated).
+        kind: "inputs" (exact integers, decided in ball arithmetic) or "run" (a simulation).
         data: for "inputs" {"rows"}: numbers as text, "3" or "3/5"; for "run" the fields of a
-            ``strategies.Trial``, floats in hexadecimal, so that not a bit is lost.
-        finding: what the check said: verdict, reason, observed, bound, witness (a kernel vector, a seed, a step).
-        found: how: "draw" or "ascent", seed, number of examples, and the first configuration before shrinking.
-        versions: of the software that found it.
+            ``strategies.Trial``, floats in hexadecimal, which are exact.
+        finding: the result of the check: verdict, reason, observed, bound, witness (a kernel vector, a seed, a step).
+        found: the origin: "draw" or "ascent", seed, number of examples, and the configuration before shrinking.
+        versions: versions of the software of the search.
 
     Example:
         >>> Witness("gram-positive", "distinct", "inputs", {"rows": [["1", "0"]]}, {"reason": "no"}).digest()[:4]
@@ -72,7 +72,7 @@ class Witness:
             raise WitnessError(f"the rows of the witness are no exact numbers: {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write the witness as JSON, whole or not at all.
+        """Write the witness as JSON, atomically.
 
         Raises:
             WitnessError: if the file cannot be written.
@@ -125,7 +125,7 @@ def load(path: str | Path) -> Witness:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a search rests on; what is not installed as a package is left out."""
+    """Return the versions of Python and of the installed packages that a search uses."""
     by_name = {"python": platform.python_version()}
     for name in _NAMED:
         try:
@@ -136,7 +136,7 @@ def versions() -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to JSON without loss of meaning: infinities and NaN become text, tuples lists."""
+    """Convert a value to types that JSON can hold: infinities and NaN become text, tuples become lists."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, str | bool | int) or value is None:

@@ -1,5 +1,5 @@
-"""Certificates: proofs about one network, from its exact first weights to zero loss.
+"""Certificates: proofs that the training of one network, with exact initial weights, reaches zero loss.
 
-`problem` states a network and its training as exact numbers, `flow` follows the training exactly, `prove` decides,
-`certificate` writes the file; `recheck` verifies a file without them.
+`problem` states a network and its training as exact numbers, `flow` runs the training in ball arithmetic, `prove`
+decides, and `certificate` writes the file. `recheck` verifies a file without the other modules.
 """

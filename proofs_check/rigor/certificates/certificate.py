@@ -1,6 +1,7 @@
-"""The file of a certificate: everything that the proof speaks about, exactly, everything that it claims, and a digest.
+"""The file of a certificate: the exact network, data and method, the claims of the proof, and a digest.
 
-JSON. Numbers are strings: floats in hexadecimal, or fractions p/q; a row of numbers is one string. `recheck` reads it.
+The file is JSON. Numbers are strings, floats in hexadecimal or fractions p/q, and a row of numbers is one string. The
+program `recheck` reads the file.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ FORMAT = "nag-ntk certificate 2"
 
 
 def written(value: Number) -> str:
-    """Write a number as a string that stands for exactly it.
+    """Write a number as a string that represents it exactly.
 
     Example:
         >>> from fractions import Fraction
@@ -51,7 +52,7 @@ def digest(body: dict[str, Any]) -> str:
 
 
 def file_name(name: str) -> str:
-    """Derive the name of a certificate's file from that of the network; two networks never share one.
+    """Derive the file name of a certificate from the name of the network; different names give different files.
 
     Example:
         >>> file_name("training nesterov seed 0")
@@ -61,7 +62,7 @@ def file_name(name: str) -> str:
 
 
 def statement(proof: Proof, energy: float) -> str:
-    """Write the sentence that the claims of a proof amount to."""
+    """Write the claims of a proof as one sentence."""
     problem = proof.problem
     method = ", ".join(f"{name} = {float(getattr(problem, name))!r}" for name in ("eta", "beta", "gamma"))
     pairs = f"those of {len(proof.sliding)} (neuron, sample) pairs that may slide along the kink,"
@@ -85,7 +86,7 @@ def body_of(
 
     Args:
         proof: from `prove`.
-        name: where the problem comes from, for readers.
+        name: name of the run that the problem comes from, for readers.
         simulated: residuals of a float64 run at steps 0, 1, ..., up to `proof.applied` at most.
         distance: a bound on |simulated - exact| in every component.
         contraction: pairs (c, rho) with |V(t)| <= c rho^t |V(0)| for all t, from `claims`.
@@ -100,7 +101,7 @@ def body_of(
         (0, 0, ['0x1.0000000000000p+0'])
     """
     problem = proof.problem
-    energy = proof.energy * (1 + 2.0**-40)  # another program with as many bits may come out a little wider
+    energy = proof.energy * (1 + 2.0**-40)  # another program with the same bits may compute a slightly larger bound
     body = {
         "format": FORMAT,
         "name": name,
@@ -151,7 +152,7 @@ def distance(problem: Problem, bits: int, rows: Sequence[Sequence[float]]) -> fl
         Undecided: too few bits.
 
     Cost:
-        That of following the run once more.
+        That of running the training once more.
     """
     worst = 0.0
     with ctx.workprec(bits):
@@ -159,7 +160,7 @@ def distance(problem: Problem, bits: int, rows: Sequence[Sequence[float]]) -> fl
         for t, row in enumerate(rows):
             if t:
                 flow.advance()
-            slack = 4 * flow.slack()  # room for another program's shadow
+            slack = 4 * flow.slack()  # another program may compute a different shadow
             for x, y in zip(flow.residual.entries(), row, strict=True):
                 worst = max(worst, float_above((abs(x - y) + slack).upper()) if math.isfinite(y) else math.inf)
     return worst * (1 + 2.0**-40)
@@ -170,7 +171,7 @@ def _wider(value: float, side: int) -> float:
 
 
 def write(body: dict[str, Any], path: Path) -> None:
-    """Write the file in one piece, so that it is complete or absent.
+    """Write the file atomically: it is complete or absent.
 
     Raises:
         OSError: the folder is missing or cannot be written to.

@@ -1,9 +1,10 @@
-"""The argument about all later steps: from here on nothing can change any more.
+"""The argument that no pattern changes after a step N of the run.
 
-If no pattern changes after step N, |(xi, h)(N + k)| <= (r^k + s k r^(k-1)) E. So the coefficients still move by at most
-|Q| / (1 - beta) + eta max(1 + gamma, 1 / (1 - beta)) E sum_k (r^k + s k r^(k-1)), and sample i by |K_i| times that, and
-by what the exact run may differ from its shadow at N, in weights and momentum. If this is less than every margin, no
-pattern changes in the next step either, and so on for ever.
+Let xi be the residual, h its momentum part, Q the momentum of the coefficients, E a bound on |(xi, h)(N)|, and r, s the
+rate and shear of contraction.py. If no pattern changes after step N, |(xi, h)(N + k)| <= (r^k + s k r^(k-1)) E. Then
+the coefficients move after N by at most |Q| / (1 - beta) + eta max(1 + gamma, 1 / (1 - beta)) E sum_k (r^k + s k
+r^(k-1)). The pre-activations on sample i move by at most |K_i| times that, plus the distance of the exact run from its
+shadow at N. If this is less than every margin, no pattern changes in the next step, and by induction in no later step.
 """
 
 import math
@@ -22,19 +23,19 @@ from proofs_check.rigor.certificates.shadow import LOW
 from proofs_check.rigor.enclosure.pencil import float_above
 
 _ROUNDS = 20
-_ROOM = 2.0**-40  # for the roundings of another program
+_ROOM = 2.0**-40  # relative allowance for the rounding of another program
 
 
 class Blocked(NamedTuple):
-    """The reason why the argument fails at this step, and what would help."""
+    """The reason why the argument fails at this step, with a remedy."""
 
     reason: str
 
 
 def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
-    """Bound the rate while the pairs in `sliding` may change sign and no others do; None if no bound is shown.
+    """Bound the rate if only the pairs in `sliding` may change sign; None if no rate below 1 is shown.
 
-    Sliding pairs are for gradient descent alone; formulas (9) and (10) of docs/certificates.md.
+    Only gradient descent may have sliding pairs; formulas (9) and (10) of docs/certificates.md.
     """
     numbers = flow.problem.eta, flow.problem.beta, flow.problem.gamma
     if not sliding:
@@ -59,17 +60,17 @@ def rate_of(flow: Flow, sliding: Collection[Pair] = ()) -> Contraction | None:
         spread = eta * norm(flow.norms[i] * counts[i] / flow.width for i in range(n))
     rates = [_slower(flow, members, [arb(0)] * n, lambda low: (1 - eta * low).max(eta * high - 1) + spread)]
     if gain > 0:
-        pays = [rows[i][i] * weighted[i] / flow.width / gain**2 for i in range(n)]
-        rates.append(_slower(flow, members, pays, lambda low: root(1 - eta * gain * low)))
+        diagonal = [rows[i][i] * weighted[i] / flow.width / gain**2 for i in range(n)]
+        rates.append(_slower(flow, members, diagonal, lambda low: root(1 - eta * gain * low)))
     rate, low = min(rates)
     return Contraction(low, high, rate, 0.0) if rate < 1 else None
 
 
-def _slower(flow: Flow, members: int, pays: list[arb], rate: Callable[[float], arb]) -> tuple[float, float]:
-    """Return (rate, lower bound on the spectrum) of the Gram matrix of some neurons less a diagonal matrix."""
+def _slower(flow: Flow, members: int, diagonal: list[arb], rate: Callable[[float], arb]) -> tuple[float, float]:
+    """Return (rate, lower bound on the spectrum) for the Gram matrix of some neurons minus a diagonal matrix."""
     n = flow.size
     gram = arb_mat(
-        n, n, [flow.gram_entry(i, j, members) - (pays[i] if i == j else 0) for i in range(n) for j in range(n)]
+        n, n, [flow.gram_entry(i, j, members) - (diagonal[i] if i == j else 0) for i in range(n) for j in range(n)]
     )
     spectrum = extreme_eigenvalues(gram)
     if spectrum is None:
@@ -79,22 +80,22 @@ def _slower(flow: Flow, members: int, pays: list[arb], rate: Callable[[float], a
 
 
 def remaining(flow: Flow, bound: Contraction) -> np.ndarray:
-    """Bound, per sample, all movement still to come while the residual shrinks at that rate."""
+    """Bound the later movement of the pre-activations of each sample if the residual shrinks at that rate."""
     with ctx.workprec(LOW):
         rest = 1 - flow.beta
         pull = flow.eta * (1 + flow.gamma).max(1 / rest)
         total = norm(flow.speed.entries()) / rest + pull * flow.energy() * bound.total()
         off = flow.distance.bound * (1 if flow.memoryless else 1 + 1 / rest)
         pairs = zip(flow.norms, flow.lengths, strict=True)
-        # a thousandth more, so that another program, whose shadow is another, finds the same
+        # 0.1 % larger, so that another program with a different shadow reaches the same decision
         return 1.001 * np.array([float_above((size * total + length * off).upper()) for size, length in pairs])
 
 
 def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]] | Blocked:
-    """Return the rate and the pairs that may go on sliding if nothing else can change any more, or the obstacle.
+    """Return the rate and the pairs that may keep changing sign if no other pair changes after this step, or a Blocked.
 
-    Under gradient descent pairs that keep changing sign are let slide, as long as the rate can pay for them; when
-    `wide`, all pairs that may come near their kink are, whether they did so before or not.
+    Under gradient descent, pairs that changed sign repeatedly may slide if a rate below 1 remains. With `wide`, every
+    pair whose margin is too small may slide, also if it never changed sign.
     """
     sliding: set[Pair] = set()
     reason = ""
@@ -105,10 +106,10 @@ def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]
         ahead = remaining(flow, bound)
         samples, neurons = flow.watch.exposed(ahead)
         if sliding:
-            steady = np.array(
+            not_sliding = np.array(
                 [pair not in sliding for pair in zip(neurons.tolist(), samples.tolist(), strict=True)], bool
             )
-            samples, neurons = samples[steady], neurons[steady]
+            samples, neurons = samples[not_sliding], neurons[not_sliding]
         if not len(samples):
             return bound, frozenset(sliding)
         margins = flow.watch.margins(samples, neurons)
@@ -118,25 +119,25 @@ def closed(flow: Flow, wide: bool = False) -> tuple[Contraction, frozenset[Pair]
             f"sample {i}, neuron {r}: its margin {max(float(margins[worst]), 0.0):.3g} is below the movement that may "
             f"still come, {float(ahead[i]):.3g} (both in units of 1/sqrt m); more steps would help"
         )
-        going_on = _going_on(flow)
+        recent_sliding = _recent_sliding(flow)
         if not flow.memoryless:
-            if (r, i) in going_on:
+            if (r, i) in recent_sliding:
                 last = max(t for t, *pair in flow.flips if pair == [r, i])
                 reason = (
                     f"sample {i}, neuron {r} slides along the kink, changing sign again and again (last at step "
                     f"{last}); with momentum no argument here covers that"
                 )
             break
-        if not wide and len(samples) > len(going_on):
+        if not wide and len(samples) > len(recent_sliding):
             break
         unsafe = set(zip(neurons.tolist(), samples.tolist(), strict=True))
-        if not wide and not unsafe <= going_on:
+        if not wide and not unsafe <= recent_sliding:
             break
         sliding |= unsafe
     return Blocked(reason)
 
 
-def _going_on(flow: Flow) -> set[Pair]:
+def _recent_sliding(flow: Flow) -> set[Pair]:
     """Return the pairs that changed sign at least twice in the last quarter of the run (20 steps at least)."""
     since = flow.step - max(20, flow.step // 4)
     recent = takewhile(lambda flip: flip[0] > since, reversed(flow.flips))

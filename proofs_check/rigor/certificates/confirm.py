@@ -1,4 +1,4 @@
-"""Rechecking of a file that was just written: nothing is called proved before the rechecker agrees."""
+"""Recheck of a certificate after it is written: a run counts as proved only if the recheck confirms the file."""
 
 import io
 from contextlib import redirect_stdout
@@ -8,13 +8,13 @@ from proofs_check.rigor.certificates import recheck
 
 
 def objection(path: Path) -> str:
-    """Have a file rechecked; return the objection, or "" when it is confirmed.
+    """Recheck a file; return the objection, or "" if the file is confirmed.
 
     Args:
-        path: the file; it alone is read, as by `nag-ntk recheck`.
+        path: the file, which is read alone, as by `nag-ntk recheck`.
 
     Returns:
-        The sentence that `recheck` prints where it ends with 1 or 2.
+        The sentence that `recheck` prints if it exits with code 1 or 2.
 
     Cost:
         About that of `prove`.

@@ -1,10 +1,11 @@
-"""The rate at which the residual shrinks while no pattern changes, for damping of any kind.
+"""Bounds on the rate at which the residual shrinks if no pattern changes.
 
-With constant patterns the residual xi and its momentum part h obey, eta lambda = z on each eigenvector of H,
+With constant patterns the residual xi and its momentum part h obey on each eigenvector of H, with z = eta lambda,
     (xi, h) <- N (xi, h),    N(z) = [[1 - (1+gamma) z, 1], [-(beta (1+gamma) - gamma) z, beta]],
-of trace a = 1 + beta - (1+gamma) z and determinant c = beta - gamma z. Both eigenvalues have modulus at most r exactly
-when |c| <= r^2 and |a| r <= r^2 + c (Schur, Cohn, Jury): affine in z, so the ends of an interval suffice. By Schur's
-triangular form ||N^k|| <= r^k + s k r^(k-1) with s^2 = ||N||_F^2 - |l_1|^2 - |l_2|^2 <= ||N||_F^2 - 2c, convex in z.
+with trace a = 1 + beta - (1+gamma) z and determinant c = beta - gamma z. Both eigenvalues have modulus at most r
+exactly when |c| <= r^2 and |a| r <= r^2 + c (Schur, Cohn, Jury): affine in z, so the ends of an interval suffice. By
+Schur's triangular form ||N^k|| <= r^k + s k r^(k-1) with s^2 = ||N||_F^2 - |l_1|^2 - |l_2|^2 <= ||N||_F^2 - 2c, convex
+in z.
 """
 
 import math
@@ -35,7 +36,7 @@ class Contraction(NamedTuple):
 
 
 def extreme_eigenvalues(gram: arb_mat) -> tuple[float, float] | None:
-    """Find low <= lambda_min and high >= lambda_max of a symmetric ball matrix; None if they are not shown.
+    """Return proved bounds low <= lambda_min and high >= lambda_max of a symmetric ball matrix, or None.
 
     Example:
         >>> extreme_eigenvalues(arb_mat([[2, 1], [1, 2]]))[0] > 0.999
@@ -51,7 +52,7 @@ def extreme_eigenvalues(gram: arb_mat) -> tuple[float, float] | None:
         if bounds is None:
             return None
         low, high = bounds.min_low.lower(), bounds.max_high.upper()
-        # strictly outside, so that another program can show it by elimination
+        # slightly wider, so that another program can prove the bounds by elimination
         return float_below(low - _SHARPNESS * abs(low)), float_above(high + _SHARPNESS * abs(high))
 
 

@@ -1,12 +1,13 @@
-"""A shadow of the training run, followed in ball arithmetic, near enough to have the same signs at every step.
+"""The shadow: a network known exactly, close enough to the exact training run to have its signs at every step.
 
-With zeta = sqrt(m) z the pre-activations and all else as in docs/certificates.md, the shadow moves by two sequences S
-and Q of numbers with `precision` bits,
+The symbols are those of docs/certificates.md; zeta = sqrt(m) z are the pre-activations. The shadow moves by two
+sequences S and Q of numbers with `precision` bits,
     zeta_ri(t) = zeta_ri(0) + g(t) drift_ri - a_r sum_j K_ij c_rj(t),    g(k) = (1 - beta^k) / (1 - beta),
-and while neuron r keeps its sign on sample j, c_rj follows S_j. So a step costs n^2 operations whatever the width, and
-of the m n signs only those are looked at that the movement may have reached (watch.py). The shadow is known exactly;
-its residual xi and momentum part h are kept as midpoints with a bound on what rounding added up to. How far the exact
-run may be from it is one number (shadow.py), and a sign counts as decided when it holds that far around.
+and as long as neuron r keeps its sign on sample j, c_rj moves with S_j. So a step costs n^2 operations for any width,
+and only those of the m n signs are evaluated that the movement may have changed (watch.py). The residual xi and the
+momentum part h of the shadow are stored as midpoints with a bound on the accumulated rounding. One number bounds the
+distance of the exact run from the shadow (shadow.py). A sign is decided if it is the same for all points within this
+distance.
 """
 
 from collections import defaultdict
@@ -27,14 +28,14 @@ from proofs_check.rigor.enclosure.pencil import float_above, float_below
 Pair = tuple[int, int]
 
 _FINE = 128
-"""Least bits for the network at the start and for K, which cost little and are used at every step."""
+"""Smallest precision in bits of K and of the network at step 0, which are computed once."""
 
 _QUIET = 32
-"""Steps without a flip after which a stretch of constant pattern is announced."""
+"""Number of steps without a flip after which the distance is bounded by powers of N (shadow.py)."""
 
 
 class Undecided(ArithmeticError):
-    """A sign that the precision in force does not decide."""
+    """The precision does not decide a sign."""
 
 
 def norm(values: Iterable[arb]) -> arb:
@@ -52,7 +53,7 @@ def _floats(values: Iterable[arb]) -> np.ndarray:
 
 
 class Flow:
-    """The shadow at one step; `advance` takes it to the next. Use it with flint's ctx.prec at `precision`.
+    """The shadow at one step; `advance` computes the next step. Use it with flint's ctx.prec at `precision`.
 
     Args:
         problem: a checked Problem.
@@ -62,14 +63,15 @@ class Flow:
         step: t.
         flips: the list of (t, neuron, sample): the pattern at t differs from that at t - 1 there.
         active: the pattern, of the shadow and of the exact run.
-        distance: how far the exact run may be.
-        calm: (step, Contraction) of each stretch of constant pattern that the distance made use of.
+        distance: a bound on the distance of the exact run from the shadow.
+        calm: (first step, Contraction) of each stretch of constant pattern in which the distance was bounded by powers
+            of N.
 
     Raises:
-        Undecided: a sign is open at this precision.
+        Undecided: the precision does not decide a sign.
         ValueError: with the start "state", the patterns of the two given steps differ.
 
-    Cost: n^2 operations of `precision` bits per step, and n for every sign that is looked at; m n p at the start.
+    Cost: n^2 operations of `precision` bits per step, and n for every sign that is evaluated; m n p at the start.
     """
 
     def __init__(self, problem: Problem, precision: int) -> None:
@@ -124,7 +126,7 @@ class Flow:
         raise Undecided(f"neuron {r} on sample {i} at step {self.step}")
 
     def gram_entry(self, i: int, j: int, members: int = -1) -> arb:
-        """Return H_ij, of the neurons in the bit set `members` alone."""
+        """Return the part of H_ij from the neurons in the bit set `members`."""
         return self.kernel_rows[i][j] * (self.bits[i] & self.bits[j] & members).bit_count() / self.width
 
     def _outputs(self, values: Rows) -> list[arb]:
@@ -138,7 +140,7 @@ class Flow:
         return outputs
 
     def _start(self, inputs: arb_mat, before: Rows) -> np.ndarray | None:
-        """Set (xi, h) and (S, Q) at step 0, docs/certificates.md; return the neurons' own drift in float64."""
+        """Set (xi, h) and (S, Q) at step 0, docs/certificates.md; return `drift` in float64, or None."""
         problem, n = self.problem, self.size
         targets = [ball(y) for y in problem.targets]
         residual = [f - y for f, y in zip(self._outputs(before), targets, strict=True)]
@@ -172,7 +174,7 @@ class Flow:
         return moving
 
     def _settle(self, residual: arb_mat, momentum: arb_mat) -> None:
-        """Keep the midpoints of (xi, h), and add what that loses to the bounds on either."""
+        """Store the midpoints of (xi, h), and add their radii to the bounds on the accumulated rounding."""
         if self.memoryless:
             momentum = arb_mat(self.size, 1)
         self.residual, self.momentum = residual.mid(), momentum.mid()
@@ -188,10 +190,10 @@ class Flow:
         return self.problem.beta == 0 and self.problem.gamma == 0
 
     def advance(self) -> int:
-        """Take one step of training; return the number of signs that changed.
+        """Apply one step of training; return the number of signs that changed.
 
         Raises:
-            Undecided: a sign, or every digit of the residual, is lost at this precision.
+            Undecided: the precision does not decide a sign, or leaves no digit of the residual.
         """
         self._relax()
         drive = self.gram * self.residual
@@ -201,7 +203,7 @@ class Flow:
         speed = self.beta * self.speed + self.lift * self.residual
         movement, self.common, self.speed = common.mid() - self.common, common.mid(), speed.mid()
         with ctx.workprec(LOW):
-            # what rounding S and Q adds, and the difference of the residual kept from that of the shadow
+            # the rounding of S and Q, and the difference of the stored residual from that of the shadow
             first, second = (norm(x.rad() for x in column.entries()) for column in (common, speed))
             top = self._top
             self.distance.advance(
@@ -223,7 +225,7 @@ class Flow:
         return changes
 
     def _relax(self) -> None:
-        """Announce a stretch of constant pattern once it has lasted for a while, where momentum profits from it."""
+        """Bound the distance by powers of N after some steps without a flip, if the method has momentum."""
         last = self.flips[-1][0] if self.flips else 0
         wait = 0 if self.problem.before is not None and not self.flips else _QUIET
         if self.memoryless or self.distance.calmed or self.step != last + wait or self.spectrum is None:
@@ -236,14 +238,14 @@ class Flow:
                 self.calm.append((self.step, bound))
 
     def _widest(self, movement: arb_mat) -> np.ndarray:
-        """Bound what any pattern can make of a movement of S, per sample."""
+        """Bound the movement of the pre-activations of each sample by a movement of S, over all patterns."""
         zero = arb(0)
         parts = _column([x.max(zero) for x in movement.entries()] + [(-x).max(zero) for x in movement.entries()])
         both = zip((self._parts * parts).entries(), (self._swapped * parts).entries(), strict=True)
         return np.array([max(float_above(a.abs_upper()), float_above(b.abs_upper())) for a, b in both])
 
     def _decide(self, due, slack: arb, residual: arb_mat, momentum: arb_mat) -> int:
-        """Decide what float64 left open; where the pattern changed, update (xi, h), the neurons and H."""
+        """Decide the signs that float64 left open; where the pattern changed, update (xi, h), the neurons and H."""
         changed: dict[int, list[int]] = defaultdict(list)
         pairs = list(zip(*(x.tolist() for x in due), strict=True))
         margins = np.zeros(len(pairs))
@@ -304,7 +306,7 @@ class Flow:
         return (size + self.error + self.momentum_error + self._off()).upper()
 
     def slack(self) -> arb:
-        """Bound the distance of the exact residual from the one kept."""
+        """Bound the distance of the exact residual from the stored one."""
         return (self.error + self._off()).upper()
 
     def enclosure(self) -> list[tuple[arb, arb]]:

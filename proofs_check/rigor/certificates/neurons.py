@@ -1,7 +1,8 @@
-"""The pre-activations of the shadow: the part that all neurons share, and each neuron's own since it flipped.
+"""The pre-activations of the shadow: a part common to all neurons, and the own part of each neuron that flipped.
 
     zeta_ri(t) = zeta_ri(0) + g(t) drift_ri - a_r sum_j K_ij A_rj S_j(t) - a_r sum_j K_ij (c_j + g(t - t_j) q_j),
-formula (4) of docs/certificates.md, with the own part kept as one pair (c_j, q_j) per sample that it ever flipped on.
+which is formula (4) of docs/certificates.md. The own part is stored as one pair (c_j, q_j) for each sample j on which
+the neuron ever flipped, t_j the step of its last flip there.
 """
 
 from collections.abc import Sequence
@@ -13,14 +14,14 @@ Rows = list[list[arb]]
 
 
 class Neurons:
-    """Pre-activations and their speeds at the step that was passed to `move` last.
+    """Pre-activations and their speeds at the step of the last call of `move`.
 
     Args:
         kernel: K.
         before: (n, m) zeta(0), samples first.
-        drift: (n, m) what they move in the first step on their own account, or None.
+        drift: (n, m) the movement of each pre-activation in the first step that is not from S, or None.
         signs: (m,) a_r.
-        active: (m) patterns of n bytes, views that change as the run does.
+        active: (m) patterns of n bytes, views that the run updates.
         beta: momentum.
         precision: bits for the powers of beta.
     """
@@ -29,7 +30,7 @@ class Neurons:
         self, kernel: Rows, before: Rows, drift: Rows | None, signs: Sequence[int], active: list[memoryview],
         beta: arb, precision: int,
     ) -> None:  # fmt: skip
-        """Start at step 0, where nothing has moved; see the class."""
+        """Start at step 0 with S = Q = 0; see the class."""
         self._kernel, self._before, self._drift = kernel, before, drift
         self._signs, self._active, self._beta, self._precision = signs, active, beta, precision
         self._own: dict[int, dict[int, tuple[arb, arb, int]]] = {}
@@ -71,7 +72,7 @@ class Neurons:
         return value - moved if self._signs[r] > 0 else value + moved
 
     def speed(self, r: int, i: int) -> arb:
-        """Return what momentum adds to zeta_ri in the next step, on the neuron's own account and by Q."""
+        """Return the momentum term of zeta_ri: its change in the next step by Q and by the neuron's own part."""
         total = self._driven(r, i, 1)
         for j, (_, q, since) in self._own.get(r, {}).items():
             total += self._kernel[i][j] * self.decay(self._step - since) * q
@@ -79,7 +80,7 @@ class Neurons:
         return total if self._drift is None else total + self.decay(self._step) * self._drift[i][r]
 
     def flip(self, r: int, j: int) -> None:
-        """Change the sign of the pair (r, j): its share of S and Q becomes the neuron's own, or the other way round."""
+        """Change the sign of the pair (r, j): S_j and Q_j move between common part and own part of the neuron."""
         c, q = self._columns[0][j], self._columns[1][j]
         c, q = (c, q) if self._active[r][j] else (-c, -q)
         own = self._own.setdefault(r, {})

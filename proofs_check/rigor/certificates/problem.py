@@ -1,7 +1,7 @@
-"""The subject of a certificate: one data set, one network, one method, all as exact rational numbers.
+"""The subject of a certificate: one data set, one network and one method, all as exact rational numbers.
 
-Place in the proof: nothing is rounded here. A float64 is the rational number that it is, a row of the inputs has the
-norm that it has: no bound in this folder uses that it is 1.
+A float64 stands for the rational number that it represents, and nothing is rounded. The rows of the inputs need not
+have unit norm: no bound in this folder uses it.
 """
 
 import math
@@ -16,11 +16,11 @@ STARTS = ("gradient", "extrapolated", "state")
 
 
 class ProblemError(ValueError):
-    """The problem is malformed, or no zero loss can be proved for it whatever the training does."""
+    """The problem is malformed, or no training can be proved to reach zero loss on it."""
 
 
 class Problem(NamedTuple):
-    """A training run with nothing left open.
+    """A training run, specified exactly.
 
     Attributes:
         inputs: (n, p), one row per sample.
@@ -31,7 +31,7 @@ class Problem(NamedTuple):
         beta: momentum, in [0, 1).
         gamma: weight of the look-ahead, not negative (0: heavy ball, beta: Nesterov).
         start: "gradient" (w(-1) = w(0), same gradient), "extrapolated" (w(-1) = w(0), gradient 0 at step -1), or
-            "state" (the weights of step -1 are `before`, and its gradient is theirs).
+            "state" (the weights of step -1 are `before`, and the gradient of step -1 is taken there).
         before: (m, p), the weights at step -1, for the start "state" only.
     """
 
@@ -47,15 +47,14 @@ class Problem(NamedTuple):
 
 
 def ball(value: Number) -> arb:
-    """Convert a number to a ball: exact for floats, rounded to the precision in force for fractions."""
+    """Convert a number to a ball: exact for floats, rounded to the current precision for fractions."""
     return arb(value) if isinstance(value, float) else arb(fmpq(value.numerator, value.denominator))
 
 
 def root(value: arb) -> arb:
-    """Bound the square root of a number from above; the number is not negative, but its ball may reach below 0.
+    """Bound the square root of a nonnegative number from above, also if its ball contains negative numbers.
 
-    A square below it has to be written as a product: ball ** 2 is not a number where the midpoint is 0 and the radius
-    is not.
+    Write a square in the argument as a product: ball ** 2 is NaN if the midpoint is 0 and the radius is not.
 
     Example:
         >>> root(arb(0, 0.25)) < 0.500001, arb(0, 0.25) ** 2
@@ -77,7 +76,7 @@ def _rectangular(name: str, rows: Sequence[Sequence[Number]], shape: tuple[int, 
 
 
 def check(problem: Problem) -> None:
-    """Raise ProblemError for a malformed problem, and for one that no training can bring to zero loss.
+    """Raise ProblemError for a malformed problem, and for one on which no training reaches zero loss.
 
     Args:
         problem: the problem.
@@ -87,7 +86,7 @@ def check(problem: Problem) -> None:
             start, or two inputs in the same direction.
 
     Cost:
-        n^2 p operations on fractions when two rows are equal up to a factor, else far less.
+        n^2 p operations on fractions if two rows are equal up to a factor, else far less.
 
     Example:
         >>> check(Problem(((1.0,), (1.0,)), (0.0, 1.0), ((1.0,),), (1,), 0.5, 0.0, 0.0))
@@ -120,7 +119,7 @@ no network fits: the loss cannot reach zero; nothing in the training would help
 
 
 def _no_common_direction(problem: Problem) -> None:
-    """Refuse x_j = c x_i with c > 0: their patterns agree for ever, so that lambda_min(H) = 0."""
+    """Refuse x_j = c x_i with c > 0: the patterns on both are always equal, so lambda_min(H) = 0."""
     directions: dict[tuple[Fraction, ...], tuple[int, Fraction]] = {}
     for j, row in enumerate(problem.inputs):
         size = sum((abs(Fraction(x)) for x in row), Fraction(0))

@@ -1,4 +1,4 @@
-"""The proof about one run: follow it until nothing can change any more, or give the reason why that fails."""
+"""Proof that a run reaches zero loss: run it until closure.py shows that no pattern changes later."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,32 +16,31 @@ from proofs_check.rigor.enclosure.pencil import NotFinite, float_above, float_be
 _BLOWN_UP = 1e6
 _HOPELESS = 1e-100
 _LARGE = 1 << 17
-"""Pairs of neuron and sample from which on momentum is expected to need more than 128 bits."""
+"""Number of (neuron, sample) pairs from which on a method with momentum starts with more than 128 bits."""
 
 
 class NotProved(Exception):
-    """No proof was found; the message says what stands in the way and what would help."""
+    """No proof was found; the message names the obstacle and a remedy."""
 
 
 class Proof(NamedTuple):
     """The proved claims about one run that reaches zero loss.
 
     For k >= 0, |xi(applied + k)| <= (rate^k + shear k rate^(k-1)) energy, and from step `lock_in` on no pattern changes
-    but, where there are any, those of the `sliding` pairs (neuron, sample).
+    except on the `sliding` pairs (neuron, sample).
 
     Attributes:
-        problem: what it is about.
-        precision: bits that decided everything.
-        lock_in: the first step from which on the pattern is constant, `sliding` pairs excepted; that of the last
-            change of another pair.
+        problem: the run that the proof is about.
+        precision: number of bits of the proof.
+        lock_in: the first step from which on the pattern is constant except on `sliding` pairs.
         applied: the step at which the argument about all later steps was made.
         flips: the number of changes of a sign up to `applied`.
-        sliding: pairs that may go on changing, each in both directions; under gradient descent only.
+        sliding: pairs that may keep changing, in both directions; only under gradient descent.
         contraction: eigenvalue bounds, rate and shear.
         energy: bound on |(xi, h)(applied)|.
         enclosures: step -> [(lower, upper)] of the exact residual.
-        metric: the form in which the distance of the shadow from the exact run was measured.
-        calm: stretches of constant pattern that this distance makes use of: (first step, rate).
+        metric: the quadratic form that measures the distance of the shadow from the exact run.
+        calm: (first step, rate) of the stretches of constant pattern in which this distance is bounded by powers.
     """
 
     problem: Problem
@@ -70,14 +69,14 @@ def prove(
 
     Args:
         problem: the run.
-        max_steps: how far to follow it.
-        record: steps at which the exact residual is enclosed; the last one is added.
+        max_steps: largest number of steps to run.
+        record: steps at which the exact residual is enclosed; the last step is added.
         precision: bits to start with; chosen if 0.
         max_precision: bits at which to give up.
         observe: called with the Flow at every step (again from 0 when the precision is raised).
 
     Returns:
-        The Proof with the smallest precision of those tried.
+        The Proof at the first precision that suffices.
 
     Raises:
         ProblemError: see `problem.check`.
@@ -111,7 +110,7 @@ def prove(
             bits *= 2
 
 
-@np.errstate(all="ignore")  # numbers beyond float64 make a sign due, or the proof fail
+@np.errstate(all="ignore")  # numbers beyond float64 cause an evaluation of the sign, or the failure of the proof
 def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], observe) -> Proof:
     try:
         flow = Flow(problem, bits)
@@ -140,7 +139,8 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
                 )  # fmt: skip
             attempt = flow.step + max(10, flow.step // 20)
             if float(flow.energy()) < _HOPELESS * float(first):
-                raise NotProved(f"step {flow.step}: {verdict.reason}")  # what still changes will do so for ever
+                # the pairs that still change will change in all later steps
+                raise NotProved(f"step {flow.step}: {verdict.reason}")
             if not float(flow.energy()) < _BLOWN_UP * (1 + float(first)):
                 raise NotProved(
                     f"the residual has grown to {float(flow.energy()):.3g} by step {flow.step}: {verdict.reason}"
@@ -151,5 +151,5 @@ def _follow(problem: Problem, bits: int, max_steps: int, record: set[int], obser
 
 
 def _outward(flow: Flow) -> list[tuple[float, float]]:
-    """Widen the enclosure threefold: another program may follow another shadow, as far on the other side."""
+    """Widen the enclosure threefold, since another program may compute a shadow on the other side of the exact run."""
     return [(float_below(low - (high - low)), float_above(high + (high - low))) for low, high in flow.enclosure()]

@@ -43,13 +43,13 @@ ZERO, ONE = arb(0), arb(1)
 
 
 def require(holds: Any, message: str) -> None:
-    """Raise ValueError unless the file has the form of a certificate in this respect."""
+    """Raise ValueError with the message unless a condition on the form of the file holds."""
     if not holds:
         raise ValueError(message)
 
 
 def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object as a dict; refuse one in which a name stands twice."""
+    """Return a JSON object as a dict; refuse a name that occurs twice."""
     require(len(dict(pairs)) == len(pairs), "one name stands twice")
     return dict(pairs)
 
@@ -77,21 +77,21 @@ def check_names(value: Any, names: str) -> None:
 
 
 def texts(value: Any, length: int | None = None) -> list[str]:
-    """Return a list of strings, of the given length if there is one."""
+    """Return a value unchanged if it is a list of strings, of the given length unless that is None."""
     require(type(value) is list and all(type(x) is str for x in value), f"expected a list of texts, got {value!r:.40}")
     require(length in (None, len(value)), f"expected {length} rows, got {len(value)}")
     return value
 
 
 def couples(value: Any) -> list[Any]:
-    """Return a list of lists of two."""
+    """Return a value unchanged if it is a list of lists of length 2."""
     fits = type(value) is list and all(type(x) is list and len(x) == 2 for x in value)
     require(fits, f"expected a list of pairs, got {value!r:.40}")
     return value
 
 
 def whole(value: Any, most: int) -> int:
-    """Return a whole number from 0 to `most`."""
+    """Return a value unchanged if it is a whole number from 0 to `most`."""
     require(type(value) is int and 0 <= value <= most, f"expected a whole number from 0 to {most}, got {value!r:.40}")
     return value
 
@@ -111,7 +111,7 @@ def nearest_float(text: str) -> str:
 
 
 def statement(problem: dict[str, Any], claim: dict[str, Any]) -> str:
-    """Write the sentence that the claims of a file amount to."""
+    """Write the claims of a file as one sentence."""
     method = ", ".join(f"{name} = {nearest_float(problem[name])}" for name in ("eta", "beta", "gamma"))
     pairs = f"those of {len(claim['sliding'])} (neuron, sample) pairs that may slide along the kink,"
     exception = f", except {pairs}" if claim["sliding"] else ""
@@ -167,7 +167,7 @@ class Certificate:
         self.gradient_descent = self.beta == 0 and self.gamma == 0
 
     def read_claim(self, claim: dict[str, Any]) -> None:
-        """Read the claims, and refuse what would stand for no step, no pair or twice for one."""
+        """Read the claims; refuse steps and pairs out of range, and those that occur twice."""
         self.bounds = [numbers(claim[x], 1)[0] for x in ("lambda_min", "lambda_max", "rate", "shear", "energy")]
         self.metric, self.distance = numbers(claim["metric"], 2), numbers(claim["distance"], 1)[0]
         self.contraction = [numbers(line, 2) for line in texts(claim["contraction"])]
@@ -184,7 +184,7 @@ class Certificate:
         self.simulated = [numbers(line, self.n) for line in texts(claim["float64"])]
 
     def check_ranges(self) -> None:
-        """Require that the shapes agree and that the method is one of those that the proof is about."""
+        """Require that the shapes agree and that the proof covers the method."""
         sizes = len(self.weights) == self.m > 0 and len(self.before) == self.m * (self.start == "state")
         start = self.start in ("gradient", "extrapolated", "state") and len(self.simulated) - 1 <= self.applied
         method = self.eta > 0 and 0 <= self.beta < 1 and self.gamma >= 0 and self.bits >= LOW
@@ -195,17 +195,17 @@ class Certificate:
 
 
 class Unproved(Exception):
-    """A claim that does not hold, does not follow by its argument, or is left open by the precision in force."""
+    """A claim is false, does not follow by its argument, or is not decided at this precision."""
 
 
 def need(holds: Any, claim: str) -> None:
-    """Raise Unproved unless a step of the proof holds."""
+    """Raise Unproved with the claim unless a step of the proof holds."""
     if not holds:
         raise Unproved(f"it does not show {claim}")
 
 
 def is_active(value: arb) -> bool:
-    """Return whether a pre-activation is at least 0; Unproved where its ball leaves that open."""
+    """Return True if a pre-activation is at least 0; raise Unproved if its ball does not decide it."""
     need(value >= 0 or value < 0, "which sign a pre-activation has")
     return bool(value >= 0)
 
@@ -216,7 +216,7 @@ def norm(values: Iterable[arb]) -> arb:
 
 
 def radii(matrix: arb_mat) -> arb:
-    """Return an upper bound on what replacing the entries by their midpoints changes, in the Euclidean norm."""
+    """Return an upper bound, in the Euclidean norm, on the change if the entries are replaced by their midpoints."""
     return norm(x.rad() for x in matrix.entries())
 
 
@@ -476,7 +476,7 @@ class Run:
 
 
 def verify(net: Certificate) -> None:
-    """Follow the training and check every claim; raise Unproved when one fails."""
+    """Run the training and check every claim; raise Unproved if one fails."""
     run, sizes = Run(net), []
     for t in range(net.applied + 1):
         if t:
@@ -489,7 +489,7 @@ def verify(net: Certificate) -> None:
 
 
 def check_residual(run: Run) -> None:
-    """Show that the exact residual lies in the enclosure of this step and near the float64 run, where stated."""
+    """Show that the exact residual lies in the enclosure of this step and near the float64 run, where given."""
     net, t, error = run.net, run.t, run.residual_error()
     enclosure, simulated = net.enclosures.get(t), net.simulated[t : t + 1]
     for i, x in enumerate(run.xi.entries()):
@@ -504,7 +504,7 @@ def diagonal(entries: list[arb]) -> arb_mat:
 
 
 def positive_definite(matrix: arb_mat) -> bool:
-    """Return whether elimination shows that a symmetric matrix is positive definite: every pivot is positive."""
+    """Return True if elimination shows that a symmetric matrix is positive definite: every pivot is positive."""
     rows = matrix.tolist()
     while rows and rows[0][0] > 0:
         first, *others = rows
@@ -523,7 +523,7 @@ def contracts(run: Run, low: arb, high: arb, rate: arb, shear: arb) -> None:
 
 
 def schur_cohn(run: Run, z: arb, rate: arb, shear: arb) -> bool:
-    """Return whether the eigenvalues of N(z) are within the rate, and |N|_F^2 - 2 det N within the shear squared."""
+    """Return True if the eigenvalues of N(z) are at most the rate and |N|_F^2 - 2 det N at most the shear squared."""
     first, corner = 1 - (1 + run.gamma) * z, -run.ell / run.eta * z
     trace, determinant = first + run.beta, run.beta - run.gamma * z
     within = abs(determinant) <= rate**2 and abs(trace) * rate <= rate**2 + determinant

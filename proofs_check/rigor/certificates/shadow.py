@@ -1,11 +1,13 @@
-"""A bound on how far the exact run is from the shadow that is followed: one number, carried from step to step.
+"""A bound on the distance of the exact run from its shadow (flow.py): one number, updated at every step.
 
-The shadow is a network that moves by given numbers, so nothing about it is uncertain. It differs from the exact run by
-e = (e_w, e_v), weights and what momentum carries, in units of 1 / sqrt m. While both have the same pattern,
+The shadow is a network that moves by given numbers, so it is known exactly. The exact run minus the shadow is
+e = (e_w, e_v), the difference of the weights and of the momentum terms, in units of 1 / sqrt m. As long as both have
+the same pattern,
     e(t+1) = N(eta J J^T) e(t) + defect,    ||J J^T|| = ||H||,
-whatever the pattern is and however it changes. Two ways to bound it are used in turns:
-a quadratic form P with ||N(z)||_P <= r for every z in [0, eta ||H||]: |e| grows by r in a step, flips or not;
-in a stretch without flips ||N^k|| <= B for all k: |e| is at most B times what it was plus the defects since.
+where N is the matrix of contraction.py, J the Jacobian of the outputs and `defect` the rounding of the step. Two bounds
+are used in turn. With a quadratic form P such that ||N(z)||_P <= r for every z in [0, eta ||H||], |e|_P grows by at
+most the factor r in a step, with or without flips. In a stretch without flips ||N^k|| <= B for all k, so |e| is at most
+B times its value at the start of the stretch plus B times the sum of the defects since.
 """
 
 import math
@@ -18,7 +20,7 @@ from proofs_check.rigor.certificates.contraction import Contraction
 from proofs_check.rigor.certificates.problem import Problem, ball, root
 
 LOW = 64
-"""Bits for bounds, and for signs at a first look."""
+"""Precision in bits of bounds, and of the first evaluation of a sign."""
 
 
 class Metric(NamedTuple):
@@ -36,7 +38,8 @@ class Metric(NamedTuple):
 def growth(problem: Problem, metric: Metric, high: arb) -> arb:
     """Compute r with ||N(eta G)||_P <= r for every symmetric G with spectrum in [0, high].
 
-    The larger root of det(N^T P N - r^2 P) at either end suffices: N is affine in z, so z -> |N(z) e|_P^2 is convex.
+    It suffices to take the larger root r of det(N^T P N - r^2 P) = 0 at both ends, because N is affine in z and
+    z -> |N(z) e|_P^2 is convex.
     Without momentum e_v = 0 and r = max(1, eta high - 1).
 
     Example:
@@ -63,7 +66,7 @@ def growth(problem: Problem, metric: Metric, high: arb) -> arb:
 
 
 def best_metric(problem: Problem, high: float) -> Metric:
-    """Search for the form with nearly the least growth; only `growth` has to be rigorous."""
+    """Search in float64 for the form with nearly the smallest growth; `growth` makes the result rigorous."""
     if problem.beta == 0 and problem.gamma == 0:
         return Metric(0.0, 1.0)
     eta, beta, gain = (np.float64(float(x)) for x in (problem.eta, problem.beta, problem.gamma))
@@ -104,7 +107,7 @@ class Distance:
         metric: the form P.
 
     Attributes:
-        bound: a ball whose upper end is meant.
+        bound: the bound, as a ball; its upper end counts.
     """
 
     def __init__(self, problem: Problem, metric: Metric) -> None:
@@ -119,7 +122,7 @@ class Distance:
         self._form, self._calm, self._sum = arb(0), None, arb(0)
 
     def start(self, speed: arb, high: arb) -> None:
-        """Set the distance at step 0: the shadow's first momentum is off by `speed` in the sequence Q."""
+        """Set the distance at step 0, where `speed` is the rounding error of Q in the shadow."""
         self._form = (self._weight * speed * self._scale(high)).upper()
 
     def _scale(self, high: arb) -> arb:
@@ -127,27 +130,27 @@ class Distance:
 
     @property
     def bound(self) -> arb:
-        """The bound on |(e_w, e_v)|, a ball whose upper end is meant."""
+        """The bound on |(e_w, e_v)|, as a ball; its upper end counts."""
         return (self._form * self._out if self._calm is None else self._calm * self._sum).upper()
 
     def advance(self, r: arb, high: arb, first: arb, second: arb) -> None:
-        """Take one step: r from `growth`, high >= ||H||, defects of the two driving sequences S and Q."""
+        """Update the bound for one step: r from `growth`, high >= ||H||, `first` and `second` defects of S and Q."""
         scale = self._scale(high)
         self._form = (r * self._form + scale * (first + self._weight * second)).upper()
         self._sum = (self._sum + scale * (first + second)).upper()
 
     def calm(self, contraction: Contraction) -> None:
-        """Bound the distance by powers of N from here on: the pattern is constant until `stir`."""
+        """Bound the distance by powers of N from this step on; the pattern is constant until `stir` is called."""
         self._sum = self.bound
         self._calm = power_bound(self.problem, contraction)
 
     def stir(self) -> None:
-        """Return to the form P, as the pattern changes."""
+        """Bound the distance by the form P again, because the pattern changes."""
         if self._calm is not None:
             self._form = (self.bound * self._in).upper()
             self._calm = None
 
     @property
     def calmed(self) -> bool:
-        """True in a stretch without flips that `calm` has announced."""
+        """True between a call of `calm` and the next call of `stir`."""
         return self._calm is not None

@@ -1,9 +1,9 @@
-"""The choice of signs to look at, of all m n: float64 arrays with bounds on their rounding, one row per sample.
+"""Selection of the pairs (sample, neuron) whose sign must be evaluated, by float64 arrays with rounding bounds.
 
-A pair need not be looked at before its sample has moved by the pair's margin; then its pre-activation is evaluated in
-float64, and only where that leaves the sign open, or it has changed, is more asked for. A sum of k products is within
-(k + 2) 2^-53 of the sum of the moduli in any order, fused or not (Higham 2002, section 3.1); all else is given a share
-of 2^-40.
+The sign of a pair is known until its sample has moved by the margin of the pair. Then the pre-activation is evaluated
+in float64; only if this leaves the sign open, or shows that it changed, must the caller evaluate it in ball arithmetic.
+A sum of k products has an error of at most (k + 2) 2^-53 times the sum of the moduli, in any order, fused or not
+(Higham 2002, section 3.1); for all other operations a relative error of 2^-40 is allowed.
 """
 
 import numpy as np
@@ -13,19 +13,19 @@ _SHARE = 2.0**-40
 
 
 class Watch:
-    """Margins, and the own part of every neuron, in float64.
+    """Margins of all pairs, and the own part of every neuron (neurons.py), in float64.
 
     Args:
         values: (n, m) pre-activations zeta at the start, samples first.
         errors: (n, m) bounds on their errors.
-        drift: (n, m) what each moves in the first step on its own account, or None.
+        drift: (n, m) the movement of each pre-activation in the first step that is not from S, or None.
         kernel: (n, n) K in float64, correctly rounded.
-        active: (m, n) the pattern, a view that changes as the run does.
+        active: (m, n) the pattern, a view that the run updates.
         signs: (m,) the output weights.
         rest: a lower bound on 1 - beta.
 
     Attributes:
-        limits: (n, m) the movement of its sample up to which the sign of a pair is known.
+        limits: (n, m) the movement of the sample up to which the sign of the pair is known.
         moved: (n,) upper bounds on the movement of the samples since the start.
     """
 
@@ -44,21 +44,21 @@ class Watch:
         self.limits = np.maximum((np.abs(values) - errors - own) * (1 - _SHARE), 0.0)
 
     def advance(self, moved, power: float, total: float) -> None:
-        """Add a step's movement of the samples, upper bounds; append beta^t and its partial sum, correctly rounded."""
+        """Add upper bounds on the samples' movement in a step; append beta^t and its partial sum, correctly rounded."""
         self.moved = (self.moved + moved) * (1 + 2 * _UNIT)
         self._powers = np.append(self._powers, power)
         self._sums = np.append(self._sums, total)
 
     def look(self, step: int, common, slack):
-        """Evaluate the pairs that are due.
+        """Evaluate in float64 the pairs whose sample has moved up to their limit.
 
         Args:
             step: t.
             common: (n,) the sequence S in float64.
-            slack: (n,) how far the exact run may be from the shadow, per sample.
+            slack: (n,) a bound on the distance of the exact pre-activations from those of the shadow, per sample.
 
         Returns:
-            (sample, neuron) of the pairs that float64 leaves open or shows to have changed, two arrays.
+            Two arrays, sample and neuron, of the pairs whose sign float64 leaves open or shows to be changed.
         """
         i, r = np.nonzero(~(self.limits > (self.moved + slack)[:, None] * (1 + _UNIT)))  # NaN is due
         if not len(i):
@@ -70,7 +70,7 @@ class Watch:
         return i[~clear], r[~clear]
 
     def settle(self, step: int, i, r, margins) -> None:
-        """Set the limits of pairs whose margins were evaluated elsewhere; the margins are lower bounds."""
+        """Set the limits of pairs from lower bounds on their margins, evaluated in ball arithmetic."""
         own = self._own(step, i, r)
         self._set(i, r, margins, own)
 
@@ -108,14 +108,14 @@ class Watch:
         self._base[:, r] += carried + pushed.sum(axis=1)
         self._speed[:, r] = slower + thrust.sum(axis=1)
         self._since[r] = step
-        # what it moves on its own account from now on, besides what the limits have paid for already
+        # the later movement by the new own part, which the limits did not include before
         cost = np.abs(thrust).sum(axis=1) * (1 + _SHARE) / self._rest
         self.limits[:, r] -= cost + 4 * _UNIT * np.abs(self.limits[:, r])
 
     def exposed(self, ahead):
-        """Return (samples, neurons) of the pairs whose sign a further movement of `ahead` per sample may change."""
+        """Return (samples, neurons) of the pairs whose sign may change if each sample moves by `ahead`."""
         return np.nonzero(~(self.limits > (self.moved + ahead)[:, None] * (1 + _UNIT)))
 
     def margins(self, i, r):
-        """Return how far the samples of these pairs may still move before their limits."""
+        """Return the movement of the samples that is left before the limits of these pairs."""
         return self.limits[i, r] - self.moved[i]

@@ -1,7 +1,6 @@
-"""Ball arithmetic for the deterministic part of the proof: what is CERTIFIED is certified here.
+"""Proofs in ball arithmetic for the deterministic part of the theory; every verdict CERTIFIED comes from here.
 
-Rests on python-flint, NumPy and the standard library alone; knows neither the simulator nor the rest of the
-suite.
+The package imports python-flint, NumPy and the standard library only, neither the simulator nor the rest of the suite.
 """
 
 from proofs_check.rigor.enclosure.algebra import Identity, identities

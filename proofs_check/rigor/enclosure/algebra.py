@@ -1,7 +1,7 @@
-"""The algebra behind the power bounds, as polynomial identities that are multiplied out exactly.
+"""The polynomial identities that the power bounds use, checked exactly.
 
-A claim `left = right` holds when the difference is the zero polynomial. The gaps come from the tunings' own `block`,
-so that what is proved here is about the code that the rest of the proof uses.
+An identity left = right holds if the difference is the zero polynomial. The gaps 4c - a^2 are computed from the
+function `block` of the tunings, so the identities are about the code that the other proofs use.
 """
 
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def power_identities() -> tuple[Identity, ...]:
     k + 1, hence is 4 c^k.
 
     Returns:
-        The identities; the bases k = 0 and 1 are immediate.
+        The identities; the induction starts at k = 0 and 1 are immediate.
 
     Accuracy:
         Exact.
@@ -127,13 +127,13 @@ def _cayley_hamilton() -> Iterator[Identity]:
     one, zero = o**0, 0 * o
     block = ((a, -c), (one, zero))
     power = tuple(tuple(p * block[i][j] - c * o * int(i == j) for j in (0, 1)) for i in (0, 1))
-    following = a * p - c * o
+    next_p = a * p - c * o
     for i in (0, 1):
         for j in (0, 1):
             product = power[i][0] * block[0][j] + power[i][1] * block[1][j]
-            claimed = following * block[i][j] - c * p * int(i == j)
+            claimed = next_p * block[i][j] - c * p * int(i == j)
             yield Identity(f"B^(k+1) = p_(k+1) B - c p_k I, entry {i + 1}{j + 1}", product, claimed)
-    level = (2 * following - a * p) ** 2 + (4 * c - a * a) * p * p
+    level = (2 * next_p - a * p) ** 2 + (4 * c - a * a) * p * p
     before = (2 * p - a * o) ** 2 + (4 * c - a * a) * o * o
     yield Identity("complex pair: (2 p_(k+1) - a p_k)^2 + (4c - a^2) p_k^2 grows by c", level, c * before)
 
@@ -147,7 +147,7 @@ def _closed_forms() -> Iterator[Identity]:
 
 
 def identities() -> tuple[Identity, ...]:
-    """Collect all identities that the power bounds of the momentum methods rest on.
+    """Return all identities that the power bounds of the momentum methods use.
 
     Example:
         >>> [item.name for item in identities() if not item.holds]

@@ -1,7 +1,7 @@
 """Proof of polynomial inequalities on a whole interval, by adaptive bisection in ball arithmetic.
 
-Statements for all condition numbers kappa >= 1 become statements for u = 1/sqrt(kappa) in (0, 1]; a finite
-list of boxes that covers [0, 1], each with a positive lower bound, is the proof.
+Statements for all condition numbers kappa >= 1 become statements for u = 1/sqrt(kappa) in (0, 1]. The proof is a finite
+list of boxes that cover [0, 1], each with a positive lower bound.
 """
 
 import math
@@ -17,7 +17,7 @@ Inequality = fmpq_poly | Callable[[arb], arb]
 
 
 class Box(NamedTuple):
-    """A closed interval with exact ends and a bound: on a proved box the least value is at least `margin`."""
+    """A closed interval with exact ends; `margin` is a lower bound on all values if the box is proved."""
 
     lo: Fraction
     hi: Fraction
@@ -62,18 +62,18 @@ def prove_for_all(
 ) -> BisectionProof:
     """Prove f(u) > 0 for every u in a closed interval and every given f.
 
-    A box is proved when the ball image of the whole box is positive; otherwise the ends and the middle are
-    tried as counterexamples in balls, and the box is halved. Boxes are visited from left to right.
+    A box is proved if the ball image of the whole box is positive. Otherwise the ends and the middle are evaluated as
+    possible counterexamples, and the box is halved. Boxes are visited from left to right.
 
     Args:
         inequalities: one or several f, each an exact polynomial or a function from ball to ball that encloses
             its range.
         interval: exact ends, lo < hi.
-        max_boxes: most boxes to look at.
+        max_boxes: largest number of boxes to evaluate.
         precision: working precision in bits.
 
     Returns:
-        The proof, the counterexample, or the first box left undecided.
+        The proof, the counterexample, or the first undecided box.
 
     Raises:
         ValueError: the interval is empty or reduced to a point.
@@ -121,6 +121,6 @@ def prove_for_all(
 
 
 def _least_at(functions: Sequence[Callable[[arb], arb]], point: Fraction) -> Box:
-    """Bound the least of several functions at an exact point from above."""
+    """Bound the minimum of several functions at an exact point from above."""
     values = [function(ball_between(point, point)) for function in functions]
     return Box(point, point, min((float_above(x) for x in values if x.is_finite()), default=math.inf))

@@ -1,4 +1,4 @@
-"""The false power bounds that `refute_power_bound` must refute, by name."""
+"""False power bounds, by name, which `refute_power_bound` must refute."""
 
 from collections.abc import Callable
 from fractions import Fraction

@@ -1,7 +1,7 @@
-"""The limit Gram matrix of exactly given inputs, in ball arithmetic, and exact reasons for it to be singular.
+"""The limit Gram matrix H_infinity of exact inputs in ball arithmetic, and exact kernel vectors if it is singular.
 
-The proof needs lambda_0 = lambda_min(H_infinity) > 0. Inputs are taken as exact rationals, so parallel and
-antipodal rows are decided by integer arithmetic, and a singular matrix comes with an exact kernel vector.
+The theorems need lambda_0 = lambda_min(H_infinity) > 0. Inputs are exact rationals, so integer arithmetic decides
+whether rows are parallel or antipodal, and a singular matrix has an exact kernel vector.
 """
 
 import math
@@ -31,8 +31,8 @@ class KernelWitness(NamedTuple):
 def primitive_rows(inputs: Inputs) -> list[Row]:
     """Replace each row by the primitive integer vector on its ray, exactly.
 
-    H_infinity depends on the rays of the inputs only, so nothing is lost and no norm is rounded. Two rows are
-    parallel exactly when their primitive vectors are equal, antipodal when these are opposite.
+    H_infinity depends only on the rays of the inputs, so the replacement does not change it, and no norm is rounded.
+    Two rows lie on one ray exactly if their primitive vectors are equal, and are antipodal if these are opposite.
 
     Args:
         inputs: n rows of d finite numbers each: a real NumPy array, or sequences of int, float or Fraction.
@@ -135,7 +135,7 @@ def limit_gram_ball(inputs: Inputs, precision: int = 128) -> arb_mat:
 
 
 def null_vector_witness(inputs: Inputs) -> KernelWitness | None:
-    """Find an exact kernel vector of H_infinity, or show by its absence that there is none.
+    """Find an exact kernel vector of H_infinity; None proves that H_infinity is regular.
 
     H is the Gram matrix of the features x_i 1{w.x_i >= 0}. Rows on one ray have one feature, so e_i - e_j is
     in the kernel. For an antipodal pair H_{i,+} - H_{i,-} = cos(theta) (pi - theta)/(2 pi) + cos(theta)
@@ -148,8 +148,7 @@ def null_vector_witness(inputs: Inputs) -> KernelWitness | None:
         inputs: as for `primitive_rows`.
 
     Returns:
-        A witness that lambda_min = 0, or None when no row is repeated and the antipodal pairs are
-        independent.
+        A witness of lambda_min = 0, or None if no row is repeated and the antipodal pairs are independent.
 
     Raises:
         ValueError: as for `primitive_rows`.
@@ -197,7 +196,7 @@ def null_vector_witness(inputs: Inputs) -> KernelWitness | None:
 
 
 def check_witness(inputs: Inputs, witness: KernelWitness) -> bool:
-    """Re-verify a kernel witness exactly, without the search that found it.
+    """Verify a kernel witness exactly and independently of `null_vector_witness`.
 
     Sums the coefficients per ray; they must cancel between opposite rays, and the remaining combination
     sum_l b_l p_l over one primitive vector per line must vanish (see `null_vector_witness`).
@@ -207,7 +206,7 @@ def check_witness(inputs: Inputs, witness: KernelWitness) -> bool:
         witness: the claimed kernel vector.
 
     Returns:
-        Whether the vector is nonzero and in the kernel of H_infinity.
+        True if the vector is nonzero and in the kernel of H_infinity.
 
     Raises:
         ValueError: as for `primitive_rows`.

@@ -1,9 +1,9 @@
 """Certified constants of the power bound ||M^k|| <= C rho^k of momentum methods, for all kappa >= 1 and k.
 
-The lemma: a block [[a, -c], [1, 0]] multiplies q(x) = x_1^2 - a x_1 x_2 + c x_2^2 by exactly c, and if 4c >
-a^2 then (4c - a^2) ||x||^2 <= 4 (1 + c) q(x) and q(x) <= (1 + c) ||x||^2, so ||block^k|| <= 2 (1 + c) c^{k/2}
-/ sqrt(4c - a^2). Here the constants that follow over the whole spectrum are reduced to polynomials in u =
-1/sqrt(kappa) and proved.
+M is the companion matrix of a method; on an eigenvector of H it is a 2 x 2 block. A block [[a, -c], [1, 0]] multiplies
+q(x) = x_1^2 - a x_1 x_2 + c x_2^2 by exactly c, and if 4c > a^2 then (4c - a^2) ||x||^2 <= 4 (1 + c) q(x) and q(x) <=
+(1 + c) ||x||^2, so ||block^k|| <= 2 (1 + c) c^{k/2} / sqrt(4c - a^2). This module reduces the resulting bounds on C and
+rho over the whole spectrum to polynomial inequalities in u = 1/sqrt(kappa), and proves them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,8 +21,8 @@ Claim = tuple[str, RationalFunction, bool]
 class Obligation(NamedTuple):
     """One polynomial inequality on (0, 1].
 
-    `polynomial` = u^u_power (1 - u)^end_power `cofactor`, checked exactly, and cofactor > 0 on [0, 1]. An
-    identically zero polynomial proves a weak inequality by itself: cofactor 0 and no bisection.
+    The proof is the exact factorisation polynomial = u^u_power (1 - u)^end_power cofactor, with cofactor > 0 on [0, 1].
+    The zero polynomial satisfies a weak inequality; its cofactor is 0 and it has no bisection.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Obligation(NamedTuple):
     bisection: BisectionProof | None
 
     def record(self) -> dict[str, Any]:
-        """Return what a reader needs to repeat the proof, in strings and integers that JSON can hold, all exact.
+        """Return the exact data of the proof as strings and integers, from which a reader can repeat it.
 
         Example:
             >>> discharge("u^2 - u^3 >= 0", fmpq_poly([0, 0, 1, -1])).record()["boxes"]
@@ -54,8 +54,8 @@ class Obligation(NamedTuple):
 class ConstantsProof(NamedTuple):
     """The verdict on C <= prefactor sqrt(kappa) and rho <= 1 - rate_coefficient / sqrt(kappa).
 
-    decided True: proved for all kappa >= 1. False: some inequality fails at a point, which is about these
-    constants, not about ||M^k|| itself. None: undecided.
+    `decided` is True if the bounds are proved for all kappa >= 1, False if an inequality fails at a point (which
+    refutes these constants, not a bound on ||M^k||), and None if undecided.
     """
 
     method: str
@@ -66,7 +66,7 @@ class ConstantsProof(NamedTuple):
 
     @property
     def boxes(self) -> int:
-        """The number of boxes in all bisections together."""
+        """The total number of boxes of all bisections."""
         return sum(len(item.bisection.boxes) for item in self.obligations if item.bisection is not None)
 
 
@@ -139,23 +139,22 @@ def _strip(polynomial: fmpq_poly, factor: fmpq_poly) -> tuple[int, fmpq_poly]:
 def discharge(name: str, polynomial: fmpq_poly, strict: bool = False, max_boxes: int = 4096) -> Obligation:
     """Prove p(u) >= 0 (strict: > 0) for all u in (0, 1], zeros of p at the ends included.
 
-    Factors u and 1 - u are divided out exactly, the product is multiplied out again and compared with p, and
-    the cofactor is shown positive on [0, 1] by bisection. A strict claim allows no factor 1 - u. A cofactor
+    Factors u and 1 - u are divided out exactly, the product of the factors is compared with p, and bisection proves
+    that the cofactor is positive on [0, 1]. A strict claim allows no factor 1 - u. A cofactor
     negative at u = 0 is negative near 0 and refutes the claim; one that vanishes inside leaves a weak claim
     undecided.
 
     Args:
         name: for reports.
         polynomial: p, with rational coefficients.
-        strict: whether p must not vanish at u = 1 either.
+        strict: True to prove p > 0, also at u = 1.
         max_boxes: budget of the bisection.
 
     Returns:
-        The obligation with its proof, its counterexample, or undecided.
+        The obligation with a proof or a counterexample, or undecided.
 
     Raises:
-        ArithmeticError: the factorisation does not multiply out, which would be a defect of the polynomial
-        library.
+        ArithmeticError: the product of the factors differs from p, which is a defect of the polynomial library.
 
     Accuracy:
         Rigorous.
@@ -196,8 +195,8 @@ def discharge_claims(claims: Iterable[Claim], max_boxes: int = 4096) -> tuple[bo
         max_boxes: budget of each bisection.
 
     Returns:
-        True when all are proved, False when one fails at a point, else None; and the obligations, a denominator
-        shown positive before its numerator.
+        True if all are proved, False if one fails at a point, else None; and the obligations, where the positivity of a
+        denominator comes before the numerator.
 
     Raises:
         ValueError: a function depends on z.
@@ -278,7 +277,7 @@ def nesterov_constants_proof(
         rate_coefficient: r in rho <= 1 - r / sqrt(kappa).
 
     Returns:
-        See `constants_proof`.
+        The proof with all its obligations.
 
     Accuracy:
         Rigorous.

@@ -1,7 +1,7 @@
 """Certified norms of powers of momentum blocks, and certified refutation of false power bounds.
 
-Claims ||M^k|| <= P rho^k that fail (`controls`) must be seen to fail; a failure found in float64 counts
-only after one exact instance (kappa, eigenvalue, k) has been evaluated in ball arithmetic.
+False claims ||M^k|| <= P rho^k (`controls`) must be refuted. A violation in float64 counts only after one exact
+instance (kappa, eigenvalue, k) is evaluated in ball arithmetic. Symbols: u = 1/sqrt(kappa), z = eta lambda_j.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def block_power_norm(a: Fraction | int, c: Fraction | int, k: int, precision: in
         a: exact trace of the block.
         c: exact determinant of the block.
         k: exponent, at least 0.
-        precision: bits wanted.
+        precision: number of correct bits to aim at.
 
     Returns:
         A ball that contains the norm.
@@ -66,7 +66,7 @@ def block_power_norm(a: Fraction | int, c: Fraction | int, k: int, precision: in
         ValueError: k < 0.
 
     Accuracy:
-        Rigorous; some `precision` relative bits for blocks whose powers do not cancel by more than 2^64.
+        Rigorous; about `precision` relative bits if the powers do not cancel by more than 2^64.
 
     Cost:
         About 2 log2(k) products of 2 x 2 balls.
@@ -132,14 +132,14 @@ def refute_power_bound(
     Args:
         bound: the claim.
         tuning: the method.
-        inverse_roots: values of u = 1/sqrt(kappa) in (0, 1]; those with a prefactor or rate of 0 are left
+        inverse_roots: values of u = 1/sqrt(kappa) in (0, 1]; values with a prefactor or rate of 0 are left
             out.
         positions: values of t in [0, 1].
         k_max: largest exponent.
         precision: bits for the certification.
 
     Returns:
-        A certified witness, or None, which says nothing about the truth of the claim.
+        A certified witness, or None, which does not prove the claim.
 
     Accuracy:
         The witness is rigorous; its floats are rounded outwards.

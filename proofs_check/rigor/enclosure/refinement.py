@@ -1,7 +1,8 @@
-"""Better approximate eigenvectors, by Ogita-Aishima steps on ball midpoints; nothing here has to be rigorous.
+"""Refinement of approximate eigenvectors by Ogita-Aishima steps on ball midpoints; the result need not be rigorous.
 
-The enclosure of lambda_0 is as tight as V^T H V is diagonal. Near-parallel inputs make eigenvalues far below
-the rounding of float64, often in clusters, so couplings are removed at every scale before the rigorous step.
+The closer V^T H V is to diagonal, the tighter is the enclosure of lambda_0. Near-parallel inputs give eigenvalues far
+below the rounding of float64, often in clusters, so off-diagonal entries are reduced at every scale before pencil.py
+proves the bounds.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ def refine_vectors(matrix: arb_mat, vectors: arb_mat) -> arb_mat:
         An exact n x n matrix; errors between separated eigenvalues are squared, clusters resolved by 1e-16.
 
     Accuracy:
-        None claimed; the caller verifies.
+        No accuracy is claimed; the caller verifies the result.
 
     Cost:
         Four ball products, six more with clusters.

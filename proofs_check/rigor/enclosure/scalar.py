@@ -1,4 +1,4 @@
-"""Gradient descent in the linear model: one number per eigenvalue, its rate certified for all kappa at once.
+"""Certified rate of gradient descent in the linear model, for all kappa at once.
 
 (I - eta H)^k is diagonal in the eigenvectors of H, with entries (1 - z)^k, z = eta lambda_j; so a rate of the numbers
 |1 - z| is a rate of the powers, with prefactor 1.
@@ -20,10 +20,11 @@ class ScalarTuning(NamedTuple):
     """A method without memory, as functions of u = 1/sqrt(kappa).
 
     Attributes:
-        name: how the method is called in reports.
+        name: name of the method in reports.
         spectrum: u -> (z_low, z_high), the range of z = eta lambda over the spectrum.
-        factor: z -> what an eigencomponent of the residual is multiplied by in one step; affine.
-    All use only + - * / and integers, so that they accept Fraction and RationalFunction alike.
+        factor: z -> the factor of an eigencomponent of the residual in one step; affine.
+
+    The functions use only + - * / and integers, so they accept both Fraction and RationalFunction.
     """
 
     name: str
@@ -116,15 +117,15 @@ def rate_proof(tuning: ScalarTuning, rate: Callable[[Any], Any], max_boxes: int 
 def refute_rate(control: RateControl, inverse_roots: tuple[Fraction, ...] = INVERSE_ROOTS) -> PowerWitness | None:
     """Find kappa and an eigenvalue with |factor(z)| > rate >= 0, exactly, and report it in outward-rounded floats.
 
-    As the prefactor is 1, k = 1 refutes whenever any k does. Points where the claimed rate is negative are left out:
-    there the claim fails for a trivial reason.
+    Because the prefactor is 1, k = 1 refutes the claim if any k does. Points with a negative claimed rate are left out,
+    because the claim fails there for a trivial reason.
 
     Args:
         control: the claim.
         inverse_roots: values of u = 1/sqrt(kappa) in (0, 1].
 
     Returns:
-        The first witness found, or None, which says nothing about the truth of the claim.
+        The first witness, or None, which does not prove the claim.
 
     Accuracy:
         Exact rationals; the floats are rounded outwards from balls.

@@ -1,8 +1,7 @@
 """Rigorous enclosure of the extreme eigenvalues of H_infinity, and the decision on lambda_min > 0.
 
-Approximate eigenvectors may come from anywhere; only the last step, a Gershgorin argument for the pencil
-(V^T H V, V^T V) in ball arithmetic, is part of the proof. Place in the proof: lambda_0 > 0 and kappa of an
-instance.
+The approximate eigenvectors V need not be rigorous: the proof is a Gershgorin argument for the pencil (V^T H V, V^T V)
+in ball arithmetic (pencil.py). The theorems use the results as lambda_0 > 0 and kappa of a dataset.
 """
 
 import math
@@ -22,8 +21,8 @@ _MAX_REFINEMENTS = 12
 class SpectrumEnclosure(NamedTuple):
     """Bounds on lambda_min and lambda_max of H_infinity; the floats are rounded outwards.
 
-    `positive` is True when lambda_min > 0 is proved, False when lambda_min = 0 is proved (then `witness` is
-    an exact kernel vector), None when undecided at `precision` bits.
+    `positive` is True if lambda_min > 0 is proved, False if lambda_min = 0 is proved (then `witness` is an exact kernel
+    vector), and None if undecided at `precision` bits.
     """
 
     lambda_min_low: float
@@ -49,7 +48,7 @@ class PositivityProof(NamedTuple):
 
 
 def _looseness(bounds: PencilBounds | None, singular: bool) -> float:
-    """Return the larger relative width of the two enclosures; lambda_max alone for a matrix known to be singular."""
+    """Return the larger relative width of the two enclosures; that of lambda_max if the matrix is singular."""
     if bounds is None:
         return math.inf
     pairs = [(bounds.max_low, bounds.max_high)]
@@ -71,9 +70,9 @@ def _absolute_width(bounds: PencilBounds | None) -> float:
 def enclose_extreme_eigenvalues(inputs: Inputs, precision: int = 128, max_precision: int = 1024) -> SpectrumEnclosure:
     """Enclose lambda_min and lambda_max of H_infinity, raising the precision until both are tight.
 
-    Eigenvectors from float64, refined where needed (`refinement`), then `bound_pencil`. H_infinity is
-    positive semidefinite as a Gram matrix of features, so lambda_min_low is never below 0; an exact kernel
-    vector makes it 0.
+    The eigenvectors are computed in float64 and refined if needed (`refinement`); `bound_pencil` proves the bounds.
+    H_infinity is positive semidefinite as a Gram matrix of features, so lambda_min_low is never below 0; it is 0 if
+    there is an exact kernel vector.
 
     Args:
         inputs: as for `primitive_rows`.
@@ -81,13 +80,13 @@ def enclose_extreme_eigenvalues(inputs: Inputs, precision: int = 128, max_precis
         max_precision: bits at which to give up; at least `precision`.
 
     Returns:
-        The enclosure; when it could not be made tight it is still valid, and `positive` may be None.
+        The enclosure. If it is not tight at max_precision it is still valid, and `positive` may be None.
 
     Raises:
         ValueError: bad inputs, or max_precision < precision.
 
     Accuracy:
-        Relative width at most 2^-50 before rounding to floats, unless max_precision was too low.
+        Relative width at most 2^-50 before rounding to floats, unless max_precision is too low.
 
     Cost:
         About 7 ball products n x n; 3 s at n = 300, d = 64.
@@ -162,8 +161,9 @@ def decide_positive(inputs: Inputs, precision: int = 128, max_precision: int = 1
         max_precision: bits at which to give up.
 
     Returns:
-        decided True with a positive lower bound; False with an exact kernel vector; None when the precision
-        did not suffice.
+        The decision: True with a positive lower bound, False with an exact kernel vector, None if the precision does
+            not
+        suffice.
 
     Raises:
         ValueError: as for `enclose_extreme_eigenvalues`.

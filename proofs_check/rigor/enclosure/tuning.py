@@ -1,7 +1,7 @@
 """Momentum methods as exact rational functions of u = 1/sqrt(kappa), for proofs over all kappa at once.
 
 On an eigenvalue lambda_j of H the linear model is a block [[a, -c], [1, 0]], with a, c depending on the
-momentum and z = eta lambda_j. A method is therefore three formulas; the same formulas serve Fractions and
+momentum and z = eta lambda_j. A method is therefore three formulas, which accept both Fractions and
 rational functions.
 """
 
@@ -95,7 +95,7 @@ def univariate(polynomial: fmpq_mpoly) -> fmpq_poly:
         polynomial: a polynomial in u and z in which z does not occur.
 
     Returns:
-        Its dense form.
+        The dense form of the polynomial.
 
     Raises:
         ValueError: z occurs.
@@ -117,11 +117,12 @@ class MomentumTuning(NamedTuple):
     """A method with its step size and momentum as functions of u = 1/sqrt(kappa).
 
     Attributes:
-        name: how the method is called in reports.
+        name: name of the method in reports.
         momentum: u -> beta.
         spectrum: u -> (z_low, z_high), the range of z = eta lambda over the spectrum.
         block: (beta, z) -> (a, c), the block [[a, -c], [1, 0]] of the linear model.
-    All use only + - * / and integers, so that they accept Fraction and RationalFunction alike.
+
+    The functions use only + - * / and integers, so they accept both Fraction and RationalFunction.
     """
 
     name: str
