@@ -1,6 +1,6 @@
 """Wide two-layer ReLU networks under gradient descent, heavy ball and Nesterov, in JAX.
 
-The numerical part; the claims about it, and their verdicts, are in proofs_check.
+This package simulates the training; proofs_check checks claims about it and gives verdicts.
 """
 
 from nag_ntk.dataset import Dataset

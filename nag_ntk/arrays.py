@@ -1,8 +1,8 @@
-"""Axis letters and array aliases shared by every kernel.
+"""Axis letters and array aliases that all modules share.
 
-Letters, everywhere: s seeds, k methods, t steps, n samples, m width, d input dimension, p dimension of the
-inputs' span. Public arrays put neurons first, (m, n); inside the engines neurons come last, (n, m), so that the
-long axis is contiguous.
+The letters are s seeds, k methods, t steps, n samples, m width, d input dimension, p dimension of the inputs' span.
+Public arrays have the neurons on the first axis, (m, n); inside the engines the neurons are on the last axis, (n, m),
+so that the long axis is contiguous.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ __all__ = ["Array", "Bool", "Float", "Int", "Shaped", "masked"]
 
 
 def masked(values: Any) -> bool:
-    """Return True for a masked array, or a list with one in it: as a plain array it would lose its mask.
+    """Return True for a masked array or a list that contains one; a conversion to a plain array would lose the mask.
 
     Example:
         >>> masked([1.0, 2.0]), masked([np.ma.array([1.0], mask=[True])])

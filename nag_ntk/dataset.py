@@ -1,7 +1,7 @@
-"""Dataset: unit-norm inputs and targets, their kernel, their limit Gram matrix and its spectrum.
+"""Dataset: unit-norm inputs and targets, their kernel, their limit Gram matrix H_inf and its spectrum.
 
-Only the part of a weight in the span of the inputs matters, and N(0, I) is rotation invariant; so a run uses the
-coordinates of the inputs in that span, (n, p) with p = rank <= min(n, d), and draws p normals per neuron.
+The outputs depend only on the part of a weight in the span of the inputs, and N(0, I) is rotation invariant. So a run
+uses the coordinates of the inputs in that span, (n, p) with p = rank <= min(n, d), and draws p normals per neuron.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from nag_ntk.gram import Spectrum, extreme_eigenvalues, gram_limit
 
 
 def _real(name: str, values) -> tuple[np.ndarray, float]:
-    """Convert values to float64; return them, and the unit roundoff of the type that they had.
+    """Convert values to float64; return the array and the unit roundoff of the original type.
 
     Raises:
         InputError: with `name` in the message, unless they are a rectangular array of real numbers.
@@ -41,7 +41,7 @@ def _qr(matrix: np.ndarray, pivoting: bool = False) -> tuple[np.ndarray, np.ndar
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """Make an array read-only: it is computed once, and many read it."""
+    """Make an array read-only, because the callers share it, and return it."""
     array.flags.writeable = False
     return array
 
@@ -58,7 +58,7 @@ class Dataset:
         targets: (n,) real.
         normalise: scale each row to unit norm first.
         name: a label for tables and files.
-        origin: source of the data and how they were made, in words, for the records.
+        origin: source and preparation of the data, in words, for the records.
 
     Attributes:
         inputs: (n, d) float64, read-only.
@@ -68,8 +68,7 @@ class Dataset:
 
     Raises:
         InputError: for no samples, wrong shapes, a masked array, entries that are complex, text, NaN or infinite,
-            zero rows, or
-            rows whose norm differs from 1 by more than their own rounding (unless normalise is set).
+            zero rows, or rows whose norm differs from 1 by more than rounding (unless normalise is set).
 
     Example:
         >>> data = Dataset([[3.0, 4.0], [0.0, 2.0]], [1.0, -1.0], normalise=True)
@@ -139,7 +138,7 @@ class Dataset:
         transposed = self.inputs.T
         if self.size >= self.dimension and np.linalg.matrix_rank(self.inputs) == self.dimension:
             return None
-        # columns below this are rounding: Householder QR is backward stable to a small multiple of (n + d) u
+        # smaller columns are rounding errors: Householder QR is backward stable to a small multiple of (n + d) u
         cutoff = 4 * (self.size + self.dimension) * np.finfo(np.float64).eps
         columns, triangle = _qr(transposed)
         diagonal = np.abs(np.diag(triangle))
@@ -152,12 +151,12 @@ class Dataset:
 
     @cached_property
     def coordinates(self) -> np.ndarray:
-        """The inputs in their span, (n, p): the same K, fewer columns."""
+        """The coordinates of the inputs in their span, (n, p); the kernel K is the same."""
         return self.inputs if self.basis is None else _read_only(self.inputs @ self.basis)
 
     @property
     def singular(self) -> bool:
-        """True if lambda_0 is 0 up to the rounding of its computation; no theorem then states a tuning."""
+        """True if lambda_0 = lambda_min(H_inf) is 0 up to rounding; then no theorem states a tuning."""
         return bool(self.spectrum.lambda_0 <= self.size * np.finfo(np.float64).eps * self.spectrum.lambda_top)
 
     @cached_property

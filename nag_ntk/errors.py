@@ -1,8 +1,8 @@
-"""The two errors that a user can cause: wrong input, and a run that cannot fit."""
+"""The two errors that a user can cause: wrong input, and a run that does not fit into memory."""
 
 
 class InputError(ValueError):
-    """An argument is wrong; the message names the offender, what was expected and the cure."""
+    """An argument is wrong; the message names the argument, the expected value and the remedy."""
 
 
 class CapacityError(InputError):

@@ -1,7 +1,7 @@
-"""Gram matrices of the gradient features: finite, cross and limit; and the working spectrum.
+"""Gram matrices of the gradient features, at finite width, between two times and at infinite width.
 
-They govern the residual: one gradient step maps xi to (I - eta H) xi up to flips. H_inf, the limit of infinite
-width, gives lambda_0 and the condition number kappa of every rate in this package.
+The Gram matrix H determines the decay of the residual xi: a gradient step maps xi to (I - eta H) xi up to flips. H_inf,
+the limit of infinite width, gives lambda_0 and the condition number kappa of every rate in this package.
 """
 
 from typing import NamedTuple
@@ -131,9 +131,9 @@ def gram(pattern: Bool[Array, "m n"], inputs: Float[Array, "n d"]) -> Float[Arra
 def extreme_eigenvalues(
     matrix: Float[Array, "*batch n n"],
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-    """Compute the least and the largest eigenvalue of symmetric matrices.
+    """Compute the smallest and the largest eigenvalue of symmetric matrices.
 
-    Accuracy: absolute error O(n u |H|), so a least eigenvalue far below n u |H| is noise.
+    Accuracy: absolute error O(n u |H|), so a smallest eigenvalue far below n u |H| is not significant.
 
     Example:
         >>> import numpy as np
@@ -145,10 +145,10 @@ def extreme_eigenvalues(
 
 
 class Spectrum(NamedTuple):
-    """Working spectrum of a dataset: an interval that holds the spectrum of H(0) with high probability at large width.
+    """Working spectrum of a dataset: at large width it contains the spectrum of H(0) with high probability.
 
-    lambda_0 is the least eigenvalue of H_inf, lambda_top its largest; the theorems are tuned to
-    lambda_min = 3/4 lambda_0 and lambda_max = lambda_top + 1/4 lambda_0.
+    lambda_0 is the smallest and lambda_top the largest eigenvalue of H_inf. The tuning of the theorems uses the
+    interval from lambda_min = 3/4 lambda_0 to lambda_max = lambda_top + 1/4 lambda_0.
     """
 
     lambda_0: float

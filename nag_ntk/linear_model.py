@@ -1,4 +1,4 @@
-"""Linear model of the residual: the recursion without flips.
+"""Linear model of the residual xi: its recursion without flips, with a constant Gram matrix H.
 
 V(t+1) = M V(t),  V(t) = [xi(t); xi(t-1)],
 M = [[(1+beta) I - eta (1+gamma) H,  -beta I + eta gamma H], [I, 0]]
@@ -25,7 +25,7 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
         (2n, 2n).
 
     Raises:
-        InputError: for numbers that change with the step.
+        InputError: for a method whose parameters change with the step.
 
     Example:
         >>> import numpy as np
@@ -43,11 +43,13 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
 
 
 def companion_power_norms(method: Method, eigenvalues: Float[Array, " n"], powers: int) -> Float[Array, " t"]:
-    """Compute the spectral norms |M^k| for k = 0..powers from the eigenvalues of H: M splits into 2 x 2 blocks.
+    """Compute the spectral norms |M^k| for k = 0..powers from the eigenvalues of H.
+
+    M, the companion matrix, is orthogonally similar to one 2 x 2 block for each eigenvalue.
 
     Args:
         method: (eta, beta, gamma).
-        eigenvalues: of H, (n,).
+        eigenvalues: eigenvalues of H, (n,).
         powers: the largest k.
 
     Returns:
@@ -114,7 +116,7 @@ def linear_residual(
         now, before, h_before = carry
         eta, beta, gamma = coefficients
         h_now = jnp.dot(h, now, precision=HIGHEST)
-        following = now + beta * (now - before) - eta * ((1 + gamma) * h_now - gamma * h_before)
-        return (following, now, h_now), now
+        next_residual = now + beta * (now - before) - eta * ((1 + gamma) * h_now - gamma * h_before)
+        return (next_residual, now, h_now), now
 
     return jax.lax.scan(one_step, (first, first, h_before), schedule)[1]

@@ -2,8 +2,8 @@
 
     w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) grad L(w(t)) + eta gamma grad L(w(t-1))
 
-A fourth number, the delay r, lets the momentum grow with the step: beta and gamma are multiplied by t / (t + r). A
-method may also have numbers of its own at every step, given as a table (`scheduled`).
+A fourth parameter, the delay r, makes the momentum grow with the step: beta and gamma are multiplied by t / (t + r). A
+method may also have a table of parameters for every step (`scheduled`).
 
 Two starts exist. "gradient": w(-1) = w(0) and grad L(w(-1)) = grad L(w(0)), the start of the residual recursion.
 "extrapolated": w(-1) = w(0) and grad L(w(-1)) = 0, the textbook two-line Nesterov.
@@ -25,7 +25,7 @@ class Method(NamedTuple):
 
     Attributes:
         name: a label.
-        eta: step size; of a method with a table the largest, as for beta and gamma.
+        eta: step size; for a method with a table, eta, beta and gamma are the largest values of the table.
         beta: momentum.
         gamma: weight of the change of the gradient; 0 for heavy ball, beta for Nesterov.
         delay: with r > 0 the momentum at step t is beta t / (t + r), and gamma likewise; with 0 it is constant.
@@ -68,25 +68,25 @@ class Method(NamedTuple):
         return np.stack([np.full(steps, self.eta), self.beta * ramp, self.gamma * ramp], axis=1)
 
     def close_to(self, other: "Method") -> bool:
-        """Return True if both have the same parameters at every step, to nine digits; names do not count."""
+        """Return True if both have the same parameters at every step, to nine digits; the names are not compared."""
         if self.table or other.table:
             return self.table == other.table
         return np.allclose(self[1:5], other[1:5], rtol=1e-9, atol=0)
 
 
 def checked(method: Method) -> Method:
-    """Check the parameters of a method and return it; every way to make one ends here.
+    """Check the parameters of a method and return it.
 
     Raises:
-        InputError: unless eta is positive and finite, beta in [0, 1), or [0, 1] where it grows, and gamma finite and
-            not negative.
+        InputError: unless eta is positive and finite, beta in [0, 1) (in [0, 1] if it grows), and gamma finite and not
+            negative.
     """
     eta, beta, gamma = np.array(method.table or [method[1:4]], dtype=float).T
     grows = not method.table and math.isfinite(method.delay) and method.delay > 0
     for requirement, values, valid in (
         ("step size eta must be positive and finite", eta, np.isfinite(eta) & (eta > 0)),
         ("momentum beta must lie in [0, 1)", beta, (beta >= 0) & ((beta <= 1) if grows else (beta < 1))),
-        # every bound on a movement uses gamma where it means |gamma|
+        # every bound on a movement assumes gamma = |gamma|
         ("weight gamma must be finite and not negative", gamma, np.isfinite(gamma) & (gamma >= 0)),
     ):
         if not valid.all():
@@ -192,13 +192,14 @@ def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
     """Make a method whose parameters change with the step: decaying step sizes, FISTA, restarts.
 
     Args:
-        name: a label, not that of a method whose theorem would then speak of other numbers.
+        name: a label, different from the names in METHODS, whose theorems assume other parameters.
         eta: step size, one for all steps or one for each of the steps 0, 1, ..., T-1.
-        beta: momentum, likewise, in [0, 1).
-        gamma: weight of the change of the gradient, likewise, not negative; beta for methods of Nesterov's kind.
+        beta: momentum in [0, 1), one for all steps or one for each.
+        gamma: weight of the change of the gradient, not negative, one for all steps or one for each; equal to beta for
+            methods of Nesterov's kind.
 
     Raises:
-        InputError: for numbers out of range, sequences of different lengths, or the name of another method.
+        InputError: for parameters out of range, sequences of different lengths, or the name of another method.
 
     Source of the example: FISTA, Beck and Teboulle 2009 (recalled).
 

@@ -1,7 +1,7 @@
 """Two-layer ReLU network f(x) = m^{-1/2} sum_r a_r relu(w_r . x), and its random initialisation.
 
-Neurons come in blocks of 1,024 with a key each, so the first neurons of a wide network are those of a narrow one,
-and a seed's draw does not depend on the width, the batch, or the number of blocks in memory at once.
+Neurons are drawn in blocks of 1,024, each with its own key. So the first neurons of a wide network are those of a
+narrow one, and the draw of a seed does not depend on the width, the batch, or the number of blocks in memory at once.
 """
 
 from typing import NamedTuple
@@ -50,20 +50,20 @@ def checked(network: Network) -> Network:
 
 
 def seed_key(base, seed):
-    """Make the key of one seed: the seed number folded into the study's base key."""
+    """Make the key of one seed from the study's base key and the seed number."""
     return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
 
 
 def draw_block(key, index, dimension: int, dtype: str) -> Network:
     """Draw the neurons index * 1024, ..., index * 1024 + 1023 of a seed; they do not depend on the width."""
     normal, sign = jax.random.split(jax.random.fold_in(key, index))
-    # a kernel of its own: fused with other operations, it may be rounded differently (XLA of JAX 0.12)
+    # a separate kernel: fused with other operations, it may be rounded differently (XLA of JAX 0.12)
     weights = jax.lax.optimization_barrier(jax.random.normal(normal, (BLOCK, dimension), dtype))
     return Network(weights, jax.random.rademacher(sign, (BLOCK,), dtype))
 
 
 def checksum(array: jax.Array, first=0) -> jax.Array:
-    """Compute an order-dependent 32-bit checksum of an array's bits; those of consecutive parts add up.
+    """Compute an order-dependent 32-bit checksum of an array's bits; the checksums of consecutive parts add up.
 
     Args:
         array: float64 or float32.

@@ -1,7 +1,7 @@
-"""Activation patterns: which neuron is active on which sample, and how patterns can change near the initialisation.
+"""Activation patterns A_ri = 1{w_r . x_i >= 0}, and bounds on their change near the initialisation.
 
-A_ri = 1{w_r . x_i >= 0}; the convention at 0 is active. The sets S_i(R) = {r : |w_r(0) . x_i| <= R} hold every
-neuron that can flip while no neuron moves by more than R (inputs of unit norm).
+At w_r . x_i = 0 a neuron counts as active. The set S_i(R) = {r : |w_r(0) . x_i| <= R} contains every neuron that can
+flip on sample i if no neuron moves by more than R (inputs of unit norm).
 """
 
 from typing import NamedTuple
@@ -64,7 +64,7 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
 
 
 def pattern_counts(first: Bool[Array, "n m"], second: Bool[Array, "n m"]) -> Int[Array, "n n"]:
-    """Count the neurons active in both patterns, sum_r first_ir second_jr, (n, n) int32; neurons last.
+    """Count the neurons active in both patterns, sum_r first_ir second_jr, (n, n) int32; neurons on the last axis.
 
     Accuracy: exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
     """
@@ -73,14 +73,14 @@ def pattern_counts(first: Bool[Array, "n m"], second: Bool[Array, "n m"]) -> Int
 
 
 def pattern_overlap(first: Bool[Array, "n m"], second: Bool[Array, "n m"], dtype) -> Float[Array, "n n"]:
-    """Compute (1/m) sum_r first_ir second_jr, (n, n), from exact counts; neurons last."""
+    """Compute (1/m) sum_r first_ir second_jr, (n, n), from exact counts; neurons on the last axis."""
     return pattern_counts(first, second).astype(dtype) / first.shape[1]
 
 
 class OverlapRange(NamedTuple):
-    """Bounds on the shares o_ij = (1/m) #{r : A_ri A_rj} while every neuron moves by at most R.
+    """Bounds on the overlaps o_ij = (1/m) #{r : A_ri A_rj} if every neuron moves by at most R.
 
-    Each is (..., R, n, n).
+    Each field is (..., R, n, n), with one entry per radius on the axis R.
 
     Attributes:
         least: (1/m) #{r : A_ri A_rj, r in neither S_i(R) nor S_j(R)}, a lower bound on o_ij.
@@ -98,7 +98,7 @@ def overlap_range(preactivation: Float[Array, "n m"], radii: Float[Array, " R"])
 
     Args:
         preactivation: (n, m), neurons last.
-        radii: (R,), distances that every single neuron may move; inputs of unit norm.
+        radii: (R,), distances that each neuron may move; the inputs have unit norm.
 
     Returns:
         An OverlapRange, arrays (R, n, n).

@@ -1,4 +1,4 @@
-"""Floating types, and the bound on rounding errors that checks use: Higham's gamma_k, for any order of summation."""
+"""Floating-point types, and Higham's bound gamma_k on rounding errors, valid for any order of summation."""
 
 from functools import cache
 
@@ -41,7 +41,7 @@ def device_has_float64() -> bool:
 
 @cache
 def _has_float64(platform: str) -> bool:
-    """Try float64, once per kind of device: the first array costs more than a short run."""
+    """Try float64, once per kind of device, because the first array takes longer than a short run."""
     try:
         return bool(jnp.ones((), jnp.float64).dtype == jnp.float64)
     except (TypeError, RuntimeError, NotImplementedError):
@@ -58,7 +58,7 @@ def resolve_dtype(dtype: str | None = None) -> np.dtype:
         A NumPy dtype, float64 or float32.
 
     Raises:
-        InputError: for another name, or for float64 while JAX has it switched off.
+        InputError: for another name, or for float64 if it is switched off in JAX.
     """
     if dtype not in (None, "float64", "float32"):
         raise InputError(f'dtype must be "float64" or "float32", got {dtype!r}')
@@ -75,7 +75,7 @@ def on_device(array: Array) -> jax.Array:
     """Move an array to the device without losing precision silently.
 
     Raises:
-        InputError: if a float64 array came while float64 is switched off.
+        InputError: for a float64 array if float64 is switched off.
     """
     if array.dtype == np.float64 and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise InputError(_NO_FLOAT64)

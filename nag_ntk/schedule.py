@@ -9,8 +9,8 @@ q the momentum term, with
     movement_step(t) = eta(t) (1 + gamma(t)),    decay(t) = beta(t+1),
     momentum_step(t) = beta(t+1) movement_step(t) - eta(t+1) gamma(t+1).
 
-Derived in docs/theory/README.md, section 2. Any sequences eta(t), beta(t), gamma(t) are allowed: the kernels use these
-tables alone.
+The derivation is in docs/theory/README.md, section 2. Any sequences eta(t), beta(t), gamma(t) are allowed, because the
+compiled programs use only these coefficients.
 """
 
 from collections.abc import Sequence
@@ -59,10 +59,10 @@ def coefficients(method: Method, steps: int) -> np.ndarray:
 
 
 def schedules(methods: Sequence[Method], steps: int, length: int | None = None) -> np.ndarray:
-    """Stack the `coefficients` of several methods, padded with zeros: nothing moves after step T.
+    """Stack the `coefficients` of several methods, padded with zeros, so that the networks stay constant after step T.
 
     Args:
-        methods: k of them.
+        methods: the k methods.
         steps: T.
         length: number of rows, at least T + 1; T + 1 if None.
 

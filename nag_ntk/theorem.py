@@ -1,7 +1,7 @@
 """Constants of the convergence theorem of each method, as exact fractions: tuning, rates, prefactors, explicit width.
 
-All claims of the suite take them from here. The ball arithmetic of proofs_check, its rechecker, Coq and the oracles of
-the tests state them a second time on purpose; tests compare them with these.
+All claims of the suite use these constants. The ball arithmetic of proofs_check, its rechecker, Coq and the oracles of
+the tests state them independently, and tests compare them with these.
 """
 
 import math
@@ -18,7 +18,7 @@ from nag_ntk.method import METHODS, WITHOUT_MOMENTUM, Method, nesterov_increasin
 
 @dataclass(frozen=True)
 class Theorem:
-    """Convergence theorem of one method: its residual falls at a linear rate, for every condition number kappa.
+    """Convergence theorem of one method: the residual xi falls at a linear rate, for every condition number kappa.
 
     With momentum |V(t)| <= P sqrt(kappa) (1 - c / sqrt(kappa))^t |V(0)|, V(t) = [xi(t); xi(t-1)] and xi(-1) = xi(0);
     without it |xi(t)| <= P (1 - c / kappa)^t |xi(0)|.
@@ -29,12 +29,12 @@ class Theorem:
         step: eta lambda_max, lambda_max of the working spectrum.
         momentum: beta as a function of sqrt(kappa), for a float, an array or a Fraction.
         gradient_momentum: gamma / beta, the share of the momentum in the gradient: 1 for Nesterov, else 0.
-        linear_rate: b, the residual of the linear model has the rate 1 - b / kappa^p.
-        rate: c, of the theorem: what is left of b pays for flipped patterns and for H(t) - H(0).
+        linear_rate: b; the residual of the linear model has the rate 1 - b / kappa^p.
+        rate: c; the difference b - c allows for flipped patterns and for H(t) - H(0).
         prefactor: P, derived for all kappa.
         paper_prefactor: P as the paper states it.
         radius: a; the theorem lets neurons move by at most R = lambda / (a kappa^(1-p) n).
-        distance: d; they move by at most d kappa^(1-p) sqrt(n/m) |xi(0)| / lambda.
+        distance: d; the neurons move by at most d kappa^(1-p) sqrt(n/m) |xi(0)| / lambda.
 
     Source: docs/theory; forms of arXiv 1810.02054 (gradient descent), 2010.01618 (heavy ball), 2107.01832 (Nesterov);
     radius and distance: proofs_check/formal/explicit.v.

@@ -1,1 +1,1 @@
-"""One run: its inputs, its plan over devices and memory, the neurons' layout, its record and how that is kept."""
+"""Parts of a run: inputs, plan of devices and memory, layout of the neurons, record, and storage of the record."""

@@ -1,8 +1,9 @@
 """Interface of a store of unfinished runs, from which `simulate` continues an interrupted run.
 
-A run is a sequence of calls; each takes a group of seeds through all chunks of steps. After each chunk the store is
-given its record and the state; in a later process simulate goes through the same calls, and continues each after the
-last saved chunk. Everything else (draws, thresholds, the plan) is computed again, bit for bit.
+A run is a sequence of calls; each call runs all chunks of steps for a group of seeds. After each chunk, `simulate`
+passes the record of the chunk and the state to the store. In a later process `simulate` makes the same calls and
+continues each after the last saved chunk. Everything else (draws, thresholds, the plan) is computed again and is the
+same bit for bit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +20,8 @@ class SavedChunks(NamedTuple):
     """The saved chunks of a call.
 
     Attributes:
-        parts: their records.
-        state: function from the state at step 0 to the one after these chunks; not called after the last chunk.
+        parts: the records of the chunks.
+        state: function from the state at step 0 to the state after these chunks; not called after the last chunk.
     """
 
     parts: Sequence[Part]
@@ -31,8 +32,8 @@ class SavedChunks(NamedTuple):
 class Checkpoint(Protocol):
     """Store of the chunks of one run.
 
-    `about` describes a call (seeds of the group, chunk, engine, devices): chunks saved under another description must
-    not be returned.
+    `about` describes a call (seeds of the group, chunk, engine, devices): the store must return only chunks that were
+    saved with the same description.
     """
 
     def restore(self, call: int, about: Mapping[str, Any]) -> SavedChunks | None:
@@ -42,7 +43,7 @@ class Checkpoint(Protocol):
     def keep(self, call: int, about: Mapping[str, Any], part: Part, state: Any, last: bool) -> None:
         """Save the record of the next chunk of a call, and the state after it; `last` ends the call.
 
-        The arrays of the state must not be used after this returns: the next chunk writes over them.
+        The caller overwrites the arrays of the state in the next chunk, so the store must copy them before it returns.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Devices of a run, in one process or in several that run one program together.
 
-A mesh has two axes: seeds, which need no exchange, and the neurons of each network, which share the sum of the n
-outputs once per step. At the end every process has the whole record; the caller decides which one writes it.
+A mesh has two axes: seeds, which exchange nothing, and the neurons of each network, which exchange the sum of the n
+outputs once per step. At the end every process has the whole record; the caller decides which process writes it.
 """
 
 import os
@@ -14,20 +14,20 @@ from nag_ntk.errors import InputError
 
 AUTO = "auto"
 HEARTBEAT = 30
-"""Seconds without a heartbeat after which a process counts as lost, and the others are ended (JAX's own: 100)."""
+"""Seconds without a heartbeat after which a process counts as lost and the others end (JAX's default: 100)."""
 
 
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
-    """Join the processes that run one program together; call it before any array is made or any device asked for.
+    """Join the processes that run one program together; call it before JAX makes an array or lists its devices.
 
     Args:
         coordinator: "host:port" of process 0, the same in all; None where Slurm, a TPU pod or GKE started the
             processes, which JAX then finds by itself.
-        processes: how many there are.
+        processes: number of processes.
         process: number of this process, from 0.
 
     Raises:
-        InputError: if they do not fit together, JAX has already started, or nothing was found to join.
+        InputError: if the arguments are inconsistent, JAX has already started, or there is no process to join.
     """
     arguments = (coordinator, processes, process)
     if any(x is None for x in arguments) != all(x is None for x in arguments):
@@ -89,12 +89,12 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
     """Return (devices over the seeds, devices over the neurons of each network); None to leave it to the plan.
 
     Args:
-        devices: such a pair; or "auto": in one process the plan's choice, in several a mesh of all their devices, with
-            as many as divide them over the seeds.
+        devices: such a pair, or "auto". In one process "auto" leaves the choice to the plan; in several processes it is
+            a mesh of all devices, with as many over the seeds as divide their number.
         seeds: number of seeds.
 
     Raises:
-        InputError: for anything else, for more devices than there are, or fewer than all in several processes.
+        InputError: for another value, for more devices than exist, or in several processes for fewer than all.
 
     Example:
         >>> mesh("auto", 4) is None, mesh((1, 1), 4)

@@ -1,6 +1,6 @@
-"""Trajectories and their parts as plain JSON values with named arrays beside them, and back.
+"""Encoding of trajectories and their parts as JSON values with named arrays, and decoding.
 
-For files and for other processes: neither executes anything that it reads, as pickle would.
+Files and messages between processes use it in place of pickle, which can execute code when it is read.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ _RECORDS = {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, Ov
 
 
 def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
-    """Take a value apart into JSON values, with its arrays added to `arrays` under the path of their fields.
+    """Encode a value as JSON values, and add its arrays to `arrays` under the path of their fields.
 
     Args:
         value: a Trajectory or one of its records, a Method, or a nest of tuples and mappings of these, numbers, texts
             and arrays.
-        name: path of the value, the beginning of the names of its arrays.
-        arrays: name -> array, C-ordered; it is added to.
+        name: path of the value, with which the names of its arrays begin.
+        arrays: name -> array, C-ordered; the arrays of the value are added.
 
     Raises:
         TypeError: for anything else.
@@ -55,7 +55,7 @@ def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
 
 
 def decoded(value: Any, arrays: Mapping[str, Any]) -> Any:
-    """Put together the value that `encoded` took apart, with its arrays."""
+    """Decode the result of `encoded`, given the arrays."""
     if isinstance(value, list):
         return tuple(decoded(item, arrays) for item in value)
     if not isinstance(value, dict):

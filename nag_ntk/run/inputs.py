@@ -11,7 +11,7 @@ from nag_ntk.precision import HIGHEST, higham_gamma
 
 
 class Shape(NamedTuple):
-    """Static configuration of the compiled programs: another one is another compilation.
+    """Static configuration of the compiled programs; each new value needs a compilation.
 
     Attributes:
         engine: name of the engine.
@@ -70,8 +70,8 @@ def shard_over_mesh(shape: Shape, function, arguments, results):
 
     Args:
         shape: the numbers of devices.
-        function: its first argument is given whole to every device.
-        arguments: PartitionSpecs of the others.
+        function: a function whose first argument every device gets as a whole.
+        arguments: PartitionSpecs of the other arguments.
         results: PartitionSpecs of its results.
 
     Returns:
@@ -96,17 +96,18 @@ def shard_seeds(shape: Shape, function, arguments: int):
 
 
 def sign_error_bound(shape: Shape, inputs: Inputs, max_weight, majorant, step, roundings: int) -> jax.Array:
-    """Bound the rounding error of a pre-activation: within it of 0, its sign is undecided.
+    """Bound the rounding error of a pre-activation; the sign is undecided if its modulus is at most this bound.
 
-    (p+2) u max|w_r(0)| + (n + p + 8 + roundings (step + 1)) u sum_i majorant_i / sqrt m, u the unit roundoff.
+    The bound is (p+2) u max|w_r(0)| + (n + p + 8 + roundings (step + 1)) u sum_i majorant_i / sqrt m, u the unit
+    roundoff, where the coefficients c_r give the movement w_r(t) - w_r(0) = -(a_r / sqrt m) sum_i c_ri x_i.
 
     Args:
         shape: as for every engine.
-        inputs: likewise.
+        inputs: as for every engine.
         max_weight: max |w_r(0)|.
         majorant: bound on the coefficients |c_ri|, (n,).
         step: number of the step.
-        roundings: number of roundings of the stored movement in a step.
+        roundings: number of roundings of a stored coefficient in a step.
 
     Returns:
         (), in the floating type of the run.

@@ -1,8 +1,8 @@
 """Limit on the memory mappings that compiled programs take in a process.
 
-Each program that XLA compiles for the CPU holds several memory mappings for as long as JAX keeps it in a cache. Linux
-allows a process 65,530 (`vm.max_map_count`); where none is left, the next compilation ends the process with a
-segmentation fault. Some hundred configurations of different shapes get there.
+Each program that XLA compiles for the CPU holds several memory mappings as long as JAX keeps it in a cache. Linux
+allows 65,530 mappings per process (`vm.max_map_count`). Some hundred configurations of different shapes reach the
+limit; then the next compilation ends the process with a segmentation fault.
 """
 
 import mmap
@@ -17,7 +17,7 @@ SHARE = 0.5
 
 
 def in_use() -> int:
-    """Count the memory mappings of this process; 0 where the system does not say.
+    """Count the memory mappings of this process; return 0 if the system does not list them.
 
     Cost: about a microsecond per mapping.
     """
@@ -29,14 +29,14 @@ def in_use() -> int:
 
 
 def make_room(share: float = SHARE) -> bool:
-    """Drop every compiled program of this process if it uses more than a share of the mappings that it may have.
+    """Drop every compiled program of this process if it uses more than a share of the allowed mappings.
 
     Args:
-        share: of the mappings allowed, between 0 and 1.
+        share: share of the allowed mappings, between 0 and 1.
 
     Returns:
-        True if programs were dropped (`jax.clear_caches`); they are compiled anew at their next use. Always False where
-        the system sets no such limit (not Linux).
+        True if programs were dropped (`jax.clear_caches`); they are compiled again at their next use. Always False on a
+        system without this limit (not Linux).
 
     Example:
         >>> make_room(share=1.0)

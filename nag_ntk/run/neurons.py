@@ -1,8 +1,8 @@
-"""Layout of the neurons of one network: over devices, and in blocks that stay in a core's cache.
+"""Layout of the neurons of one network: over devices, and in blocks that fit into the cache of a core.
 
-Device k has the neurons k M, ..., k M + M - 1, where M is the width if there is one device, else a whole number of
-the blocks of 1,024 that are drawn with a key each: a draw does not depend on the devices. Arrays have the shape
-(B, rows, L), B blocks of L neurons; padding neurons are nowhere active and have output weight 0.
+Device k has the neurons k M, ..., k M + M - 1. With one device M is the width; with several, M is a multiple of 1,024,
+the size of the blocks in which network.py draws, so that a draw does not depend on the devices. Arrays have the shape
+(B, rows, L), B blocks of L neurons. Padding neurons are active on no sample and have output weight 0.
 """
 
 from typing import Any
@@ -16,16 +16,16 @@ from nag_ntk.run.devices import cores
 from nag_ntk.run.inputs import NEURONS, Shape
 
 _BLOCK_NUMBERS = 2**14
-"""Numbers in a block of the state: 128 KiB, so that all arrays of a block fit the cache of a core, measured."""
+"""Numbers in a block of the state (128 KiB): measured, so that all arrays of a block fit into the cache of a core."""
 _SHARED_BLOCK_NUMBERS = 2**18
-"""The same where a device has several cores: XLA spreads an operation over them if it is long enough, measured."""
+"""The same for a device with several cores, over which XLA spreads only long operations; measured."""
 
 
 def block_length(rows: int, devices: int) -> int:
-    """Choose the number of neurons to process at a time, of `rows` numbers each, on `devices` devices.
+    """Choose the number of neurons in a block, with `rows` numbers per neuron, on `devices` devices.
 
     Returns:
-        The number of neurons; 0, for all, on accelerators, which have no such caches.
+        The number of neurons; 0, which stands for all, on accelerators, which have no such caches.
     """
     if jax.default_backend() != "cpu":
         return 0
@@ -45,7 +45,7 @@ def per_device(width: int, neuron_devices: int) -> int:
 def block_layout(width: int, neuron_devices: int, length: int) -> tuple[int, int]:
     """Return (B, L), the number of blocks on each device and of neurons in each; L is near `length`, or all if it is 0.
 
-    One block of twice the length costs less than two.
+    One block of up to twice the length is preferred to two, because it costs less.
 
     Example:
         >>> block_layout(3000, 1, 1024), block_layout(3000, 1, 0), block_layout(3001, 1, 1024)
@@ -68,7 +68,7 @@ def _first_neuron(shape: Shape):
 
 
 def entry_offset(shape: Shape, rows: int) -> Any:
-    """Return how many entries of the whole (m, rows) array lie on the devices before this one."""
+    """Return the number of entries of the whole (m, rows) array on the devices before this one."""
     return _first_neuron(shape) * rows
 
 
@@ -115,7 +115,7 @@ def discard_padding(shape: Shape, network: Network) -> Network:
 
 
 def padding_preactivation(dtype) -> float:
-    """Return the pre-activation of padding: nowhere active, and never near 0."""
+    """Return the pre-activation of padding neurons: negative, so not active, and far from 0."""
     return -float(np.finfo(dtype).max) / 8
 
 

@@ -1,4 +1,4 @@
-"""Plan of a run: chunks of steps, groups of seeds, devices; and the memory estimate made before it starts."""
+"""Plan of a run: chunks of steps, groups of seeds, devices, and an estimate of the memory."""
 
 import math
 import os
@@ -11,7 +11,7 @@ import numpy as np
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.run import neurons
 
-_GROUP_TARGET = 2**28  # bytes of state walked at once: enough to amortise a call, small beside any machine
+_GROUP_TARGET = 2**28  # bytes of state in a group: large enough to amortise a call, small for every machine
 STEPS_BETWEEN_PROGRESS = 128
 
 
@@ -19,13 +19,13 @@ class Plan(NamedTuple):
     """Division of a run into chunks and groups, and the memory that it takes.
 
     Attributes:
-        chunk: observations in a chunk.
+        chunk: number of steps in a chunk.
         chunks: number of chunks.
         group: number of seeds that are trained together.
         devices: number of devices that the seeds of a group are spread over.
         neuron_devices: number of devices that the neurons of each network are spread over.
         block_length: neurons processed at a time; 0 for all of them.
-        estimate: bytes in all.
+        estimate: total bytes of the run.
     """
 
     chunk: int
@@ -80,7 +80,7 @@ def largest_width(fits: Callable[[int], bool], width: int) -> int:
 
 
 def advice(fits: Callable[[int], bool], width: int) -> str:
-    """Say what to do about a run that does not fit: the width that would, to three digits, or what else to lower."""
+    """Advise on a run that does not fit: name the largest width that fits, to three digits, or what else to lower."""
     fitting = largest_width(fits, width)
     if fitting == 0:
         return "no width would fit: lower seeds, steps or samples"
@@ -89,7 +89,7 @@ def advice(fits: Callable[[int], bool], width: int) -> str:
 
 
 def stride(every: Sequence[int], chunk: int) -> int:
-    """Find the longest chunk of at most `chunk` steps such that every multiple of the numbers in `every` begins one.
+    """Find the longest chunk of at most `chunk` steps whose length divides all numbers in `every`.
 
     Example:
         >>> stride([10, 25], 128), stride([1000], 128)
@@ -102,8 +102,8 @@ def stride(every: Sequence[int], chunk: int) -> int:
 def gram_interval(steps: int, every: Sequence[int] = ()) -> int:
     """Choose the number of steps between two recorded H(t), about STEPS_BETWEEN_PROGRESS, independent of the chunks.
 
-    The run is divided evenly; the interval is a multiple of 6, so that shorter chunks divide it well, and fits the
-    intervals of the probes.
+    The run is divided evenly. The interval is a multiple of 6, so that it has many divisors as chunk lengths; with
+    probes it is a multiple of a common chunk length instead.
 
     Args:
         steps: T.
@@ -124,7 +124,7 @@ def make_plan(
     dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
     mesh: tuple[int, int] | None = None, host_bytes: int = 0, probed: int | None = None,
 ) -> Plan:  # fmt: skip
-    """Plan a run and refuse one that cannot fit.
+    """Plan a run; refuse one that does not fit into memory.
 
     The estimate counts the state of a group of seeds, the temporaries of each device, and the record.
 
@@ -134,18 +134,18 @@ def make_plan(
         rows: length of a column of the state.
         width: m.
         columns: width -> number of neurons that the state has.
-        seeds: their number.
-        methods: their number.
+        seeds: number of seeds.
+        methods: number of methods.
         steps: T.
         dtype: floating type of the run.
         recursion: True if the terms of the residual recursion are recorded.
-        radii: numbers per sample and seed that are recorded of step 0 beside the residual.
-        chunk: steps in a chunk, chosen if None.
+        radii: number of values per sample and seed that are recorded at step 0 in addition to the residual.
+        chunk: number of steps in a chunk; None to choose it.
         limit: bytes that the run may use; the free memory if None.
-        mesh: devices over the seeds and over the neurons of each; None for as many over the seeds as fit.
-        host_bytes: bytes per column that lie on the host beside the state.
-        probed: bytes that probes record of a seed and method, None without probes; with them a whole network is laid
-            out beside the state.
+        mesh: numbers of devices over the seeds and over the neurons; None for as many over the seeds as fit.
+        host_bytes: bytes per column on the host in addition to the state.
+        probed: bytes of the records of probes per seed and method; None without probes. Probes need the memory of a
+            whole network in addition to the state.
 
     Raises:
         CapacityError: with the estimate, the limit, and the width that would fit.
@@ -155,24 +155,24 @@ def make_plan(
         raise InputError(f"chunk must be a positive whole number, got {chunk!r}")
     item = dtype.itemsize
     chunks = -(-(steps + 1) // (chunk or STEPS_BETWEEN_PROGRESS))
-    # a length that was asked for is kept, so that runs of different lengths share one compilation
+    # a given length is not changed, so that runs of different lengths share one compilation
     chunk_steps = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
     devices, neuron_devices = mesh or (min(len(jax.local_devices()), seeds), 1)
     length = neurons.block_length(max(n, rows), devices * neuron_devices)
 
     def sizes(width: int) -> tuple[int, int]:
-        """Return the bytes of one network's state, and those that a device needs beside it."""
+        """Return the bytes of the state of one network, and the bytes of temporary arrays of a device."""
         stored = columns(width)
         count, each = neurons.block_layout(stored, neuron_devices, length)
         total = neuron_devices * count * each
         # pre-activations, signs; movement, momentum, pattern
         state = total * (item * (n + 1 + methods * 2 * rows) + methods * n)
         state += methods * neuron_devices * 4 * n * n if recursion else 0
-        # while drawing: weights and what they are made from, pre-activations and masks; then, copies made by the loops
-        # over seeds and methods, and the product, masks and forcing of a block
+        # during the draw: weights, random bits, pre-activations and masks; during the steps: copies of the state by the
+        # loops over seeds and methods, and the product, masks and forcing of a block
         drawing = neuron_devices * neurons.per_device(stored, neuron_devices) * item * (3 * rank + 3 * n)
         block = neuron_devices * each * item * (5 * n + 3 * rows)
-        # a snapshot: W(0) drawn, movement and pre-activations, in blocks and neurons first
+        # a snapshot of a probe: W(0), movement and pre-activations, in two layouts
         snapshot = 0 if probed is None else width * item * (4 * rank + 3 * n + 3)
         return state, max(drawing, 2 * state + block, state + snapshot) + neuron_devices * item * 8 * n * n
 
@@ -180,11 +180,11 @@ def make_plan(
     record = seeds * (methods * ((steps + 1) * per_step + (probed or 0)) + item * n * (n + radii + 2))
 
     def network_bytes(width: int) -> int:
-        """Return the bytes of one network, which lies beside the state until the state is made."""
+        """Return the bytes of one drawn network, which is in memory until its state is made."""
         return neurons.drawn_width(columns(width), neuron_devices) * item * (rank + 1)
 
     def needed(width: int, group: int, devices: int) -> int:
-        """Return the bytes of a run in all."""
+        """Return the total bytes of a run."""
         state, scratch = sizes(width)
         each = state + max(state, network_bytes(width)) + host_bytes * columns(width)
         return 2 * record + devices * scratch + group * each

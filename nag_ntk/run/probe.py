@@ -1,4 +1,4 @@
-"""Probes: a user's own quantities, measured on the networks of a run every so many steps."""
+"""Probes: quantities that a user defines and that `simulate` measures at regular steps of a run."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from nag_ntk.precision import resolve_dtype
 class Snapshot(NamedTuple):
     """One network at one step, in the floating type of the run: the argument of a probe's function.
 
-    Vectors are in an orthonormal basis of the span of the inputs, p = its dimension: lengths and inner products are
-    those of R^d, and v @ data.basis.T is the vector itself (data.basis is None where p = d).
+    Vectors are coordinates in an orthonormal basis of the span of the inputs, which has dimension p. Lengths and inner
+    products are those of R^d, and v @ data.basis.T is the vector in R^d (data.basis is None if p = d).
 
     Attributes:
         step: (), t.
@@ -52,18 +52,18 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class Probe:
-    """A quantity that `simulate` records besides its own: trajectory.probes[name].
+    """A quantity of the user that `simulate` records as trajectory.probes[name].
 
     Attributes:
         name: small letters, digits, _ and -.
         measure: Snapshot -> one array of numbers of a fixed shape, by functions of JAX (it is compiled).
-        every: it is measured at the steps 0, every, 2 every, ... up to T.
+        every: the quantity is measured at the steps 0, every, 2 every, ... up to T.
 
     Raises:
-        InputError: for another name, a measure that is no function, or `every` below 1.
+        InputError: for an invalid name, a measure that is not a function, or `every` below 1.
 
     Cost: per seed, method and measurement that of `measure`, of drawing the network again if W(0) is used, and of one
-        product for the pre-activations. All of one network is held at once.
+        product for the pre-activations. A whole network must fit into memory.
 
     Example:
         >>> import nag_ntk, jax.numpy as jnp
@@ -90,10 +90,10 @@ class Probe:
 
 
 def checked(probes: Sequence[Probe]) -> tuple[Probe, ...]:
-    """Check that all are probes, of different names, and return them.
+    """Check that all elements are probes with different names, and return them.
 
     Raises:
-        InputError: if they are not.
+        InputError: for other elements, or two probes of one name.
     """
     listed = tuple(probes)
     if not all(isinstance(probe, Probe) for probe in listed):
@@ -105,10 +105,10 @@ def checked(probes: Sequence[Probe]) -> tuple[Probe, ...]:
 
 
 def measured_type(probe: Probe, data: Dataset, width: int, dtype: str | None = None) -> jax.ShapeDtypeStruct:
-    """Find the shape and type of what a probe measures without computing anything.
+    """Return the shape and type of a probe's measurement without computing it.
 
     Raises:
-        InputError: if that is not one array of numbers.
+        InputError: if the measurement is not one array of real numbers.
         Exception: whatever `measure` raises.
     """
     real = resolve_dtype(dtype)

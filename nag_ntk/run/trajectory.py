@@ -45,7 +45,7 @@ class _ReadOnly:
 
 @dataclass(frozen=True)
 class Recursion(_ReadOnly):
-    """The terms of the residual recursion, each (s, k, t+1, n).
+    """The terms of the residual recursion (docs/theory/residual-recursion.md), each (s, k, t+1, n).
 
     Attributes:
         gram_residual: H(t) xi(t).
@@ -66,7 +66,7 @@ class GramPath(_ReadOnly):
     """Spectrum of H(t) and its distance from H(0), at some steps of a run.
 
     Attributes:
-        steps: (c,), the steps; 0 and T are the first and the last, the others do not depend on the chunks.
+        steps: (c,), from 0 to T; they do not depend on the chunks.
         least_eigenvalue: (s, k, c), lambda_min(H(t)).
         drift: (s, k, c), |H(t) - H(0)|_F.
     """
@@ -93,11 +93,11 @@ class Screening(NamedTuple):
     """Statistics of the screened engine.
 
     Attributes:
-        at_risk: (s,) int, number of neurons that were simulated; the others cannot have flipped.
-        thresholds: (s, n), the |w_r(0).x_i| up to which a neuron was at risk.
-        held: (s, k), the largest possible movement of a pre-activation of the neurons not simulated, as a share of its
-            threshold: at most 1, unless every neuron was at risk.
-        repeats: (s,) int, number of times that the seed was run again with wider thresholds.
+        at_risk: (s,) int, number of neurons at risk, which were simulated one by one; the others cannot have flipped.
+        thresholds: (s, n); a neuron is at risk if |w_r(0).x_i| is at most the threshold of some sample i.
+        held: (s, k), a bound on the movement of the pre-activations of all other neurons, as a share of the threshold:
+            at most 1, unless every neuron was at risk.
+        repeats: (s,) int, number of times that the seed was repeated with wider thresholds.
     """
 
     at_risk: np.ndarray
@@ -112,19 +112,19 @@ class Trajectory(_ReadOnly):
 
     Attributes:
         residual: (s, k, t+1, n), xi = f(X) - y.
-        flips: (s, k, t+1) int, (neuron, sample) pairs whose pattern differs from step 0.
-        undecided: (s, k, t+1) int, pre-activations within their rounding bound of 0.
+        flips: (s, k, t+1) int, number of (neuron, sample) pairs whose activation differs from step 0.
+        undecided: (s, k, t+1) int, number of pre-activations whose modulus is at most their rounding error bound.
         distance: (s, k, t+1), max over neurons of |w_r(t) - w_r(0)|.
         flip_reach: (s, k, t+1), the largest |w_r(0).x_i| among flipped pairs, 0 without flips.
         initial_gram: (s, n, n), H(0).
         mean_size: (s, n), mean over neurons of |w_r(0).x_i|.
         mean_square: (s, n), mean over neurons of relu(w_r(0).x_i)^2; its expectation is 1/2.
-        near_boundary: (s, R, n) int, |S_i(R)| for the radii asked for.
+        near_boundary: (s, R, n) int, |S_i(R)| = #{r : |w_r(0).x_i| <= R} for each of the radii.
         radii: (R,).
         overlap_range: bounds on the patterns' overlaps within a distance of the initialisation, (s, R, n, n) each.
-        overlap_radii: (R,), those distances.
-        recursion: the terms of the residual recursion, or None if they were not asked for.
-        gram_path: the spectrum of H(t), or None if it was not asked for.
+        overlap_radii: (R,), the distances of `overlap_range`.
+        recursion: the terms of the residual recursion, or None if they were not requested.
+        gram_path: the spectrum of H(t), or None if it was not requested.
         key: the base key that the seeds' draws come from.
         methods, seeds, width, start, engine, dtype: the arguments; `rank` is p, the dimension of the inputs' span.
         screening: statistics of the screened engine, or None with another one.
@@ -168,21 +168,21 @@ class Trajectory(_ReadOnly):
         return higham_gamma(operations, self.dtype)
 
     def without_bulk(self) -> "Trajectory":
-        """Drop the terms of the recursion and the overlaps, which are many times larger than the rest."""
-        none = OverlapRange(*(np.empty((len(self.seeds), 0, *part.shape[2:])) for part in self.overlap_range))
-        return replace(self, recursion=None, overlap_range=none, overlap_radii=self.overlap_radii[:0])
+        """Return a copy without the terms of the recursion and the overlaps, which are by far the largest arrays."""
+        no_overlaps = OverlapRange(*(np.empty((len(self.seeds), 0, *part.shape[2:])) for part in self.overlap_range))
+        return replace(self, recursion=None, overlap_range=no_overlaps, overlap_radii=self.overlap_radii[:0])
 
     @cached_property
     def residual_norm(self) -> np.ndarray:
         """(s, k, t+1), |xi(t)|."""
-        with np.errstate(over="ignore"):  # of a run that diverges; infinite then
+        with np.errstate(over="ignore"):  # infinite for a run that diverges
             return read_only(np.linalg.norm(self.residual, axis=-1))
 
     @cached_property
     def state_norm(self) -> np.ndarray:
         """(s, k, t+1), the norm that the theorems bound.
 
-        |V(t)|, V(t) = [xi(t); xi(t-1)] with xi(-1) = xi(0), of a method with momentum; |xi(t)| of gradient descent.
+        With momentum this is |V(t)|, V(t) = [xi(t); xi(t-1)] and xi(-1) = xi(0); for gradient descent it is |xi(t)|.
         """
         norms = self.residual_norm
         before = np.concatenate([norms[..., :1], norms[..., :-1]], axis=-1)
@@ -191,9 +191,9 @@ class Trajectory(_ReadOnly):
 
     @cached_property
     def residual_rounding(self) -> np.ndarray:
-        """(s,): a bound on the rounding error of |xi(0)|; norms of residuals below it are noise.
+        """(s,): a bound on the rounding error of |xi(0)|; smaller norms of residuals are not significant.
 
-        gamma_(m+8) sqrt(m n) max_i mean_r |w_r(0).x_i|: one evaluation of the network.
+        The bound is gamma_(m+8) sqrt(m n) max_i mean_r |w_r(0).x_i|, for one evaluation of the network.
         """
         size = np.sqrt(self.width * self.residual.shape[-1]) * self.mean_size.max(axis=1)
         return read_only(self.rounding(self.width + 8) * size)
@@ -205,10 +205,10 @@ class Trajectory(_ReadOnly):
 
     @cached_property
     def coefficient_bound(self) -> np.ndarray:
-        """(s, k, t+1, n): a bound on |c_ri(t)| common to all neurons, from the residuals alone.
+        """(s, k, t+1, n): a bound on |c_ri(t)| for all neurons r, computed from the residuals alone.
 
-        With u(t) = sum_i c_i(t) x_i it obeys the method's recursion driven by |xi|: whatever the patterns do,
-        |A_ri xi_i| <= |xi_i|.
+        The coefficients c_r give u_r = sum_i c_ri x_i, where w_r(t) - w_r(0) = -(a_r / sqrt m) u_r. The bound obeys the
+        method's recursion driven by |xi|, because |A_ri xi_i| <= |xi_i| for every pattern A.
         """
         return read_only(coefficient_bound(self.residual, self.methods, self.start))
 
@@ -219,9 +219,9 @@ class Trajectory(_ReadOnly):
 
     @cached_property
     def overflow(self) -> tuple[np.ndarray, np.ndarray]:
-        """(s, k) each: the first step at which a number of the record, and the square of one, is not finite.
+        """(s, k) each: the first step at which a number of the record is not finite, and the first for a square of one.
 
-        T + 1 where there is none. Squares are those of the residual norm, the distance and `reach`.
+        T + 1 if there is no such step. The squares are those of the residual norm, the distance and `reach`.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             numbers = np.isfinite(self.residual).all(-1) & np.isfinite(self.distance) & np.isfinite(self.flip_reach)
@@ -232,7 +232,7 @@ class Trajectory(_ReadOnly):
 
     @property
     def movement_rounding(self) -> float:
-        """gamma_N, N = n + p + 8 + 3 (T+1): the relative rounding error of a movement, products and steps."""
+        """gamma_N, N = n + p + 8 + 3 (T+1), a bound on the relative rounding error of a movement after T steps."""
         return self.rounding(self.residual.shape[-1] + self.rank + 8 + 3 * (self.steps + 1))
 
     @property
@@ -242,7 +242,7 @@ class Trajectory(_ReadOnly):
 
     @property
     def largest_distance(self) -> np.ndarray:
-        """(s, k, t+1): a bound on the largest distance up to t, the rounding of the recorded one included."""
+        """(s, k, t+1): a bound on the largest distance up to step t, rounding included."""
         return np.maximum.accumulate(np.sqrt(self.distance**2 + self.distance_square_error), axis=2)
 
     def recursion_rounding(self) -> np.ndarray:
@@ -253,7 +253,7 @@ class Trajectory(_ReadOnly):
         docs/theory/residual-recursion.md.
         """
         width, count = self.width, self.residual.shape[-1]
-        # in screened space a sum over the neurons is updated from step to step, and rounded when something flips
+        # the screened engine updates the sums over the neurons at every step, and rounds them at every flip
         sums = width + 8 + (4 * (self.steps + 1) if self.screening is not None else 0)
         u = unit_roundoff(self.dtype)
         terms = count + self.rank + 8
@@ -273,7 +273,7 @@ class Trajectory(_ReadOnly):
 
 
 def coefficient_bound(residual: np.ndarray, methods: tuple[Method, ...], start: str) -> np.ndarray:
-    """Compute the majorant of the coefficients, (s, k, t+1, n), that Trajectory.coefficient_bound documents."""
+    """Compute Trajectory.coefficient_bound, (s, k, t+1, n)."""
     result = np.zeros_like(residual)
     for k, method in enumerate(methods):
         momentum = initial_momentum(method, start) * np.abs(residual[:, k, 0])

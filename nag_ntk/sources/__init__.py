@@ -1,6 +1,6 @@
-"""Datasets: bundled digits, points on the sphere, near-parallel pairs, files of images, a .npz file of one's own.
+"""Datasets: bundled digits, points on the sphere, near-parallel pairs, files of images, and .npz files of the user.
 
-The only part of nag_ntk that reads files, and only when a function of it is called.
+No other part of nag_ntk reads files, and this one reads a file only if one of its functions is called.
 """
 
 from nag_ntk.sources.generated import near_parallel_pairs, sphere

@@ -1,7 +1,7 @@
-"""Reader of the batches of CIFAR-10 for Python, alone or in their archive: pickles, read without executing anything.
+"""Reader of the batches of CIFAR-10 for Python, as files or in their archive, which executes no code of their pickles.
 
-Before any object is built, the instructions of the pickle are counted and compared with a list of those that a batch
-needs. No file makes the reader use more than a few times its largest legal size.
+Before any object is built, the instructions of the pickle are counted and compared with the list of allowed
+instructions. The reader uses at most a few times the memory of the largest legal batch, for any file.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from nag_ntk.errors import InputError
 from nag_ntk.sources.formats import MAX_COLLECTION_BYTES, reading
 
 MAX_BATCH_BYTES = 64 * 2**20
-"""Largest size of one batch; the usual ones have 31 MB."""
+"""Largest size of one batch; the published batches have 31 MB."""
 MAX_INSTRUCTIONS = 2**18
 """Largest number of instructions in the pickle of a batch; 10,000 images take 30,000 to 120,000, by the protocol."""
 
@@ -33,7 +33,7 @@ _ALLOWED = frozenset(
 
 
 class _Array:
-    """Stand-in for a NumPy array while a batch is read: keeps its state as plain values and calls nothing of NumPy."""
+    """Stand-in for a NumPy array in a pickle: stores the state as plain values and calls no function of NumPy."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
@@ -45,7 +45,7 @@ class _Array:
         """Return the array.
 
         Raises:
-            ValueError: unless it holds unsigned bytes in C order.
+            ValueError: unless the state describes unsigned bytes in C order.
         """
         _, shape, dtype, fortran, content = self.state
         plain = isinstance(dtype, _Type) and dtype.name in ("u1", b"u1") and fortran in (False, 0)
@@ -55,7 +55,7 @@ class _Array:
 
 
 class _Type:
-    """Stand-in for a NumPy dtype: its name."""
+    """Stand-in for a NumPy dtype, of which it stores the name."""
 
     def __init__(self, name: Any = "", *_: Any) -> None:
         self.name = name if isinstance(name, str | bytes) else ""
@@ -76,7 +76,7 @@ _STANDINS: dict[tuple[str, str], Any] = {
 }
 
 
-# The unpickler written in Python: its steps can be replaced. The one in C can be made to ask for any amount of memory.
+# The unpickler in Python: its methods can be replaced. A pickle can make the one in C allocate any amount of memory.
 _Unpickler: Any = pickle._Unpickler
 
 
@@ -93,14 +93,14 @@ class _Reader(_Unpickler):
         return _STANDINS[module, name]
 
     def _encode(self, text: str, encoding: str = "latin1") -> bytes:
-        """Encode text as the bytes that a pickle of protocol 2 means, at most MAX_BATCH_BYTES in all calls together."""
+        """Encode text as bytes, for pickles of protocol 2; all calls together return at most MAX_BATCH_BYTES."""
         self.encoded += len(text)
         if self.encoded > MAX_BATCH_BYTES:
             raise InputError("repeats its contents")
         return text.encode("latin1")
 
     def _check_keys(self, keys: list[Any]) -> None:
-        """Refuse keys other than texts: hashing nested tuples can take for ever."""
+        """Refuse keys other than texts, because hashing nested tuples can take unlimited time."""
         if not all(type(key) in (bytes, str) for key in keys):
             raise InputError("has keys that are no texts")
 
@@ -122,7 +122,7 @@ class _Reader(_Unpickler):
 
 
 def _check_instructions(content: bytes) -> None:
-    """Refuse a pickle with instructions that no batch has, or too many of them; no object of it is built.
+    """Refuse a pickle with too many instructions or with one that is not allowed, without building an object.
 
     Raises:
         InputError: with the predicate of a sentence whose subject is the file.
@@ -145,7 +145,7 @@ def cifar_batch(path: Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
         InputError: for a batch that is damaged, too large, of another shape, or has anything but texts, flat lists of
             whole numbers and arrays of bytes.
 
-    Cost: at most 64 MiB are read, and at most 2^18 instructions followed.
+    Cost: at most 64 MiB are read and 2^18 instructions executed.
     """
     with reading(path, "batch of CIFAR-10"):
         content = file.read(MAX_BATCH_BYTES + 1)
@@ -170,7 +170,7 @@ def cifar_batch(path: Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Bounded:
-    """Stream that raises after a given number of bytes in all: a guard against decompression bombs."""
+    """Stream that raises after a given total number of bytes, as a guard against decompression bombs."""
 
     def __init__(self, path: Path, stream: Any, limit: int) -> None:
         self.path, self.stream, self.limit, self.remaining = path, stream, limit, limit
@@ -193,7 +193,7 @@ def read_members(path: Path, names: tuple[str, ...], read: Callable[[Path, Any],
 
     Args:
         path: the archive.
-        names: of the members, without their folders.
+        names: names of the members, without their folders.
         read: called with a path for messages and an open file.
 
     Returns:

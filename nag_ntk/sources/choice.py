@@ -13,7 +13,7 @@ CLASSES = 10
 
 
 def check_positive(name: str, value: int) -> None:
-    """Refuse what is no positive integer.
+    """Refuse a value that is not a positive integer.
 
     Raises:
         InputError: with the name of the argument.
@@ -32,12 +32,12 @@ class Subset:
             per image of the collection, so that an image keeps its sign in every subset), "pair" (two classes: -1 for
             the first, +1 for the second, other images are left out) or "one" (+1 for one class, -1 for all others).
         offset: images to skip first, counted among those of the classes that are used.
-        classes: with "pair" the two classes, with "one" the one; else the classes used, none for all.
+        classes: with "pair" the two classes, with "one" the one class; else the classes to use, empty for all.
         centre: subtract the mean image of the whole collection, all classes, before the rows are scaled.
         key: seed of the random signs.
 
     Raises:
-        InputError: for counts that are no such numbers, unknown labels, or classes that do not fit the labels.
+        InputError: for invalid numbers, unknown labels, or classes that do not fit the labels.
     """
 
     samples: int
@@ -69,10 +69,10 @@ class Subset:
             images: (N, d) values, of any scale: rows are scaled to length 1 in the end.
             numbers: (N,) class numbers, 0 to 9.
             title: name of the images in messages and in the dataset's name.
-            origin: where the images come from, for the records.
+            origin: source of the images, for the records.
 
         Returns:
-            A Dataset of n = samples rows of length 1, whose `origin` says how it was made.
+            A Dataset of n = samples rows of length 1, whose `origin` describes its source and preparation.
 
         Raises:
             InputError: for too few images, or an image that is zero.

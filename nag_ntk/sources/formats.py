@@ -1,7 +1,7 @@
-"""Readers of array files in the formats IDX and .npz; batches.py reads those of CIFAR.
+"""Readers of array files in the formats IDX and .npz; batches.py reads the files of CIFAR-10.
 
-A file is of unknown origin. Nothing in it is executed, its sizes are compared with what the format allows before memory
-is asked for, and whatever is wrong with it becomes an InputError of one sentence.
+The readers do not trust a file. They execute nothing in it, compare its sizes with the limits of the format before they
+allocate memory, and report every error as an InputError of one sentence.
 """
 
 import gzip
@@ -15,19 +15,19 @@ import numpy as np
 from nag_ntk.errors import InputError
 
 MAX_ARRAY_BYTES = 2**30
-"""Largest size of one array of a user's own, after decompression."""
+"""Largest size of one array in a file of the user, after decompression."""
 MAX_COLLECTION_BYTES = 2**28
-"""Largest size of all images of a collection; CIFAR-10 in .npz, the largest of the usual ones, has 154 MB."""
+"""Largest size of all images of a collection; the largest collection here, CIFAR-10 in .npz, has 154 MB."""
 
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Replace whatever a reader raises on a damaged file by an InputError that names the file and its format."""
+    """Replace every exception of a reader by an InputError that names the file and its format."""
     try:
         yield
     except InputError:
         raise
-    except Exception:  # readers of damaged files raise whatever they come upon
+    except Exception:  # a damaged file can cause any exception in a reader
         raise InputError(f"{path} is no readable {what}; it may be damaged or incomplete: fetch it again") from None
 
 
@@ -38,10 +38,10 @@ def idx(path: Path, axes: int) -> np.ndarray:
 
     Args:
         path: the file.
-        axes: how many axes it must have.
+        axes: number of axes that the array must have.
 
     Raises:
-        InputError: for another type, other axes, a file that is shorter or longer than it says, or a damaged one.
+        InputError: for another type, another number of axes, a length that does not match the header, or other damage.
     """
     with reading(path, "IDX file"), path.open("rb") as raw:
         compressed = raw.read(2) == b"\x1f\x8b"
@@ -75,13 +75,13 @@ def npz(path: Path, names: tuple[str, ...], limit: int = MAX_ARRAY_BYTES) -> lis
 
     Args:
         path: the file.
-        names: of the arrays.
-        limit: most bytes of one array.
+        names: names of the arrays.
+        limit: largest number of bytes of one array.
 
     Raises:
         InputError: if an array is missing or too large, or the file is damaged.
     """
-    # a file of our own: NumPy leaves its own open when the archive is broken
+    # opened here, because NumPy does not close its file if the archive is broken
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = list(getattr(archive, "files", []))

@@ -56,7 +56,7 @@ def sphere(samples: int, dimension: int, key: int = 0, labels: str = "signs") ->
 
 
 def near_parallel_pairs(pairs: int, angle: float, dimension: int, key: int = 0, labels: str = "signs") -> Dataset:
-    """Draw pairs of inputs at a given angle, different pairs in orthogonal planes: kappa grows like 1/angle.
+    """Draw pairs of inputs at a given angle, different pairs in orthogonal planes, so that kappa grows like 1/angle.
 
     Args:
         pairs: number of pairs, n = 2 pairs.
@@ -71,7 +71,7 @@ def near_parallel_pairs(pairs: int, angle: float, dimension: int, key: int = 0, 
     Raises:
         InputError: for an angle out of range or too small a dimension.
 
-    Accuracy: the angle is kept to about u / angle relative.
+    Accuracy: the angle has a relative error of about u / angle, u the unit roundoff.
 
     Example:
         >>> import numpy as np

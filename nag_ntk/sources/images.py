@@ -1,6 +1,6 @@
-"""Datasets of images: digits, which ship with scikit-learn; MNIST, Fashion-MNIST and CIFAR-10 from files.
+"""Datasets of images: digits, bundled with scikit-learn; MNIST, Fashion-MNIST and CIFAR-10 from files.
 
-Nothing is fetched unless `download=True` asks OpenML for it.
+Nothing is downloaded, except from OpenML with `download=True`.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ class Collection(NamedTuple):
     """Published collection of images.
 
     Attributes:
-        title: its name.
+        title: name of the collection.
         side: pixels along each side of an image.
         channels: colours per pixel.
         training: number of training images, which come first in OpenML's data set.
-        openml: number of OpenML's data set.
-        published: where to get it, in words.
+        openml: number of the data set on OpenML.
+        published: place where the collection is published, in words.
     """
 
     title: str
@@ -59,14 +59,14 @@ def digits(
     samples: int = 20, labels: str = "parity", offset: int = 0, *, classes: Sequence[int] = (), centre: bool = False,
     key: int = 0,
 ) -> Dataset:  # fmt: skip
-    """Load handwritten digits, 8 x 8 grey values, rows scaled to unit norm; they ship with scikit-learn.
+    """Load handwritten digits, 8 x 8 grey values, rows scaled to unit norm, bundled with scikit-learn.
 
     Args:
-        samples: how many, from `offset` on; at most 1,797 in all.
+        samples: number of images, from `offset` on; at most 1,797 in total.
         labels: "parity" (+1 odd, -1 even), "centred" ((digit - 4.5) / 4.5), "random" (fair signs), "pair" (-1 for the
             first, +1 for the second of two classes, others are left out) or "one" (+1 for one class, -1 for others).
         offset: index of the first row, among the images of the classes used.
-        classes: with "pair" the two classes, with "one" the one; else those to use, none for all.
+        classes: with "pair" the two classes, with "one" the one class; else the classes to use, empty for all.
         centre: subtract the mean of all images before the rows are scaled.
         key: seed of random signs.
 
@@ -74,7 +74,7 @@ def digits(
         A Dataset with d = 64.
 
     Raises:
-        InputError: if there are not that many digits, or for unknown labels or classes.
+        InputError: if there are fewer digits, or for unknown labels or classes.
 
     Source: E. Alpaydin, C. Kaynak 1998, Optical Recognition of Handwritten Digits (UCI).
 
@@ -96,29 +96,30 @@ def mnist(
     path: str | Path = "", samples: int = 20, labels: str = "parity", offset: int = 0, *, split: str = "train",
     classes: Sequence[int] = (), centre: bool = False, key: int = 0, download: bool = False,
 ) -> Dataset:  # fmt: skip
-    """Load MNIST, 28 x 28 grey values, rows scaled to unit norm, from files of your own.
+    """Load MNIST, 28 x 28 grey values, rows scaled to unit norm, from files of the user.
 
     Args:
         path: a folder with `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` (`t10k-...` for the test images;
             plain or with `.gz`, a hyphen or a dot before `idx`), or a `.npz` file with `x_train` and `y_train`
             (`x_test` and `y_test`).
-        samples: how many images, from `offset` on.
+        samples: number of images, from `offset` on.
         labels: as for `digits`.
         offset: as for `digits`.
         split: "train" or "test".
         classes: as for `digits`.
         centre: subtract the mean of all images of the split before the rows are scaled.
         key: seed of random signs.
-        download: ask OpenML for it instead of a path; scikit-learn keeps what it fetched in `~/scikit_learn_data`.
+        download: True to download the images from OpenML in place of a path; scikit-learn stores them in
+            `~/scikit_learn_data`.
 
     Returns:
-        A Dataset with d = 784; its `origin` says where it comes from and how it was made.
+        A Dataset with d = 784; its `origin` describes its source and preparation.
 
     Raises:
-        InputError: if a file is missing (with what was expected and where it is published), damaged or of another
-            shape; for too few images, unknown labels or classes; if OpenML does not answer.
+        InputError: if a file is missing (with the expected files and their source), damaged or of another shape; for
+            too few images, unknown labels or classes; if OpenML does not answer.
 
-    Cost: the file is read as a whole, 47 MB, and kept for the next call.
+    Cost: the whole file, 47 MB, is read and cached for the next call.
 
     Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
 
@@ -167,7 +168,7 @@ def cifar10(
     path: str | Path = "", samples: int = 20, labels: str = "parity", offset: int = 0, *, split: str = "train",
     classes: Sequence[int] = (), centre: bool = False, key: int = 0, download: bool = False,
 ) -> Dataset:  # fmt: skip
-    """Load CIFAR-10, 32 x 32 pixels of three colours, rows scaled to unit norm, from files of your own.
+    """Load CIFAR-10, 32 x 32 pixels of three colours, rows scaled to unit norm, from files of the user.
 
     Args:
         path: the folder `cifar-10-batches-py` with `data_batch_1` to `data_batch_5` and `test_batch`, the archive
@@ -182,13 +183,13 @@ def cifar10(
         download: as for `mnist`.
 
     Returns:
-        A Dataset with d = 3072. From batches the pixels come colour by colour, from .npz as the file has them; the
-        order changes no inner product.
+        A Dataset with d = 3072. Batches order the pixels by colour, a .npz file in its own way; the order does
+        not change the inner products.
 
     Raises:
         InputError: as `mnist`. The batches are pickles; only plain values and arrays of bytes are read from them.
 
-    Cost: 150 MB of images are read and kept for the next call.
+    Cost: 150 MB of images are read and cached for the next call.
 
     Source: A. Krizhevsky 2009, Learning multiple layers of features from tiny images.
 
@@ -276,7 +277,7 @@ def _cifar_files(path: Path, split: str) -> list[Path]:
 def _read(
     collection: Collection, stamps: tuple[tuple[str, int, int], ...], split: str
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Read images and class numbers; cached, since a study asks for subsets of one collection run by run."""
+    """Read images and class numbers; cached, because the runs of a study use subsets of one collection."""
     files = [Path(name) for name, _, _ in stamps]
     if files[0].suffix == ".npz":
         images, numbers = npz(files[0], (f"x_{split}", f"y_{split}"), MAX_COLLECTION_BYTES)
@@ -303,7 +304,7 @@ def _from_openml(collection: Collection, split: str) -> tuple[np.ndarray, np.nda
 
     try:
         bunch: Any = fetch_openml(data_id=collection.openml, as_frame=False, parser="auto")
-    except Exception as error:  # whatever the network and the service answer
+    except Exception as error:  # the network and the service can cause any exception
         text = " ".join(str(error).split())[:80]
         raise InputError(
             f"OpenML did not give data set {collection.openml} ({collection.title}): {text or type(error).__name__}; "

@@ -1,4 +1,4 @@
-"""Reader of a user's own dataset from a file of numpy.savez."""
+"""Reader of a user's dataset from a file that numpy.savez wrote."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ def from_npz(
 
     Args:
         path: the file.
-        inputs: name of the (n, d) array in it.
-        targets: name of the (n,) array in it.
+        inputs: name of the (n, d) array in the file.
+        targets: name of the (n,) array in the file.
         normalise: scale the rows to unit norm.
-        samples: how many rows, from `offset` on; None for all of them.
+        samples: number of rows, from `offset` on; None for all.
         offset: index of the first row.
 
     Returns:
         A Dataset.
 
     Raises:
-        InputError: if the file is missing or no .npz, if an array is missing, if there are not that many rows, or for
-            bad data (see Dataset).
+        InputError: if the file is missing or not a .npz file, if an array is missing, if there are fewer rows, or for
+            invalid data (see Dataset).
 
     Example:
         >>> from_npz("no-such-file.npz")

@@ -1,1 +1,1 @@
-"""Training: `simulate`, the preparation and the driving of a run, and probes along it."""
+"""Training: `simulate`, the preparation of a run, and the driver that runs its steps."""

@@ -14,13 +14,13 @@ from nag_ntk.run.devices import fetch
 
 
 class Driver:
-    """Runner of one group of seeds after the other through all chunks; an instance is the `RunSteps` of an engine.
+    """Callable that runs all chunks of steps of a group of seeds; the argument `run_steps` of an engine.
 
     Args:
         prepared: the run.
-        engine: the engine that advances it.
-        gram_path: record H(t) every `prepared.gram_interval` steps, and at the last.
-        progress: called with (done, total) in seed-steps between chunks.
+        engine: the engine of the run.
+        gram_path: True to record H(t) every `prepared.gram_interval` steps, and at the last step.
+        progress: called between chunks with the completed and the total number of seed-steps.
         checkpoint: store of the finished chunks.
     """
 
@@ -32,16 +32,16 @@ class Driver:
         self.progress, self.checkpoint = progress, checkpoint
         self._done, self._calls = 0, 0
         rows = prepared.layout.chunk * prepared.layout.chunks
-        # zeros to the end of the last chunk: nothing moves after step T
+        # zeros to the end of the last chunk, so that the networks stay constant after step T
         self._schedules = np.pad(prepared.schedules, ((0, 0), (0, rows - prepared.schedules.shape[1]), (0, 0)))
 
     def __call__(self, states: Any, seeds: Sequence[int], counts: bool = True) -> dict[str, Any]:
         """Run all chunks of a group of seeds.
 
         Args:
-            states: at step 0; donated.
+            states: the states at step 0; donated.
             seeds: the seed numbers.
-            counts: count these steps as progress; False when a group is run again.
+            counts: True to count these steps as progress; False if a group is repeated.
 
         Returns:
             The record of the seeds on the host, arrays (s, k, T+1, ...).
@@ -64,7 +64,7 @@ class Driver:
         return self._join(parts)
 
     def _run_chunk(self, states: Any, seeds: Sequence[int], index: int) -> tuple[Any, dict[str, Any]]:
-        """Run one chunk; return the states after it, and its record."""
+        """Run one chunk; return the states after the chunk, and its record."""
         prepared, size = self.prepared, len(seeds)
         first, part = index * prepared.layout.chunk, {}
         if self.gram_path and first % prepared.gram_interval == 0:

@@ -1,6 +1,6 @@
-"""Preparation of a run: check the arguments, choose the engine, plan the memory, refuse a run that cannot fit.
+"""Preparation of a run: check the arguments, choose the engine, plan the memory, refuse a run that does not fit.
 
-Nothing is trained, so `prepare` also tells beforehand how a run would be made, and in how much memory.
+`prepare` trains nothing, so it can also predict the engine and the memory of a run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ def _check_methods(methods) -> tuple[Method, ...]:
 
 def _check_seeds(seeds) -> Sequence[int]:
     if isinstance(seeds, int | np.integer):
-        return range(_check_integer("seeds", seeds, 1))  # not a tuple: the plan refuses what cannot fit first
+        return range(_check_integer("seeds", seeds, 1))  # not a tuple: the plan must refuse a large count first
     if not isinstance(seeds, Iterable):
         raise InputError(f"seeds must be a count, or a sequence of seed numbers, got {seeds!r}")
     numbers = tuple(_check_integer("each seed", s, 0) for s in seeds)
@@ -78,13 +78,13 @@ def prepare(
     memory_limit: int | float | None = None,
     devices: Sequence[int] | str = "auto",
 ) -> Prepared:
-    """Prepare the run that `simulate` makes of the same arguments.
+    """Prepare a run; the arguments are those of `simulate`.
 
     Raises:
-        InputError: for bad arguments.
-        CapacityError: if the run would not fit into memory.
+        InputError: for invalid arguments.
+        CapacityError: if the run does not fit into memory.
 
-    Cost: for the screened engine the linear model is followed over all steps; else next to nothing.
+    Cost: for the screened engine, all steps of the linear model; else negligible.
 
     Example:
         >>> import nag_ntk
@@ -113,7 +113,8 @@ def prepare(
 
     floating = resolve_dtype(dtype)
     coordinates = data.coordinates.astype(floating)
-    inputs = Inputs(  # of the host: what several processes pass to jit must not lie on one of their devices
+    # host arrays: with several processes, the arguments of jit must not lie on the device of one process
+    inputs = Inputs(
         coordinates=coordinates,
         targets=data.targets.astype(floating),
         initial_momenta=np.array([initial_momentum(method, start) for method in methods], dtype=floating),
@@ -130,7 +131,7 @@ def prepare(
     if probes and neurons_spread:
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
     limit = plan.free_memory() if memory_limit is None else memory_limit
-    if (least := 24 * len(methods) * (steps + 1)) > limit:  # before the table of all steps is made
+    if (least := 24 * len(methods) * (steps + 1)) > limit:  # before the table of all steps is allocated
         raise CapacityError(
             f"the run needs more than {plan.format_bytes(least)} to say what its {steps} steps are but "
             f"{plan.format_bytes(limit)} may be used: no width would fit: lower steps"
@@ -166,6 +167,6 @@ def prepare(
 
 
 def _probed_bytes(probes: Sequence[Probe], data: Dataset, width: int, steps: int, dtype: str | None) -> int:
-    """Return the bytes that probes record of one seed and method."""
+    """Return the bytes of the records of the probes for one seed and method."""
     types = [(measured_type(probe, data, width, dtype), steps // probe.every + 1) for probe in probes]
     return sum(count * each.size * np.dtype(each.dtype).itemsize for each, count in types)

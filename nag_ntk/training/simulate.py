@@ -1,12 +1,12 @@
 """Training of wide networks, batched over seeds and methods, as one compiled program per chunk of steps.
 
-The recursion of method.py in two sequences, u the movement, q the momentum term and F the forcing, made of the masked
-residual A o xi:
+The recursion of method.py is computed with two sequences, the movement u and the momentum term q. With the forcing F,
+which is the masked residual A o xi or X^T of it,
 
     u(t+1) = u(t) + q(t) + eta (1+gamma) F(t),    q(t+1) = beta q(t) + eta (beta (1+gamma) - gamma) F(t),
 
-with q(0) = -eta gamma F(0) for the gradient start and 0 for the extrapolated one. No older gradient is stored.
-Where eta, beta and gamma change with the step, schedule.py has the coefficients of both lines.
+with q(0) = -eta gamma F(0) for the gradient start and 0 for the extrapolated start. No gradient of an earlier step is
+stored. If eta, beta and gamma change with the step, schedule.py has the coefficients of both recursions.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from nag_ntk.training.prepare import prepare
 
 
 def _gram_path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the least eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of matrices (s, k, c, n, n)."""
+    """Compute the smallest eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of matrices (s, k, c, n, n)."""
     drift = np.linalg.norm(grams - initial[:, None, None], axis=(-2, -1))
     return np.linalg.eigvalsh(grams)[..., 0], drift
 
@@ -62,43 +62,44 @@ def simulate(
 
     Args:
         data: unit-norm inputs (n, d) and targets (n,).
-        methods: one Method or several, k of them.
-        width: m, the number of hidden neurons (taken from `initial` when that is given).
-        seeds: how many (0, 1, 2, ...), or the seed numbers. A seed's draw depends on `key`, its number and the
-            data's span, never on its batch.
+        methods: one Method or a sequence of k Methods.
+        width: m, the number of hidden neurons; ignored if `initial` is given.
+        seeds: the number of seeds (0, 1, 2, ...), or the seed numbers. The draw of a seed depends on `key`, its number
+            and the span of the inputs, not on the other seeds.
         steps: T >= 0.
-        engine: "weights", "preactivations", "screened" (all three exact), or "auto": the one with the fewest counted
-            operations. Only "screened" never holds all weights: its cost per step grows like the root of the width.
+        engine: "weights", "preactivations", "screened" (all three exact), or "auto": the engine with the fewest
+            operations. Only "screened" does not store all weights; its cost per step grows like the root of the width.
         start: "gradient" or "extrapolated", see method.py.
         initial: a Network with weights (m, d), used as the only seed.
         dtype: "float64" (the default where the device has it) or "float32".
         key: the study's base key.
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
-        recursion: also record the terms of the residual recursion (about doubles the cost).
-        gram_path: also record the spectrum of H(t) every 128 steps or so, at step 0 and at step T; which steps
-            depends on T and on the probes, not on the chunks.
-        probes: your own quantities, measured on the way, see nag_ntk.Probe; dense engines only.
-        chunk: steps between calls of `progress`, at most; chosen if None.
+        recursion: True to record the terms of the residual recursion (about doubles the cost).
+        gram_path: True to record the spectrum of H(t) about every 128 steps, at step 0 and at step T; the steps
+            depend on T and on the probes, not on the chunks.
+        probes: additional quantities to measure, see nag_ntk.Probe; dense engines only.
+        chunk: largest number of steps between calls of `progress`; None to choose it.
         memory_limit: bytes that the run may use; the machine's free memory if None.
-        devices: number of devices for the seeds, and for the neurons of each network (dense engines only); "auto": the
-            seeds over all, in several processes a mesh of all. See docs/devices.md.
-        progress: called with (done, total) in seed-steps between chunks.
-        checkpoint: store of the finished chunks, from which an interrupted run goes on; see checkpoint.py.
+        devices: number of devices for the seeds, and for the neurons of each network (dense engines only); "auto":
+            all devices for the seeds, in several processes a mesh of all devices. See docs/devices.md.
+        progress: called between chunks with the completed and the total number of seed-steps.
+        checkpoint: store of the finished chunks, from which an interrupted run continues; see checkpoint.py.
 
     Returns:
         A Trajectory.
 
     Raises:
-        InputError: for bad arguments, or float64 asked for while JAX has it switched off.
-        CapacityError: if the estimate made before the run exceeds the memory limit.
+        InputError: for invalid arguments, or for float64 if it is switched off in JAX.
+        CapacityError: if the estimated memory exceeds the limit.
 
     Accuracy: the recursion runs in `dtype` with products at highest precision; the trajectory agrees with the exact
-        one to rounding until the first sign that rounding decides (counted in `undecided`).
+        one to rounding until the first step at which rounding decides a sign (counted in `undecided`).
 
     Cost: per step, seed and method about 2 m n^2 ("preactivations") or 4 m n p ("weights") operations; "screened":
-        at most 2 N n^2 for N neurons at risk, most of which rest, after m n (n + p) once per seed. Each new shape is
-        compiled; before compiled programs fill the memory mappings of the process, all are dropped (mappings.py).
+        at most 2 N n^2 for N neurons at risk, most of which are not evaluated at every step, and m n (n + p) once per
+        seed. Each new shape is compiled; compiled programs are dropped before they use up the memory mappings of the
+        process (mappings.py).
 
     Source: derived, docs/theory/README.md, section 2.
 

@@ -1,7 +1,7 @@
-"""Training of a group of seeds in screened space: predict thresholds, draw, run, check, and repeat with wider ones.
+"""Training of a group of seeds by the screened engine: predict thresholds, draw, run, check, repeat if necessary.
 
-A run is accepted only if, at every step of every method, no neuron outside the thresholds can have flipped. Other seeds
-are drawn again from the same key with wider thresholds; after REPEATS times every neuron is at risk.
+The run of a seed is accepted only if, at every step of every method, no safe neuron can have flipped. Otherwise the
+seed is repeated from the same key with wider thresholds; after REPEATS repetitions every neuron is at risk.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ REPEATS = 6
 
 
 def _narrow(result: Survey, limits: np.ndarray) -> Survey:
-    """Apply narrower thresholds to a survey: of neurons no longer at risk only the pattern stays."""
+    """Apply narrower thresholds to a survey; only the patterns remain of the neurons that are no longer at risk."""
     at_risk = (np.abs(result.origin) <= limits[:, None]).any(axis=0)
     return result._replace(
         origin=result.origin[:, at_risk], signs=result.signs[at_risk], codes=result.codes[at_risk],
@@ -35,12 +35,12 @@ def _narrow(result: Survey, limits: np.ndarray) -> Survey:
 
 
 def _check_memory(inputs: Inputs, shape: Shape, neurons: int, patterns: int, seeds: int, limit: int | float) -> None:
-    """Refuse neurons at risk, and distinct patterns of the others, that do not fit into memory."""
+    """Raise CapacityError unless the neurons at risk and the safe patterns fit into memory."""
     n, methods = len(inputs.targets), len(inputs.initial_momenta)
     item = np.dtype(shape.dtype).itemsize
 
     def needed(width: int) -> int:
-        """Return the bytes at this or another width; the neurons at risk grow like its root, unless they are all."""
+        """Return the bytes at a width; the number of neurons at risk grows like its root, unless all are at risk."""
         share = width / shape.width
         at_risk = round(neurons * (share if neurons == shape.width else min(share**0.5, width / max(neurons, 1))))
         stored = run.columns(n, at_risk) * run.column_bytes(n, shape.dtype) + patterns * 4 * -(-n // 32)
@@ -57,10 +57,10 @@ def _check_memory(inputs: Inputs, shape: Shape, neurons: int, patterns: int, see
 
 
 def check_memory(shape: Shape, inputs: Inputs, thresholds: np.ndarray, limit: int | float) -> None:
-    """Refuse a network that cannot be run, before it is drawn, from the expected number of neurons at risk.
+    """Refuse a network before it is drawn if its expected number of neurons at risk does not fit into memory.
 
     Raises:
-        CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
+        CapacityError: if the neurons at risk do not fit, or for 2^31 or more neurons with 32-bit integers.
     """
     if shape.width > np.iinfo(integer_dtype()).max:
         raise CapacityError(
@@ -74,7 +74,7 @@ def is_exact(share: np.ndarray, at_risk: int, width: int) -> bool:
     """Return True if no method exceeded a threshold (NaN counts as exceeded), or every neuron was at risk.
 
     Args:
-        share: (k,), the largest movement of a pre-activation as a share of its threshold.
+        share: (k,), a bound on the movement of the safe pre-activations as a share of the thresholds.
         at_risk: number of neurons at risk.
         width: m.
     """
@@ -95,9 +95,9 @@ def _survey_seeds(
     narrow = []
     for index, prediction in enumerate(thresholds.predict(shape, schedules, inputs, grams, residuals)):
         wide = limits[seeds[index]]
-        if not np.isfinite(wide).all():  # everything is at risk: a scale is all that is needed
+        if not np.isfinite(wide).all():  # every neuron is at risk, so the thresholds only scale the margins
             narrow.append(1 + np.abs(surveys[index].origin).max(axis=1))
-        elif repeats[seeds[index]]:  # the prediction was exceeded
+        elif repeats[seeds[index]]:  # the movement exceeded the prediction
             narrow.append(wide)
         else:
             narrow.append(np.minimum(wide, prediction))
@@ -109,7 +109,7 @@ def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outc
     """Run a group of seeds, and repeat those that exceeded their thresholds until every one is exact.
 
     Raises:
-        CapacityError: when the neurons at risk do not fit, or 2^31 neurons or more meet 32-bit integers.
+        CapacityError: if the neurons at risk do not fit, or for 2^31 or more neurons with 32-bit integers.
     """
     shape, inputs, schedules = prepared.shape, prepared.inputs, prepared.schedules
     initial, limit, group_size = prepared.choice.thresholds, prepared.memory_limit, prepared.layout.group

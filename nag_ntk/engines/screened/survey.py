@@ -1,7 +1,7 @@
-"""Survey of a network as it is drawn, block by block: sums over all neurons, and the few that may flip.
+"""Survey of a network block by block as it is drawn: sums over all neurons, and the neurons at risk.
 
-The m x d weights never exist at once. Of a neuron that cannot flip only its terms of the sums remain, and its pattern,
-stored once per distinct pattern.
+The m x d weights are never in memory at once. A safe neuron, which cannot flip, contributes to the sums, and its
+pattern is stored once per distinct pattern.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Survey(NamedTuple):
         recorded: the entries of a Trajectory for step 0.
         max_weight: max |w_r(0)|.
         origin, signs, codes: z (n, N), a / sqrt m (N,) and packed patterns (N, words) of the neurons at risk.
-        patterns: (P, words) uint32, the distinct packed patterns of the others.
+        patterns: (P, words) uint32, the distinct packed patterns of the safe neurons.
     """
 
     outputs: np.ndarray
@@ -55,10 +55,10 @@ def _pack(active: jax.Array) -> jax.Array:
 
 
 def _survey_block(inputs: Inputs, thresholds, width: int, first, network: Network):
-    """Sum over one block of neurons, the first of which is number `first`, without those beyond the width.
+    """Sum over one block of neurons that begins with number `first`; neurons beyond the width count as padding.
 
     Returns:
-        The sums, max |w_r|^2, and of every neuron pre-activations, sign, True if it is at risk, and packed pattern.
+        The sums, max |w_r|^2, and for every neuron its pre-activations, sign, a flag for risk, and packed pattern.
     """
     weights, signs = network
     dtype = inputs.coordinates.dtype
@@ -74,7 +74,7 @@ def _survey_block(inputs: Inputs, thresholds, width: int, first, network: Networ
         "size": jnp.sum(jnp.where(present[None, :], size, 0), axis=1),
         "square": jnp.sum(jnp.where(active, z, 0) ** 2, axis=1),
         "near": near_boundary_count(z, inputs.radii),
-        # shares of a power of two: back to whole numbers
+        # the shares have the denominator BLOCK, a power of two: convert them to exact counts
         "overlaps": jnp.stack(overlap_range(z, inputs.overlap_radii), axis=1) * BLOCK,
         "checksum": jnp.stack([
             checksum(weights, first.astype(jnp.uint32) * weights.shape[1]), checksum(signs, first.astype(jnp.uint32))
@@ -86,7 +86,7 @@ def _survey_block(inputs: Inputs, thresholds, width: int, first, network: Networ
 
 
 def _sum_blocks(blocks):
-    """Sum over the blocks of a span; join the per-neuron arrays, with the neurons of all blocks last."""
+    """Sum over the blocks of a span, and join the arrays of the neurons along the last axis."""
     sums, max_square, neurons = blocks
 
     def joined(array):
@@ -114,7 +114,7 @@ def _survey_drawn(shape: Shape, blocks: int, inputs: Inputs, thresholds, seed, f
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _survey_given(shape: Shape, blocks: int, inputs: Inputs, thresholds, network: Network, first):
-    """Survey the blocks first, ..., first + blocks - 1 of a given network, `network` their neurons."""
+    """Survey the blocks first, ..., first + blocks - 1 of a given network; `network` has only these blocks."""
 
     def one(part):
         index, weights, signs = part
@@ -143,7 +143,7 @@ def _spans(shape: Shape, inputs: Inputs, thresholds, seed, network: Network | No
     """Survey a network span by span.
 
     Yields:
-        Sums, max |w_r|^2, and (pre-activations, signs, codes of the neurons at risk; distinct patterns of the others).
+        Sums, max |w_r|^2, and (pre-activations, signs and codes of the neurons at risk, distinct safe patterns).
     """
     count = -(-shape.width // (BLOCK * blocks))
     limits = jnp.asarray(thresholds, shape.dtype)
@@ -170,20 +170,20 @@ def _spans(shape: Shape, inputs: Inputs, thresholds, seed, network: Network | No
         yield call(0)
         return
     with ThreadPoolExecutor(_THREADS) as pool:
-        waiting, following = [], 0
-        while waiting or following < count:
-            while following < count and len(waiting) < 2 * _THREADS:
-                waiting.append(pool.submit(call, following))
-                following += 1
+        waiting, next_index = [], 0
+        while waiting or next_index < count:
+            while next_index < count and len(waiting) < 2 * _THREADS:
+                waiting.append(pool.submit(call, next_index))
+                next_index += 1
             yield waiting.pop(0).result()
 
 
 def survey(shape: Shape, inputs: Inputs, thresholds: np.ndarray, seed: int, network: Network | None = None) -> Survey:
-    """Draw one network, or take a given one, and sum over its neurons without holding them all.
+    """Draw one network, or use a given one, and sum over its neurons without storing all of them.
 
     Args:
         shape: as for every engine.
-        inputs: likewise.
+        inputs: as for every engine.
         thresholds: (n,), a neuron is at risk when |z_rj| <= threshold_j for some j.
         seed: the seed number.
         network: weights (m, p) in the coordinates' span and signs (m,), or None to draw.

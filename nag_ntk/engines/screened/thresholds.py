@@ -1,4 +1,4 @@
-"""Thresholds below which a neuron is at risk: the movement of pre-activations that the linear model predicts."""
+"""Thresholds on |w_r(0).x_j| up to which a neuron is at risk, from the movement that the linear model predicts."""
 
 from functools import partial
 
@@ -31,12 +31,12 @@ def _max_spread(coordinates, initial_momenta, schedules, grams, residuals, steps
             movement, momentum, largest = carry
             movement_step, decay, momentum_step = step_coefficients(schedule[index])
             residual = residuals - jnp.einsum("qij,qj->qi", grams, movement, precision=HIGHEST)
-            moved = jax.vmap(partial(spread, kernel))(movement)
-            # maximum keeps NaN: a run that leaves the floating range is seen
+            change = jax.vmap(partial(spread, kernel))(movement)
+            # maximum propagates NaN, which marks a run that leaves the floating range
             return (
                 movement + momentum + movement_step * residual,
                 decay * momentum + momentum_step * residual,
-                jnp.maximum(largest, moved),
+                jnp.maximum(largest, change),
             )
 
         zero = jnp.zeros_like(residuals)
@@ -68,7 +68,7 @@ def predict(
 
     Args:
         shape: as for every engine.
-        inputs: likewise.
+        inputs: as for every engine.
         schedules: coefficients of the steps 0, ..., T, (k, T+1, 3).
         grams: H of the linear model, (q, n, n) or (n, n).
         residuals: xi(0), (q, n).
@@ -83,7 +83,7 @@ def predict(
     steps = schedules.shape[1] - 1
     rows = 2 ** int(np.ceil(np.log2(steps + 1)))  # one compilation for runs of similar length
     table = np.pad(schedules, ((0, 0), (0, rows - steps - 1), (0, 0)))
-    moved = _max_spread(
+    max_spread = _max_spread(
         inputs.coordinates,
         inputs.initial_momenta,
         table,
@@ -91,7 +91,7 @@ def predict(
         jnp.asarray(residuals, dtype),
         steps,
     )
-    largest = np.asarray(moved, np.float64)
+    largest = np.asarray(max_spread, np.float64)
     largest = np.where(np.isnan(largest), np.inf, largest)
     floor = 2**12 * unit_roundoff(dtype) * np.sqrt(inputs.coordinates.shape[1] + 1)
     return MARGIN * largest / np.sqrt(shape.width) + floor
@@ -100,7 +100,7 @@ def predict(
 def initial_thresholds(
     shape: Shape, schedules: np.ndarray, inputs: Inputs, residual: np.ndarray | None = None
 ) -> np.ndarray:
-    """Predict thresholds (n,) before any neuron is drawn: from H_inf and sixteen random residuals, or a given one."""
+    """Predict thresholds (n,) before the neurons are drawn, from H_inf and 16 random residuals or a given one."""
     coordinates = np.asarray(inputs.coordinates)
     residuals = typical_residuals(coordinates, np.asarray(inputs.targets)) if residual is None else residual[None]
     return predict(shape, schedules, inputs, np.asarray(gram_limit(coordinates)), residuals).max(axis=0)
