@@ -4,10 +4,10 @@ The shadow is a network that moves by given numbers, so it is known exactly. The
 e = (e_w, e_v), the difference of the weights and of the momentum terms, in units of 1 / sqrt m. As long as both have
 the same pattern,
     e(t+1) = N(eta J J^T) e(t) + defect,    ||J J^T|| = ||H||,
-where N is the matrix of contraction.py, J the Jacobian of the outputs and `defect` the rounding of the step. Two bounds
-are used in turn. With a quadratic form P such that ||N(z)||_P <= r for every z in [0, eta ||H||], |e|_P grows by at
-most the factor r in a step, with or without flips. In a stretch without flips ||N^k|| <= B for all k, so |e| is at most
-B times its value at the start of the stretch plus B times the sum of the defects since.
+where N is the matrix of contraction.py, J J^T has the eigenvalues of H and otherwise 0, and `defect` is the rounding of
+the step. Two bounds are used in turn. With a quadratic form P such that ||N(z)||_P <= r for every z in [0, eta ||H||],
+|e|_P grows by at most the factor r in a step, with or without flips. In a stretch without flips ||N^k|| <= B for all k,
+so |e| is at most B times its value at the start of the stretch plus B times the sum of the defects since.
 """
 
 import math
