@@ -1,1 +1,1 @@
-"""From studies to certificates: the networks of a run, and the rows of results that certificates stand behind."""
+"""Certificates for the networks of a study: problems in exact numbers, and the rows of results that are proved."""

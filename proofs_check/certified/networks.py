@@ -1,6 +1,6 @@
-"""Problems from studies: the networks that a study trains, as exact numbers, and the weights late in their training.
+"""Turn the networks that a study trains into problems in exact numbers, from their first weights or from late ones.
 
-The only file here that knows the simulator.
+This is the only file of the package that knows the simulator.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,16 @@ from proofs_check.rigor.certificates.problem import Problem, ProblemError
 
 
 class Case(NamedTuple):
-    """One network under one method, as a study draws it."""
+    """One network that a study draws, and the method that trains it.
+
+    Attributes:
+        name: run, method and seed, for the file of the certificate.
+        data: the dataset.
+        method: the method.
+        problem: the same network, data and method in exact numbers.
+        seed: the seed.
+        key: the study's base key.
+    """
 
     name: str
     data: Dataset
@@ -35,14 +44,14 @@ def case(
     """Build the network of a seed from exactly the float64 numbers that `simulate` trains.
 
     Args:
-        data: inputs and targets; the coordinates in the span of the inputs are what the problem states.
-        method: with constant numbers.
-        width: m.
+        data: inputs and targets; the problem states the inputs by their coordinates in their span.
+        method: a method whose step size and momentum do not change with the step.
+        width: m, the number of neurons.
         seed: the seed.
         start: "gradient" or "extrapolated".
         key: the study's base key.
         run: name of the run.
-        label: of the method, its name if empty.
+        label: name of the method in the name of the case; the method's own name if empty.
 
     Returns:
         A Case.
@@ -69,7 +78,7 @@ def case(
 
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
-    """Yield every network of a study's training runs under each of its methods with constant numbers."""
+    """Yield every network of a study's training runs, with each of its methods that do not change with the step."""
     for spec in study.runs:
         if spec.steps == 0:
             continue
@@ -95,7 +104,13 @@ def simulated(one: Case, steps: int) -> list[list[float]]:
 
 
 class Late(NamedTuple):
-    """A float64 run stopped late: the problem that starts there, the step, and the last change of a sign before it."""
+    """Late start of a run for a certificate.
+
+    Attributes:
+        problem: the problem that starts from the weights of a late step.
+        step: that step.
+        last_flip: last step up to it at which a pre-activation changed its sign.
+    """
 
     problem: Problem
     step: int
@@ -104,22 +119,24 @@ class Late(NamedTuple):
 
 @np.errstate(over="ignore", invalid="ignore")  # a run that blows up is refused
 def late(problem: Problem, max_steps: int, share: float = 1e-10, from_share: float = 1e-7) -> Late:
-    """Train in float64 and return the earliest weights from which a lock-in certificate can be hoped for.
+    """Train in float64 and return the earliest weights from which a certificate is likely to be found.
 
-    With momentum these are the first two steps in a row of the final pattern. Gradient descent may go on sliding along
-    kinks for ever; there it is the first step with a residual of at most `from_share` of the initial one.
+    A certificate proves that the activation pattern changes no more (lock-in). With momentum the run starts from the
+    first two consecutive steps that have the final pattern. Under gradient descent some pre-activations may change
+    their signs for ever (sliding along kinks); the run starts from the first step whose residual is at most
+    `from_share` times the initial one.
 
     Args:
         problem: a run from its first weights.
-        max_steps: length of the run, if it is not over before.
-        share: the run is over when the residual is this share of the initial one.
-        from_share: see above.
+        max_steps: largest number of steps.
+        share: the run ends when the residual is this share of the initial one.
+        from_share: share of the initial residual from which gradient descent starts.
 
     Returns:
-        The problem from these weights on, taken as exact numbers, whatever error led to them.
+        The problem that starts from these float64 weights, taken as exact: it is another run than the exact one.
 
     Raises:
-        ProblemError: the start is "state" already, or the residual is no number any more.
+        ProblemError: the problem starts late already, or the residual overflows.
 
     Cost:
         4 m n p operations per step.

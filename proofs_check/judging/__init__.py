@@ -1,1 +1,1 @@
-"""From a lemma and a run to a verdict: evidence is asked for, checked, and decided for the study as a whole."""
+"""Verdicts of a study: call the checks of the lemmas, validate their evidence, and decide all claims together."""

@@ -1,4 +1,4 @@
-"""Comparisons of findings and evidence about the same networks, behind the conformance kit."""
+"""Compare findings and evidence about the same networks, for the conformance kit and for verdicts on own lemmas."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from proofs_check.judging.finding import Finding, Verdict
 from proofs_check.lemma import Evidence, Law, NotApplicable, Proof, Trials
 
 SAME = 1e-9
-"""Relative difference that another order of summation may make in what a check computes from the same run; several
-orders above the rounding of double precision, several below any effect."""
+"""Relative difference up to which two numbers from the same run count as equal: several orders above the rounding
+errors of another order of summation in double precision, several orders below any effect."""
 
 
 def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
@@ -33,14 +33,17 @@ def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
 
 
 def margin_follows_verdict(finding: Finding, evidence: Evidence | None) -> bool:
-    """Tell if the margin must follow the verdict: not between a bound and what is attained, nor for open laws."""
+    """Return True if the sign of the margin must follow the verdict.
+
+    It need not where an observed upper bound exceeds the bound but no attained value does, nor for an undecided law.
+    """
     if isinstance(evidence, Trials):
         return evidence.attained is None or finding.verdict is Verdict.REFUTED
     return finding.verdict is not Verdict.INCONCLUSIVE
 
 
 def wrong_side(evidence: Evidence) -> list[str]:
-    """List numbers on the wrong side of others: attained above its bound, a deviation outside of its interval."""
+    """List contradictions in evidence: attained values above their upper bound, a deviation outside of its interval."""
     if isinstance(evidence, Trials) and evidence.attained is not None:
         attained, observed = np.asarray(evidence.attained, float), np.asarray(evidence.inequality.observed, float)
         if np.any(attained > observed * (1 + SAME)):
@@ -55,9 +58,9 @@ def wrong_side(evidence: Evidence) -> list[str]:
 
 
 def seed_differences(whole: Evidence | None, part: Evidence) -> list[str]:
-    """List how the evidence on some of the seeds differs from that on all of them."""
+    """List the differences between the evidence on all seeds and the evidence on some of them."""
     if isinstance(part, NotApplicable) or isinstance(whole, NotApplicable):
-        return []  # what nothing can be said of is not compared
+        return []  # nothing to compare
     if type(whole) is not type(part):
         return ["gives another kind of evidence for some of the seeds"]
     if isinstance(whole, Proof) and isinstance(part, Proof):
@@ -84,7 +87,7 @@ def seed_differences(whole: Evidence | None, part: Evidence) -> list[str]:
 
 
 def _sides(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Broadcast observed, bound and the mask of what is compared to one shape."""
+    """Return observed side, bound and mask of compared entries, broadcast to one shape."""
     inequality = trials.inequality
     observed = np.asarray(inequality.observed, float)
     where = True if inequality.where is None else inequality.where

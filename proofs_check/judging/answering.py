@@ -1,4 +1,4 @@
-"""Answers of the child process: it finds the lemma, calls it, and reads the numbers of what it returns."""
+"""Answer requests in the child process: find the lemma, call it, and turn its evidence into plain values."""
 
 import traceback
 from pathlib import Path
@@ -14,20 +14,20 @@ from proofs_check.plugins.guard import attempt, defined_at, describe
 
 _loaded: dict[str, tuple[Lemma, ...]] = {}
 _laws: dict[tuple[int, int], Law] = {}
-"""Number of the request, position among the parts -> a law, whose intervals may be asked for."""
+"""(number of the request, position of the part) -> law; later requests ask for its intervals."""
 
 
 def answer(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Answer a request: return the header of the answer, and add arrays to `arrays`.
+    """Answer a request: return the header of the answer, and add its arrays to `arrays`.
 
     Args:
-        request: `act`, "load", "check", "interval" or "numbers"; `lemma` and `what`, as Apart has them; and what the
-            act needs.
-        arrays: filled.
+        request: JSON values: `act` is "load", "check", "interval" or "numbers"; `lemma` and `what` are those of
+            function.Apart; further keys depend on the act.
+        arrays: dictionary that receives the arrays, by name.
     """
     try:
         return _answer(request, arrays)
-    except KeyboardInterrupt as error:  # of the check's own making: the user's Ctrl-C does not come here
+    except KeyboardInterrupt as error:  # raised by the check itself: the user's Ctrl-C does not reach this process
         values = {"name": "", "error": describe(error), "traceback": _traceback(error)}
         return {"number": request["number"], "parts": [values], **values}
 
@@ -50,10 +50,10 @@ def _answer(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
         numbers = attempt(lambda: [float(number) for number in function(*request["arguments"])])
         return values_of(numbers) if isinstance(numbers, Exception) else {"numbers": numbers}
     if request["act"] == "interval":
-        of, position = request["part"]
-        if (of, position) not in _laws:  # another process was asked
-            _check(function, request, of, {}, values_of)
-        law = _laws.get((of, position))
+        number, position = request["part"]
+        if (number, position) not in _laws:  # another process answered that request
+            _check(function, request, number, {}, values_of)
+        law = _laws.get((number, position))
         if law is None:
             return values_of(ValueError("the check returns another kind of evidence when it is asked again"))
         pair = attempt(lambda: [float(side) for side in law.interval(request["level"])])
@@ -66,7 +66,7 @@ def _answer(request: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
 def _check(
     function: Any, request: dict[str, Any], number: int, arrays: dict[str, np.ndarray], values_of: Any
 ) -> list[Any]:
-    """Call a check and list the parts of its answer; the run is read anew, so that no check finds another's changes."""
+    """Call a check and list its parts; the run is read anew, so that no check sees changes that another made."""
     subject = record.read(Path(request["record"]))
     parts: list[dict[str, Any]] = []
     for index, (name, evidence) in enumerate(call_check(function, subject).items()):

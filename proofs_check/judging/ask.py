@@ -1,4 +1,4 @@
-"""Checks of lemmas on runs: each is called, and what it returns or raises becomes an outcome per part."""
+"""Call the checks of lemmas on runs, and turn their return values and errors into outcomes."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ from proofs_check.plugins.own import is_own
 
 
 def applies(lemma: Lemma, run: Run) -> bool:
-    """Tell if a lemma is about a run: if it has the lemma's method, and steps if it must be trained."""
+    """Return True if a lemma applies to a run: it has the lemma's method, and steps if the lemma needs training."""
     return applies_to(lemma, [method.name for method in run.methods], run.trajectory.steps)
 
 
 def applies_to(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
-    """Tell if a lemma is about runs with these methods and so many steps.
+    """Return True if a lemma applies to a run with these methods and this number of steps.
 
     Args:
-        lemma: about one method or about all.
-        methods: names of the methods of a run.
-        steps: T of the run; a lemma about training needs one at least.
+        lemma: a lemma about one method or about all.
+        methods: names of the methods of the run.
+        steps: T, the number of training steps; a lemma about training needs at least one.
 
     Example:
         >>> from proofs_check.lemmas import CATALOGUE
@@ -41,13 +41,15 @@ def applies_to(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
 
 
 def outcomes_of(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, seconds: float) -> list[Outcome]:
-    """Check a lemma on one run or on all runs: an outcome per part, or one that says why nothing was recorded for it.
+    """Check a lemma on one run or on all runs; return an outcome per part.
+
+    If a run could not record what the lemma needs, the only outcome holds the reason.
 
     Args:
         lemma: the lemma.
         subject: the run or runs to check it on.
-        where: the run's name, for the rows.
-        seconds: most that the check of a lemma of one's own may take.
+        where: the run's name in the outcomes.
+        seconds: time limit for the check of a user's own lemma.
     """
     runs: Sequence[Run] = subject if isinstance(subject, tuple) else (subject,)
     for run in runs:
@@ -62,11 +64,11 @@ def outcomes_of(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, second
 def _refuse_dependent_seeds(
     outcomes: list[Outcome], lemma: Lemma, subject: Run | tuple[Run, ...], seconds: float
 ) -> list[Outcome]:  # fmt: skip
-    """Replace outcomes by errors if they say something else of a seed when most seeds are left out.
+    """Replace outcomes by errors if the evidence about a seed depends on the other seeds.
 
-    Verdicts count seeds as independent trials. A few seeds are asked about again, so that this costs little; the first
-    and the last are not among them, as a check may hold the others against these. A check that cannot be asked about
-    few seeds is left as it is.
+    Verdicts count seeds as independent trials. The check is called again with a few of the seeds, so that this costs
+    little; the first and the last seed are left out, since a check may compare all others with them. If the check
+    fails on few seeds, its outcomes stay as they are.
     """
     runs = subject if isinstance(subject, tuple) else (subject,)
     count = len(runs[0].trajectory.seeds)
@@ -100,16 +102,16 @@ def examine(
     name: str, check: Check, subject: Run | tuple[Run, ...], where: str, kind: Claim | str = Claim.EVERY_RUN,
     seconds: float | None = None, method: str | None = None,
 ) -> list[Outcome]:  # fmt: skip
-    """Call one check on one run or on all runs: an outcome per part; what it raises becomes an ERROR, not a crash.
+    """Call one check on one run or on all runs; return an outcome per part. An exception becomes an outcome.
 
     Args:
-        name: of the lemma, for the rows.
-        check: of a lemma or a control.
+        name: name of the lemma in the outcomes.
+        check: the check of a lemma or of a control.
         subject: the run or runs to check it on.
-        where: the run's name, for the rows.
-        kind: of the lemma; what is claimed of an Inequality.
-        seconds: most that a check of one's own may take in the child process; None for a check of the package's own.
-        method: that the lemma speaks of, None for all.
+        where: the run's name in the outcomes.
+        kind: kind of the lemma, which decides what an Inequality claims.
+        seconds: time limit for a user's own check; None for a check of the catalogue.
+        method: the method that the lemma is about, None for all.
     """
     start = time.perf_counter()
     if isinstance(check, Apart):
@@ -122,12 +124,12 @@ def examine(
         part: each if isinstance(each, Exception) else attempt(partial(evidence_from, each, subject, kind, method))
         for part, each in parts.items()
     }
-    spent, home = time.perf_counter() - start, defined_at(check)
-    return [Outcome(f"{name}/{part}" if part else name, where, each, spent, home) for part, each in evidence.items()]
+    duration, home = time.perf_counter() - start, defined_at(check)
+    return [Outcome(f"{name}/{part}" if part else name, where, each, duration, home) for part, each in evidence.items()]
 
 
 def call_check(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
-    """Call a check in this process: name of each part -> anything that it returned, or its error."""
+    """Call a check in this process; return name of each part -> its return value, or the exception."""
     value = attempt(lambda: check(subject))
     if isinstance(value, Mapping) and not value and isinstance(subject, Run):
         value = ValueError("the check returned no part at all: return NotApplicable where there is nothing to compare")
@@ -135,7 +137,7 @@ def call_check(check: Check, subject: Run | tuple[Run, ...]) -> dict[str, Any]:
 
 
 def copy_runs(subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...]:
-    """Copy runs with all their arrays, for code that may write to them."""
+    """Copy runs with all their arrays, for a check that may write to them."""
     if isinstance(subject, tuple):
         return tuple(_copy_run(run) for run in subject)
     return _copy_run(subject)
@@ -148,7 +150,7 @@ def _copy_run(run: Run) -> Run:
 
 
 def _as_plain_values(value: Any) -> Any:
-    """Rebuild a user's evidence from plain values; only the interval of a law stays code of the user's."""
+    """Rebuild a user's evidence from plain values; only the interval of a law stays a function of the user's."""
     if isinstance(value, Exception):
         return value
     arrays: dict[str, Any] = {}

@@ -1,7 +1,7 @@
-"""The program of the child process: lemmas of a user's own, called on runs that are mapped read-only.
+"""Program of the child process, which calls a user's own lemmas on runs that are mapped read-only.
 
-A request is a line of JSON on standard input, an answer a file with a name of its own, written aside and renamed: there
-is no channel that a check could write to by accident. Whatever goes wrong here ends this process and nothing else.
+A request is a line of JSON on standard input. An answer is a file, written under another name and renamed, so that a
+check cannot write to it by accident. A crash here ends this process and not the study.
 """
 
 import faulthandler
@@ -18,9 +18,9 @@ import numpy as np
 
 
 def main() -> NoReturn:
-    """Answer requests until there are none; the argument is the folder for the answers."""
+    """Answer requests until standard input ends; the command-line argument is the folder for the answers."""
     folder = Path(sys.argv[1])
-    requests = os.dup(0)  # the code of a user's own finds standard input empty
+    requests = os.dup(0)  # the user's code finds standard input empty
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     _die_with_parent()
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(0)  # threads that do not end would keep it
+        os._exit(0)  # threads that do not end would keep the process alive
     raise AssertionError
 
 
@@ -65,13 +65,13 @@ def _answer(request: dict[str, Any], folder: Path) -> None:
 
 
 def _names() -> dict[str, dict[str, Any]]:
-    """Return the names, in modules that the next check relies on, and their values."""
+    """Return module -> name -> value, for the modules that the next check relies on."""
     modules = ("numpy", "proofs_check", "nag_ntk")
     return {name: dict(vars(module)) for name, module in list(sys.modules.items()) if name.partition(".")[0] in modules}
 
 
 def _changed(names: dict[str, dict[str, Any]]) -> bool:
-    """Tell if a check has patched one of these names."""
+    """Return True if a check has replaced one of these values."""
     return any(
         vars(sys.modules[module]).get(name) is not value
         for module, values in names.items()
@@ -80,7 +80,7 @@ def _changed(names: dict[str, dict[str, Any]]) -> bool:
 
 
 def _limit(memory: int) -> None:
-    """Limit the memory of the process and the sizes of its files, where the system can."""
+    """Limit the memory of the process and the sizes of its files."""
     import resource
 
     for kind in (resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):

@@ -1,6 +1,6 @@
-"""Curves of what a check compared step by step: quantiles over the seeds of both sides, for figures.
+"""Curves for figures: both sides of an inequality over the steps, as quantiles over the seeds.
 
-Taken from the evidence itself, so a figure shows the very numbers that the verdict rests on.
+They are computed from the evidence, so a figure shows the numbers that the verdict rests on.
 """
 
 from collections.abc import Sequence
@@ -34,20 +34,20 @@ class Curve:
 
 
 def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
-    """Return the curve of an outcome that compared something per step, None for any other.
+    """Return the curve of an outcome whose inequality has an axis of steps, None for any other outcome.
 
     Axes beyond seed, method and step are reduced to the entry with the least margin.
 
     Args:
-        outcome: the evidence of a lemma on a run.
-        method: the method that the lemma speaks of, for an inequality without an axis of methods.
+        outcome: the outcome of a lemma on a run.
+        method: the method that the lemma is about, for an inequality without an axis of methods.
     """
     if not isinstance(outcome.evidence, Trials):
         return None
     inequality = outcome.evidence.inequality
     axis = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
     if axis is None or np.ndim(inequality.observed) != len(inequality.axes) or inequality.axes[0] != "seed":
-        return None  # of the wrong shape: verdict.py says so
+        return None  # the shape is wrong: verdict.py reports it
     try:
         sides = _sides(inequality, axis)
     except (ValueError, KeyError):
@@ -59,7 +59,7 @@ def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
 
 
 def _sides(inequality: Inequality, axis_of_steps: str) -> tuple[np.ndarray, np.ndarray]:
-    """Arrange both sides as (s, k, t), NaN where they are not compared."""
+    """Return both sides in the shape (s, k, t), NaN where they are not compared."""
     margin = inequality.relative_margin()
     observed, bound = (np.broadcast_to(np.asarray(side, float), margin.shape)
                        for side in (inequality.observed, inequality.bound))  # fmt: skip
@@ -82,7 +82,7 @@ def _sides(inequality: Inequality, axis_of_steps: str) -> tuple[np.ndarray, np.n
 
 
 def _steps(inequality: Inequality, axis: str) -> np.ndarray:
-    """Return the numbers of the steps: the positions, or what labels such as "step 40" say."""
+    """Return the numbers of the steps, from labels such as "step 40" if there are any, else from the positions."""
     size = np.shape(inequality.observed)[inequality.axes.index(axis)]
     labels: Sequence[str] = inequality.labels.get(axis, ())
     numbers = [label.removeprefix("step ") for label in labels]
@@ -92,7 +92,7 @@ def _steps(inequality: Inequality, axis: str) -> np.ndarray:
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:
-    """Compute lower order statistics of what is a number, (s, k, t) -> (k, q, t); NaN where nothing is."""
+    """Compute quantiles over seeds without NaN, (s, k, t) -> (k, q, t), lower order statistics; NaN if all are NaN."""
     ordered = np.sort(values, axis=0)  # NaN last
     count = np.count_nonzero(~np.isnan(values), axis=0)
     positions = [np.floor(level * np.maximum(count - 1, 0)).astype(int) for level in SEED_LEVELS]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 SEED_LEVELS = (0.0, 0.1, 0.5, 0.9, 1.0)
-"""Quantiles over seeds that results keep: the least, the middle eight tenths, the median, the largest."""
+"""Levels of the quantiles over seeds in the results: minimum, 10 %, median, 90 %, maximum."""
 
 
 class Verdict(StrEnum):
-    """Decisions that a study can come to about one lemma on one run."""
+    """Possible decisions about one lemma on one run."""
 
     CERTIFIED = "CERTIFIED"
     SUPPORTED = "SUPPORTED"
@@ -30,22 +30,22 @@ class Finding:
     Attributes:
         lemma: the lemma's id.
         run: the run's name.
-        verdict: what was decided.
-        reason: a readable sentence or two, with the numbers.
-        observed: the worst entry; for a law the worst deviation.
-        bound: the bound there; for a law the resolution.
-        margin: (bound - observed) / |bound| there, negative for a violation.
+        verdict: the decision.
+        reason: one or two sentences with the numbers.
+        observed: observed side of the worst entry, which has the least margin; for a law the worst deviation.
+        bound: bound of the worst entry; for a law the resolution.
+        margin: (bound - observed) / |bound| of the worst entry, negative for a violation.
         median_margin: median over the seeds of the seed's least margin.
-        margins: the same at all SEED_LEVELS, lower order statistics; () where seeds are not compared one by one.
-        trials: seeds in which anything was compared (all seeds when refuted); for a law its draws.
-        violations: seeds with at least one violated entry.
+        margins: quantiles of the seeds' least margins at SEED_LEVELS, lower order statistics; () for laws and proofs.
+        trials: number of seeds that were compared (of all seeds if refuted); for a law its draws.
+        violations: number of seeds with at least one violated entry.
         limit: confidence limit on the failure probability at `level`, the lower one when refuted, else the
             upper one; for a law half the width of its interval.
-        level: the level of Holm's procedure that the decision was made at.
+        level: the level of Holm's procedure at which the claim was decided.
         worst_seed: seed number of the worst entry.
-        witness: where the worst entry is, by name of axis; for a law also its interval.
-        evidence: for a proof, what a reader needs to follow it.
-        seeds_needed: about how many seeds would decide, at the frequency seen so far.
+        witness: axis -> position of the worst entry; for a law also its interval.
+        evidence: for a proof, its boxes, intervals and formulas.
+        seeds_needed: approximate number of seeds that would decide the claim at the observed frequency of violations.
         wall_time: seconds that the check took.
     """
 
@@ -91,14 +91,14 @@ class Finding:
         return None if self.slack is None or margin is None or not -math.inf < margin < 1 else -math.log10(1 - margin)
 
     def to_row(self) -> dict[str, Any]:
-        """Return all fields as values that JSON can hold, in their order; infinities as "inf", "-inf", NaN as None."""
+        """Return all fields and both slacks as JSON values; infinities as "inf" and "-inf", NaN as None."""
         return plain({**asdict(self), "slack": self.slack, "median_slack": self.median_slack})
 
 
 def exit_code(findings: Sequence[Finding], strict: bool = False) -> int:
     """Return 1 if anything is REFUTED, else 3 for an ERROR, else if strict 4 for INCONCLUSIVE or VACUOUS, else 0.
 
-    A refutation comes before an error, because it stands whatever the failed check would have said.
+    A refutation comes before an error, because no other check can undo it.
 
     Example:
         >>> exit_code([Finding("gram", "a", Verdict.ERROR, ""), Finding("gram", "b", Verdict.REFUTED, "")])

@@ -1,9 +1,10 @@
-"""Comparison of runs that leave the floating-point numbers: one rule for every seed and method.
+"""Exclude from a comparison the steps at which a run overflows, by one rule for every seed and method.
 
-From the first step on at which a number of the run is not finite, nothing that rests on it is compared. A step earlier
-its squares may not be finite: there, what a check makes of them is compared if both sides are. A seed supports a claim
-only if some method of it was compared to the end; what was compared before can refute. Where the run stayed finite, an
-infinite observed side is larger than a finite bound, and NaN is a mistake of the check.
+From the first step at which a number of the run is not finite, no entry that depends on it is compared. From the first
+step at which a square of such a number would not be finite, an entry is compared only if both its sides are finite. A
+seed supports a claim only if at least one of its methods was compared up to the last step; entries before the overflow
+can still refute. Where the run stayed finite, an infinite observed side exceeds a finite bound, and NaN is a mistake of
+the check.
 """
 
 import re
@@ -16,12 +17,12 @@ from proofs_check.lemma import Inequality, Run, Trials
 
 
 def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = None) -> Trials:
-    """Leave out what rests on numbers that are not finite; the note says from which step on.
+    """Exclude the entries that depend on numbers that are not finite; add a note that names the first such step.
 
     Args:
-        trials: of the right form.
-        runs: what they are about.
-        method: that the lemma speaks of, for an inequality without an axis of methods; None: of all.
+        trials: well-formed evidence.
+        runs: the runs that it is about.
+        method: for an inequality without an axis of methods: the method that the lemma is about, None for all.
 
     Raises:
         ValueError: for seeds that no run has.
@@ -60,10 +61,10 @@ def within_numbers(trials: Trials, runs: Sequence[Run], method: str | None = Non
 
 
 def _aligned(first: np.ndarray, trials: Trials, run: Run, method: str | None) -> np.ndarray:
-    """Lay first steps (s, k) of a run along the axes of an inequality; beyond all steps for seeds that it lacks."""
+    """Broadcast first steps (s, k) of a run to the axes of an inequality; a seed that the run lacks gets T + 1."""
     inequality, trajectory = trials.inequality, run.trajectory
     columns = _columns(inequality, run, method)
-    # where it is not clear which method an entry is about, it may rest on any
+    # an entry whose method is unknown may depend on any method
     chosen = first.min(axis=1, keepdims=True) if columns is None else first[:, columns]
     places = {seed: i for i, seed in enumerate(trajectory.seeds)}
     never = np.full(chosen.shape[1], trajectory.steps + 1)
@@ -76,7 +77,7 @@ def _aligned(first: np.ndarray, trials: Trials, run: Run, method: str | None) ->
 
 
 def _columns(inequality: Inequality, run: Run, method: str | None) -> list[int] | None:
-    """Return the positions of the methods that the entries are about, None where that is not clear."""
+    """Return the positions of the methods that the entries are about, None if they are unknown."""
     names = [each.name for each in run.methods]
     if "method" not in inequality.axes:
         column = None if method is None else run.index(method)
@@ -91,7 +92,7 @@ def _columns(inequality: Inequality, run: Run, method: str | None) -> list[int] 
 
 
 def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
-    """Return the last step that each entry rests on, broadcastable."""
+    """Return the last step that each entry depends on, in a shape that broadcasts to the entries."""
     steps = run.trajectory.steps
     if inequality.until is not None:
         return np.asarray(inequality.until)
@@ -103,7 +104,7 @@ def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
     labels = [re.fullmatch(r"(?:step )?(\d+)", str(label)) for label in inequality.labels.get(axis, ())]
     if labels and all(labels):
         last = np.array([int(label[1]) for label in labels if label])
-    else:  # in increasing order, entry j of so many rests on no later step
+    else:  # of increasing steps, entry j is at most this one
         last = np.minimum(np.arange(size) + max(steps + 1 - size, 0), steps)
     shape = [1] * len(inequality.axes)
     shape[place] = size
@@ -111,7 +112,7 @@ def _last(inequality: Inequality, run: Run) -> np.ndarray | int:
 
 
 def _who(inequality: Inequality, out: np.ndarray) -> str:
-    """Name the methods that leave the numbers, and count their seeds."""
+    """Name the methods that overflow, and count their seeds."""
     if "method" not in inequality.axes:
         return _count(out)
     place = inequality.axes.index("method")

@@ -1,4 +1,4 @@
-"""The outcome of a study: with the records behind it, and as the plain tables that files and readers hold."""
+"""Result of a study: StudyResult holds its records, Tables the same in plain values for results.json."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,14 +17,14 @@ _NAMES = {"rows": "findings"}
 
 @dataclass(frozen=True)
 class Tables:
-    """A study in plain values, as results.json holds them: infinity is "inf", what does not exist None.
+    """The result of a study in plain values, as in results.json: infinity is "inf", a missing number None.
 
     Attributes:
         study: name of the study.
         level: family-wise error level of the verdicts.
         rows: one mapping per finding, as ``Finding.to_row`` makes it.
         slack: one mapping per link of the proof, as ``SlackRow.to_row`` makes it.
-        lemmas: one mapping per lemma that was asked for, as ``Lemma.described`` makes it.
+        lemmas: one mapping per lemma that was selected, as ``Lemma.described`` makes it.
         runs: one mapping per run, as ``summary.summary`` makes it.
         notes: sentences about the study.
     """
@@ -46,8 +46,8 @@ class Tables:
         """Make the tables from the values of results.json.
 
         Args:
-            values: of the file; absent tables are empty.
-            **more: fields of a subclass.
+            values: contents of results.json; absent tables are empty.
+            **more: further fields, of a subclass.
 
         Raises:
             KeyError, TypeError, ValueError: if study, level or findings are absent or of the wrong kind.
@@ -62,15 +62,15 @@ class StudyResult:
     """A finished study with the records behind it.
 
     Attributes:
-        study: as it was run.
-        findings: the verdicts.
+        study: the study as it was run.
+        findings: the verdicts with their numbers.
         runs: the runs, without the arrays that are many times larger than all others.
-        skipped: "lemma @ run" pairs that do not apply.
-        slack: losses of the proof, link by link.
-        curves: both sides of what was compared step by step.
-        lemmas: those that were asked for.
-        certificates: bodies of the certificates behind rows about single networks, by name of their file.
-        notes: sentences that a reader should know besides.
+        skipped: "lemma @ run" of each lemma that does not apply to the run.
+        slack: loss of each link of the proof, in orders of magnitude.
+        curves: both sides of each inequality that was compared step by step.
+        lemmas: the lemmas that were selected.
+        certificates: file name -> certificate, for the rows about single networks.
+        notes: further sentences for the reader.
         summaries: one mapping per run, as ``summary.summary`` makes it.
     """
 
@@ -87,7 +87,7 @@ class StudyResult:
 
     @cached_property
     def tables(self) -> Tables:
-        """The same in plain values, without the arrays."""
+        """The result in plain values, without the arrays."""
         return Tables(
             self.study.name,
             self.study.level,

@@ -1,4 +1,4 @@
-"""The return value of a check as evidence; what is wrong with it is an error, so that it is nobody's verdict."""
+"""Turn the return value of a check into evidence; a malformed value raises, so that it can never become a verdict."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,18 +15,18 @@ _INEQUALITIES = (Claim.EVERY_RUN, Claim.PROBABILITY)
 def evidence_from(
     value: Any, subject: Run | tuple[Run, ...], kind: Claim | str, method: str | None = None
 ) -> Evidence:  # fmt: skip
-    """Turn what a check returned into evidence that is complete, well formed and about numbers that are finite.
+    """Turn the return value of a check into complete, well-formed evidence without entries that overflowed.
 
     Args:
         value: the return value of the check, or one of its parts.
         subject: the run or runs that the check was called with.
-        kind: of the lemma.
-        method: that the lemma speaks of, None for all.
+        kind: kind of the lemma.
+        method: the method that the lemma is about, None for all.
 
     Raises:
-        TypeError: for anything that is no evidence, or sides that are no numbers.
-        ValueError: for evidence that contradicts itself, seeds that are not of the run, shapes that do not fit, and NaN
-            where training stayed finite.
+        TypeError: for anything but evidence, or sides that are no numbers.
+        ValueError: for evidence that contradicts itself, seeds that the run lacks, shapes that do not fit, or NaN where
+            training stayed finite.
     """
     runs = subject if isinstance(subject, tuple) else (subject,)
     if isinstance(value, Inequality):
@@ -36,12 +36,12 @@ def evidence_from(
 
 
 def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) -> Trials:
-    """Make Trials of an inequality: the seeds of its runs, labels of its axes, and the failure probability claimed.
+    """Complete an inequality to Trials: add seeds, labels of its axes, and the claimed failure probability.
 
     Args:
-        inequality: what a check returned.
-        runs: what it is about; all must have the same seeds.
-        kind: of the lemma, unless the inequality makes a claim of its own.
+        inequality: the return value of a check.
+        runs: the runs that it is about; all must have the same seeds.
+        kind: kind of the lemma; a claim of the inequality itself comes first.
 
     Raises:
         TypeError: for runs with different seeds.
@@ -62,7 +62,7 @@ def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) 
 
 
 def _labels(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the axes that mean the same in every inequality about a run, with the labels of their positions."""
+    """Yield (axis, labels of its positions) for the axes that mean the same in every inequality about a run."""
     yield "method", tuple(method.name for method in run.methods)
     if run.trajectory.gram_path is not None:
         yield "time", tuple(f"step {step}" for step in run.trajectory.gram_path.steps)

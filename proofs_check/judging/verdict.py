@@ -1,7 +1,7 @@
-"""Decision of verdicts from evidence: the only place where any verdict is made.
+"""Decide the verdicts of a study from its evidence; no other file decides a verdict.
 
-All outcomes of a study are decided together, because they share one error level: Holm's procedure over all that
-refutes, and again over all that supports, each at the level of the study.
+All outcomes of a study are decided together, because they share one error level. Holm's procedure is applied twice at
+that level: to the p-values of all refutations, and to those of all supports.
 """
 
 import math
@@ -19,20 +19,22 @@ from proofs_check.lemma.sound import interval_of, validated
 from proofs_check.plugins.guard import Place, describe
 
 UNIVERSAL_FAILURE = 0.1
-"""What sampling may support of a claim about every run: no number of seeds shows that a probability is 0, so
-the suite supports "a random initialisation violates it with probability at most 0.1" and says so."""
+"""Failure probability that sampling can support for a claim about every run.
+
+No number of seeds shows that a probability is 0, so the suite supports "a random initialisation violates it with
+probability at most 0.1" and says so."""
 
 
 @dataclass
 class Outcome:
-    """The evidence of a lemma, or of one part of it, on one run; or the error that there is in place of it.
+    """The evidence of a lemma, or of one part of a lemma, on one run; or the error of its check.
 
     Attributes:
-        lemma: the lemma's id, with its part after a slash.
+        lemma: the lemma's id; for a part, followed by a slash and the name of the part.
         run: the run's name.
-        evidence: what the check returned, or raised.
+        evidence: what the check returned, or the exception that it raised.
         wall_time: seconds that the check took.
-        home: where the check is defined, to place an error.
+        home: file and line of the check's definition, for the message of an error.
     """
 
     lemma: str
@@ -45,13 +47,14 @@ class Outcome:
 def decide(outcomes: Sequence[Outcome], level: float) -> tuple[Finding, ...]:
     """Decide all outcomes of a study together and return one finding per outcome, in their order.
 
-    An exception is an ERROR, what does not apply VACUOUS, a proof decides itself. The rest form two families.
-    A claim is REFUTED when Holm rejects "the failure probability is at most the claimed one" (or the p-value
-    of a law), and SUPPORTED when Holm rejects "it is larger" (or when the interval of a law, at level divided by
-    the number of such claims, lies within its resolution). One violation refutes a claim about every run.
+    An exception becomes an ERROR, a lemma that does not apply VACUOUS, and a proof states its own verdict. All other
+    claims are tested. Such a claim is REFUTED if Holm's procedure rejects "the failure probability is at most the
+    claimed one" (for a law, the law itself), and SUPPORTED if Holm's procedure rejects "the failure probability is
+    larger" (for a law, if its interval at level divided by the number of tested claims lies within its resolution). One
+    violation refutes a claim about every run.
 
     Args:
-        outcomes: all outcomes of the study; the more there are, the more evidence each needs.
+        outcomes: all outcomes of the study; the more claims are tested, the more evidence each of them needs.
         level: family-wise error level, in (0, 1): with probability at least 1 - level no true claim is
             refuted, and with at least 1 - level no false one is supported.
 
@@ -82,7 +85,7 @@ def decide(outcomes: Sequence[Outcome], level: float) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True)
 class _Decision:
-    """Decision of Holm's procedure on one p-value, and the level that it was compared at."""
+    """Decision of Holm's procedure on one p-value, and the level that the p-value was compared with."""
 
     rejected: bool
     level: float
@@ -95,10 +98,16 @@ def _holm(p_values: Mapping[int, float], level: float) -> dict[int, _Decision]:
 
 @dataclass(frozen=True)
 class _TrialsClaim:
-    """An inequality after comparison: seeds that show something, and those with a violated entry.
+    """An inequality after its comparison seed by seed.
 
-    `possible` counts the seeds that may violate it, for support; `violations` those that do, for refutation: they
-    differ where the observed side is an upper bound, or where both sides are infinite.
+    Attributes:
+        outcome: the outcome that is decided.
+        evidence: its evidence.
+        trials: number of seeds that were compared, and so can support the claim.
+        violations: number of seeds with a violated entry; they count for refutation.
+        possible: number of seeds that may violate the inequality; they count against support. It exceeds `violations`
+            where the observed side is only an upper bound, or both sides are infinite.
+        worst: the entry with the least margin, as fields of the Finding.
     """
 
     outcome: Outcome
@@ -120,8 +129,8 @@ class _TrialsClaim:
     def excess(self) -> float | None:
         """p-value against the claim; None for a claim about every run.
 
-        All seeds count here and only compared ones in `support`: a seed without a comparison cannot violate,
-        but shows nothing either, so both sides are conservative.
+        All seeds count as trials here, but only the compared seeds in `support`. A seed without a comparison neither
+        violates the claim nor supports it, so both tests are conservative.
         """
         if self.universal:
             return None
@@ -174,7 +183,7 @@ class _TrialsClaim:
 
 @dataclass(frozen=True)
 class _LawClaim:
-    """A law with its interval at the level that is its share of the family's."""
+    """A law with its interval at `share`, the level of the study divided by the number of tested claims."""
 
     outcome: Outcome
     evidence: Law
@@ -192,7 +201,7 @@ class _LawClaim:
 
     @property
     def support(self) -> float:
-        """The share where the interval lies within the resolution: where a false law rarely gets."""
+        """p-value against "the law is false": `share` if the interval lies within the resolution, else 1."""
         return self.share if max(-self.low, self.high) <= self.evidence.resolution else 1.0
 
     def finding(self, refuted: _Decision | None, supported: _Decision) -> Finding:
@@ -229,7 +238,7 @@ class _LawClaim:
 
 
 def _attempt(outcome: Outcome, step: Callable[[], Any]) -> Any:
-    """Return the step's result, or the finding ERROR when it fails, so that one broken check spoils no other."""
+    """Call a function and return its result; if it raises, return an ERROR, so that a broken check spoils no other."""
     try:
         return step()
     except Exception as error:
@@ -237,7 +246,7 @@ def _attempt(outcome: Outcome, step: Callable[[], Any]) -> Any:
 
 
 def _screen(outcome: Outcome) -> Finding | _TrialsClaim | Law:
-    """Return a finding for what needs no statistics; else what will take part in the families."""
+    """Return the finding of an outcome that needs no test, else the claim to be tested."""
     if isinstance(outcome.evidence, Exception):
         return Finding(outcome.lemma, outcome.run, Verdict.ERROR, describe(outcome.evidence, outcome.home))
     evidence = validated(outcome.evidence)
@@ -258,7 +267,7 @@ def _proof_finding(outcome: Outcome, proof: Proof) -> Finding:
         reason += "; witness: " + ", ".join(f"{axis} {label}" for axis, label in proof.witness.items())
     if decided is None:
         reason += "; needs more precision"
-    # The sign follows the decision, since a proof may be of observed >= bound as well.
+    # the sign of the margin follows the decision, since a proof may claim observed >= bound as well
     observed, bound = (np.array([float(side)]) for side in (proof.observed, proof.bound))
     size = abs(float(Inequality(observed, bound).relative_margin()[0]))
     margin = None if decided is None or not math.isfinite(size) else size if decided else -size
@@ -287,17 +296,17 @@ def _screen_trials(outcome: Outcome, evidence: Trials) -> Finding | _TrialsClaim
         return vacuous("nothing to compare: no entry meets the hypotheses" if not partial.any() else "nothing is left")
     if np.all(np.isposinf(bound[compared])):
         return vacuous("the bound is infinite everywhere")
-    # two infinities of one sign cannot be compared: neither for the claim nor against it
-    alike = compared & np.isinf(bound) & (observed == bound)
+    # two equal infinities count neither for the claim nor against it
+    both_infinite = compared & np.isinf(bound) & (observed == bound)
     violated = compared & ~at_most(observed, bound)
-    possible = violated | alike
+    possible = violated | both_infinite
     if evidence.attained is not None:
         attained = np.broadcast_to(np.asarray(evidence.attained), observed.shape)
         violated = compared & ~np.isnan(attained) & ~at_most(attained, bound)
-        if violated.any():  # what refutes is shown: the worst of the attained values
+        if violated.any():  # show the worst of the attained values, which refute
             observed = np.where(violated, attained, -np.inf)
             inequality = replace(inequality, observed=observed)
-    # An infinite bound holds with all the room there is; (inf - observed) / inf would be NaN.
+    # the margin below an infinite bound is infinite; (inf - observed) / inf would be NaN
     margin = np.where(compared & np.isposinf(bound), np.inf, inequality.relative_margin())
     index = np.unravel_index(np.argmin(margin), margin.shape)
     names = zip(inequality.axes[1:], index[1:], strict=True)
@@ -311,15 +320,15 @@ def _screen_trials(outcome: Outcome, evidence: Trials) -> Finding | _TrialsClaim
         "sides": (observed[index], bound[index]),
     }
     rows = tuple(range(1, observed.ndim))
-    tightest = np.sort(margin.min(rows)[compared.any(rows)])  # the lower median: halves of infinities are no number
+    tightest = np.sort(margin.min(rows)[compared.any(rows)])  # the lower median: the mean of two infinities may be NaN
     worst["median_margin"] = float(tightest[(len(tightest) - 1) // 2])
     worst["margins"] = tuple(float(tightest[int(level * (len(tightest) - 1))]) for level in SEED_LEVELS)
-    # an infinite bound says nothing, so it supports nothing
-    shows = ((compared & ~np.isposinf(bound)).any(rows) & ~partial) | possible.any(rows)
-    if partial.any() and not shows.any():
+    # an infinite bound supports nothing
+    compared_seeds = ((compared & ~np.isposinf(bound)).any(rows) & ~partial) | possible.any(rows)
+    if partial.any() and not compared_seeds.any():
         return vacuous("nothing is compared to the end")
-    violations, may = (int(entries.any(rows).sum()) for entries in (violated, possible))
-    return _TrialsClaim(outcome, evidence, int(shows.sum()), violations, may, worst)
+    violations, possible_violations = (int(entries.any(rows).sum()) for entries in (violated, possible))
+    return _TrialsClaim(outcome, evidence, int(compared_seeds.sum()), violations, possible_violations, worst)
 
 
 def _witness_text(worst: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""Running a study: what is known before it trains, its runs, and repeated looks with more seeds."""
+"""Execution of a study: checks before it trains, its runs, and repeated looks at the data with more seeds."""

@@ -1,7 +1,7 @@
-"""Estimated training times: the counted operations of each run, at the rate that short runs of its shape reach.
+"""Estimate the training time of each run: its counted operations, at the rate that short runs of its shape reach.
 
-A rate is measured by `simulate` itself, on all devices, from its second call on, so that compiling is told apart. Wide
-networks are measured at a smaller width of the same samples. What the checks, certificates and files take is not in it.
+A rate is measured with `simulate` itself, on all devices, and without its first call, which compiles. A wide network is
+measured at a smaller width, with the same samples. The time of checks, certificates and files is not included.
 """
 
 import math
@@ -15,11 +15,11 @@ from nag_ntk.engines.prepared import Prepared
 from proofs_check.running.prepare import RunSetup
 from proofs_check.study.load import RunSpec, Study
 
-_STEPS = 4  # of a chunk: few, so that the draw is most of the shorter run, which has one
-_CHUNKS = 9  # of the longer run
-_TIMES = 3  # the fastest counts: what else the machine does only slows it down
-_LARGEST = 2 * 10**7  # operations of a step of the network that is measured
-_NARROWEST = 256  # a block of neurons
+_STEPS_PER_CHUNK = 4  # few, so that drawing the network takes most of the short run, which has one chunk
+_CHUNKS_OF_LONG_RUN = 9
+_REPETITIONS = 3  # the fastest counts: other work on the machine only slows a run down
+_MAX_STEP_OPERATIONS = 2 * 10**7  # of the network that is measured
+_MIN_WIDTH = 256  # a block of neurons
 
 
 class Rate(NamedTuple):
@@ -27,8 +27,8 @@ class Rate(NamedTuple):
 
     Attributes:
         operations: counted operations per second, on all devices together.
-        draws: neurons per second that are drawn and looked at before step 0.
-        compiling: seconds of the first call beyond those of the second.
+        draws: neurons per second that are drawn and evaluated before step 0.
+        compiling: seconds by which the first call, which compiles, exceeds the second.
     """
 
     operations: float
@@ -41,13 +41,16 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
 
     Args:
         study: from proofs_check.study.load.load_study.
-        setups: from proofs_check.running.prepare.prepare.
-        plans: how each run would be made, `RunSetup.planned`.
+        setups: run name -> setup, from proofs_check.running.prepare.prepare.
+        plans: run name -> plan, from `RunSetup.planned`.
 
-    Accuracy: the dense engines within a factor of 2 (measured, docs/resume.md); the screened one, whose neurons at
-        risk are only foretold, within a factor of 5.
+    Returns:
+        Run name -> seconds.
 
-    Cost: some seconds per kind of run, mostly for compiling.
+    Accuracy: within a factor of 2 for the dense engines (measured, docs/resume.md); within a factor of 5 for the
+        screened engine, whose number of neurons that may flip can only be predicted.
+
+    Cost: some seconds per shape of run, mostly for compiling.
     """
     rates: dict[Any, Rate] = {}
     compiled: set[Any] = set()
@@ -56,7 +59,7 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
         plan = plans[spec.name]
         kind = _kind(plan)
         if kind not in rates:
-            rates[kind] = _measured(spec, setups[spec.name], plan)
+            rates[kind] = _measure_rate(spec, setups[spec.name], plan)
         seconds[spec.name] = _seconds(plan, rates[kind])
         program = (plan.shape, plan.layout.group, plan.inputs.coordinates.shape, len(plan.methods))
         if program not in compiled:
@@ -73,38 +76,46 @@ def _engine(plan: Prepared) -> Any:
 
 
 def _width(plan: Prepared) -> int:
+    """Return the width at which the rate of a run is measured."""
     cost = len(plan.methods) * _engine(plan).cost(*plan.inputs.coordinates.shape)
-    return min(plan.shape.width, max(_NARROWEST, _LARGEST // cost))
+    return min(plan.shape.width, max(_MIN_WIDTH, _MAX_STEP_OPERATIONS // cost))
 
 
 def _kind(plan: Prepared) -> Any:
+    """Return a key that agrees for runs of the same rate."""
     shape, inputs = plan.shape, plan.inputs
     counted = (len(plan.radii), len(plan.overlap_radii))
     engine = _engine(plan).name, len(plan.methods)
     return engine, inputs.coordinates.shape, _width(plan), shape.dtype, shape.recursion, shape.devices, counted
 
 
-def _measured(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
+def _measure_rate(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
     engine, width, devices = _engine(plan), _width(plan), plan.layout.devices
     methods = [method._replace(table=()) for method in setups.methods]  # a table may have fewer steps
-    options = {**setups.options(spec), "engine": engine.name, "chunk": _STEPS, "gram_path": False, "probes": ()}
+    options = {
+        **setups.options(spec),
+        "engine": engine.name,
+        "chunk": _STEPS_PER_CHUNK,
+        "gram_path": False,
+        "probes": (),
+    }
 
     def timed(chunks: int) -> float:
         start = time.perf_counter()
-        simulate(setups.data, methods, width, devices, chunks * _STEPS - 1, **options)
+        simulate(setups.data, methods, width, devices, chunks * _STEPS_PER_CHUNK - 1, **options)
         return time.perf_counter() - start
 
     first = timed(1)
-    short, long = map(min, zip(*((timed(1), timed(_CHUNKS)) for _ in range(_TIMES)), strict=True))
-    step = max((long - short) / ((_CHUNKS - 1) * _STEPS), 1e-9)
-    before = max(short - step * _STEPS, 1e-9)
+    short, long = map(min, zip(*((timed(1), timed(_CHUNKS_OF_LONG_RUN)) for _ in range(_REPETITIONS)), strict=True))
+    step = max((long - short) / ((_CHUNKS_OF_LONG_RUN - 1) * _STEPS_PER_CHUNK), 1e-9)
+    drawing = max(short - step * _STEPS_PER_CHUNK, 1e-9)
     cost = len(plan.methods) * width * engine.cost(*plan.inputs.coordinates.shape)
-    return Rate(devices * cost / step, devices * width / before, max(first - short, 0.0))
+    return Rate(devices * cost / step, devices * width / drawing, max(first - short, 0.0))
 
 
 def _seconds(plan: Prepared, rate: Rate) -> float:
-    """Of one run; devices that lack a seed at the end wait for the others."""
-    many, devices = len(plan.seeds), plan.layout.devices
-    filled = devices * math.ceil(many / devices) / many
-    drawn = 0 if plan.shape.engine not in REPRESENTATIONS else many * plan.shape.width / rate.draws
+    """Return the seconds of one run without compiling; devices that have no seed left wait for the others."""
+    seeds, devices = len(plan.seeds), plan.layout.devices
+    filled = devices * math.ceil(seeds / devices) / seeds
+    drawn = 0 if plan.shape.engine not in REPRESENTATIONS else seeds * plan.shape.width / rate.draws
     return filled * (plan.choice.operations / rate.operations + drawn)

@@ -1,4 +1,4 @@
-"""Lemmas of a user's own that have passed the conformance kit: kept in the cache by the content of their file."""
+"""Registry of the user's own lemmas that passed the conformance kit: an empty file in the cache for each."""
 
 import hashlib
 from pathlib import Path
@@ -8,11 +8,11 @@ from proofs_check.running import session
 
 
 def remember(digest: str, lemma: str) -> None:
-    """Keep that a lemma passed; where there is no cache, or no room in it, nothing is kept.
+    """Record that a lemma passed the conformance kit; do nothing if the cache is missing or full.
 
     Args:
-        digest: of the file that defines it.
-        lemma: its id.
+        digest: digest of the file that defines the lemma.
+        lemma: id of the lemma.
     """
     path = _path(digest, lemma)
     try:
@@ -24,13 +24,12 @@ def remember(digest: str, lemma: str) -> None:
 
 
 def has_passed(digest: str, lemma: str) -> bool:
-    """Whether a lemma, as its file is now, has passed the kit of this version."""
+    """Return True if a lemma of a file with this digest has passed the conformance kit of this version."""
     path = _path(digest, lemma)
     return path is not None and path.exists()
 
 
 def _path(digest: str, lemma: str) -> Path | None:
-
     folder = session.cache_folder()
     name = hashlib.sha256(f"{__version__} {digest} {lemma}".encode()).hexdigest()
     return None if folder is None else folder / "passed" / name

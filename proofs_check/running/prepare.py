@@ -1,7 +1,7 @@
-"""Prepare a study before it trains: data, methods, what is recorded, whether it fits into memory.
+"""Prepare a study before it trains: make data and methods, choose what to record, and check that it fits into memory.
 
-All mistakes of all runs are reported at once, at their places in the file. The runs use what is made here; those
-with the same data share one dataset: every finished run holds its data until the study ends, so sharing holds less.
+All mistakes of all runs are reported at once, at their places in the file. Runs with the same data share one dataset,
+which saves memory: every finished run holds its data until the study ends.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from proofs_check.study.yaml import KeyPath, in_order
 
 
 class CannotRun(ConfigError, InputError):
-    """A study whose file is in order and which cannot run all the same, with everything that is wrong with it."""
+    """Error of a study whose file is well formed but that cannot run; it lists all mistakes."""
 
 
 class RunSetup(NamedTuple):
@@ -30,8 +30,8 @@ class RunSetup(NamedTuple):
 
     Attributes:
         data: the dataset.
-        methods: with their numbers.
-        recording: what its lemmas ask to be recorded.
+        methods: the methods, with step sizes and momenta for this dataset.
+        recording: quantities that its lemmas need.
     """
 
     data: Dataset
@@ -42,7 +42,7 @@ class RunSetup(NamedTuple):
     def of(
         cls, spec: RunSpec, lemmas: Sequence[Lemma], delta: float, seconds: float | None = None
     ) -> "RunSetup":  # fmt: skip
-        """Make the setup of one run; what its lemmas cannot record is in `recording.unrecorded`.
+        """Make the setup of one run; `recording.unrecorded` names the lemmas whose quantities cannot be recorded.
 
         Raises:
             InputError: for data or methods that cannot be made.
@@ -52,15 +52,15 @@ class RunSetup(NamedTuple):
         return cls(data, methods, _recording(spec, lemmas, data, delta, seconds))
 
     def options(self, spec: RunSpec, memory_limit_gib: float | None = None) -> dict[str, Any]:
-        """Return the named arguments of `simulate`, all but data, methods, width, seeds and steps."""
+        """Return all arguments of `simulate` except data, methods, width, seeds and steps."""
         limit = None if memory_limit_gib is None else memory_limit_gib * 2**30
         own = {name: getattr(spec, name) for name in _OPTIONS}
         return {**own, **self.recording.options, "memory_limit": limit}
 
     def question(self, spec: RunSpec) -> dict[str, Any]:
-        """Return what the record of the run depends on, as JSON values: not its name, nor where its data lie.
+        """Return everything that the record of the run depends on, as JSON values; it identifies the record.
 
-        A record that answers the same question is the record of this run.
+        Neither the name of the run nor the path of its data is part of it.
         """
         own = {name: getattr(spec, name) for name in ("width", "seeds", "steps", *_OPTIONS)}
         methods = [method._asdict() for method in self.methods]
@@ -68,10 +68,10 @@ class RunSetup(NamedTuple):
         return {**own, "data": data, "methods": methods, "recorded": self.recording.described()}
 
     def planned(self, spec: RunSpec, memory_limit_gib: float | None = None) -> Prepared:
-        """Plan the run as `simulate` would make it.
+        """Plan the run as `simulate` would do it.
 
         Raises:
-            InputError: if it could not.
+            InputError: if `simulate` would refuse the run.
         """
         shape = (spec.width, spec.seeds, spec.steps)
         return prepare_run(self.data, self.methods, *shape, **self.options(spec, memory_limit_gib))
@@ -87,18 +87,21 @@ def _digest(*arrays: np.ndarray) -> str:
 
 @np.errstate(over="ignore", invalid="ignore")
 def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None) -> Mapping[str, RunSetup]:
-    """Make data, methods and recording of every run of a study, by its name, and refuse what cannot run.
+    """Make data, methods and recording of every run of a study, and refuse a study that cannot run.
 
     Args:
         study: from proofs_check.study.load.load_study.
-        lemmas: those that will be checked.
-        max_seeds: the largest number of seeds of any look; the study's own if None. All must fit into memory.
+        lemmas: the lemmas that will be checked.
+        max_seeds: largest number of seeds, which must fit into memory; the study's own if None.
+
+    Returns:
+        Run name -> setup.
 
     Raises:
         CannotRun: with all problems of all runs: data, methods, lemmas that cannot record what they need, arguments
             that do not fit together, too little memory.
 
-    Cost: the data are read or drawn; no network is.
+    Cost: the data are read or drawn; no network is drawn.
 
     Example:
         >>> from proofs_check.study.load import load_study
@@ -114,16 +117,16 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
     if study.certify and (why := _nothing_to_certify(study, lemmas)):
         problems.add("", ("certify",), f"{study.certify} would prove nothing: {why}")
     for spec in study.runs:
-        which = spec.dataset.model_dump_json()
-        if which not in built:
-            built[which] = _attempt(spec.dataset.build)
-        data = built[which]
+        dataset_key = spec.dataset.model_dump_json()
+        if dataset_key not in built:
+            built[dataset_key] = _attempt(spec.dataset.build)
+        data = built[dataset_key]
         if isinstance(data, InputError):
             problems.add(spec.name, problems.of_data(spec), str(data))
             continue
         methods = [_attempt(method.build, data) for method in spec.methods]
         wrong = {str(method): i for i, method in reversed([*enumerate(methods)]) if isinstance(method, InputError)}
-        for message, index in wrong.items():  # at the first of the methods that the same data spoil
+        for message, index in wrong.items():  # the same data may spoil several methods: the first is named
             problems.add(spec.name, problems.of(spec, "methods", index), message)
         recording = _recording(spec, lemmas, data, study.delta, study.check_seconds)
         for lemma in lemmas:
@@ -131,10 +134,10 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
             if isinstance(why, Exception):
                 message = f"what {lemma.id} needs cannot be recorded: {describe(why, defined_at(lemma.check))}"
                 problems.add(spec.name, problems.of_lemma(lemma.id), message)
-        made = tuple(method for method in methods if isinstance(method, Method))
-        if len(made) < len(methods):
+        built_methods = tuple(method for method in methods if isinstance(method, Method))
+        if len(built_methods) < len(methods):
             continue
-        setups[spec.name] = RunSetup(data, made, recording)
+        setups[spec.name] = RunSetup(data, built_methods, recording)
         if max_seeds is not None and spec.seeds > max_seeds:
             message = f"max_seeds must not be below the study's number of seeds, got {max_seeds}"
             problems.add(spec.name, problems.of(spec, "seeds"), message)
@@ -158,7 +161,7 @@ def _recording(
 
 
 def _attempt(act: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function; return its result or its InputError, which stands for a MemoryError too."""
+    """Call a function; return its result, or its InputError; a MemoryError becomes a CapacityError."""
     try:
         return act(*arguments)
     except InputError as error:
@@ -173,43 +176,43 @@ def _nothing_to_certify(study: Study, lemmas: Sequence[Lemma]) -> str:
 
 
 class _Problems:
-    """Mistakes of a study and the runs that they concern; a mistake that runs share stands once."""
+    """Mistakes of a study, each with the runs that make it."""
 
     def __init__(self, study: Study):
         self.study, self.origin = study, study.origin
         self.problems: dict[tuple[KeyPath, str], list[str]] = {}
 
     def add(self, run: str, path: KeyPath, message: str) -> None:
-        """Add a problem at a path of the file; no run: all of the study."""
+        """Add a problem at a path of the file; an empty `run` means the whole study."""
         self.problems.setdefault((path, message), []).extend([run] if run else [])
 
     def of(self, spec: RunSpec, *path: str | int) -> KeyPath:
-        """Return the path in the file of a value of a run."""
+        """Return the path in the file at which a value of a run is written."""
         return self.origin.place(spec.name, path)
 
     def of_data(self, spec: RunSpec) -> KeyPath:
-        """Return the data field that is this run's own, if it has one; else the file of the data; else all of it."""
+        """Return the path of the first data field that this run sets; else of the data file; else of the dataset."""
         data, whole = type(spec.dataset).model_fields, self.of(spec, "dataset")
         own = [field for field in data if self.of(spec, "dataset", field) != (*whole, field)]
         named = [*own, *(["path"] if getattr(spec.dataset, "path", None) else [])]
         return self.of(spec, "dataset", *named[:1])
 
     def of_size(self, spec: RunSpec) -> KeyPath:
-        """Return the size that a run has for itself, width, seeds or steps; else the width."""
+        """Return the path of the first of width, seeds and steps that this run sets; else of the width."""
         own = [name for name in ("width", "seeds", "steps") if self.of(spec, name) != (name,)]
         return self.of(spec, (own or ["width"])[0])
 
     def of_lemma(self, name: str) -> KeyPath:
-        """Return the path at which the study asks for a lemma; the command line may have asked for it too."""
+        """Return the path at which the study names a lemma; "lemmas" if only the command line names it."""
         written = self.origin.source.value
         listed = written.get("lemmas") if isinstance(written, dict) else None
         return ("lemmas", listed.index(name)) if isinstance(listed, list) and name in listed else ("lemmas",)
 
     def refuse(self) -> None:
-        """Raise the problems, if there are any.
+        """Raise all problems as one error.
 
         Raises:
-            CannotRun: if anything was.
+            CannotRun: if there are any.
         """
         if self.problems:
             listed = (self.origin.problem(tuple(runs), *problem) for problem, runs in self.problems.items())

@@ -1,4 +1,4 @@
-"""Arguments of `simulate` that record what lemmas need of a run."""
+"""Arguments of `simulate` that make it record the quantities that lemmas need."""
 
 import hashlib
 import inspect
@@ -16,18 +16,18 @@ from proofs_check.plugins.guard import attempt
 
 
 class Recording(NamedTuple):
-    """Quantities that a simulation is to record for some lemmas.
+    """Quantities that a simulation records for a list of lemmas.
 
     Attributes:
         options: arguments of `simulate`.
-        unrecorded: id of a lemma -> why what it needs is not among them; the other lemmas lose nothing by it.
+        unrecorded: lemma id -> the reason why the quantities of this lemma are not recorded; those of all others are.
     """
 
     options: Mapping[str, Any]
     unrecorded: Mapping[str, Exception | NotApplicable]
 
     def described(self) -> dict[str, Any]:
-        """Return the options as JSON values: of a probe its name, its steps, and a digest of its code."""
+        """Return the options as JSON values; a probe becomes its name, its steps, and a digest of its code."""
         probes = [[probe.name, probe.every, _digest(probe.measure)] for probe in self.options["probes"]]
         return {**self.options, "probes": probes}
 
@@ -36,17 +36,17 @@ def recording_for(
     lemmas: Sequence[Lemma], data: Dataset, width: int, steps: int, delta: float, *, engine: str = "auto",
     dtype: str | None = None, seconds: float | None = None,
 ) -> Recording:  # fmt: skip
-    """Collect what lemmas need of a run of this shape.
+    """Collect the quantities that lemmas need from a run of this shape.
 
     Args:
-        lemmas: those that will be checked; one that is about training asks nothing of a run without steps.
+        lemmas: the lemmas that will be checked; a lemma about training needs nothing from a run without steps.
         data: the dataset.
-        width: of the network.
-        steps: T.
-        delta: the failure probability of probabilistic claims.
-        engine: of the run; the screened one measures no probes.
-        dtype: of the run.
-        seconds: most that the radii of a lemma of one's own may take, None for no limit.
+        width: m, the number of neurons.
+        steps: T, the number of training steps.
+        delta: failure probability of probabilistic claims.
+        engine: name of the engine of the run; the screened engine cannot measure probes.
+        dtype: floating-point type of the run; None for the default of `simulate`.
+        seconds: time limit for the radii functions of a user's own lemma, None for no limit.
     """
     radii: set[float] = set()
     overlaps: set[float] = set()
@@ -83,7 +83,7 @@ def recording_for(
 def _radii(
     lemma: Lemma, size: int, width: int, delta: float, seconds: float | None
 ) -> tuple[set[float], set[float]]:  # fmt: skip
-    """Call a lemma's functions for its radii and overlap radii."""
+    """Call the two functions of a lemma that return its radii and its overlap radii."""
     functions = [f.within(seconds) if isinstance(f, Apart) else f for f in (lemma.radii, lemma.overlap_radii)]
     sets = [{float(r) for r in radii(size, width, delta)} for radii in functions]
     bad = [r for radii in sets for r in radii if not (math.isfinite(r) and r >= 0)]
@@ -93,7 +93,7 @@ def _radii(
 
 
 def _try_probes(lemma: Lemma, others: Mapping[str, Probe], data: Dataset, width: int, dtype: str | None) -> None:
-    """Measure a lemma's probes on a small network, so that a broken one raises before a run is made for all lemmas."""
+    """Measure a lemma's probes on a small network, so that a broken probe raises before the run starts."""
     for probe in lemma.probes:
         if others.get(probe.name, probe) != probe:
             raise ValueError(f"another lemma of this study has another probe called {probe.name}; rename one of them")
@@ -101,7 +101,7 @@ def _try_probes(lemma: Lemma, others: Mapping[str, Probe], data: Dataset, width:
 
 
 def _digest(measure: Callable) -> str:
-    """Compute a digest of a function: of its source where there is one, else of its instructions and constants."""
+    """Compute a digest of a function: of its source if that can be read, else of its bytecode and constants."""
     try:
         text = inspect.getsource(measure)
     except (OSError, TypeError):
@@ -111,7 +111,7 @@ def _digest(measure: Callable) -> str:
 
 
 def simulate_again(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
-    """Simulate a run again with these seeds; it records what the run did, and the probes of a lemma."""
+    """Simulate a run again with other seeds; record the same quantities, but the probes of this lemma only."""
     t = run.trajectory
     trajectory = simulate(
         run.data, run.methods, t.width, seeds, t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,

@@ -1,4 +1,4 @@
-"""Run a study: simulate each configuration once, ask every lemma about it, decide all verdicts together."""
+"""Run a study: simulate each configuration once, check every lemma on it, and decide all verdicts together."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,29 +26,29 @@ from proofs_check.study.load import RunSpec, Study
 Progress = Callable[[str, int, int], None]
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of runs that diverge; their verdicts say so
+@np.errstate(over="ignore", invalid="ignore")  # runs that diverge overflow; their verdicts say so
 def verify(
     study: Study, *, select: Sequence[str] = (), seeds: int | None = None, progress: Progress | None = None,
     lemmas: Sequence[Lemma] | None = None, cells: Cells | None = None, setups: Mapping[str, RunSetup] | None = None,
 ) -> StudyResult:  # fmt: skip
-    """Check the lemmas of a study, after everything that can be refused before training was refused.
+    """Run a study and check its lemmas; mistakes that can be seen before training are reported before it starts.
 
     Args:
         study: from proofs_check.study.load.load_study.
-        select: ids of lemmas; empty for those that the study names.
+        select: ids of the lemmas to check; empty for those that the study names.
         seeds: replaces the study's number of seeds.
         progress: called with (run name, done, total) between chunks of steps.
-        lemmas: those to choose from; None: the catalogue, installed plugins, and what the study's `lemma_files` hold.
+        lemmas: the lemmas to choose from; None for the catalogue, the installed plugins and the study's `lemma_files`.
             (*CATALOGUE, MINE) adds one of your own (docs/extending.md).
-        cells: from store.under_way: finished runs are read from it and kept in it.
+        cells: from store.under_way; finished runs are read from it and saved in it.
         setups: from prepare.prepare, of this study and these lemmas; made here if None.
 
     Returns:
         A StudyResult; verdicts hold at the family-wise level of the whole study.
 
     Raises:
-        InputError: for unknown lemma ids, or (as prepare.CannotRun, which names all that is wrong with all runs) for a
-            study that cannot run.
+        InputError: for unknown lemma ids; its subclass prepare.CannotRun, with all mistakes of all runs, for a study
+            that cannot run.
         plugins.own.LemmaError: for lemma files that cannot be used.
     """
     study = study.narrowed(select, seeds)
@@ -68,7 +68,7 @@ def verify(
     across = compare_runs(runs, study, [lemma for lemma in lemmas if lemma.scope == "study"])
     return StudyResult(
         study,
-        decide([check for report in (*reports, across) for check in report.checks], study.level),
+        decide([outcome for report in (*reports, across) for outcome in report.outcomes], study.level),
         runs,
         tuple(chain.from_iterable(report.skipped for report in (*reports, across))),
         tuple(chain.from_iterable(report.slack for report in reports)),
@@ -81,11 +81,11 @@ def verify(
 
 
 def select_lemmas(study: Study, lemmas: Sequence[Lemma] | None = None) -> list[Lemma]:
-    """Return the lemmas that a study asks for.
+    """Return the lemmas that a study names.
 
     Args:
-        study: it lists ids, or says "all".
-        lemmas: those to choose from; None: all that its files, plugins and the catalogue hold.
+        study: names lemmas by their ids, or all of them by "all".
+        lemmas: the lemmas to choose from; None for the catalogue, the installed plugins and the study's `lemma_files`.
 
     Raises:
         InputError: for unknown ids.
@@ -104,7 +104,7 @@ def execute(
     spec: RunSpec, setup: RunSetup, delta: float, *, progress: Progress | None = None,
     memory_limit_gib: float | None = None, cells: Cells | None = None,
 ) -> Run:  # fmt: skip
-    """Simulate one configuration, recording what the lemmas need; or read it from the cells of a study under way."""
+    """Simulate one configuration, or read its record from the finished runs of an interrupted study."""
     question = {} if cells is None else setup.question(spec)
     trajectory = None if cells is None else cells.read(spec.name, spec.seeds, question)
     if trajectory is None:
@@ -122,20 +122,20 @@ def execute(
 
 @dataclass
 class RunReport:
-    """Everything that is kept of one run.
+    """Everything that a study keeps of one run.
 
     Attributes:
-        run: without the arrays that are many times larger than all others.
-        checks: evidence of the lemmas, and of certificates, a row per part.
-        skipped: "lemma @ run" pairs that do not apply.
-        slack: losses of the proof, link by link.
-        curves: both sides of what was compared step by step.
-        certificates: bodies by name of their file.
-        summary: the run in numbers.
+        run: the run, without the arrays that are many times larger than all others.
+        outcomes: evidence of the lemmas and of the certificates, one outcome per part.
+        skipped: "lemma @ run" of each lemma that does not apply to the run.
+        slack: loss of each link of the proof, in orders of magnitude.
+        curves: both sides of each inequality that was compared step by step.
+        certificates: file name -> certificate.
+        summary: rates, spectrum and widths of the run, from summary.summary.
     """
 
     run: Run
-    checks: list[Outcome] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     slack: Sequence[SlackRow] = ()
     curves: list[Curve] = field(default_factory=list)
@@ -144,19 +144,19 @@ class RunReport:
 
 
 def examine_run(run: Run, spec: RunSpec, study: Study, lemmas: Sequence[Lemma]) -> RunReport:
-    """Ask the lemmas about a run, prove what is to be certified, measure the slack of the proof, sum the run up."""
+    """Check the lemmas on a run, prove the networks to be certified, measure the slack of the proof, and summarise."""
     report = RunReport(run)
     for lemma in lemmas:
         if not applies(lemma, run):
             report.skipped.append(f"{lemma.id} @ {run.name}")
             continue
-        evidence = outcomes_of(lemma, run, "once" if lemma.scope == "once" else run.name, study.check_seconds)
-        report.curves += filter(None, (curve_of(check, lemma.method or "") for check in evidence))
-        report.checks += evidence
+        outcomes = outcomes_of(lemma, run, "once" if lemma.scope == "once" else run.name, study.check_seconds)
+        report.curves += filter(None, (curve_of(outcome, lemma.method or "") for outcome in outcomes))
+        report.outcomes += outcomes
     if study.certify and spec.steps > 0:
         names = tuple(lemma.id for lemma in lemmas)
-        for check, name, body in claims.rows(run, study.certify, spec.key, names):
-            report.checks.append(check)
+        for outcome, name, body in claims.rows(run, study.certify, spec.key, names):
+            report.outcomes.append(outcome)
             report.certificates |= {name: body} if body else {}
     report.slack = slack_rows(run)
     report.summary = summary(run)
@@ -165,21 +165,21 @@ def examine_run(run: Run, spec: RunSpec, study: Study, lemmas: Sequence[Lemma]) 
 
 
 def compare_runs(runs: tuple[Run, ...], study: Study, lemmas: Sequence[Lemma]) -> "RunReport":
-    """Ask the lemmas about how something grows from run to run; the report holds checks and skipped pairs alone."""
+    """Check the lemmas that compare runs with each other; the report holds only outcomes and skipped pairs."""
     report = RunReport(runs[0])
     for lemma in lemmas:
-        evidence = outcomes_of(lemma, runs, study.name, study.check_seconds)
-        if not evidence and study.lemmas != "all":  # asked for by name: it must not vanish
+        outcomes = outcomes_of(lemma, runs, study.name, study.check_seconds)
+        if not outcomes and study.lemmas != "all":  # the study names the lemma: its row must not vanish
             few = NotApplicable("too few runs: it compares at least 4 that differ in their width, or in kappa")
-            evidence = [Outcome(lemma.id, study.name, few)]
-        report.checks += evidence
-        if not evidence:
+            outcomes = [Outcome(lemma.id, study.name, few)]
+        report.outcomes += outcomes
+        if not outcomes:
             report.skipped.append(f"{lemma.id} @ {study.name}")
     return report
 
 
 def _notes(lemmas: Sequence[Lemma]) -> tuple[str, ...]:
-    """Name the lemmas of a user's own that have not passed the conformance kit, in a sentence."""
+    """Return a sentence that names the user's own lemmas that have not passed the conformance kit, if there are any."""
     own = [(lemma.id, lemma.check.digest) for lemma in lemmas if isinstance(lemma.check, Apart)]
     failing = ", ".join(name for name, digest in own if not has_passed(digest, name))
     if not failing:

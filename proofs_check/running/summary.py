@@ -1,6 +1,6 @@
 """Summary of a run in numbers: its spectrum, the claimed and the observed rates, the widths that theory requires.
 
-The figures of a study as a whole are drawn from it; results.json has it under "runs".
+The figures that compare runs are drawn from these summaries; results.json holds them under "runs".
 """
 
 import math
@@ -24,9 +24,10 @@ FLOOR = 1e-9
 
 
 def observed_rate(norms: np.ndarray) -> np.ndarray:
-    """Fit the factor per step of |xi(t)| in the second half of the steps.
+    """Fit the factor by which |xi(t)|, the norm of the residual, changes per step in the second half of the steps.
 
-    The least-squares slope of ln |xi(t)| over t in [T/2, T], T the last step before |xi| falls below FLOOR |xi(0)|.
+    It is exp of the least-squares slope of ln |xi(t)| over t in [T/2, T], where T is the last step before |xi(t)| falls
+    below FLOOR |xi(0)|.
 
     Args:
         norms: (s, t+1), |xi(t)| of every seed.
@@ -53,11 +54,14 @@ def summary(run: "Run") -> dict[str, Any]:
     """Summarise a run as values that JSON can hold.
 
     Returns:
-        run, width, steps, seeds; `data` (see widths.facts); `methods`, a row per method: its parameters, `tuned` if it
-        has the theorem's tuning, the rates of the linear model and of the theorem (both 1 - .../kappa^p), the theorem's
-        prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)|), both rates' fractions and power of kappa,
-        and the observed rate as quantiles over seeds; `claims`: in how many seeds a claim failed at this width;
-        `asked`: the widths that theory requires.
+        A dictionary with the keys run, width, steps, seeds and
+        data: numbers of the dataset, from widths.facts.
+        methods: a row per method: its parameters; `tuned`, true if it has the theorem's tuning; then the rates of the
+            linear model and of the theorem (both 1 - .../kappa^p), their fractions and their power of kappa, and the
+            theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)| with momentum); and the
+            observed rate as quantiles over seeds.
+        claims: number of seeds in which each claim failed at this width.
+        asked: widths that theory requires.
     """
     data, trajectory = run.data, run.trajectory
     facts = widths.facts(data)

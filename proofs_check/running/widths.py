@@ -1,6 +1,6 @@
-"""Widths that the theory requires on a dataset, without hidden constants.
+"""Widths that the theory requires on a dataset, with explicit constants.
 
-Computed in float64: rounding does not matter, since they are orders of magnitude away from the widths of any run.
+They are computed in float64: their orders of magnitude matter, and not their last digits.
 """
 
 import math
@@ -19,10 +19,10 @@ class RequiredWidth(NamedTuple):
     """A width that a statement requires.
 
     Attributes:
-        id: the statement: "hoeffding", "chernoff", "theorem" (with n) or "theorem-norm" (with the norm of |K|).
-        method: the method of the theorem, or "".
-        width: the width, a float; infinity where lambda_0 is 0 up to rounding.
-        words: a few words for tables.
+        id: "hoeffding", "chernoff", "theorem" (stated with n) or "theorem-norm" (stated with the norm of |K|).
+        method: the method of the theorem; "" for the other statements.
+        width: the width, a float; infinity if lambda_0 is 0 up to rounding.
+        words: description for tables.
     """
 
     id: str

@@ -43,7 +43,7 @@ def call(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def measured(monkeypatch):
     """Rates are not measured: a million neurons and a thousand million operations a second, a second to compile."""
-    monkeypatch.setattr(estimate, "_measured", lambda *_: Rate(1e9, 1e6, 1.0))
+    monkeypatch.setattr(estimate, "_measure_rate", lambda *_: Rate(1e9, 1e6, 1.0))
 
 
 def everything(folder):
