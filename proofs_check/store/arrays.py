@@ -1,4 +1,4 @@
-"""Write the arrays of finished runs as netCDF, a group per run."""
+"""Write the arrays of finished runs to trajectories.nc, a netCDF file with a group per run."""
 
 import io
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ NUMBERS = {
     "gamma": "weight of the change of the gradient, likewise",
     "delay": "steps by which growing momentum lags (0: constant)",
 }
-# name: (unit, long name) of the recorded arrays; all have the first three axes, the residual has the samples too
+# name: (unit, long name) of the recorded arrays; all have the axes seed, algorithm, step, and the residual also sample
 VARIABLES = {
     "residual": ("1", "residual xi = f(X) - y"),
     "residual_norm": ("1", "Euclidean norm of the residual"),
@@ -32,21 +32,21 @@ VARIABLES = {
 
 
 def write_trajectories(path: Path, runs: Any, curves: Any = ()) -> None:
-    """Write trajectories.nc, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
+    """Write trajectories.nc; build it in memory first, since HDF5 crashes the process when a disk is full."""
     path.write_bytes(image(runs, curves).getbuffer())
     sync(path)
 
 
 def image(runs: Any, curves: Any = ()) -> io.BytesIO:
-    """Lay trajectories.nc out in memory. The curves are of these runs; those of any other are left out."""
-    laid_out = io.BytesIO()
-    with h5netcdf.File(laid_out, "w") as file:
+    """Build trajectories.nc in memory; curves of other runs are left out."""
+    buffer = io.BytesIO()
+    with h5netcdf.File(buffer, "w") as file:
         for run in runs:
             record(file.create_group(run.name), run)
         names = {run.name for run in runs}
         record_curves(file, (curve for curve in curves if curve.run in names), SEED_LEVELS)
-    laid_out.seek(0)
-    return laid_out
+    buffer.seek(0)
+    return buffer
 
 
 def record(group: Any, run: "Run") -> None:
@@ -76,6 +76,6 @@ def record(group: Any, run: "Run") -> None:
 
 
 def labels(methods: Any) -> list[str]:
-    """Return the names of the methods, with their numbers where a name occurs twice."""
+    """Return the names of the methods; a name that occurs twice is followed by step size and momentum."""
     names = [m.name for m in methods]
     return [m.name if names.count(m.name) == 1 else f"{m.name}(eta={m.eta!r}, beta={m.beta!r})" for m in methods]

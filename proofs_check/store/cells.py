@@ -1,8 +1,8 @@
-"""The finished runs of a study under way, kept in the folder of the results until the study is done.
+"""Records of the finished runs ("cells") of a study under way, saved in the folder of results until the study is done.
 
-`OUT/cells/RUN.SEEDS.npz` holds what the simulation of one run ("cell") recorded, with its digest and the question that
-it answers, `OUT/cells/RUN.SEEDS.steps` the run in progress (steps.py). Each file gets its name when it is whole. Checks
-are not kept: they are computed again from the record, so a lemma may return whatever it likes.
+`OUT/cells/RUN.SEEDS.npz` holds the record of one run, its digest, and its question: everything that the record depends
+on. `OUT/cells/RUN.SEEDS.steps` holds the checkpoints of the run in progress (steps.py). Files are written atomically.
+The outcomes of checks are not saved: they are computed again from the record.
 """
 
 import json
@@ -19,34 +19,34 @@ from proofs_check.store.steps import EVERY, FOLDER, STATE, Steps
 
 
 class Cells:
-    """The finished runs of a study under way.
+    """Records of the finished runs of a study under way.
 
     Args:
-        folder: where their files are.
+        folder: folder of the files.
         note: called with a sentence about a file that cannot be used.
-        every: seconds between two savings of a run in progress.
+        every: seconds between two checkpoints of a run in progress.
     """
 
     def __init__(self, folder: Path, note: Callable[[str], None] = lambda text: None, every: float = EVERY):
         self.folder, self.note, self.every = folder, note, every
 
     def finished(self) -> int:
-        """Count the runs that are kept."""
+        """Count the finished runs."""
         return len(list(self.folder.glob("[!.]*.npz")))
 
     def unfinished(self) -> int:
-        """Count the runs that are kept up to some chunk of steps."""
+        """Count the runs that have checkpoints."""
         return len(list(self.folder.glob(f"*{FOLDER}/{STATE}")))
 
     def read(self, name: str, seeds: int, question: Mapping[str, Any]) -> Trajectory | None:
-        """Read the record of a run, bit for bit; None if it is not kept.
+        """Read the record of a run, bit for bit; None if its file is absent, damaged, or answers another question.
 
-        That its file is damaged, or answers another question, is noted; then it is None too.
+        A damaged file and another question are reported by `note`.
 
         Args:
-            name: of the run.
-            seeds: how many; a study that adds seeds keeps a file per look.
-            question: what the record depends on, as JSON values.
+            name: name of the run.
+            seeds: number of seeds; a study that adds seeds has a file per look.
+            question: everything that the record depends on, as JSON values.
         """
         path = self._path(name, seeds)
         if not path.exists():
@@ -64,7 +64,7 @@ class Cells:
         return trajectory
 
     def standing(self, name: str, seeds: int, question: Mapping[str, Any]) -> str:
-        """Say in a few words what `--resume` would do with a run; its files are left as they are."""
+        """Describe in a few words what `--resume` would do with a run, without changing its files."""
         notes: list[str] = []
         if Cells(self.folder, notes.append).read(name, seeds, question) is not None:
             return "finished, its record is read"
@@ -72,10 +72,10 @@ class Cells:
         return "; ".join(notes) or ("begun; gone on with if it asks the same" if partial else "not kept; simulated")
 
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: Trajectory) -> Trajectory:
-        """Keep what a run recorded, whole or not at all; returns it as `read` would.
+        """Write the record of a run atomically; return the record as `read` would.
 
         Raises:
-            StoreError: if it cannot be written, for example on a full disk; what was kept before stays.
+            StoreError: if the record cannot be written, for example on a full disk; earlier files stay.
         """
         path = self._path(name, seeds)
         arrays: dict[str, Any] = {}
@@ -86,12 +86,12 @@ class Cells:
         return decoded(header["trajectory"], arrays)
 
     def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> Steps:
-        """Return the keeper of a run in progress, for simulate(checkpoint=...)."""
+        """Return the checkpoints of a run in progress, for simulate(checkpoint=...)."""
         folder = self.folder / f"{name}.{seeds}{FOLDER}"
         return Steps(folder, question, self.note, self.every)
 
     def discard(self) -> None:
-        """Remove what is kept, after the results were written."""
+        """Remove all records and checkpoints; the results were written."""
         remove(self.folder)
 
     def _path(self, name: str, seeds: int) -> Path:

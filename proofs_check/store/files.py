@@ -1,4 +1,4 @@
-"""Write files so that they are whole or absent: a staging folder, synced writes, renames, digests."""
+"""Write files atomically: a file is complete or absent, whatever interrupts the program."""
 
 import errno
 import hashlib
@@ -17,24 +17,24 @@ from proofs_check.study.text import visible
 
 PACKAGE = "nag-ntk"
 MANIFEST, RESULTS, TRAJECTORIES = "manifest.json", "results.json", "trajectories.nc"
-SWEEP = "sweep.nc"  # of a study that sweeps over something
-REPORT = "report.html"  # made from the others, so that no digest holds it
+SWEEP = "sweep.nc"  # only in studies with a sweep
+REPORT = "report.html"  # made from the other files, so the manifest has no digest of it
 CELLS, STUDY = "cells", "study.json"
-"""Folder of the finished runs of a study under way, and the file in it that says which study."""
+"""Folder of the finished runs of a study under way, and the file in it with the request of the study."""
 CERTIFICATES = "certificates"
-"""Folder of the certificates that rows name; the manifest knows each."""
+"""Folder of the certificates that rows name; the manifest has a digest of each."""
 FIGURES = "figures"
 _COMMITTED = (RESULTS, TRAJECTORIES, SWEEP, CERTIFICATES, MANIFEST)
 _STAGING = ".nag-ntk-"
-_STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is what a killed process left
+_STALE_AFTER = 3600  # seconds; staging takes moments, so an older folder is left over from a killed process
 
 
 class StoreError(ValueError):
-    """A folder of results that cannot be written or read; the message says why and what to do."""
+    """Error of a folder of results that cannot be written or read; the message says what to do."""
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain values and have the disk hold them; what cannot be seen is escaped, and read again as it was."""
+    """Write plain values as JSON and flush them to the disk; invisible characters are escaped."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     with open(opened(path), "w", encoding="utf-8") as file:
         file.write(visible(text))
@@ -42,7 +42,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def sync(path: Path, access: int = os.O_RDWR) -> None:
-    """Have the disk hold it, so that a file that got its final name is whole even after a power cut."""
+    """Flush a file to the disk, so that a file with its final name is complete even after a power cut."""
     handle = os.open(path, access)
     try:
         os.fsync(handle)
@@ -63,7 +63,7 @@ def usable(path: Path, cure: str = "name another --out") -> Iterator[None]:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to write to, which takes the name `path` when it is whole and on the disk, or leaves nothing."""
+    """Open a temporary file for writing; rename it to `path` when it is flushed to the disk, remove it on an error."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open(opened(temporary), "wb") as file:
@@ -78,18 +78,18 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the disk hold the names in a folder; not every system can."""
+    """Flush the names in a folder to the disk, if the system can."""
     with suppress(OSError):
         sync(folder, os.O_RDONLY)
 
 
 @contextmanager
 def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
-    """Make a temporary folder inside `out`, hence in its filesystem; whatever happens, it is gone afterwards.
+    """Make a temporary folder inside `out`, hence in its filesystem; remove it after the block in any case.
 
-    Folders made on the way are removed too, unless the block succeeds and `keep` is set.
+    `out` and its parents are removed too if this made them, unless the block succeeds and `keep` is set.
     """
-    made = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
+    new_folders = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
     staging: Path | None = None
     done = False
     try:
@@ -103,19 +103,19 @@ def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
         if not (done and keep):
             with suppress(OSError):
-                for folder in made:
+                for folder in new_folders:
                     folder.rmdir()
 
 
 def make_folder(out: Path) -> None:
-    """Make a folder unless it is there; StoreError if a file is."""
+    """Make a folder if it is absent; raise StoreError if the path is a file."""
     if out.exists() and not out.is_dir():
         raise StoreError(f"cannot write results to {out}: it is a file, not a folder; name another --out")
     out.mkdir(parents=True, exist_ok=True)
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder inside a folder of results: first it loses its name, so that it is never half there."""
+    """Remove a folder inside a folder of results; rename it first, so that it is never seen half removed."""
     doomed = folder.with_name(f"{_STAGING}removed")
     shutil.rmtree(doomed, ignore_errors=True)
     with suppress(FileNotFoundError):
@@ -124,10 +124,10 @@ def remove(folder: Path) -> None:
 
 
 def refuse_links(out: Path) -> None:
-    """Refuse symbolic links in a folder of results: writes would go to the user's files. The folder may be one.
+    """Refuse symbolic links in a folder of results: a write would follow them. The folder itself may be a link.
 
     Raises:
-        StoreError: it names the link.
+        StoreError: if there is a link; the message names it.
     """
     ours = [out / name for name in (CELLS, CERTIFICATES, FIGURES)]
     inside = (Path(at) / name for folder in ours for at, *names in os.walk(folder) for name in chain(*names))
@@ -143,10 +143,10 @@ def _link(path: Path) -> StoreError:
 
 
 def opened(path: Path, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC) -> int:
-    """Open a file that is no symbolic link.
+    """Open a file, without following a symbolic link.
 
     Raises:
-        StoreError: it is one; whatever it points to is untouched.
+        StoreError: if the path is a symbolic link; its target is untouched.
     """
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
@@ -157,7 +157,7 @@ def opened(path: Path, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC) -> in
 
 
 def refuse_foreign(out: Path) -> None:
-    """Refuse a folder that holds anything but results, earlier or under way: it could be somebody's work."""
+    """Refuse a folder that holds anything but finished or unfinished results, since it could be the user's work."""
     refuse_links(out)
     others = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
     if CELLS in others and not (out / CELLS / STUDY).exists():
@@ -182,7 +182,7 @@ def refuse_foreign(out: Path) -> None:
 
 
 def own_manifest(out: Path) -> dict[str, Any]:
-    """Read the manifest in a folder; StoreError unless this program wrote it."""
+    """Read the manifest in a folder; raise StoreError unless this program wrote it."""
     manifest = read_json(out / MANIFEST)
     if manifest.get("package") != PACKAGE:
         raise StoreError(f"{out / MANIFEST} was not written by {PACKAGE}; name another folder")
@@ -190,7 +190,7 @@ def own_manifest(out: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read the JSON object in a file; StoreError where there is none."""
+    """Read a JSON object from a file; raise StoreError if the file holds none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -203,38 +203,38 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def commit(staging: Path, out: Path) -> None:
-    """Give the staged files their names, the manifest last; if that fails, the earlier files come back."""
-    kept, undone = staging / "earlier", staging / "undone"
-    kept.mkdir()
+    """Move the staged files to their final names, the manifest last; on a failure restore the earlier files."""
+    earlier, undone = staging / "earlier", staging / "undone"
+    earlier.mkdir()
     undone.mkdir()
     before = {name for name in _COMMITTED if (out / name).exists()}
     moved: list[str] = []
     try:
         for name in (RESULTS, TRAJECTORIES, SWEEP, MANIFEST):
             if (out / name).exists():
-                shutil.copy2(out / name, kept / name)
+                shutil.copy2(out / name, earlier / name)
         for name in _COMMITTED:
             moved.append(name)
             if (out / name).is_dir():
-                os.rename(out / name, kept / name)
+                os.rename(out / name, earlier / name)
             if (staging / name).exists():
                 os.replace(staging / name, out / name)
             else:
                 (out / name).unlink(missing_ok=True)
-    except BaseException:  # an interrupt too must not leave a mixture
+    except BaseException:  # an interrupt must not leave a mixture of two results either
         for name in moved:
-            if name in before and not (kept / name).exists():
-                continue  # it never left
+            if name in before and not (earlier / name).exists():
+                continue  # it was not moved yet
             if (out / name).is_dir():
                 os.rename(out / name, undone / name)
             if name in before:
-                os.replace(kept / name, out / name)
+                os.replace(earlier / name, out / name)
             else:
                 (out / name).unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""The runs of a sweep side by side: one labelled array per quantity, with an axis for everything that was swept."""
+"""Arrange the runs of a sweep as one dataset: a labelled array per quantity, with an axis per swept key."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -33,17 +33,17 @@ PER_RUN = {
 
 
 def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.Dataset | None":
-    """Arrange all runs that say where in a grid they stand as one dataset; None if there are none.
+    """Arrange all runs that have a position in the grid of a sweep as one dataset; None if there are none.
 
     Args:
-        specs: the runs of the study as configured.
-        runs: the same, simulated.
+        specs: the configured runs of the study.
+        runs: the simulated runs, in the same order.
 
     Returns:
         Dimensions: the swept axes, in the order in which the first run names them, their coordinates in the order of
         the runs; then `algorithm` (names of methods; a second one of the same name is called "NAME-2") and `seed`.
-        Variables: PER_SEED, PER_METHOD, PER_RUN and `run`. What no run is about, such as a corner of a grid that is not
-        full, or seeds that only some runs have, is NaN, in `run` "". A run that lacks an axis is left out.
+        Variables: PER_SEED, PER_METHOD, PER_RUN and `run`. An entry that no run fills, such as a missing point of the
+        grid or a seed that only some runs have, is NaN ("" in `run`). A run that lacks an axis is left out.
     """
     axes = next((tuple(dict(spec.at)) for spec in specs if spec.at), ())
     if not axes:
@@ -83,7 +83,7 @@ def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.D
 
 
 def write_grid(path: Path, grid: "xarray.Dataset") -> None:
-    """Write a grid as netCDF, laid out in memory first: HDF5 itself crashes the process when a disk is full."""
+    """Write a grid as netCDF; build the file in memory first, since HDF5 crashes the process when a disk is full."""
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
         file.dimensions = dict(grid.sizes)
@@ -98,17 +98,17 @@ def write_grid(path: Path, grid: "xarray.Dataset") -> None:
 
 
 def _algorithms(run: "Run") -> list[str]:
-    """Names of the methods, numbered from the second of a name on: their numbers may differ from run to run."""
+    """Return the names of the methods; the second of a name gets "-2", since step sizes may differ between runs."""
     names = [method.name for method in run.methods]
     counts = [names[: k + 1].count(name) for k, name in enumerate(names)]
     return [name if count == 1 else f"{name}-{count}" for name, count in zip(names, counts, strict=True)]
 
 
 def _per_seed(run: "Run") -> dict[str, Any]:
-    """(s, k) each."""
+    """Compute the variables of PER_SEED, (s, k) each."""
     t = run.trajectory
     first, last = t.residual_norm[..., 0], t.residual_norm[..., -1]
-    with np.errstate(all="ignore"):  # a run without steps, or one that diverged
+    with np.errstate(all="ignore"):  # a run may lack steps, or have diverged
         rate = (last / first) ** (1 / t.steps) if t.steps else np.full_like(last, np.nan)
     return {
         "initial_residual_norm": first,
@@ -125,7 +125,7 @@ def _spectrum(run: "Run") -> tuple[float, float]:
 
 
 def _coordinate(values: Iterable[Any]) -> Any:
-    """Numbers as they are, truth values as 0 and 1, anything beside text as text."""
+    """Return coordinates as an array: numbers unchanged, truth values as 0 and 1, all as text if one is text."""
     listed = [int(value) if isinstance(value, bool) else value for value in values]
     if any(isinstance(value, str) for value in listed):
         return np.array([str(value) for value in listed], object)

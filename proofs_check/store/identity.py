@@ -1,6 +1,6 @@
-"""The request that a study answers: what its results depend on, and what must agree for --resume to go on.
+"""Request of a study: everything that its results depend on, and the part that must agree before --resume continues.
 
-A study that has changed is continued all the same: every kept run says itself which question it answers (cells.py).
+All else may change: every saved run holds its own question, and is read only if that is unchanged (cells.py).
 """
 
 import hashlib
@@ -29,17 +29,17 @@ _CURES = {
 def request(
     study: "Study", max_seeds: int | None = None, lemmas: Mapping[str, str] | None = None
 ) -> dict[str, Any]:  # fmt: skip
-    """Collect everything that the numbers of a study depend on, as plain values; it may start JAX's devices.
+    """Collect everything that the numbers of a study depend on, as plain values; this may initialise JAX's devices.
 
     Args:
-        study: as it will be run.
-        max_seeds: the limit of ``runner.verify_until_decided``, or None.
-        lemmas: id -> digest of the lemmas that are not of the catalogue; those count that the study asks for.
+        study: the study as it will be run.
+        max_seeds: the limit of ``looks.verify_until_decided``, or None.
+        lemmas: id -> digest of the lemmas outside the catalogue; only those that the study names are included.
 
     Cost: a hundred small files are read.
     """
     configured = study_as_dict(study)
-    for moved in ("out", "lemma_files"):  # folders and files may be moved: what is in them counts
+    for moved in ("out", "lemma_files"):  # folders and files may be moved: their contents count
         configured.pop(moved)
     own = {name: sha for name, sha in (lemmas or {}).items() if study.lemmas == "all" or name in study.lemmas}
     values = {
@@ -55,7 +55,7 @@ def request(
         "device_kind": jax.devices()[0].device_kind,
         "devices": len(jax.devices()),
     }
-    return json.loads(json.dumps(values))  # as it will be read: lists for tuples
+    return json.loads(json.dumps(values))  # as read from JSON: lists for tuples
 
 
 def code_digest() -> str:
@@ -74,7 +74,7 @@ def code_digest() -> str:
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Describe how two requests differ, with a cure where one is known; empty if they agree.
+    """Describe how two requests differ, with a remedy if one is known; return "" if they agree.
 
     Example:
         >>> difference({"devices": 8, "x64": True}, {"devices": 2, "x64": True})
@@ -93,10 +93,10 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def fixed(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a request that cannot change while a study is under way: name, code, and what fixes numbers.
+    """Return the part of a request that must not change while a study is under way: name, code and machine.
 
-    Runs of two versions or machines under one manifest would surprise, and so would the loss of what is kept of a study
-    of another name. All else is the affair of each run, or is computed anew from its record.
+    One manifest describes one version and one machine, and a study of another name must not discard the saved runs. All
+    other values belong to the question of each run, or are computed anew from its record.
 
     Example:
         >>> fixed({"study": {"name": "a", "level": 0.1}, "max_seeds": 9, "file of the lemma": {}, "x64": True})
@@ -112,7 +112,7 @@ _ABSENT = "absent"
 
 
 def _changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Iterate over differences: path, old and new value; of what only one side has, the whole of it."""
+    """Yield (path, old value, new value) of all differences; a value that one side lacks is "absent" there."""
     kinds = Mapping if isinstance(old, Mapping) else list
     if not (isinstance(old, kinds) and isinstance(new, kinds)):
         if old != new:

@@ -1,4 +1,4 @@
-"""One writer per folder: a lock that the system releases when its holder dies, however it dies."""
+"""Lock a folder for one writing process; the system releases the lock when the process ends."""
 
 import json
 import os
@@ -15,16 +15,16 @@ LOCK = ".nag-ntk.lock"
 
 @contextmanager
 def lock(out: Path) -> Iterator[None]:
-    """Hold a folder against other writers; the folder is made if absent, and removed again if it stays empty.
+    """Lock a folder against other writers; make the folder if it is absent, and remove it if it stays empty.
 
-    A lock of ``flock`` belongs to the open file, not to a number of a process: whatever ends the holder ends the lock,
-    so there is no stale lock to recognise. The file only says who holds it.
+    A lock of ``flock`` belongs to the open file and not to a process number, so it ends with the process and no stale
+    lock remains. The lock file only names the process, for the message of another.
 
     Args:
         out: the folder.
 
     Raises:
-        StoreError: if another process holds it, or the folder cannot be made or written.
+        StoreError: if another process holds the lock, or the folder cannot be made or written.
 
     Example:
         >>> import tempfile
@@ -34,10 +34,10 @@ def lock(out: Path) -> Iterator[None]:
         proofs_check.store.files.StoreError: ... is being written to by process ...; wait for it, or name another --out
     """
     out = Path(out)
-    made = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
+    new_folders = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
     try:
         with usable(out):
-            handle = _locked(out)
+            handle = _acquire(out)
         try:
             yield
         finally:
@@ -45,12 +45,15 @@ def lock(out: Path) -> Iterator[None]:
             os.close(handle)
     finally:
         with suppress(OSError):
-            for folder in made:
+            for folder in new_folders:
                 folder.rmdir()
 
 
-def _locked(out: Path) -> int:
-    """Open the lock file that still has its name: a holder removes the file before it lets go."""
+def _acquire(out: Path) -> int:
+    """Lock the lock file and return its handle.
+
+    A process removes the file before it releases the lock, so the file that was locked must still have its name.
+    """
     import fcntl
 
     path = out / LOCK
@@ -65,9 +68,9 @@ def _locked(out: Path) -> int:
                 raise StoreError(message) from None
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.stat(path)):
-                    with suppress(OSError):  # a full disk: the lock holds all the same
+                    with suppress(OSError):  # on a full disk the lock holds without its owner's name
                         os.ftruncate(handle, 0)
-                        os.pwrite(handle, json.dumps(_self()).encode(), 0)
+                        os.pwrite(handle, json.dumps(_this_process()).encode(), 0)
                     return handle
         except BaseException:
             os.close(handle)
@@ -75,7 +78,7 @@ def _locked(out: Path) -> int:
         os.close(handle)
 
 
-def _self() -> dict[str, object]:
+def _this_process() -> dict[str, object]:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return {"pid": os.getpid(), "host": platform.node(), "started": started}
 
@@ -84,5 +87,5 @@ def _holder(handle: int) -> str:
     try:
         owner = json.loads(os.pread(handle, 1000, 0))
         return f"process {owner['pid']} on {owner['host']} (since {owner['started']})"
-    except (ValueError, KeyError, TypeError, OSError):  # it has not yet said so
+    except (ValueError, KeyError, TypeError, OSError):  # the process has not written its name yet
         return "process of another call"

@@ -1,4 +1,4 @@
-"""The manifest of a finished study: what ran, with what, where."""
+"""Manifest of a finished study: its configuration, the versions, the machine, and the digests of its files."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ def describe(
     result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None,
     config: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """Collect what a reader needs to run the study again, and the digests of the files beside the manifest."""
+    """Collect everything that a reader needs to run the study again, and the digests of the other files."""
     finished = datetime.now(UTC)
     packages = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn", "python-flint")
     runs = {}

@@ -1,6 +1,7 @@
-"""The folder of a study while it runs: held by one process, with what --resume goes on from.
+"""Hold the folder of a study while it runs, and find the state from which --resume continues.
 
-`OUT/cells/study.json` says which study is under way (identity.py); the finished runs lie beside it (cells.py).
+`OUT/cells/study.json` holds the request of the study under way (identity.py); the finished runs lie beside it
+(cells.py).
 """
 
 import os
@@ -37,19 +38,22 @@ def under_way(
     note: Callable[[str], None] = lambda text: None,
     every: float = EVERY,
 ) -> Iterator[Cells]:
-    """Hold a folder for one study and keep its finished runs there until ``Cells.discard`` or for a later `resume`.
+    """Lock a folder for one study, and save its finished runs there until ``Cells.discard`` or for a later `resume`.
 
     Args:
         out: folder of the results, made if absent.
         wanted: from ``identity.request``.
-        resume: go on with what is in the folder; otherwise a study under way there is refused. What has changed in the
-            study is noted; runs that ask what they asked are read, the others are simulated again.
-        note: called with a sentence where something had to be begun anew.
-        every: seconds between two savings of the run in progress.
+        resume: continue the study under way in the folder; if not set, such a folder is refused. Changes of the study
+            are reported by `note`; runs whose question is unchanged are read, all others are simulated again.
+        note: called with a sentence when something has changed or starts again.
+        every: seconds between two checkpoints of the run in progress.
+
+    Yields:
+        The records of the finished runs.
 
     Raises:
-        StoreError: if another process writes to the folder, it holds somebody's files, it holds a study under way and
-            `resume` is not set, or one of another name or with numbers of another code or machine (identity.fixed).
+        StoreError: if another process writes to the folder, if it holds other files than results, or if it holds a
+            study under way and `resume` is not set or the studies differ in a value that must agree (identity.fixed).
     """
     out = Path(out)
     with lock(out):
@@ -77,21 +81,21 @@ def under_way(
 
 
 def changed(out: Path, wanted: Mapping[str, Any], *, resume: bool) -> str:
-    """Say what has changed since the study under way in a folder began; "" if nothing. Only reads.
+    """Describe the changes since the study under way in a folder began, "" if there are none, without writing.
 
     Raises:
-        StoreError: if it cannot be gone on with, or `resume` is not set and something would be lost.
+        StoreError: if the study cannot be continued, or if `resume` is not set and its records would be lost.
     """
     cells = Cells(Path(out) / CELLS)
     earlier = _request_under_way(cells.folder)
     if earlier is None:
         return f"{out} holds no study under way; it starts from the beginning"
-    over = f"remove {cells.folder} to start over, or name another --out"
+    cure = f"remove {cells.folder} to start over, or name another --out"
     if resume and (other := difference(fixed(earlier), fixed(wanted))):
-        raise StoreError(f"{out} holds another study under way: {other}; {over}")
+        raise StoreError(f"{out} holds another study under way: {other}; {cure}")
     if (cells.finished() or cells.unfinished()) and not resume:
         state = f"{out} holds a study under way (finished runs: {cells.finished()})"
-        raise StoreError(f"{state}; --resume goes on with it; {over}")
+        raise StoreError(f"{state}; --resume goes on with it; {cure}")
     other = difference(earlier, wanted)
     return other and f"the study has changed: {other}; kept runs that ask what they asked are read"
 
@@ -100,7 +104,7 @@ def already_done(out: Path, wanted: Mapping[str, Any]) -> StoredResult | None:
     """Read the results in a folder if they answer this request; None if there are none, or a study is under way.
 
     Raises:
-        StoreError: if they are of another request, or damaged.
+        StoreError: if the results answer another request, or are damaged.
     """
     if not (Path(out) / MANIFEST).exists() or _request_under_way(Path(out) / CELLS) is not None:
         return None
@@ -113,7 +117,7 @@ def already_done(out: Path, wanted: Mapping[str, Any]) -> StoredResult | None:
 
 
 def _request_under_way(folder: Path) -> Mapping[str, Any] | None:
-    """Read the request of the study under way; None where there is none."""
+    """Read the request of the study under way; None if there is no such study."""
     if not (folder / STUDY).exists():
         return None
     header = read_json(folder / STUDY)

@@ -1,4 +1,4 @@
-"""Files of arrays and plain values that carry a digest of themselves."""
+"""Files of arrays and plain values that contain a digest of their contents."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ def save(file: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Non
 
 
 def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and arrays of such a file.
+    """Read such a file; return its header and its arrays.
 
     Raises:
-        Exception: of any kind, if the file is damaged: the reader raises anything from zlib.error to
-            NotImplementedError; ValueError if its digest does not agree.
+        Exception: if the file is damaged: ValueError if its digest does not agree, else any exception of NumPy's
+            reader, from zlib.error to NotImplementedError.
     """
-    # a file of our own: NumPy leaves its own open when the archive is broken
+    # opened here, since NumPy does not close a file whose archive is broken
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     text, digest = arrays.pop("header").tobytes(), arrays.pop("digest").tobytes()
@@ -37,7 +37,7 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _digest(text: bytes, arrays: Mapping[str, Any]) -> bytes:
-    """SHA-256 over the header and, in the order of their names, names, types, shapes and bytes of the arrays."""
+    """Compute the SHA-256 of the header and of all arrays: name, type, shape and bytes, sorted by name."""
     state = hashlib.sha256(text)
     for name, array in sorted(arrays.items()):
         state.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())

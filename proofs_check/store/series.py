@@ -1,7 +1,7 @@
 """Series over the steps for figures: recorded quantities, and both sides of inequalities, as quantiles over seeds.
 
-The curves of the checks lie in trajectories.nc, in the group Checks/RUN/LEMMA; the recorded quantities are summed up
-here, so that no reader has to hold the arrays of all seeds.
+The curves of the checks are read from the group Checks/RUN/LEMMA of trajectories.nc. The quantiles of the recorded
+quantities are computed here, so that no reader needs the arrays of all seeds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,31 +19,32 @@ from proofs_check.store.files import TRAJECTORIES, StoreError
 from proofs_check.study.text import visible
 
 CHECKS = "Checks"
-"""Beside the runs, whose names have no capitals: below them, xarray would ask for dimensions that agree."""
+"""Group of the curves. It lies beside the groups of the runs, since xarray requires the same dimensions inside a group;
+the names of runs have no capitals, so none is equal to it."""
 RECORDED = ("residual_norm", "flip_fraction", "distance")
 DERIVED = ("relative_residual", "loss")
-"""|xi(t)|/|xi(0)| and |xi(t)|^2/2, from the norm of the residual of every seed."""
+"""Quantities |xi(t)|/|xi(0)| and |xi(t)|^2/2, computed from the norm of the residual xi of every seed."""
 
 
 _VARIABLES = ("algorithm", "quantile", "step", "observed", "bound")
 _LONGEST, _DEEPEST = 200, 10
-"""Characters of a group's name, and groups within each other; HDF5 has limits too."""
+"""Largest number of characters of a group's name, and of nested groups; the limits of HDF5 are larger."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A quantity over the steps of one run, or both sides of what a lemma says of it.
+    """A quantity over the steps of one run, or both sides of a lemma's inequality.
 
     Attributes:
         run: name of the run.
         name: id of the lemma, with its part after a slash, or one of RECORDED or DERIVED.
-        methods: (k,) names of the methods, "" where no method is meant.
+        methods: (k,) names of the methods; "" if the lemma is about none.
         steps: (t,) numbers of the steps.
-        levels: (q,) the quantiles over seeds.
-        observed: (k, q, t); NaN where nothing was compared.
-        bound: the same, or None for what was recorded.
-        seeds: number of seeds behind it.
-        width: of the network.
+        levels: (q,) levels of the quantiles over seeds.
+        observed: (k, q, t) quantiles of the quantity or of the observed side; NaN where nothing was compared.
+        bound: (k, q, t) quantiles of the bound; None for a recorded quantity.
+        seeds: number of seeds.
+        width: m, the number of neurons.
     """
 
     run: str
@@ -58,11 +59,13 @@ class Series:
 
 
 def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float]) -> None:
-    """Write the curves of the checks, by run."""
+    """Write the curves of the checks to an open netCDF file, a group per curve."""
     used: set[str] = set()
     for curve in curves:
         path = _free(f"{CHECKS}/{curve.run}/{visible(curve.lemma)}", used)
-        group = file[path] if path in file else file.create_group(path)  # it is there if a part was written before
+        group = (
+            file[path] if path in file else file.create_group(path)
+        )  # a part of the same lemma may have made the group
         group.attrs["lemma"] = visible(curve.lemma)[:_LONGEST]
         axes = ("algorithm", "quantile", "step")
         methods = [visible(name) for name in curve.methods]
@@ -84,7 +87,7 @@ def record_curves(file: Any, curves: Iterable["Curve"], levels: Sequence[float])
 
 
 def _free(path: str, used: set[str]) -> str:
-    """Return an unused path of a group that HDF5 can make: the parts of a check may have any name, or none.
+    """Return an unused path of a group that HDF5 accepts; the parts of a check may have any name.
 
     Example:
         >>> taken = set()
@@ -102,11 +105,11 @@ def _free(path: str, used: set[str]) -> str:
 def read_series(
     source: Path | BinaryIO, levels: Sequence[float] = (0.0, 0.1, 0.5, 0.9, 1.0)
 ) -> tuple[Series, ...]:  # fmt: skip
-    """Read the recorded quantities of every run that trains, then the curves of its checks.
+    """Read the series of every run: the recorded quantities if it trains, then the curves of its checks.
 
     Args:
-        source: a folder that ``write`` has written to, or what its trajectories.nc holds, in memory.
-        levels: quantiles over seeds, for what was recorded.
+        source: a folder that ``write`` has written to, or its trajectories.nc in memory.
+        levels: levels of the quantiles over seeds of the recorded quantities.
 
     Raises:
         StoreError: if the file cannot be read.
@@ -114,7 +117,7 @@ def read_series(
     path = Path(source) / TRAJECTORIES if isinstance(source, str | Path) else source
     try:
         with h5py.File(path, "r") as file:
-            file.attrs.get("_nc3_strict")  # where this fails, h5netcdf prints a traceback beside what it raises
+            file.attrs.get("_nc3_strict")  # raises here for a damaged file: h5netcdf would print a traceback
         with h5netcdf.File(path, "r") as file:
             runs = [run for run in file.groups if run != CHECKS]
             return tuple(series for run in runs for series in _of_run(run, file, levels))
@@ -123,7 +126,7 @@ def read_series(
 
 
 def _of_run(run: str, file: Any, levels: Sequence[float]) -> Iterable[Series]:
-    """Those of one run."""
+    """Yield the series of one run."""
     group = file[run]
     facts = {"seeds": len(group["seed"]), "width": int(group.attrs["width"])}
     steps = group["step"][...]
@@ -134,21 +137,21 @@ def _of_run(run: str, file: Any, levels: Sequence[float]) -> Iterable[Series]:
         for name, values in zip(DERIVED, _derived(group["residual_norm"][...]), strict=True):
             yield Series(run, name, methods, steps, tuple(levels), _over_seeds(values, levels), None, **facts)
     if CHECKS in file.groups and run in file[CHECKS].groups:
-        for name, found in _leaves(file[CHECKS][run], ""):
-            sides = [found[side][...] for side in ("observed", "bound")]
-            stored = tuple(float(level) for level in found["quantile"][...])
-            name = str(found.attrs.get("lemma", name))
-            yield Series(run, name, _names(found["algorithm"]), found["step"][...], stored, *sides, **facts)
+        for path, curve in _leaves(file[CHECKS][run], ""):
+            sides = [curve[side][...] for side in ("observed", "bound")]
+            stored = tuple(float(level) for level in curve["quantile"][...])
+            name = str(curve.attrs.get("lemma", path))
+            yield Series(run, name, _names(curve["algorithm"]), curve["step"][...], stored, *sides, **facts)
 
 
 def _derived(norms: "np.ndarray") -> tuple["np.ndarray", "np.ndarray"]:
-
-    with np.errstate(all="ignore"):  # a run that diverged
+    """Compute the quantities of DERIVED from the norms of the residuals."""
+    with np.errstate(all="ignore"):  # a run may have diverged
         return norms / norms[..., :1], norms**2 / 2
 
 
 def _leaves(group: Any, above: str) -> Iterable[tuple[str, Any]]:
-    """Iterate over the groups with variables, by their path: the parts of a lemma are groups inside its own."""
+    """Yield (path, group) of all groups that hold variables; the parts of a lemma are groups inside the lemma's."""
     for name, inner in group.groups.items():
         if inner.variables:
             yield above + name, inner
@@ -160,6 +163,6 @@ def _names(variable: Any) -> tuple[str, ...]:
 
 
 def _over_seeds(values: "np.ndarray", levels: Sequence[float]) -> "np.ndarray":
-    """(s, k, t) -> (k, q, t), lower order statistics; NaN counts as the largest."""
+    """Compute quantiles over seeds, (s, k, t) -> (k, q, t), as lower order statistics; NaN counts as the largest."""
     ordered = np.sort(np.asarray(values, float), axis=0)
     return np.stack([ordered[int(level * (len(ordered) - 1))] for level in levels], axis=1)

@@ -1,8 +1,9 @@
-"""A study under way in several processes that see one folder: the first writes, orbax keeps what is spread over all.
+"""Save a study under way that runs in several processes which share one folder.
 
-Everything else is as for one process (cells.py, steps.py), and every process reads the same files at the same moments,
-so all decide alike. The state of a run in progress is a folder `state-CALL-CHUNK`, to which each process writes the
-part that its devices hold; it counts once the header in `state.npz`, written after it, names it with its digest.
+As with one process (cells.py, steps.py), but only the first process writes records and headers, and orbax writes the
+state of a run in progress, which is distributed over the devices of all processes, to a folder `state-CALL-CHUNK`. The
+header in `state.npz`, written afterwards, names this folder and its digest. All processes read the same files at the
+same points, so they take the same decisions.
 """
 
 import hashlib
@@ -27,10 +28,9 @@ _APART = "keeping a run of several processes takes a folder that all of them see
 
 
 class SharedSteps(Steps):
-    """The keeper of a run of several processes; all of them call it alike."""
+    """Checkpoints of a run in several processes. Collective: every process must call each method."""
 
     def _due(self) -> bool:
-
         return bool(devices.broadcast(int(super()._due())))
 
     def _write(self, header: dict[str, Any], state: Any) -> None:
@@ -41,8 +41,8 @@ class SharedSteps(Steps):
             self._write_parts()
         tree = None if state is None else self.folder / f"state-{header['call']}-{header['chunks']}"
         if tree is not None:
-            with StandardCheckpointer() as keeper:  # leaving waits until all parts have their names
-                keeper.save(tree.absolute(), jax.tree.leaves(state), force=True)
+            with StandardCheckpointer() as checkpointer:  # leaving the block waits until all processes have written
+                checkpointer.save(tree.absolute(), jax.tree.leaves(state), force=True)
         if first:
             pointer = {} if tree is None else {"tree": tree.name, "digest": _digest(tree)}
             self._write_header(header | pointer, {})
@@ -61,10 +61,10 @@ class SharedSteps(Steps):
     def _state(self, leaves: Any, fresh: Any) -> Any:
         from orbax.checkpoint import StandardCheckpointer
 
-        here, form = jax.tree.flatten(fresh)
-        like = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding) for x in here]
-        with StandardCheckpointer() as keeper:
-            return form.unflatten(keeper.restore(leaves.absolute(), like))
+        fresh_leaves, structure = jax.tree.flatten(fresh)
+        like = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding) for x in fresh_leaves]
+        with StandardCheckpointer() as checkpointer:
+            return structure.unflatten(checkpointer.restore(leaves.absolute(), like))
 
     def discard(self) -> None:
         """Remove what is kept, in the first process."""
@@ -73,10 +73,10 @@ class SharedSteps(Steps):
 
 
 class SharedCells(Cells):
-    """The finished runs of a study of several processes; all of them call it alike, the first writes."""
+    """Records of the finished runs of a study in several processes. Collective; only the first process writes."""
 
     def keep(self, name: str, seeds: int, question: Mapping[str, Any], trajectory: Any) -> Any:
-        """Keep what a run recorded, in the first process."""
+        """Write the record of a run, in the first process."""
         return super().keep(name, seeds, question, trajectory) if devices.writes() else trajectory
 
     def discard(self) -> None:
@@ -85,12 +85,12 @@ class SharedCells(Cells):
             super().discard()
 
     def steps(self, name: str, seeds: int, question: Mapping[str, Any]) -> SharedSteps:
-        """Return the keeper of a run in progress."""
+        """Return the checkpoints of a run in progress."""
         return SharedSteps(self.folder / f"{name}.{seeds}{FOLDER}", question, self.note, self.every)
 
 
 def _digest(tree: Path) -> str:
-    """SHA-256 over the names and contents of all files in a folder."""
+    """Compute the SHA-256 of the names and contents of all files in a folder."""
     state = hashlib.sha256()
     for path in sorted(path for path in tree.rglob("*") if path.is_file()):
         state.update(f"{path.relative_to(tree).as_posix()} {path.stat().st_size}\n".encode())
@@ -104,14 +104,16 @@ def under_way(
     out: Path, wanted: Mapping[str, Any], *, resume: bool = False, note: Callable[[str], None] = lambda text: None,
     every: float = EVERY,
 ) -> Iterator[Cells | None]:  # fmt: skip
-    """Hold a folder as resume.under_way does; every process of several that run one study calls it, the first holds it.
+    """Lock a folder for one study in several processes. Collective; the first process does it as resume.under_way.
 
-    What `note` says in which process is for the caller to decide.
+    `note` is called in every process; the caller decides which of them prints.
 
-    Yields None where nothing can be kept: orbax is not installed, or some process does not see the folder.
+    Yields:
+        The records of the finished runs; None if nothing can be saved, because orbax is not installed or some process
+        does not see the folder.
 
     Raises:
-        StoreError: as resume.under_way, in every process; or if `resume` is set and nothing can be kept.
+        StoreError: in every process, as resume.under_way, or if `resume` is set and nothing can be saved.
     """
     out = Path(out)
     with ExitStack() as stack:
@@ -130,31 +132,35 @@ def under_way(
 
 
 def already_done(out: Path, wanted: Mapping[str, Any], code: Callable[[Any], int]) -> tuple[Any, int | None]:
-    """Read results that are there already, in every process of several: (the results, in the first; their exit code).
+    """Read earlier results that answer this request. Collective: every process must call it.
+
+    Returns:
+        (results, exit code) in the first process, (None, exit code) in the others; the exit code is None without
+        such results.
 
     Raises:
-        StoreError: in every process, if the first cannot read them or they are of another request.
+        StoreError: in every process, if the first cannot read the results or they answer another request.
     """
-    found, answer = _in_first(
+    results, answer = _in_first(
         lambda: alone.already_done(out, wanted), lambda done: _OPEN if done is None else code(done)
     )
-    return found, None if answer == _OPEN else answer
+    return results, None if answer == _OPEN else answer
 
 
 def _in_first(act: Callable[[], Any], number: Callable[[Any], int]) -> tuple[Any, int]:
-    """Act in the first process; return its result there (None elsewhere) and a number made of it, everywhere.
+    """Call a function in the first process; return its result (None elsewhere) and, everywhere, a number made of it.
 
     Raises:
-        StoreError: in every process, if it was refused in the first.
+        StoreError: in every process, if the function raised one in the first.
     """
     result: Any = None
-    refused: StoreError | None = None
+    refusal: StoreError | None = None
     if devices.writes():
         try:
             result = act()
         except StoreError as error:
-            refused = error
-    answer = devices.broadcast(_REFUSED if refused else number(result))
+            refusal = error
+    answer = devices.broadcast(_REFUSED if refusal else number(result))
     if answer == _REFUSED:
-        raise refused or StoreError("the first process cannot begin and says why")
+        raise refusal or StoreError("the first process cannot begin and says why")
     return result, answer

@@ -1,8 +1,8 @@
-"""A run in progress, kept between chunks of steps: what every chunk recorded, and the state after the last one.
+"""Checkpoints of a run in progress: the record of every chunk of steps, and the state after the last chunk.
 
-A folder of its own: `part-CALL-CHUNK.npz` for what a chunk recorded, written once, and `state.npz`, replaced as a
-whole, which says how far everything beside it counts. Parts are on the disk before the state that speaks of them, so
-whatever stops the program, what is there continues to the same bits.
+Each run has a folder. `part-CALL-CHUNK.npz` holds the record of one chunk and is written once. `state.npz` holds the
+state and the number of valid parts, and is replaced atomically. Parts are flushed to the disk before the state that
+counts them, so an interrupted run continues to the same bits.
 """
 
 import json
@@ -20,18 +20,18 @@ from proofs_check.store.files import remove, replaced, usable
 from proofs_check.store.identity import difference
 
 EVERY = 30.0
-"""Seconds between two savings: a kill costs at most this and the chunk in progress."""
+"""Seconds between two checkpoints: a killed program loses at most this time and the chunk in progress."""
 FOLDER, STATE = ".steps", "state.npz"
 
 
 class Steps:
-    """The keeper of one run, as simulate(checkpoint=...) wants it.
+    """Checkpoints of one run, for simulate(checkpoint=...).
 
     Args:
-        folder: where its files are; made when something is kept.
-        question: what the run depends on, as JSON values; what was kept under another one is not used.
-        note: called with a sentence when what was kept cannot be used.
-        every: seconds between two savings.
+        folder: folder of the files; made by the first checkpoint.
+        question: everything that the run depends on, as JSON values; checkpoints of another question are not used.
+        note: called with a sentence when checkpoints cannot be used.
+        every: seconds between two checkpoints.
     """
 
     def __init__(self, folder: Path, question: Mapping[str, Any], note: Callable[[str], None], every: float = EVERY):
@@ -44,7 +44,7 @@ class Steps:
         self.header, self.leaves = self._read_state()
 
     def _read_state(self) -> tuple[dict[str, Any], Any]:
-        """Read state.npz and the leaves of the state; empty if absent, damaged or of another question."""
+        """Read the header and leaves of the state; both are empty if state.npz is absent, damaged or of another run."""
         path = self.folder / STATE
         if not path.exists():
             return {}, []
@@ -60,18 +60,18 @@ class Steps:
         return {}, []
 
     def _leaves(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
-        """Return the leaves that are kept with a header; raises anything if they are damaged."""
+        """Return the leaves of the state that belong to a header; raise any exception if they are damaged."""
         return [arrays[f"leaf-{index}"] for index in range(len(arrays))]
 
     def _state(self, leaves: Any, fresh: Any) -> Any:
-        """Rebuild the state from its leaves, laid out like a fresh one."""
+        """Rebuild the state from its leaves, with the structure of a fresh state."""
         return state_like(fresh, leaves)
 
     def _damaged(self, path: Path, error: object) -> None:
         self.note(f"{path} is damaged ({' '.join(str(error).split())[:100]}); the run starts from the beginning")
 
     def restore(self, call: int, about: Mapping[str, Any]) -> "SavedChunks | None":
-        """Return what was kept of a call; see nag_ntk.run.checkpoint.Checkpoint."""
+        """Return the saved chunks of a call, None if there are none; see nag_ntk.run.checkpoint.Checkpoint."""
         reached = self.header.get("call", -1)
         if call > reached:
             return None
@@ -95,10 +95,10 @@ class Steps:
     def keep(
         self, call: int, about: Mapping[str, Any], part: Mapping[str, Any], state: Any, last: bool
     ) -> None:  # fmt: skip
-        """Take what the next chunk recorded, and save when it is time; see nag_ntk.run.checkpoint.Checkpoint.
+        """Take the record of the next chunk, and write a checkpoint if it is time (nag_ntk.run.checkpoint.Checkpoint).
 
         Raises:
-            StoreError: if it cannot be written, for example on a full disk.
+            StoreError: if the checkpoint cannot be written, for example on a full disk.
         """
         if call != self.call:
             self.call, self.chunks = call, 0
@@ -115,31 +115,31 @@ class Steps:
         self.header, self.waiting, self.saved = header, [], time.monotonic()
 
     def _due(self) -> bool:
-        """Decide if it is time to save."""
+        """Return True if it is time for a checkpoint."""
         return time.monotonic() - self.saved >= self.every
 
     def _write(self, header: dict[str, Any], state: Any) -> None:
-        """Write the parts that wait, then the state, if there is one, and the header that names all."""
+        """Write the waiting parts, then the state, if there is one, with the header that counts the parts."""
         self._write_parts()
         leaves = [] if state is None else leaves_of(state)
         self._write_header(header, {f"leaf-{index}": leaf for index, leaf in enumerate(leaves)})
 
     def _write_parts(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        for number, chunk, told, found in self.waiting:
+        for number, chunk, about, part in self.waiting:
             with replaced(self._part(number, chunk)) as file:
-                sealed.save(file, {"about": told}, _flat(found))
+                sealed.save(file, {"about": about}, _flat(part))
 
     def _write_header(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         with replaced(self.folder / STATE) as file:
             sealed.save(file, header, arrays)
 
     def discard(self) -> None:
-        """Remove what is kept."""
+        """Remove the checkpoints."""
         remove(self.folder)
 
     def _give_up(self, call: int) -> None:
-        """Go on from the end of the call before."""
+        """Forget a call and all later ones; the run continues from the end of the call before."""
         lengths = self.header["lengths"][:call]
         self.header = {**self.header, "call": call - 1, "chunks": lengths[-1], "lengths": lengths} if call else {}
         self.leaves = []
@@ -149,7 +149,7 @@ class Steps:
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Arrays of nested mappings under the path of their names."""
+    """Flatten nested mappings of arrays: the key of an array is the path of its names, joined by dots."""
     flat = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
@@ -169,8 +169,8 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, value in flat.items():
         *parents, name = path.split(".")
-        at = tree
+        branch = tree
         for parent in parents:
-            at = at.setdefault(parent, {})
-        at[name] = value
+            branch = branch.setdefault(parent, {})
+        branch[name] = value
     return tree
