@@ -1,6 +1,6 @@
-"""Studies from Python and notebooks: verify one, read one that was written; look at it as a table, arrays, figures.
+"""Studies from Python and notebooks: run one, or read its results from a folder, and get tables, arrays and figures.
 
-Like the report, a reader of what the store keeps, so that a study just made and one read from a folder look the same.
+Results are read in the format of the store, so those of a new study and those from a folder are alike.
 """
 
 import html
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Results:
-    """A finished study. In a notebook it shows itself as a table with reasons, elsewhere as text without.
+    """Results of a study. Its representation is a table of findings: with reasons in a notebook, without them in text.
 
     Attributes:
-        study: its name.
-        level: family-wise error level of its verdicts.
+        study: name of the study.
+        level: family-wise error level of the verdicts.
         rows: a mapping per lemma and run, with the keys of results.json (lemma, run, verdict, reason, observed, bound,
-            margin, trials, violations, limit, worst_seed, witness, ...); infinity is "inf", what does not exist None.
-        slack: a mapping per link of the proof and method: orders of magnitude that it loses (docs/slack.md).
-        made: the StudyResult behind it, with Runs and Findings; None of results that were read from a folder.
+            margin, trials, violations, limit, worst_seed, witness, ...); infinity is "inf", a missing number None.
+        slack: a mapping per link of the proof and method, with the orders of magnitude that it loses (docs/slack.md).
+        made: the StudyResult of a new study, with Runs and Findings; None for results from a folder.
 
     Example:
         >>> import nag_ntk, proofs_check
@@ -67,41 +67,39 @@ class Results:
     _image: Callable[[], io.BytesIO] = field(default=io.BytesIO)
 
     def __repr__(self) -> str:
-
         table = [COLUMNS, *map(cells, self.rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
         return visible("\n".join([*lines, f"{self.study}: {headline(self.rows)}"]))
 
     def _repr_html_(self) -> str:
-
         def line(tag: str, texts: Sequence[str]) -> str:
             left = 'style="text-align: left; white-space: normal"'
             return "<tr>" + "".join(f"<{tag} {left}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
 
         body = "".join(line("td", (*cells(row), row["reason"])) for row in self.rows)
-        said = html.escape(f"{self.study}: {headline(self.rows)}")
+        summary = html.escape(f"{self.study}: {headline(self.rows)}")
         table = f"<table><thead>{line('th', (*COLUMNS, 'reason'))}</thead><tbody>{body}</tbody></table>"
-        return visible(f"<p><strong>{said}</strong> {NO_PROOF}</p>{table}")
+        return visible(f"<p><strong>{summary}</strong> {NO_PROOF}</p>{table}")
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def runs(self) -> "tuple[Run, ...]":
-        """The Runs, for lemmas and probes of your own; () of results that were read from a folder."""
+        """The Runs, for lemmas and probes of your own; () for results from a folder."""
         return self.made.runs if self.made else ()
 
     @property
     def exit_code(self) -> int:
-        """Exit code of `nag-ntk verify`: 0 nothing refuted, 1 something REFUTED, 3 an ERROR."""
+        """Exit code of `nag-ntk verify`: 1 if anything is REFUTED, else 3 for an ERROR, else 0."""
         return code_of({row["verdict"] for row in self.rows})
 
     def select(self, lemma: str | None = None, *, run: str | None = None, verdict: str | None = None) -> "Results":
         """Select the rows of one lemma (all its parts, or one as "lemma/part"), of one run, or of one verdict.
 
         Raises:
-            KeyError: for a lemma or run that has no row, or what is no verdict; the message names those there are.
+            KeyError: for a lemma or run without a row, or an unknown verdict; the message lists the possible ones.
         """
         if verdict is not None and verdict not in Verdict.__members__:
             raise KeyError(f"no verdict is called {verdict}; there are: {', '.join(Verdict)}")
@@ -120,10 +118,10 @@ class Results:
         """Return the recorded arrays as a tree: a node per run with the dimensions seed, algorithm, step and sample.
 
         A run's node has `residual`, `residual_norm`, `flip_fraction`, `distance`, `undecided`, coordinates and units.
-        The node "Checks/RUN/LEMMA" has, of a lemma compared step by step, `observed` and `bound` as quantiles over the
-        seeds. It is trajectories.nc, which `xarray.open_datatree` reads as well.
+        For a lemma that is compared step by step, the node "Checks/RUN/LEMMA" has `observed` and `bound` as quantiles
+        over the seeds. The tree is the contents of trajectories.nc, which `xarray.open_datatree` reads as well.
 
-        Cost: a copy of the record in memory.
+        Cost: a copy of all recorded arrays in memory.
         """
         with xarray.open_datatree(self._image(), engine="h5netcdf") as tree:
             return tree.load()
@@ -132,14 +130,14 @@ class Results:
         self, name: str = "residual_norm", *, run: str | None = None, method: str | None = None,
         ax: "Axes | None" = None,
     ) -> "Axes":  # fmt: skip
-        """Draw a recorded quantity, or both sides of what a lemma compares, over the steps, with bands over the seeds.
+        """Draw a recorded quantity, or both sides of a lemma's inequality, over the steps, with bands over the seeds.
 
-        Bands are the range and the middle eight tenths of the seeds, not confidence bands.
+        The bands are the range of the seeds and the range of their middle 80 %; they are no confidence bands.
 
         Args:
             name: "residual_norm", "relative_residual", "loss", "flip_fraction", "distance", or the id of a lemma, with
-                its part after a slash. Of `distance`, which is both, the lemma if it was checked.
-            run: name of the run; the first that has it if None.
+                its part after a slash. `distance`, which is both, means the lemma if it was checked.
+            run: name of the run; None for the first run that has the quantity.
             method: one method alone; all if None.
             ax: axes of matplotlib to draw on; new ones of pyplot if None.
 
@@ -147,7 +145,7 @@ class Results:
             The axes.
 
         Raises:
-            KeyError: if no run has it, or the lemma has several parts; the message names what there is.
+            KeyError: if no run has the quantity, or the lemma has several parts; the message lists the possible names.
         """
         series = self._find(name, run, method)
         if ax is None:
@@ -164,14 +162,14 @@ class Results:
         """Write the files of `nag-ntk verify` into a folder, and report.html beside them.
 
         Args:
-            folder: made if absent; one that holds anything but earlier results is refused.
+            folder: path of the folder, made if absent; a folder with other files than results is refused.
 
         Returns:
             The path of the report.
 
         Raises:
             StoreError: if the folder cannot be written.
-            ValueError: of results that were read from a folder: they are there already.
+            ValueError: for results from a folder.
         """
         if self.made is None:
             raise ValueError("these results were read from a folder: copy its files, there is nothing else to write")
@@ -180,15 +178,17 @@ class Results:
 
     @cached_property
     def _series(self) -> "tuple[Series, ...]":
-
         return read_series(self._image())
 
     def _find(self, name: str, run: str | None, method: str | None) -> "Series":
-        """Find the series of that name, a lemma's before a recorded one, or of its only part; one method if asked."""
+        """Find the series of a name, restricted to one method if `method` is given.
+
+        A lemma comes before a recorded quantity of the same name; the name of a lemma also finds its only part.
+        """
         matches = [
             s for s in self._series if (s.name == name or s.name.startswith(f"{name}/")) and run in (None, s.run)
         ]
-        matches.sort(key=lambda s: s.bound is None)  # "distance" is both
+        matches.sort(key=lambda s: s.bound is None)  # "distance" is a lemma and a recorded quantity
         parts = dict.fromkeys(s.name for s in matches if s.name != name)
         if len(parts) > 1:
             raise KeyError(f"{name} has several parts; name one: {', '.join(parts)}")
@@ -222,10 +222,10 @@ def verify(
 
     Args:
         study: name of a bundled study, path of a YAML file, a mapping with the keys of such a file, or a Study.
-        select: ids of lemmas to check, or one id, lemmas of your own among them; empty for those that the study names.
+        select: ids of lemmas to check, or one id; they may be lemmas of your own. Empty for those that the study names.
         seeds: replaces the number of seeds of every run.
-        max_seeds: double the seeds until every claim is decided, or so many are used.
-        lemmas: your own, in addition to the catalogue, plugins and the study's `lemma_files`; or files that hold some.
+        max_seeds: double the seeds until every claim is decided or this number is reached; None for no doubling.
+        lemmas: lemmas of your own or Python files with some, besides catalogue, plugins and the study's `lemma_files`.
         out: folder to write the files and the report to; nothing is written if None.
         progress: called with (run, done, total) between chunks of steps.
 
@@ -233,7 +233,7 @@ def verify(
         Results.
 
     Raises:
-        ConfigError: for a study with mistakes; it names them all.
+        ConfigError: for a study with mistakes; the message lists them all.
         InputError: for an unknown lemma, an id that is taken, or a configuration that cannot run.
         LemmaError: for a file of lemmas that cannot be used.
         StoreError: if `out` cannot be written.
@@ -250,8 +250,8 @@ def verify(
     files = [item for item in lemmas if isinstance(item, str | Path)]
     known: list[Lemma] = []
 
-    def ids(more: Sequence[str]) -> Sequence[str]:
-        loaded = own.available_lemmas((*more, *files))
+    def ids(study_files: Sequence[str]) -> Sequence[str]:
+        loaded = own.available_lemmas((*study_files, *files))
         for note in loaded.notes:  # a plugin that was left out
             warnings.warn(visible(note), stacklevel=3)
         known[:] = loaded.lemmas

@@ -1,7 +1,7 @@
-"""A conformance kit for lemmas: the catalogue passes it, and so can a lemma of your own (docs/extending.md).
+"""Conformance kit for lemmas, of the catalogue or of your own (docs/extending.md).
 
-Each question is a function that returns problems, one sentence each, none if all is well; check_lemma asks them all.
-They run simulations in float64, so they switch JAX to it. No test framework is needed.
+A question is a function that returns the problems of a lemma, one sentence each; check_lemma asks all questions. They
+simulate in float64, and switch JAX to it. No test framework is needed.
 """
 
 import inspect
@@ -35,27 +35,27 @@ BASE: Mapping[str, Any] = {
     "seeds": 64,
     "steps": 150,
 }
-"""The usual study, which overrides change. With 64 seeds a control that fails in every run is refuted at LEVEL by 4
-of them, one that fails in half of them by 30."""
+"""Study in which a lemma is checked; `Lemma.study` overrides some of its keys. Its 64 seeds suffice at LEVEL: a control
+that fails in every run is refuted from 4 seeds on, a control that fails in half of them from 30 on."""
 
 LEVEL = 1e-3
 SECONDS = 300.0
-"""Most that a check may take in the kit, as by default in a study."""
+"""Time limit of a check of your own in the kit, as by default in a study."""
 Subject = Run | tuple[Run, ...]
 
 
 def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None) -> None:
-    """Ask all questions about a lemma; no error means that it conforms.
+    """Ask all questions about a lemma, and raise if it has problems.
 
     Args:
         lemma: any lemma, of the catalogue or not.
-        study: overrides of BASE under which it is checked; its own `study` if None.
-        seeds: replaces the number of seeds, in the controls' studies as well.
+        study: overrides of BASE for the study in which the lemma is checked; its own `study` if None.
+        seeds: replaces the number of seeds, also in the studies of the controls.
 
     Raises:
         AssertionError: with all problems, one sentence a line.
 
-    Cost: about 12 simulations of BASE the first time; runs are kept, so the next lemma is faster.
+    Cost: about 12 simulations of BASE the first time; runs are cached, so the next lemma is faster.
 
     Example:
         >>> from proofs_check.lemmas import CATALOGUE
@@ -69,24 +69,24 @@ def check_lemma(lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int
 def answers(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Ask the questions one after the other: yield the name of each, and its problems.
+    """Ask the questions one after the other; yield the name of each question and its problems.
 
     Args:
         lemma: as for `check_lemma`.
-        study: likewise.
-        seeds: likewise.
+        study: as for `check_lemma`.
+        seeds: as for `check_lemma`.
     """
     yield complete.__name__, complete(lemma)
     for question in (not_refuted, controls_refuted, margins_have_the_right_sign, same_in_any_batch):
         try:
             problems = question(lemma, study, seeds)
-        except Exception as error:  # a study that cannot run, a check that fails on some of the seeds
+        except Exception as error:  # the study may not run, or the check may fail on some of the seeds
             problems = (f"{question.__name__} cannot be answered: {type(error).__name__}: {error}",)
         yield question.__name__, problems
 
 
 def complete(lemma: Lemma) -> tuple[str, ...]:
-    """List what the lemma does not say: what is claimed, when, from which source, how it is decided, what must fail.
+    """List fields of the lemma that are empty or malformed, from its statement and source to its controls.
 
     A lemma of your own may leave hypotheses, constants, source, provenance and decision out; the catalogue may not.
 
@@ -148,9 +148,9 @@ def controls_refuted(
 ) -> tuple[str, ...]:  # fmt: skip
     """List the parts of controls that are not REFUTED, or whose witness does not replay.
 
-    A trial's witness is a seed: that network alone, drawn and trained again, must show the same violation at the same
-    place. A proof's witness is a counterexample: asked again, the check must give it again. A law is refuted by all
-    its draws together and must be so again.
+    The witness of trials is a seed: its network, drawn and trained again alone, must show the same violation at the
+    same place. The witness of a proof is a counterexample: a second call of the check must return it again. A law is
+    refuted by all its draws together, and a second call must refute it again.
     """
     return tuple(
         problem
@@ -165,8 +165,8 @@ def margins_have_the_right_sign(
 ) -> tuple[str, ...]:  # fmt: skip
     """List margins of the lemma and its controls that are not negative exactly where something is violated.
 
-    Also: what is attained is no larger than what bounds it, and a law's intervals hold its deviation and grow with
-    the confidence.
+    List also attained values above their upper bound, and laws whose intervals miss their deviation or shrink as the
+    confidence grows.
     """
     overrides = lemma.study if study is None else study
     cases = [(lemma.id, lemma.check, subject) for subject in subjects(lemma, overrides, seeds)]
@@ -191,10 +191,10 @@ def margins_have_the_right_sign(
 def same_in_any_batch(
     lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
 ) -> tuple[str, ...]:  # fmt: skip
-    """List what is compared for a seed and depends on the other seeds or their order.
+    """List numbers of a seed that depend on the other seeds, and verdicts that depend on the order of the seeds.
 
-    The seeds are split in two groups; what the check says of each is compared with what it says of all. Verdicts must
-    stay the same when the order of the seeds is reversed.
+    The seeds are split into two groups, and the evidence on each group is compared with the evidence on all seeds. The
+    verdicts must stay the same when the order of the seeds is reversed.
     """
     problems = []
     for subject in subjects(lemma, lemma.study if study is None else study, seeds):
@@ -215,17 +215,17 @@ def same_in_any_batch(
 
 
 def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = None) -> tuple[Subject, ...]:
-    """Simulate what a lemma is checked on: its runs, the first for scope "once", the tuple of all for scope "study".
+    """Simulate the subjects of a lemma's check: each run; for scope "once" the first, for scope "study" all as a tuple.
 
     Args:
-        lemma: decides the scope, which runs count, and what they record.
-        overrides: of BASE.
+        lemma: its scope and its needs decide which runs are subjects and which quantities they record.
+        overrides: keys of the study that replace those of BASE.
         seeds: replaces the number of seeds.
 
     Raises:
-        ValueError: if no run has what the lemma speaks of.
+        ValueError: if the lemma applies to no run.
     """
-    # the usual study is simulated once for the whole catalogue, with all that any lemma asks to record
+    # BASE is simulated once for the whole catalogue, and records the quantities of all lemmas
     shared = not overrides and lemma.scope != "study" and not is_own(lemma)
     runs = _runs(json.dumps({**BASE, **overrides}), seeds, None if shared else _Needs.of(lemma))
     if lemma.scope == "study":
@@ -238,7 +238,7 @@ def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = Non
 
 @dataclass(frozen=True)
 class _Needs:
-    """Fields of a lemma that decide what is simulated: a run serves all lemmas in which they agree."""
+    """Fields of a lemma that decide which quantities a run records; lemmas with equal fields share a run."""
 
     key: tuple[Any, ...]
     lemma: Lemma = field(compare=False)
@@ -251,7 +251,7 @@ class _Needs:
 
 
 class _IdentityKey:
-    """Key of an object that is equal to itself alone."""
+    """Key of a cache that compares an object by identity."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -276,7 +276,7 @@ def _runs(text: str, seeds: int | None, needs: _Needs | None) -> tuple[Run, ...]
             raise ValueError(f"what {name} asks for cannot be recorded: {_sentence(cause)}")
     if needs is None or needs.lemma.scope != "study":
         return runs
-    # as in the runner: the terms of the recursion are not kept until all runs are there
+    # as in the runner, which drops the terms of the recursion before it compares runs
     return tuple(replace(run, trajectory=run.trajectory.without_bulk()) for run in runs)
 
 
@@ -315,24 +315,24 @@ def _cache(lemma: _IdentityKey, name: str, check: _IdentityKey, subject: _Identi
 
 
 def _cached_outcomes(lemma: Lemma, name: str, check: Callable, subject: Subject) -> tuple[Outcome, ...]:
-    """Return the outcomes of a check from a cache: the questions use them again."""
+    """Return the outcomes of a check from a cache, since several questions need them."""
     return _cache(_IdentityKey(lemma), name, _IdentityKey(check), _IdentityKey(subject))
 
 
 def _outcomes(lemma: Lemma, name: str, check: Callable, subject: Subject) -> list[Outcome]:
-    """Call the check of a lemma or a control; one of your own may take as long as in a study."""
+    """Call the check of a lemma or a control, with a time limit for a check of your own."""
     return examine(
         name, check, subject, _first(subject).name, lemma.kind, SECONDS if is_own(lemma) else None, lemma.method
     )
 
 
 def _findings(parts: Iterable[Outcome]) -> tuple[Finding, ...]:
-    """Decide part by part, since other parts would take their share of the error level."""
+    """Decide each part alone, since parts decided together share the error level."""
     return tuple(decide([part], LEVEL)[0] for part in parts)
 
 
 def _evidence(parts: Iterable[Outcome]) -> dict[str, Evidence]:
-    """Return the evidence of what did not fail; the rest is an ERROR and reported as such."""
+    """Return the evidence by part; leave out parts that raised, which are reported as ERROR."""
     return {part.lemma: part.evidence for part in parts if not isinstance(part.evidence, Exception)}
 
 

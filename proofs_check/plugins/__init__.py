@@ -1,7 +1,8 @@
-"""Child process for the lemmas of a user's own: what their code does there reaches the study as numbers alone.
+"""Child process that runs a user's own lemmas, so that their code reaches the study only through numbers.
 
-process.py: the child as its study sees it; child.py: the program that it runs; record.py: the runs, as files that it
-maps read-only; answers.py: evidence as arrays and JSON; function.py: a function that lives in the child.
+process.py starts and watches the child, whose program is judging/child.py; record.py writes runs to files that the
+child maps read-only; answers.py turns evidence into arrays and JSON; function.py wraps a function that runs in the
+child.
 """
 
 from proofs_check.plugins.function import Apart

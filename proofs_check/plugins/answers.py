@@ -1,4 +1,4 @@
-"""Evidence as plain values: arrays of numbers by name, the rest as JSON, and no object of a user's class among them."""
+"""Convert evidence to plain values, named arrays and JSON, and back; no object of a user's class is among them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,12 +12,13 @@ from proofs_check.lemma.sound import well_formed
 
 
 def flattened(evidence: Evidence | Inequality, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Return evidence as JSON values, and add its arrays to `arrays`, under names that begin with `name`.
+    """Convert evidence to JSON values, and add its arrays to `arrays`, under names that begin with `name`.
 
-    Everything of it is read here, so code in it runs here: the interval of a law alone stays behind, see `rebuilt`.
+    All attributes are read here, so properties of a user's class run in this process. Only the interval of a law, a
+    function, is not converted; see `rebuilt`.
 
     Raises:
-        Exception: of any kind that its attributes raise, or as sound.well_formed does for what is no evidence.
+        Exception: any exception of its attributes, or of sound.well_formed for anything but evidence.
     """
     if isinstance(evidence, Inequality):
         return _inequality(evidence, name, arrays)
@@ -52,7 +53,9 @@ def _inequality(inequality: Inequality, name: str, arrays: dict[str, np.ndarray]
         sides["until"] = array_of("until", inequality.until)
     if inequality.attained is not None:
         sides["attained"] = array_of("attained", inequality.attained)
-    arrays |= {f"{name}.{side}": np.array(values) for side, values in sides.items()}  # no subclass, no memory of a run
+    arrays |= {
+        f"{name}.{side}": np.array(values) for side, values in sides.items()
+    }  # a copy: no subclass, and no memory shared with a run
     axes = inequality.axes if isinstance(inequality.axes, str) else [str(axis) for axis in inequality.axes]
     rest = {"labels": _value(inequality.labels), "note": _value(inequality.note), "claim": _value(inequality.claim)}
     return {"kind": "Inequality", "arrays": list(sides), "axes": axes, **rest}
@@ -62,18 +65,18 @@ def rebuilt(
     values: Mapping[str, Any], name: str, arrays: Mapping[str, np.ndarray],
     interval: Callable[[float], tuple[float, float]],
 ) -> Evidence | Inequality:  # fmt: skip
-    """Make evidence of the values and arrays that `flattened` made of it.
+    """Rebuild evidence from the values and arrays of `flattened`.
 
     Args:
-        values: its return value.
-        name: as there.
-        arrays: as there.
-        interval: of a law; asked for when the level is known.
+        values: the return value of `flattened`.
+        name: the same as for `flattened`.
+        arrays: the arrays that `flattened` added.
+        interval: interval of the law as a function of the level; not used for other evidence.
     """
     rest = {key: value for key, value in values.items() if key != "kind"}
     sides = {side: arrays[f"{name}.{side}"] for side in rest.pop("arrays", ())}
     if values["kind"] == "Inequality":
-        if isinstance(rest["labels"], Mapping):  # anything else is refused where it is judged
+        if isinstance(rest["labels"], Mapping):  # anything else is refused by sound.well_formed
             rest["labels"] = {axis: tuple(names) for axis, names in rest["labels"].items()}
         if not isinstance(rest["axes"], str):
             rest["axes"] = tuple(rest["axes"])
@@ -87,7 +90,7 @@ def rebuilt(
 
 
 def _value(value: Any) -> Any:
-    """Return the value as JSON can hold it; what it cannot hold as text."""
+    """Convert a value to JSON values; anything that JSON cannot hold becomes text."""
     if isinstance(value, Mapping):
         return {str(key): _value(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

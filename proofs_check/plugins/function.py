@@ -1,4 +1,4 @@
-"""A function of a user's own that is called in the child process."""
+"""Wrapper of a user's own function that calls it in the child process."""
 
 import functools
 import logging
@@ -17,12 +17,12 @@ _log = logging.getLogger(__name__)
 
 
 class Apart:
-    """A check, or another function of a lemma, that runs in the child process of the study.
+    """Function of a lemma, such as its check, that runs in the child process of the study.
 
     Args:
-        function: the function as it was loaded here; it says where it is defined and is not called.
-        lemma: where to find it, as JSON values: `file`, or `plugin` and `value`; the digest; the id of the lemma.
-        what: "check", "control N" (its position), "radii" or "overlap_radii".
+        function: the function as loaded in this process; it is never called, and provides name and place.
+        lemma: the lemma that the child loads, as JSON values: `file` or `plugin`, `digest` and `id`.
+        what: "check", "control N" (N is the control's position), "radii" or "overlap_radii".
     """
 
     def __init__(self, function: Callable, lemma: Mapping[str, Any], what: str) -> None:
@@ -33,17 +33,17 @@ class Apart:
 
     @property
     def digest(self) -> str:
-        """Digest of the file that defines it."""
+        """Digest of the file that defines the function."""
         return self.lemma["digest"]
 
     def call(
         self, subject: Run | tuple[Run, ...], seconds: float | None
     ) -> dict[str, Evidence | Inequality | Exception]:  # fmt: skip
-        """Call a check in the child: its parts, with numbers read there; an error of the whole is the part "".
+        """Call a check in the child and return its parts by name; an error of the whole check is the part "".
 
         Args:
-            subject: the run or runs to call it with.
-            seconds: most that it may take, None for no limit.
+            subject: the run or runs to call the check with.
+            seconds: time limit, None for no limit.
         """
         answer = self._request({"act": "check"}, seconds, subject)
         if isinstance(answer, Exception):
@@ -65,7 +65,7 @@ class Apart:
         return parts
 
     def within(self, seconds: float | None) -> Callable[..., Any]:
-        """Return a function of numbers to a tuple of numbers that runs in the child, bounded in time."""
+        """Return a function from numbers to a tuple of numbers that runs in the child within a time limit."""
 
         def call(*numbers: float) -> tuple[float, ...]:
             answer = self._request({"act": "numbers", "arguments": list(numbers)}, seconds)
@@ -78,7 +78,7 @@ class Apart:
         return call
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it in the child without a limit of time: a check of a run, or a function of numbers."""
+        """Call the function in the child without a time limit: a check of a run, or a function of numbers."""
         if self.what in ("radii", "overlap_radii"):
             return self.within(None)(*arguments)
         parts = self.call(arguments[0], None)
@@ -90,7 +90,7 @@ class Apart:
     def _interval(
         self, files: Path | None, part: tuple[int, int], seconds: float | None, level: float
     ) -> tuple[float, float]:  # fmt: skip
-        """Compute the interval of a law at a level: the child keeps the law, or checks again if it is another."""
+        """Compute the interval of a law at a level; a new child, which has no such law, calls the check again."""
         request = {"act": "interval", "part": part, "level": float(level)}
         answer = self._request(request, seconds, files)
         if isinstance(answer, Exception):
@@ -117,7 +117,7 @@ def _damaged(error: Exception) -> RemoteError:
 
 
 def apart(function: Callable, lemma: Mapping[str, Any], what: str) -> Callable:
-    """Wrap a function so that it runs in the child; the defaults of `Lemma` stay here."""
+    """Wrap a function so that it runs in the child; return a default function of `Lemma` unchanged."""
     place = defined_at(function)
     default = place is not None and Path(place.file) == Path(__file__).resolve().parents[1] / "lemma" / "__init__.py"
     return function if default else Apart(function, lemma, what)

@@ -1,4 +1,4 @@
-"""Calls of a user's own code in this process: prints go to standard error, errors are values with their line."""
+"""Call a user's own code in this process: its prints go to standard error, its errors become values with a line."""
 
 import functools
 import sys
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """Line of a file."""
+    """File and line."""
 
     file: str
     line: int
@@ -27,13 +27,13 @@ class Place(NamedTuple):
 
 
 class RemoteError(Exception):
-    """Error of another process; its text was made by `describe` there."""
+    """Error of another process; its text was written by `describe` there."""
 
 
 def attempt(function: Callable[[], T]) -> T | Exception:
     """Call a function; return its result, or the exception that it raised; its prints go to standard error.
 
-    SystemExit and the like are returned as a RuntimeError. KeyboardInterrupt is raised: it is the user's.
+    SystemExit and the like are returned as a RuntimeError. KeyboardInterrupt, which comes from the user, is raised.
 
     Args:
         function: called without arguments.
@@ -55,7 +55,7 @@ def attempt(function: Callable[[], T]) -> T | Exception:
 
 
 def guarded(function: Callable[..., T]) -> Callable[..., T]:
-    """Wrap a function so that it is called by `attempt`; the error that this returns is raised."""
+    """Wrap a function so that it is called by `attempt`, and raise the exception that `attempt` returns."""
 
     def call(*arguments: Any) -> T:
         result = attempt(lambda: function(*arguments))
@@ -67,13 +67,13 @@ def guarded(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def defined_at(function: Any) -> Place | None:
-    """Find the line at which a function begins; None if there is none.
+    """Find the file and line at which a function begins; None if it has no Python code.
 
     Example:
         >>> str(defined_at(functools.partial(defined_at))).split(":")[0]
         'guard.py'
     """
-    for _ in range(100):  # as many wrappers as anybody has
+    for _ in range(100):  # more wrappers than any function has
         inner = getattr(function, "func", None) if isinstance(function, functools.partial) else None
         inner = inner or getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
         if inner is None:
@@ -89,9 +89,9 @@ def place_of(error: BaseException, home: Place | None = None) -> Place | None:
     """Find the line of an error in the user's file: the innermost one, without the libraries that it called.
 
     Args:
-        error: with its traceback. A SyntaxError has a line of its own.
-        home: definition of the called function: lines of its file count as the user's wherever it lies, and it is
-            returned if no line of the user's is in the traceback.
+        error: an exception with its traceback; a SyntaxError names its own line.
+        home: place of the called function's definition. Lines of its file count as the user's, wherever the file lies;
+            `home` itself is returned if the traceback has no line of the user's.
     """
     if isinstance(error, SyntaxError) and error.filename and error.lineno and not _is_library(error.filename):
         return Place(error.filename, error.lineno)
@@ -100,7 +100,7 @@ def place_of(error: BaseException, home: Place | None = None) -> Place | None:
 
 
 def innermost(frames: Sequence[Place], home: Place | None) -> Place | None:
-    """Return the last of some lines that is in a user's file; if none is, `home`, or the last of all."""
+    """Return the last of the frames that is in a user's file; if none is, `home`; without a `home`, the last frame."""
     users = [place for place in frames if (home is not None and place.file == home.file) or not _is_library(place.file)]
     return (users or ([home] if home is not None else list(frames)) or [None])[-1]
 
@@ -130,7 +130,7 @@ def _text(error: BaseException) -> str:
 
 @functools.cache
 def _is_library(file: str) -> bool:
-    """Return True if a file is Python's, an installed package's or ours."""
+    """Return True if a file belongs to Python, to an installed package or to this project."""
     if file.startswith("<frozen"):
         return True
     root = Path(__file__).resolve().parents[2]
@@ -140,5 +140,5 @@ def _is_library(file: str) -> bool:
         *(Path(sysconfig.get_path(n)) for n in ("stdlib", "platstdlib")),
     ]
     path = Path(file)
-    installed = {"site-packages", "dist-packages"} & set(path.parts)  # of another environment too
-    return bool(installed) or any(path.is_relative_to(folder) for folder in folders)
+    package_folders = {"site-packages", "dist-packages"} & set(path.parts)  # of other environments too
+    return bool(package_folders) or any(path.is_relative_to(folder) for folder in folders)

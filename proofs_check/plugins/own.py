@@ -1,7 +1,7 @@
-"""Lemmas of a user's own: loaded from Python files and from installed plugins, and put behind the catalogue.
+"""Load a user's own lemmas from Python files and installed plugins, to be checked after the catalogue.
 
-A file's lemmas are the Lemma objects among the names of its module, alone or in a tuple or list. A plugin is an
-installed distribution with an entry point of the group `nag_ntk.lemmas` that names such an object or sequence.
+The lemmas of a file are the Lemma objects that its module names, alone or in a tuple or list. A plugin is an installed
+distribution with an entry point of the group `nag_ntk.lemmas` that names a Lemma, or a tuple or list of them.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ _ID = "[a-z0-9]+(-[a-z0-9]+)*"
 
 
 class LemmaError(ValueError):
-    """Lemmas that cannot be used: a sentence, with file and line where there is one."""
+    """Error of lemmas that cannot be used; the message names file and line if they are known."""
 
 
 class AvailableLemmas(NamedTuple):
     """Lemmas that a study can name.
 
     Attributes:
-        lemmas: the catalogue, then plugins, then files.
-        digests: id of each lemma that is not of the catalogue -> SHA-256 of the file that defines it.
+        lemmas: those of the catalogue, then of plugins, then of files.
+        digests: id of each lemma outside the catalogue -> SHA-256 of the file that defines it.
         notes: a sentence per plugin that was left out.
     """
 
@@ -53,7 +53,7 @@ def available_lemmas(files: Sequence[str | Path] = ()) -> AvailableLemmas:
     """Load the catalogue, the installed plugins and the lemmas of some files.
 
     Args:
-        files: Python files; one that is named twice counts once.
+        files: Python files; a file that is listed twice is loaded once.
 
     Raises:
         LemmaError: for a file that does not run or holds no lemma, for an id that is taken, for a lemma whose fields
@@ -85,12 +85,12 @@ def available_lemmas(files: Sequence[str | Path] = ()) -> AvailableLemmas:
 
 
 def plugins() -> tuple[metadata.EntryPoint, ...]:
-    """Return the installed entry points of the group, by name; nothing of them is imported."""
+    """Return the installed entry points of the group, sorted by name, without importing them."""
     return tuple(sorted(metadata.entry_points(group=GROUP), key=name_of))
 
 
 def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
-    """Load the lemmas of a file, executed anew, and its digest; their functions run in the child process.
+    """Execute a file and return its lemmas, whose functions run in the child process, and its digest.
 
     Raises:
         LemmaError: as for `available_lemmas`.
@@ -100,9 +100,9 @@ def load(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
 
 
 def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
-    """Load the lemmas of a file, executed anew in this process, and its digest.
+    """Execute a file in this process and return its lemmas and its digest.
 
-    Its folder goes to the end of sys.path, so that it can import modules beside it.
+    The folder of the file is appended to sys.path, so that the file can import modules beside it.
 
     Raises:
         LemmaError: as for `available_lemmas`.
@@ -129,7 +129,7 @@ def load_here(file: str | Path) -> tuple[tuple[Lemma, ...], str]:
 
 
 def lemmas_of_file(file: str | Path) -> tuple[Lemma, ...]:
-    """Load the lemmas of a file alone, after checking that they fit beside all others.
+    """Load the lemmas of one file, after checking that their ids are not taken.
 
     Raises:
         LemmaError: as for `available_lemmas`.
@@ -140,12 +140,12 @@ def lemmas_of_file(file: str | Path) -> tuple[Lemma, ...]:
 
 
 def is_own(lemma: Lemma) -> bool:
-    """Tell if a lemma is none of the catalogue's."""
+    """Return True if a lemma is not part of the catalogue."""
     return not any(lemma is other for other in catalogue.CATALOGUE)
 
 
 def plugin_here(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
-    """Load the lemmas of a plugin in this process, and its digest.
+    """Import a plugin in this process and return its lemmas and its digest.
 
     Raises:
         LemmaError: as for `available_lemmas`.
@@ -162,13 +162,13 @@ def plugin_here(point: metadata.EntryPoint) -> tuple[tuple[Lemma, ...], str]:
 
 
 def name_of(point: metadata.EntryPoint) -> str:
-    """Name a plugin: entry point, distribution and version."""
+    """Return the name of a plugin: entry point, distribution and version."""
     dist = point.dist
     return f"{point.name} of {dist.name} {dist.version}" if dist is not None else point.name
 
 
 def _in_child(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma, ...]:
-    """Move the functions of lemmas into the child process; probes and claims about data stay, for JAX."""
+    """Wrap the functions of lemmas so that they run in the child process; probes stay, since JAX must trace them."""
     for lemma in lemmas:
         _validate(lemma)
     if not possible():
@@ -185,14 +185,14 @@ def _in_child(lemmas: Sequence[Lemma], source: Mapping[str, Any]) -> tuple[Lemma
 
 
 def _lemmas_in(values: Iterable[Any]) -> tuple[Lemma, ...]:
-    """Select the lemmas among some objects, alone or in tuples and lists, but not those of the catalogue."""
+    """Select the lemmas among objects, alone or in tuples and lists; leave out those of the catalogue."""
     flat = [each for value in values for each in (value if isinstance(value, tuple | list) else [value])]
     unique = {id(each): each for each in flat if isinstance(each, Lemma) and is_own(each)}
     return tuple(unique.values())
 
 
 def _add_lemmas(by_id: dict[str, Lemma], lemmas: Sequence[Lemma]) -> None:
-    """Add lemmas whose ids are free, all or none."""
+    """Add all lemmas to a dictionary by id; raise LemmaError, and add none, if an id is taken."""
     new: dict[str, Lemma] = {}
     for lemma in lemmas:
         _validate(lemma)
@@ -209,7 +209,7 @@ def _place(lemma: Lemma) -> str:
 
 
 def _validate(lemma: Lemma) -> None:
-    """Refuse fields that would fail much later, somewhere else."""
+    """Raise LemmaError for fields of the wrong kind, which would otherwise fail much later."""
     if not isinstance(lemma.id, str) or not re.fullmatch(_ID, lemma.id):
         raise LemmaError(f"the id {lemma.id!r} ({_place(lemma)}) is not lower-case words joined by hyphens")
     where = f"the lemma {lemma.id} ({_place(lemma)})"

@@ -1,4 +1,4 @@
-"""Child process in which lemmas of a user's own run, as the study sees it: started, watched, and ended."""
+"""Start, watch and end the child process in which a user's own lemmas run."""
 
 import atexit
 import json
@@ -25,38 +25,38 @@ from proofs_check.plugins import record
 from proofs_check.plugins.guard import Place, innermost
 
 START = 120.0
-"""Seconds within which the child must have imported what it needs."""
+"""Seconds that the child may take to start and import its modules."""
 SHOWN = 100_000
-"""Bytes of what a check prints that are shown."""
+"""Largest number of bytes of a check's prints that are shown."""
 MEMORY = 0.5
-"""Share of the machine's memory that the child may take for itself; the record is mapped, and not counted."""
+"""Share of the machine's memory that the child may allocate; the mapped record of the runs does not count."""
 _DUMP = 0.3
-"""Seconds after the limit in which the child writes down where it is."""
+"""Seconds after the time limit in which the child writes the lines that it has reached to a file."""
 _MARK = "NAG_NTK_CHECKS"
 _FRAME = re.compile(r'File "(.*)", line (\d+)')
 
 
 class Ended(NamedTuple):
-    """Failure of the child to answer: a sentence, and the lines that it had come to, the innermost first."""
+    """Failure of the child to answer: a sentence, and the lines that it had reached, the innermost first."""
 
     sentence: str
     lines: tuple[Place, ...] = ()
 
     def place(self, home: Place | None) -> Place | None:
-        """Return the line at which the error should be looked for."""
+        """Return the line of the user's code at which the child ended; `home` if there is none."""
         return innermost(self.lines[::-1], home)
 
 
 def possible() -> bool:
-    """Tell if the system has groups of processes; without them (Windows) lemmas run in the process of the study."""
+    """Return True if the system has process groups; without them (Windows) lemmas run in the process of the study."""
     return hasattr(os, "killpg")
 
 
 class Child:
-    """One process for all requests; started by the first, and anew after it has ended, however it did."""
+    """Child process for all requests; the first request starts it, and the next one after it has ended restarts it."""
 
     def __init__(self) -> None:
-        """Prepare the fields; no process is started."""
+        """Initialise the fields without starting a process."""
         self._process: subprocess.Popen | None = None
         self._folder: Path | None = None
         self._ready = False
@@ -66,14 +66,14 @@ class Child:
         self._lock = threading.RLock()
 
     def begin(self) -> None:
-        """Start the process, if there is none, without waiting for it."""
+        """Start the process if none runs, without waiting until it is ready."""
         with self._lock:
             if self._process is not None and _alive(self._process.pid):
                 return
             self._stop()
             self._folder = self._folder or Path(tempfile.mkdtemp(prefix="nag-ntk-checks-"))
-            for left in ("ready", "lines"):
-                (self._folder / left).unlink(missing_ok=True)
+            for stale in ("ready", "lines"):
+                (self._folder / stale).unlink(missing_ok=True)
             code = f"import sys; sys.path[:] = {sys.path!r}; from proofs_check.judging.child import main; main()"
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", code, str(self._folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -86,22 +86,22 @@ class Child:
     def request(
         self, request: Mapping[str, Any], seconds: float | None, subject: Run | tuple[Run, ...] | Path | None = None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | Ended:  # fmt: skip
-        """Send a request and return the answer, header and arrays; or how the process ended over it.
+        """Send a request and return its answer, (header, arrays); Ended if the process ended without one.
 
         Args:
-            request: JSON values, see child.py.
-            seconds: limit of time, counted from when the process is ready for it; None for no limit.
-            subject: the runs that it is about, or their files (see `keep_record`), or None.
+            request: JSON values, see answering.answer.
+            seconds: time limit, counted from when the process is ready for the request; None for no limit.
+            subject: the runs that the request is about, or their folder (see `keep_record`), or None.
         """
         with self._lock:
             try:
                 return self._load_and_send(request, seconds, subject)
-            except BaseException:  # Ctrl-C among them: the process is in the middle of something
+            except BaseException:  # also Ctrl-C: the process is in the middle of a request
                 self.end()
                 raise
 
     def end(self) -> None:
-        """End the process, all that it started, and remove its files."""
+        """End the process and all processes that it started, and remove its files."""
         with self._lock:
             self._stop()
             folder, self._folder, self._latest_record = self._folder, None, None
@@ -109,7 +109,7 @@ class Child:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def keep_record(self, subject: Run | tuple[Run, ...]) -> Path | None:
-        """Keep the files of the runs of the last request until the end; return their folder, None if it is gone."""
+        """Keep the files of the last request's runs until the program ends; return their folder, None if removed."""
         with self._lock:
             if self._latest_record is None or not _same(self._latest_record, subject):
                 return None
@@ -117,7 +117,7 @@ class Child:
             return folder
 
     def _stop(self) -> None:
-        """End the process and all that it started; the records stay."""
+        """End the process and all processes that it started; the files of the runs stay."""
         process, self._process, self._ready, self._loaded = self._process, None, False, set()
         if process is not None:
             _kill(process)
@@ -126,7 +126,9 @@ class Child:
 
     def _load_and_send(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
         ended = self._wait_until_ready()
-        if ended is None and request["lemma"]["digest"] not in self._loaded:  # the check's time is not spent on it
+        if (
+            ended is None and request["lemma"]["digest"] not in self._loaded
+        ):  # loading does not count towards the time limit
             ended = self._send({"act": "load", "lemma": request["lemma"], "what": request["what"]}, START, None)
             self._loaded.add(request["lemma"]["digest"])
             ended = ended if isinstance(ended, Ended) else None
@@ -135,7 +137,6 @@ class Child:
         return self._send(request, seconds, subject)
 
     def _send(self, request: Mapping[str, Any], seconds: float | None, subject: Any) -> Any:
-
         assert self._process is not None
         assert self._process.stdin is not None
         self._number += 1
@@ -146,7 +147,7 @@ class Child:
         }  # fmt: skip
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
-        except OSError:  # it ended since the last request: nothing was started
+        except OSError:  # the process ended after the last request, so this one was not started
             self._stop()
             return self._load_and_send(request, seconds, subject)
         return self._answer(seconds)
@@ -171,41 +172,46 @@ class Child:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             header = json.loads(arrays.pop("header").tobytes())
-        except Exception as error:  # the reader of archives raises anything
+        except Exception as error:  # NumPy's reader may raise any exception
             self._stop()
             return Ended(f"ValueError: the answer of the check's process cannot be read ({type(error).__name__})")
         path.unlink()
-        if header.get("stirring"):  # a thread goes on, or numpy is not what it was: the next check gets another process
+        if header.get(
+            "stirring"
+        ):  # a thread still runs, or a check has patched numpy: the next check gets a new process
             self._stop()
         return header, arrays
 
     def _wait(self, path: Path, seconds: float | None) -> Ended | None:
-        """Wait until a file is there, or the process ended or was ended; what it prints goes to standard error."""
+        """Wait until a file exists, and return None; return Ended if the process ends or the time limit passes.
+
+        Prints of the process are copied to standard error.
+        """
         assert self._process is not None
         assert self._process.stdout is not None
         assert self._folder is not None
         start, tick, shown, out = time.monotonic(), 0.001, 0, self._process.stdout.fileno()
         while True:
-            dead = not _alive(self._process.pid)
-            there = path.exists()
+            has_ended = not _alive(self._process.pid)
+            exists = path.exists()
             shown = _pass_on(out, shown)
-            if there:
+            if exists:
                 return None
-            if dead:
+            if has_ended:
                 lines = self._lines()
-                why = _cause(self._process.pid)
+                cause = _cause(self._process.pid)
                 self._stop()
-                return Ended(why, lines)
+                return Ended(cause, lines)
             if seconds is not None and time.monotonic() - start > seconds + (_DUMP if self._lines() == () else 0):
                 lines = self._lines()
                 self._stop()
                 return Ended(f"TimeoutError: stopped after {seconds:g} s", lines)
             if select.select([out], [], [], tick)[0]:
-                time.sleep(0.0005)  # also at the end of the file: all its descriptors may be closed
+                time.sleep(0.0005)  # no busy loop at the end of the file, when all its descriptors are closed
             tick = min(2 * tick, 0.02)
 
     def _lines(self) -> tuple[Place, ...]:
-        """Read the lines that its main thread was at when it wrote them down, the innermost first."""
+        """Read the lines that the main thread of the child had reached when it wrote them, the innermost first."""
         assert self._folder is not None
         try:
             text = (self._folder / "lines").read_text(errors="replace")
@@ -215,7 +221,7 @@ class Child:
         return tuple(Place(file, int(line)) for file, line in _FRAME.findall(main))
 
     def _record(self, subject: Run | tuple[Run, ...] | Path) -> Path:
-        """Write the runs into a folder and return it; those of the request before are removed."""
+        """Write the runs to a folder and return it; remove the files of the request before."""
         assert self._folder is not None
         if isinstance(subject, Path):
             return subject
@@ -224,7 +230,6 @@ class Child:
                 return self._latest_record[2]
             shutil.rmtree(self._latest_record[2], ignore_errors=True)
             self._latest_record = None
-
         folder = self._folder / f"record-{self._number}"
         record.write(subject, folder)
         self._latest_record = (
@@ -239,8 +244,8 @@ def _runs(subject: Run | tuple[Run, ...]) -> tuple[Run, ...]:
     return subject if isinstance(subject, tuple) else (subject,)
 
 
-def _same(held: tuple[tuple[weakref.ref, ...], bool, Path], subject: Run | tuple[Run, ...]) -> bool:
-    refs, several, _ = held
+def _same(latest_record: tuple[tuple[weakref.ref, ...], bool, Path], subject: Run | tuple[Run, ...]) -> bool:
+    refs, several, _ = latest_record
     runs = _runs(subject)
     if several != isinstance(subject, tuple) or len(refs) != len(runs):
         return False
@@ -248,7 +253,7 @@ def _same(held: tuple[tuple[weakref.ref, ...], bool, Path], subject: Run | tuple
 
 
 def _alive(pid: int) -> bool:
-    """Tell if a child runs; one that has ended is not waited for, so that its number stays its own."""
+    """Return True if a child runs; do not reap one that has ended, so that its process number is not used again."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
@@ -257,18 +262,18 @@ def _alive(pid: int) -> bool:
 
 def _cause(pid: int) -> str:
     try:
-        told = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        told = None
-    if told is None:
+        status = None
+    if status is None:
         return "RuntimeError: the check ended its process"
-    if told.si_code == os.CLD_EXITED:
-        return f"RuntimeError: the check ended its process, with exit status {told.si_status}"
-    return f"RuntimeError: the process of the check was ended by {signal.Signals(told.si_status).name}"
+    if status.si_code == os.CLD_EXITED:
+        return f"RuntimeError: the check ended its process, with exit status {status.si_status}"
+    return f"RuntimeError: the process of the check was ended by {signal.Signals(status.si_status).name}"
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """End a process and its group, before its number is given to another."""
+    """End a process and its group, before the system uses its number again."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -283,7 +288,7 @@ def _kill(process: subprocess.Popen) -> None:
 
 
 def _kill_marked(mark: str) -> None:
-    """End what left the group: on Linux, whatever was begun with the mark in its environment."""
+    """End processes that left the group: on Linux, all that have the mark in their environment."""
     wanted = f"{_MARK}={mark}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -294,7 +299,7 @@ def _kill_marked(mark: str) -> None:
 
 
 def _pass_on(out: int, shown: int) -> int:
-    """Copy what was printed to standard error, up to a length; return the number of bytes so far."""
+    """Copy prints of the child to standard error, up to SHOWN bytes; return the number of bytes so far."""
     try:
         text = os.read(out, 65536)
     except OSError:
@@ -312,5 +317,5 @@ def _memory() -> int:
 
 
 CHILD = Child()
-"""The child of this process. One is enough: a study asks one thing at a time."""
+"""The child of this process; one is enough, since a study sends one request at a time."""
 atexit.register(CHILD.end)

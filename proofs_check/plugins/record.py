@@ -1,4 +1,4 @@
-"""Runs as files: one .npy per array, mapped read-only where they are read, and a header in JSON."""
+"""Write runs to files, one .npy per array and a header in JSON, and read them as read-only maps."""
 
 import json
 from pathlib import Path
@@ -16,11 +16,11 @@ HEADER = "header.json"
 
 
 def write(subject: Run | tuple[Run, ...], folder: Path) -> None:
-    """Write one run or several into a folder, which is made.
+    """Write one run or several to a new folder.
 
     Args:
-        subject: what a check is asked of; `unrecorded` is left out.
-        folder: must not exist.
+        subject: the run or runs; their `unrecorded` is left out.
+        folder: path of the folder, which must not exist.
     """
     arrays: dict[str, Any] = {}
     runs = subject if isinstance(subject, tuple) else (subject,)
@@ -35,7 +35,7 @@ def write(subject: Run | tuple[Run, ...], folder: Path) -> None:
 
 
 def read(folder: Path) -> Run | tuple[Run, ...]:
-    """Read the runs in a folder; their arrays are maps of its files, which cannot be made writable."""
+    """Read the runs in a folder; their arrays are read-only maps of its files."""
     header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
     arrays = {name: _mapped(folder / f"{index}.npy") for index, name in enumerate(header["arrays"])}
     runs = tuple(_decoded(run, arrays) for run in header["runs"])
@@ -43,7 +43,7 @@ def read(folder: Path) -> Run | tuple[Run, ...]:
 
 
 def _encoded(run: Run, name: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    # with what the dataset has computed already: H_inf and its spectrum are not computed again
+    # includes the cached properties of the dataset, so that H_inf and its spectrum are not computed again
     data = {key: tuple(value) if isinstance(value, Spectrum) else value for key, value in vars(run.data).items()}
     return {
         "name": run.name,
@@ -54,17 +54,17 @@ def _encoded(run: Run, name: str, arrays: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _decoded(told: dict[str, Any], arrays: dict[str, Any]) -> Run:
-    data = Dataset.__new__(Dataset)  # checked when it was made; float32 rows would not pass as float64 again
-    held = decoded(told["data"], arrays)
-    if "spectrum" in held:
-        held["spectrum"] = Spectrum(*held["spectrum"])
-    vars(data).update({**held, "origin": MappingProxyType(held["origin"])})
-    methods = tuple(Method(*method) for method in told["methods"])
-    return Run(told["name"], data, methods, decoded(told["trajectory"], arrays), told["delta"])
+def _decoded(header: dict[str, Any], arrays: dict[str, Any]) -> Run:
+    data = Dataset.__new__(Dataset)  # validated already; rows of length 1 in float32 would be refused in float64
+    fields = decoded(header["data"], arrays)
+    if "spectrum" in fields:
+        fields["spectrum"] = Spectrum(*fields["spectrum"])
+    vars(data).update({**fields, "origin": MappingProxyType(fields["origin"])})
+    methods = tuple(Method(*method) for method in header["methods"])
+    return Run(header["name"], data, methods, decoded(header["trajectory"], arrays), header["delta"])
 
 
 def _mapped(path: Path) -> np.ndarray:
-    if path.stat().st_size <= 256 and not np.load(path, allow_pickle=False).size:  # nothing cannot be mapped
+    if path.stat().st_size <= 256 and not np.load(path, allow_pickle=False).size:  # an empty array cannot be mapped
         return np.load(path, allow_pickle=False)
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
