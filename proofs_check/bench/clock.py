@@ -1,4 +1,4 @@
-"""Timing of contestants in turns, so that other load on the machine falls on all of them alike."""
+"""Time programs in turns, so that other load on the machine affects all of them alike."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,10 @@ def interleaved(
     """Measure the seconds per call of each function, one number per round; the order is reversed after every round.
 
     Args:
-        runs: functions by name, compiled already; each returns when its work is done.
+        runs: name -> function, compiled already, which returns when its work is done.
         rounds: at least 1.
         clock: returns seconds; a test passes its own.
-        least: a call shorter than this is repeated within a round, as often as its first call says.
+        least: seconds; a function whose first call is shorter is repeated within a round until this time is reached.
 
     Example:
         >>> ticks = iter(range(100))
@@ -37,17 +37,17 @@ def interleaved(
         names = list(runs)[:: 1 if turn % 2 == 0 else -1]
         for name in names:
             if name not in repeats:
-                began = clock()
+                start = clock()
                 runs[name]()
-                spent = clock() - began
-                repeats[name] = max(1, int(np.ceil(least / max(spent, 1e-6))))
+                duration = clock() - start
+                repeats[name] = max(1, int(np.ceil(least / max(duration, 1e-6))))
                 if repeats[name] == 1:
-                    seconds[name].append(spent)
+                    seconds[name].append(duration)
                     continue
-            began = clock()
+            start = clock()
             for _ in range(repeats[name]):
                 runs[name]()
-            seconds[name].append((clock() - began) / repeats[name])
+            seconds[name].append((clock() - start) / repeats[name])
     return seconds
 
 
@@ -55,7 +55,8 @@ def exponent(values: Sequence[float], seconds: Sequence[float], level: float = 0
     """Fit the exponent b of seconds ~ value^b by least squares on logarithms.
 
     Returns:
-        b, and the ends of its interval at `level`, an interval for the line closest to the points, not for the limit.
+        b, and the ends of its confidence interval at `level`; the interval is for the slope of the line closest to the
+        points, not for the exponent in the limit of large values.
 
     Source: statistics.slope_interval.
 

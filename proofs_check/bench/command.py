@@ -1,4 +1,4 @@
-"""Work of `nag-ntk bench`: measure, and write or read the results."""
+"""Measure, write and read benchmarks for `nag-ntk bench`."""
 
 import os
 import time
@@ -26,16 +26,16 @@ PARTS: dict[str, tuple[str, Callable]] = {
 
 
 class BenchError(ValueError):
-    """A file that cannot be read or written; the message says what to do."""
+    """Error of a file that cannot be read or written; the message says what to do."""
 
 
 def measure(
     chosen: Sequence[str] = (), *, quick: bool = False, rounds: int | None = None, command: str = "",
     note: Callable[[str], None] = lambda line: None, effort: cells.Effort | None = None,
 ) -> Report:  # fmt: skip
-    """Measure the chosen parts, all if none is chosen; compilations are not taken from disk meanwhile.
+    """Measure the chosen parts, without JAX's compilation cache on disk.
 
-    JAX must be set up, see session.prepare_jax. Its compilation cache on disk is off until the measurement ends.
+    JAX must be set up, see session.prepare_jax; its cache is on again after the measurement.
 
     Args:
         chosen: names of PARTS; all if empty.
@@ -65,7 +65,7 @@ def read(path: Path) -> Report:
     """Read a report from a file.
 
     Raises:
-        BenchError: if there is none, or one of another version.
+        BenchError: if the file cannot be read, or holds no report of this version.
     """
     try:
         return Report.model_validate_json(path.read_bytes())
@@ -104,7 +104,7 @@ def split(path: Path) -> tuple[str, str]:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file that cannot be written, before anything is measured."""
+    """Check, before a measurement, that a file can be written; raise BenchError otherwise."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise BenchError(

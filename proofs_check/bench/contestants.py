@@ -1,6 +1,6 @@
-"""Contestants of the benchmark: ours, our dense engine, and the programs of optax_program.py and torch_program.py.
+"""Contestants, the programs that the benchmark times: `nag_ntk.simulate`, its dense engine, optax and PyTorch.
 
-A contestant is prepared for a cell before it is timed; every call draws its networks anew.
+A contestant is prepared for a cell, the shape of a run, before it is timed; every call draws its networks anew.
 """
 
 import time
@@ -23,9 +23,9 @@ class Prepared(NamedTuple):
     """A contestant prepared for a cell.
 
     Attributes:
-        run: trains and records; it is timed.
-        compile_seconds: None if the first call compiles.
-        engine: returns the name of the engine of the last call, or None.
+        run: function that trains and records; it is timed.
+        compile_seconds: seconds of compilation; None if the first call of `run` compiles.
+        engine: function that returns the name of the engine of the last call, or None.
     """
 
     run: Callable[[], Recorded]
@@ -34,19 +34,19 @@ class Prepared(NamedTuple):
 
 
 def ours(cell: Cell, engine: str = "auto", chunk: int | None = None) -> Prepared:
-    """Prepare nag_ntk.simulate. Every call makes the Dataset anew: finding the inputs' span is part of the time."""
+    """Prepare nag_ntk.simulate. Every call makes the Dataset anew, so its time includes the span of the inputs."""
     data, method = problem(cell)
-    used: list[str] = []
+    engines: list[str] = []
 
     def run() -> Recorded:
         fresh = Dataset(data.inputs, data.targets)
         trajectory = simulate(
             fresh, method, cell.m, cell.seeds, cell.steps, engine=engine, start="extrapolated", chunk=chunk
         )
-        used[:] = [trajectory.engine]
+        engines[:] = [trajectory.engine]
         return Recorded(trajectory.residual[:, 0], trajectory.flips[:, 0])
 
-    return Prepared(run, None, lambda: used[0] if used else None)
+    return Prepared(run, None, lambda: engines[0] if engines else None)
 
 
 def dense(cell: Cell, chunk: int | None = None) -> Prepared:
@@ -59,10 +59,10 @@ def optax(cell: Cell, together: bool = True) -> Prepared:
     data, method = problem(cell)
     program = jax.jit(optax_program.program(data.inputs, data.targets, method, cell.m, cell.steps, together=together))
     keys = jax.random.split(jax.random.key(0), cell.seeds)
-    began = time.perf_counter()
+    start = time.perf_counter()
     compiled = program.lower(keys).compile()
-    spent = time.perf_counter() - began
-    return Prepared(lambda: jax.tree.map(np.asarray, compiled(keys)), spent, lambda: None)
+    compile_seconds = time.perf_counter() - start
+    return Prepared(lambda: jax.tree.map(np.asarray, compiled(keys)), compile_seconds, lambda: None)
 
 
 def torch(cell: Cell) -> Prepared:
@@ -82,27 +82,29 @@ CONTESTANTS: dict[str, Callable[[Cell], Prepared]] = {
 
 
 def available(*names: str) -> list[str]:
-    """Return the names, without PyTorch where it is not installed."""
+    """Return the names of contestants, without PyTorch if it is not installed."""
     return [name for name in names if name != TORCH or torch_program.version() is not None]
 
 
 def time_contestants(cell: Cell, names: Sequence[str], rounds: int) -> list[Timing]:
-    """Time contestants in one cell, in turns, each compiled before; earlier compilations are dropped first."""
+    """Time contestants in one cell, in turns and after compilation; clear the cache of compiled programs first."""
     jax.clear_caches()
     prepared = {name: CONTESTANTS[name](cell) for name in names}
-    first: dict[str, float] = {}
+    first_calls: dict[str, float] = {}
     for name, one in prepared.items():
         if one.compile_seconds is None:
-            began = time.perf_counter()
+            start = time.perf_counter()
             one.run()
-            first[name] = time.perf_counter() - began
+            first_calls[name] = time.perf_counter() - start
     seconds = interleaved({name: one.run for name, one in prepared.items()}, rounds)
     return [
         Timing(
             contestant=name,
             engine=one.engine(),
             # the excess of the first call over a usual one
-            compile_seconds=max(first[name] - median(seconds[name]), 0.0) if name in first else one.compile_seconds,
+            compile_seconds=max(first_calls[name] - median(seconds[name]), 0.0)
+            if name in first_calls
+            else one.compile_seconds,
             seconds=seconds[name],
         )
         for name, one in prepared.items()

@@ -1,4 +1,4 @@
-"""Parts of the benchmark, one function each; the contestants of a cell are timed in turns."""
+"""Parts of the benchmark, a function each; programs on the same shape ("cell") are timed in turns."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ def words(cell: Cell) -> str:
 
 
 def goals(effort: Effort, note: Note) -> list[Comparison]:
-    """Time ours against every other program in the cells that have a target."""
+    """Time `nag_ntk.simulate` against every other program in the cells that have a target."""
     results = []
     for goal in effort.goals:
         note(f"against other programs: {words(goal.cell)}")
@@ -47,7 +47,7 @@ def goals(effort: Effort, note: Note) -> list[Comparison]:
 
 
 def shapes(effort: Effort, note: Note) -> list[Comparison]:
-    """Time ours against both optax programs at random cells; the target is never to be slower."""
+    """Time `nag_ntk.simulate` against both optax programs in random cells; the target is a ratio of 1."""
     results = []
     for cell in random_cells(effort.shapes):
         note(f"random shapes: {words(cell)}")
@@ -57,13 +57,13 @@ def shapes(effort: Effort, note: Note) -> list[Comparison]:
 
 
 def ceilings(effort: Effort, note: Note) -> Ceiling:
-    """Measure matrix products and copies."""
+    """Measure the best rates of matrix products and copies on this machine."""
     note("matrix products and copies")
     return ceiling.measure(effort.order, max(effort.rounds, 3))
 
 
 def dense_engine(effort: Effort, note: Note) -> Dense:
-    """Time the dense engine in a short and a long run and at half the seeds, and a product, in turns.
+    """Time a short and a long run of the dense engine, a run with half the seeds, and a matrix product, in turns.
 
     With chunks of one length the short and the long run are one compiled program, the run of half the seeds another.
     """
@@ -92,7 +92,7 @@ def dense_engine(effort: Effort, note: Note) -> Dense:
 
 
 def growth(effort: Effort, note: Note) -> list[Growth]:
-    """Fit exponents along every axis through BASE."""
+    """Fit the exponent of the time along every axis through the cell BASE."""
     results = []
     for axis, values in effort.axes.items():
         timings: dict[str, list[Timing]] = {}
@@ -112,7 +112,7 @@ def growth(effort: Effort, note: Note) -> list[Growth]:
 
 
 def peaks(effort: Effort, note: Note) -> list[Peak]:
-    """Measure peak memory, in a process each."""
+    """Measure the peak memory of every program in every cell, each in a process of its own."""
     results = []
     for cell in effort.peaks:
         for name in available(*effort.measured):

@@ -1,4 +1,4 @@
-"""Record of a benchmark: every measured time, the machine and the command. All figures in the tables derive from it."""
+"""Record of a benchmark: every measured time, the machine and the command; all tables are made from it."""
 
 from statistics import median
 from typing import Annotated, Any

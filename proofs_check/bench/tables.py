@@ -1,4 +1,4 @@
-"""Tables of a benchmark, for a terminal and in Markdown, from a Report alone."""
+"""Tables of a benchmark for a terminal and in Markdown, made from a Report alone."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The commands `certify` and `recheck` of nag-ntk; heavy imports inside."""
+"""`nag-ntk certify` and `nag-ntk recheck`; slow imports are inside the functions."""
 
 import time
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 _SHARP = 1e-12
-"""A proved distance of the float64 run above which twice the bits are taken, once."""
+"""Largest accepted distance, as proved, of the float64 run from the exact run; above it the bits are doubled once."""
 
 _SLIDES = 200
-"""Steps after which, from a late start under gradient descent, whatever is near a kink may slide."""
+"""Number of steps from a late start of gradient descent after which every pair near a kink may count as sliding."""
 
 
 @click.command()
@@ -74,11 +74,11 @@ def certify(
 
 
 class Unconfirmed(Exception):
-    """The rechecker does not confirm a file."""
+    """Error of a certificate that the rechecker does not confirm."""
 
 
 def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
-    """Prove one network, write its file and have it rechecked; return a line about it."""
+    """Prove one network, write its certificate and recheck it; return a line about the proof."""
     from proofs_check.certified import networks
     from proofs_check.rigor.certificates import certificate, confirm
     from proofs_check.rigor.certificates.prove import prove
@@ -87,13 +87,13 @@ def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
     if begin == "late":
         problem, offset, last = networks.late(problem, steps)
         note = f", last flip seen {last}"
-    # gradient descent slides for ever; a late start shows soon which pairs do
+    # under gradient descent some pairs change sign for ever (slide); a late start shows soon which ones
     proof = prove(problem, steps if begin == "start" or problem.beta else min(steps, _SLIDES))
     name = f"{one.name}{f' from step {offset}' if offset else ''}"
     if begin == "start":
         rows = networks.simulated(one, proof.applied)
         deviation = certificate.distance(problem, proof.precision, rows)
-        if deviation > _SHARP:  # what is left open there is how far the shadow may be off, not what float64 does
+        if deviation > _SHARP:  # the bound is dominated by the error of the shadow computation, not by float64
             proof = proof._replace(precision=2 * proof.precision)
             deviation = certificate.distance(problem, proof.precision, rows)
         body = certificate.body_of(proof, name, rows, deviation)

@@ -1,4 +1,4 @@
-"""`nag-ntk check`: the conformance kit on the lemmas of a file, question by question."""
+"""`nag-ntk check`: run the conformance kit on the lemmas of a file."""
 
 from pathlib import Path
 

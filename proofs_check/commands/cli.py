@@ -1,4 +1,4 @@
-"""The command line. It decides nothing: it reads arguments, calls the runner and the store, and sets exit codes.
+"""Command line: read arguments, call the runner and the store, and set the exit code.
 
 Exit codes: 0 nothing refuted; 1 something REFUTED; 2 wrong usage, configuration or folder; 3 a check ended in
 ERROR, or the program did; 4 with --strict, something INCONCLUSIVE or VACUOUS; 130 interrupted; 143 terminated.
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code, after one sentence if it failed; the entry point."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without a sign gets "?" instead of a crash
+            stream.reconfigure(errors="replace")  # a character that the terminal lacks becomes "?" instead of an error
     try:
         code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.Abort:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _leave(code: int) -> None:
-    """End the process at once: torn down in the middle of a computation, JAX crashes and hides the exit code."""
+    """End the process at once: in an ordinary exit within a computation, JAX crashes and hides the exit code."""
     if "proofs_check.plugins.process" in sys.modules:
         from proofs_check.plugins import CHILD
 

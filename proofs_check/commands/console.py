@@ -25,12 +25,12 @@ class Failure(Exception):
 
 
 def show(tables: "Tables", quiet: bool, links: bool) -> None:
-    """Print the findings of a study as a table, or with `quiet` the headline alone.
+    """Print the findings of a study as a table; with `quiet`, print only the headline.
 
     Args:
         tables: the findings, losses and notes.
         quiet: print the headline alone.
-        links: print a row per link of the proof in place of one per step.
+        links: print the losses of the proof per link instead of per step.
     """
     from proofs_check.report import terminal
 
@@ -68,7 +68,7 @@ def screen(stderr: bool = False) -> "Console":
 
 @contextmanager
 def pipe_may_close() -> Iterator[None]:
-    """Ignore a pipe that its reader, such as head, closes early: it is no failure and changes no exit code."""
+    """Ignore the error of a pipe that its reader, such as head, closes early; the exit code stays the same."""
     try:
         yield
         sys.stdout.flush()
@@ -87,7 +87,7 @@ def progress(runs: Sequence[str], quiet: bool) -> Iterator[Any]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen(stderr=True), disable=quiet) as bars:
-        # without a total a bar pulses: compiling takes a while before the first chunk is done
+        # a bar without a total pulses until the first chunk is done, since compiling takes a while
         tasks = {run: bars.add_task(visible(run), total=None, start=run == runs[0]) for run in runs}
 
         def advance(run: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""`nag-ntk verify --dry-run`: the runs of a study, their memory and time, and the claims that its seeds can decide."""
+"""`nag-ntk verify --dry-run`: list the runs of a study, their memory and time, and the claims that seeds can decide."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _COLUMNS = ("run", "samples", "dimension", "width", "seeds", "steps", "engine", 
 
 
 def look_ahead(call: Call) -> int:
-    """Print what `run_study` would do, and do none of it; a Failure where the study cannot be run."""
+    """Print a description of the runs without running them; raise Failure for a study that cannot run."""
     from proofs_check import store
     from proofs_check.running import runner
     from proofs_check.study.load import ConfigError
@@ -46,7 +46,7 @@ def look_ahead(call: Call) -> int:
 
 
 def _in_the_way(folder: Path, wanted: Mapping[str, Any]) -> str:
-    """Say why a call without --resume would be refused, or into which folder its results would go."""
+    """Return a sentence: why a call without --resume would be refused, or the folder of its results."""
     from proofs_check import store
 
     try:
@@ -59,13 +59,13 @@ def _in_the_way(folder: Path, wanted: Mapping[str, Any]) -> str:
 def described(
     study: Study, lemmas: Sequence[Lemma], setups: Mapping[str, RunSetup], max_seeds: int | None = None
 ) -> str:  # fmt: skip
-    """Describe the runs of a study, what they need, and what their seeds can decide, as text.
+    """Describe the runs of a study as text: their sizes, memory, time, and the claims that their seeds can decide.
 
     Args:
-        study: as it would be run.
-        lemmas: those that would be checked.
-        setups: from prepare.prepare.
-        max_seeds: the largest number of seeds of any look; memory and time are those of that look.
+        study: the study as it would run.
+        lemmas: the lemmas that would be checked.
+        setups: run name -> setup, from prepare.prepare.
+        max_seeds: number of seeds of the last look, whose memory and time are shown; None for a single look.
 
     Cost: that of estimate.estimates.
     """
@@ -76,8 +76,16 @@ def described(
     rows = []
     for spec, run in zip(study.runs, largest.runs, strict=True):
         data, plan = setups[spec.name].data, plans[spec.name]
-        many = str(spec.seeds) if run.seeds == spec.seeds else f"{spec.seeds} to {run.seeds}"
-        sizes = (data.size, data.dimension, f"{spec.width:,}", many, spec.steps, plan.shape.engine, plan.shape.dtype)
+        seed_range = str(spec.seeds) if run.seeds == spec.seeds else f"{spec.seeds} to {run.seeds}"
+        sizes = (
+            data.size,
+            data.dimension,
+            f"{spec.width:,}",
+            seed_range,
+            spec.steps,
+            plan.shape.engine,
+            plan.shape.dtype,
+        )
         needs = (format_bytes(plan.layout.estimate), duration(times[spec.name]))
         rows.append(tuple(map(str, (spec.name, *sizes, *needs, ", ".join(m.label for m in spec.methods)))))
     allowed = free_memory() if study.memory_limit_gib is None else study.memory_limit_gib * 2**30
@@ -99,7 +107,7 @@ def described(
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, with two digits.
+    """Format seconds with a unit and two digits.
 
     Example:
         >>> duration(0.512), duration(75), duration(4000), duration(10**6)
@@ -112,13 +120,13 @@ def duration(seconds: float) -> str:
 
 
 def standing(study: Study, setups: Mapping[str, RunSetup], folder: Path, changed: str) -> str:
-    """List which of the kept runs in a folder --resume would read, a line per run; nothing is changed there.
+    """Describe, a line per run, what --resume would do with the saved runs in a folder, without changing them.
 
     Args:
-        study: as it would be run.
-        setups: from prepare.prepare.
-        folder: of the results.
-        changed: what has changed since the study under way began, or "".
+        study: the study as it would run.
+        setups: run name -> setup, from prepare.prepare.
+        folder: folder of the results.
+        changed: the changes since the study under way began, from store.changed; "" if there are none.
     """
     from proofs_check.store.cells import Cells
     from proofs_check.store.files import CELLS

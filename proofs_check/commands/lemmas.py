@@ -1,4 +1,4 @@
-"""`nag-ntk lemmas` and `explain`, and how any command finds a lemma: in the catalogue, a plugin or a file."""
+"""`nag-ntk lemmas` and `nag-ntk explain`, and the lemmas of all commands, from catalogue, plugins and files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def lemma_files(command: Any) -> Any:
 class Lemmas:
     """Lemmas of a command: the catalogue, the plugins, the files of the command line and of its study.
 
-    Loaded when first asked for, with JAX prepared before: a file may make arrays when it is loaded.
+    They are loaded at the first access. JAX is prepared before, since a file may make arrays when it is loaded.
     """
 
     def __init__(self, files: Sequence[Path]):
@@ -43,10 +43,10 @@ class Lemmas:
         self.files: tuple[str, ...] = ()
 
     def ids(self, more: Sequence[str]) -> Sequence[str]:
-        """Return the ids when the study names more files; for config.load_study.
+        """Load the lemmas with those of the study's files, and return their ids; for load.load_study.
 
         Raises:
-            ValueError: in a sentence, for files that cannot be used.
+            ValueError: for files that cannot be used.
         """
         from proofs_check.plugins import own
 
@@ -60,7 +60,7 @@ class Lemmas:
 
     @property
     def known(self) -> "AvailableLemmas":
-        """Lemmas that have been loaded; loads them when first used.
+        """Loaded lemmas; the first access loads them.
 
         Raises:
             Failure: for files that cannot be used.
@@ -76,7 +76,7 @@ class Lemmas:
         return self._known
 
     def find(self, lemma_id: str) -> "Lemma":
-        """Return the lemma of that id; a Failure names the nearest one otherwise."""
+        """Return the lemma with an id; raise Failure, which suggests the nearest id, if there is none."""
         from proofs_check.study.validate import did_you_mean
 
         by_id = {lemma.id: lemma for lemma in self.known.lemmas}
@@ -86,7 +86,7 @@ class Lemmas:
         return by_id[lemma_id]
 
     def prepare(self) -> None:
-        """Set JAX up, once: after that code of a user's may have started a device."""
+        """Prepare JAX once; afterwards a user's code may have initialised a device."""
         if not self._prepared:
             session.prepare_jax()
             self._prepared = True

@@ -1,4 +1,4 @@
-"""Several processes that run one study together: the options of the command line, joining, who writes."""
+"""Several processes that run one study together: command-line options, and joining the group."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,13 @@ AUTO = "auto"
 
 
 class Group(NamedTuple):
-    """Options about several processes: "host:port" of process 0 or "auto", how many, which one."""
+    """Options of a group of processes.
+
+    Attributes:
+        coordinator: "host:port" of process 0, or "auto".
+        processes: number of processes.
+        process: number of this process, from 0.
+    """
 
     coordinator: str | None = None
     processes: int | None = None
@@ -16,7 +22,7 @@ class Group(NamedTuple):
 
 
 ALONE = Group()
-"""Nothing was said: one process."""
+"""Group of a call without these options: a single process."""
 
 
 def options(command: Any) -> Any:
@@ -34,10 +40,13 @@ def options(command: Any) -> Any:
 
 
 def join(group: Group) -> tuple[bool, bool]:
-    """Join the others, if any; (whether there are several, whether this one writes). Before any device is touched.
+    """Join the group of processes, if there is one; call it before any device is initialised.
+
+    Returns:
+        (True if there are several processes, True if this one writes).
 
     Raises:
-        InputError: if they cannot be joined, or the options do not fit together.
+        InputError: if the group cannot be joined, or the options do not fit together.
     """
     from nag_ntk.run import devices
 

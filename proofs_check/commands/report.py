@@ -1,4 +1,4 @@
-"""`nag-ntk report`, and the report at the end of `nag-ntk verify`, whose failure must not cost the results."""
+"""`nag-ntk report`, and the report at the end of `nag-ntk verify`; if it fails, the results remain."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def report(folder: Path) -> None:
         raise Failure(str(error)) from None
     except OSError as error:
         raise Failure(f"cannot write the report to {folder}: {error.strerror or error}") from None
-    except Exception as error:  # digests agree, and yet the rows are not as this version writes them
+    except Exception as error:  # the digests agree, but another version wrote the rows
         from proofs_check.plugins.guard import describe
 
         raise Failure(
@@ -37,8 +37,8 @@ def after_results(folder: Path, anew: bool) -> None:
     """Write the report of new results; a failure is printed, and no report of earlier results is left.
 
     Args:
-        folder: the results.
-        anew: True if the results are new; else an existing report is left as it is.
+        folder: folder of the results.
+        anew: True if the results are new; otherwise an existing report is left unchanged.
     """
     from proofs_check.store import REPORT
 

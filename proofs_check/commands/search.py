@@ -1,4 +1,4 @@
-"""`nag-ntk search`, between reading its arguments and ending the process."""
+"""`nag-ntk search`: search for a counterexample, or replay one; the arguments are read in cli.py."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,20 +17,20 @@ def attack(
 
     Args:
         lemma: the lemma to attack.
-        control_id: attack this control of it instead, or None.
-        budget: examples; a fifth of it are starts of gradient ascent.
+        control_id: id of a control of the lemma to attack instead, or None.
+        budget: number of examples; a fifth of them start a gradient ascent.
         seconds: time limit.
-        seed: of every random choice.
+        seed: seed of every random choice.
         out: file for the witness, or None.
         say: prints a result.
         note: prints progress.
 
     Returns:
-        1 when a lemma was refuted, or a control was not, as it must be; else 0.
+        1 if the lemma is refuted, or the control, which must be refuted, is not; else 0.
 
     Raises:
-        SearchError: unknown control, or a claim without free data.
-        WitnessError: the witness cannot be written; it has been printed by then.
+        SearchError: for an unknown control, or a claim without free data.
+        WitnessError: if the witness cannot be written; it is printed before.
     """
     controls = {control.id: control for control in lemma.controls}
     if control_id is not None and control_id not in controls:
@@ -53,7 +53,7 @@ def attack(
 
 
 def again(path: Path | None, lemmas: Sequence[Lemma], say: Say) -> int:
-    """Replay a witness: return 0 when it refutes its claim as stored, 1 when it does not.
+    """Replay a witness; return 0 if it refutes its claim again, else 1.
 
     Raises:
         SearchError, WitnessError: as for ``replay``.

@@ -1,4 +1,4 @@
-"""`nag-ntk verify`: load a study, run it or go on with it, write and show the results."""
+"""`nag-ntk verify`: load a study, run or resume it, and write and show its results."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from proofs_check.study.load import Study
 
 LOST = 3
-"""Exit code when another process of the group is gone: the check itself failed."""
+"""Exit code when another process of the group has ended: the study itself failed."""
 
 
 class _Ending(NamedTuple):
-    """Tables of a study, exit code, folder, seconds (None: nothing was run), and why it was not written, if so."""
+    """Result of a call.
+
+    Attributes:
+        result: tables of the study; None in every process but the first.
+        code: exit code.
+        folder: folder of the results.
+        seconds: duration of the run; None if the results were there already.
+        unsaved: the reason why the results could not be written, or "".
+    """
 
     result: Any
     code: int
@@ -51,7 +59,7 @@ class Call(NamedTuple):
 
 
 class Request(NamedTuple):
-    """The study that a call asks for, the lemmas that it may name, and the folder of its results."""
+    """Study of a call, the lemmas that it may name, and the folder of its results."""
 
     study: "Study"
     lemmas: "Lemmas"
@@ -59,7 +67,7 @@ class Request(NamedTuple):
 
 
 def requested(call: Call) -> Request:
-    """Read the study of a call; JAX is not yet prepared.
+    """Read the study of a call, without preparing JAX.
 
     Raises:
         ConfigError: for a study with mistakes.
@@ -76,7 +84,7 @@ def requested(call: Call) -> Request:
 
 
 def run_study(call: Call, links: bool) -> int:
-    """Run a study, or find it done, and return its exit code; a Failure where it cannot be run."""
+    """Run a study, unless its results exist, show them, and return the exit code; raise Failure if it cannot run."""
     opened: list[Cells] = []
     try:
         with session.terminable() as check:
@@ -107,7 +115,7 @@ def run_study(call: Call, links: bool) -> int:
 
 
 def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Ending:
-    """Run it; `opened` gets the cells, so that an interruption can say what is kept."""
+    """Run the study of a call; append its saved runs to `opened`, for the message of an interruption."""
     start = time.perf_counter()
     from nag_ntk import InputError
     from proofs_check import store
@@ -150,20 +158,20 @@ def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Endin
                     else:
                         result = looks.verify_until_decided(study, call.max_seeds, **options)
             check()
-            spent = time.perf_counter() - start
+            seconds = time.perf_counter() - start
             if first:
                 try:
-                    store.write(result, folder, wall_time=spent, request=wanted, config=call.config)
+                    store.write(result, folder, wall_time=seconds, request=wanted, config=call.config)
                     if cells is not None:
                         cells.discard()
-                except store.StoreError as error:  # the verdicts are known: they are shown all the same
+                except store.StoreError as error:  # the verdicts are known, and are shown nevertheless
                     unsaved = f"{error}{_left(opened)}"
     except ConfigError as error:
         raise Failure(all_problems(error)) from None
     except (InputError, store.StoreError) as error:
         raise Failure(f"{error}{_left(opened)}") from None
     code = exit_code(result.findings, call.strict)
-    return _Ending(result.tables if first else None, code, folder, spent, unsaved)
+    return _Ending(result.tables if first else None, code, folder, seconds, unsaved)
 
 
 def _verdicts(done: Any) -> set[str]:
@@ -172,7 +180,7 @@ def _verdicts(done: Any) -> set[str]:
 
 @contextmanager
 def _peer_failures(several: bool, opened: "list[Cells]") -> Iterator[None]:
-    """Turn the error that JAX raises when another process is gone into a Failure that says how to go on."""
+    """Turn the error that JAX raises when another process has ended into a Failure that says how to resume."""
     import jax
 
     try:
@@ -193,7 +201,7 @@ def _note(text: str) -> None:
 
 
 def _left(opened: "list[Cells]") -> str:
-    """Say what a study that stopped leaves, and how to go on; empty if it leaves nothing."""
+    """Return a text about the saved runs of a stopped study and how to resume it; "" if there are none."""
     if not opened or not (opened[0].finished() or opened[0].unfinished()):
         return ""
     return f"; {_kept(opened[0])}; the same call with --resume goes on from there"
@@ -205,6 +213,6 @@ def _kept(cells: "Cells") -> str:
 
 
 def all_problems(error: Any) -> str:
-    """Return the sentence of a ConfigError, or how many there are and a line for each."""
+    """Return the message of a ConfigError: one sentence, or the number of problems and a line for each."""
     lines = str(error).split("\n")
     return lines[0] if len(lines) == 1 else f"{len(lines)} problems in {error.file}:\n  " + "\n  ".join(lines)

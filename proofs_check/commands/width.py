@@ -42,7 +42,7 @@ def width(config: str, delta: float | None, as_json: bool) -> None:
 
 
 def datasets(study: "Study", delta: float) -> dict[str, Any]:
-    """Collect per dataset of a study its numbers, its runs with their widths, and the required widths."""
+    """Collect for each dataset of a study its numbers, the widths of its runs, and the required widths."""
     from proofs_check.judging.finding import plain
     from proofs_check.running import widths
 

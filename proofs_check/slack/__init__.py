@@ -1,4 +1,4 @@
-"""Slack: the loss of each link of the proof of the contraction theorem on a run; see docs/slack.md."""
+"""Slack: loss of each link of the proof of the contraction theorem on a run, in orders of magnitude (docs/slack.md)."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from proofs_check.slack import draw, linear, training
 from proofs_check.slack.chain import SlackRow
 
 SEEDS = 16
-"""Number of seeds, the first ones, in the chains about training: the means over them vary by a few hundredths."""
+"""Number of seeds, from the first, in the chains about training; means over so many vary by a few hundredths."""
 
 __all__ = ["SEEDS", "SlackRow", "slack_rows", "slack_table"]
 
@@ -19,13 +19,15 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
     """Measure the loss of each link of the proof on a run, in orders of magnitude.
 
     Args:
-        run: a simulated configuration, of any width and dataset; one of at least one step if a method is given.
-        method: position of the method on axis k, for the chains about its training; None for those about the draw.
+        run: a simulated run of any width and dataset; of at least one step if a method is given.
+        method: position of the method on axis k, for the chains about its training; None for the chains about the draw
+            of the networks.
 
     Returns:
-        Rows by step of the proof: "initial residual", "concentration" and "width" of the draw; "distance", "flips",
-        "remainder", "prefactor" and "rate" of a method. Where there is no loss (no theorem, nothing flipped,
-        the run diverged) `lost` is None and `reason` says why.
+        Rows by step of the proof: "initial residual", "concentration" and "width" for the draw; "distance", "flips",
+        "remainder", "prefactor" and "rate" for a method. If a loss does not exist (no theorem, no flips, a diverged
+        run), `lost` is None and `reason` says why. A flip is a (neuron, sample) pair whose activation differs from that
+        at step 0.
 
     Raises:
         ValueError: for a method of a run without steps.
@@ -45,7 +47,7 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
         raise ValueError("a run without steps has nothing to say of training")
     part = select(run, range(min(SEEDS, len(run.trajectory.seeds))), [method])
     chosen = part.methods[0]
-    # diverging runs overflow: such seeds are left out, and the rows say so
+    # seeds of diverging runs overflow and are left out; the rows say so
     with np.errstate(over="ignore", invalid="ignore"):
         return (
             *training.distance(part), *training.flips(part), *training.remainder_bound(part),
@@ -54,7 +56,7 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
 
 
 def slack_rows(run: Run) -> tuple[SlackRow, ...]:
-    """Make all rows of a trained run: those about the draw, then those of every method; none without steps."""
+    """Return all rows of a run: those about the draw, then those of every method; none for a run without steps."""
     if run.trajectory.steps == 0:
         return ()
     names = [method.name for method in run.methods]
@@ -68,7 +70,7 @@ def slack_rows(run: Run) -> tuple[SlackRow, ...]:
 
 
 def _table(run: Run, method: int | None) -> tuple[SlackRow, ...]:
-    """Return the slack_table, or one row with the reason why it fails: a failure here must cost no verdict."""
+    """Return the slack_table, or one row with the reason why it fails, so that a failure here costs no verdict."""
     try:
         return slack_table(run, method)
     except Exception as error:

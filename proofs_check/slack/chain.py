@@ -1,8 +1,8 @@
-"""Chains of bounds: each value is replaced by the next, smaller one; the loss of each replacement is a row.
+"""Chains of bounds: each value is replaced by the next, smaller one, and each replacement ("link") is a row.
 
 The values of a chain are averaged over seeds on the logarithmic scale (geometric means), over the same seeds for the
 whole chain. So the actual value of a link is the claimed value of the next one, and the losses of consecutive links
-add up to the loss of the whole: lost(1) + ... + lost(N) = log10(first / last).
+add up to the loss of the whole chain: lost(1) + ... + lost(N) = log10(first / last).
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ import numpy as np
 
 
 class Value(NamedTuple):
-    """A value of a chain: (s,) per seed, one number for all seeds, or the reason why it does not exist, a sentence."""
+    """Value of a chain: an array (s,), a number for all seeds, or a sentence with the reason why it does not exist."""
 
     name: str
     value: Any
 
 
 class Link(NamedTuple):
-    """The replacement of a value by the next one.
+    """Replacement of a value by the next one.
 
     Attributes:
-        what: the two values, in short.
+        what: short names of the two values.
         meaning: the source of the loss.
         proved: True if the loss is proved to be at least 0.
     """
@@ -40,12 +40,12 @@ class SlackRow:
     Attributes:
         run, method: their names; method "" for links about the draw alone.
         step: the step of the proof.
-        what: the two values, in short.
-        lost: orders of magnitude lost, log10(claimed / actual); None where there is none.
-        least, most: of `lost`, over the seeds.
-        claimed, actual: geometric means over the seeds.
+        what: short names of the two values.
+        lost: orders of magnitude lost, log10(claimed / actual); None if a value does not exist.
+        least, most: minimum and maximum over the seeds of log10(claimed / actual).
+        claimed, actual: geometric means over the seeds of the two values.
         seeds: number of seeds in the means.
-        proved: True if lost >= 0 is a theorem; else it is measured, or true with high probability only.
+        proved: True if lost >= 0 is a theorem; else it is observed, or true with high probability only.
         meaning: the source of the loss.
         reason: why lost is None, or "".
     """
@@ -117,7 +117,7 @@ def rows(run: str, method: str, step: str, values: Sequence[Value], links: Seque
 
 
 def _logarithms(value: Value) -> np.ndarray | str:
-    """Compute decimal logarithms, (s,) or (1,), NaN where there is none; or return the reason why there are none."""
+    """Compute decimal logarithms, (s,) or (1,), NaN for values without one; return the reason if no value has one."""
     if isinstance(value.value, str):
         return value.value
     array = np.atleast_1d(np.asarray(value.value, float))

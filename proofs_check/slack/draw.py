@@ -1,4 +1,4 @@
-"""Losses before training: the residual at initialisation, H(0) against H_inf, and the width that it requires."""
+"""Losses before training: in |xi(0)|, in the distance of the Gram matrix H(0) from its limit H_inf, in the width."""
 
 import math
 
@@ -28,9 +28,9 @@ def initial_residual(run: Run) -> tuple[SlackRow, ...]:
 def concentration(run: Run) -> tuple[SlackRow, ...]:
     """Compare |H(0) - H_inf|_2 with its bound in the proof, n eps with eps = sqrt(ln(2 n^2 / delta) / (2 m)).
 
-    With D = H(0) - H_inf and s the largest |D_ij / K_ij|: n eps >= eps |K|_F (|K_ij| <= 1), eps against s (Hoeffding
-    and the union), s |K|_F >= |D|_F (entrywise), |D|_F >= |D|_2, and |D|_2 >= the shift of an end of the spectrum
-    (Weyl), which is what the proof needs.
+    Let D = H(0) - H_inf and s the largest |D_ij / K_ij|. The links are: n eps >= eps |K|_F, since |K_ij| <= 1; eps
+    against s, by Hoeffding's inequality and a union bound; s |K|_F >= |D|_F, entry by entry; |D|_F >= |D|_2; and |D|_2
+    >= the shift of an end of the spectrum, by Weyl's inequality. The proof needs only this shift.
     """
     kernel, limit, size = run.data.kernel, run.data.gram_limit, run.data.size
     gram = run.trajectory.initial_gram
@@ -60,8 +60,8 @@ def concentration(run: Run) -> tuple[SlackRow, ...]:
 def width(run: Run) -> tuple[SlackRow, ...]:
     """Compare the widths for lambda_min(H(0)) >= 3/4 lambda_0 by Hoeffding, by matrix Chernoff, and observed.
 
-    The last is extrapolated from these draws: the shortfall lambda_0 - lambda_min(H(0)), at its (1 - delta) quantile
-    over seeds, falls like m^(-1/2).
+    The observed width is extrapolated from these draws: the (1 - delta) quantile over seeds of lambda_0 -
+    lambda_min(H(0)) falls like m^(-1/2).
     """
     lambda_0, size, m = run.data.spectrum.lambda_0, run.data.size, run.trajectory.width
     names = ("the width by Hoeffding", "the width by matrix Chernoff", "the width needed")
@@ -83,7 +83,7 @@ def width(run: Run) -> tuple[SlackRow, ...]:
 
 
 def _ends(matrices: np.ndarray) -> np.ndarray:
-    """Compute the extreme eigenvalues, (s, 2)."""
+    """Compute the smallest and the largest eigenvalue of each matrix, (s, 2)."""
     return np.linalg.eigvalsh(matrices)[:, [0, -1]]
 
 

@@ -1,4 +1,4 @@
-"""Losses in the linear model: the prefactor of the powers of M, and the rate."""
+"""Losses in the linear model V(t+1) = M V(t), M the companion matrix of a method: its prefactor and its rate."""
 
 import math
 
@@ -42,7 +42,7 @@ def _block(method: Method, eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def power_norms(method: Method, eigenvalues: np.ndarray, powers: int) -> np.ndarray:
-    """Compute |M^k| for k = 0..powers like nag_ntk.companion_power_norms, but without a compilation for every shape.
+    """Compute |M^k| for k = 0..powers as nag_ntk.companion_power_norms does, but without compiling for every shape.
 
     Example:
         >>> from nag_ntk import nesterov
@@ -60,7 +60,7 @@ def power_norms(method: Method, eigenvalues: np.ndarray, powers: int) -> np.ndar
 
 
 def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
-    """Compare sup_k |M^k| rho^-k, rho of the working spectrum, with the prefactors; powers up to the run's length."""
+    """Compare sup_k |M^k| rho^-k with the prefactors, for k up to the run's length and rho of the working spectrum."""
     links = [
         Link("papers' form / derived", "the constant of the paper against that of the invariant form", True),
         Link("derived / exact C", "one constant for every kappa", True),
@@ -79,7 +79,7 @@ def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
         working = np.array([spectrum.lambda_min, spectrum.lambda_max])
         values, vectors = np.linalg.eigh(limit)
         rho = float(spectral_radius(method, working))
-        # beyond, rho^k underflows; the suprema are reached at k of order sqrt(kappa)
+        # for larger k, rho^k underflows; the suprema are reached at k of order sqrt(kappa)
         last = min(run.trajectory.steps, int(-290 * math.log(10) / math.log(rho)))
         growth = rho ** -np.arange(last + 1.0)
         a, c = _block(method, working)
@@ -95,21 +95,22 @@ def prefactor(run: Run, method: Method) -> tuple[SlackRow, ...]:
 
 
 def _model(method: Method, eigenvalues: np.ndarray, modes: np.ndarray, steps: int) -> np.ndarray:
-    """Compute |M^k V(0)| / |V(0)|, (s, k+1), V(0) = [xi(0); xi(0)] given by its modes (s, n)."""
+    """Compute |M^k V(0)| / |V(0)|, (s, k+1), for V(0) = [xi(0); xi(0)] with xi(0) in the eigenbasis, (s, n)."""
     a, c = _block(method, eigenvalues)
-    now = before = modes
+    current = previous = modes
     norms = []
     for _ in range(steps + 1):
-        norms.append(np.hypot(np.linalg.norm(now, axis=1), np.linalg.norm(before, axis=1)))
-        now, before = a * now - c * before, now
+        norms.append(np.hypot(np.linalg.norm(current, axis=1), np.linalg.norm(previous, axis=1)))
+        current, previous = a * current - c * previous, current
     return np.stack(norms, axis=1) / norms[0][:, None]
 
 
 def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
     """Compare the steps per factor e, -1/ln(rate), of the theorem, of the linear model and of the run.
 
-    The run's number is t / ln(|V(0)|/|V(t)|) at the last step t above the rounding of an evaluation. It includes the
-    fast start, so the last link also contains the gain from the residual's small share in the slowest eigenvector.
+    The number of the run is t / ln(|V(0)|/|V(t)|), at the last step t at which |V(t)| exceeds the rounding error of the
+    residual. It includes the fast first steps, so the last link also contains the gain from the residual's small
+    component along the slowest eigenvector.
     """
     links = [
         Link("theorem / linear model", "half of the rate is kept for the remainder", True),
@@ -140,18 +141,18 @@ def rate(run: Run, method: Method) -> tuple[SlackRow, ...]:
 
 
 def _steps(rho) -> np.ndarray:
-    """Compute -1/ln(rho); 0 where the rate is 0, NaN where nothing decays."""
+    """Compute -1/ln(rho), the steps per factor e: 0 for rho = 0, NaN for rho >= 1."""
     rho = np.asarray(rho, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(rho < 1, -1 / np.log(np.maximum(rho, 0)), np.nan)
 
 
 def _observed(run: Run) -> np.ndarray:
-    """Measure the steps per factor e of |V| (|xi| for gradient descent), (s,); NaN where it did not fall."""
+    """Measure the steps per factor e of |V| (|xi| for gradient descent), (s,); NaN if it did not decrease."""
     trajectory = run.trajectory
     norms = trajectory.state_norm[:, 0]
     above = norms > 10 * trajectory.residual_rounding[:, None]  # NaN counts as below
     last = np.where(above.all(axis=1), norms.shape[1], np.argmin(above, axis=1)) - 1
-    fallen = norms[:, 0] / norms[np.arange(len(norms)), last]
+    reduction = norms[:, 0] / norms[np.arange(len(norms)), last]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where((fallen > 1) & (last > 0), last / np.log(fallen), np.nan)
+        return np.where((reduction > 1) & (last > 0), last / np.log(reduction), np.nan)

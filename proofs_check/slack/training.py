@@ -1,6 +1,7 @@
-"""Losses during training: in the movement of neurons, the number of flips, and the remainder.
+"""Losses during training: in the movement of neurons, the number of flips, and the remainder of the linear recursion.
 
-Every chain here concerns a run of one method (axis k has length 1).
+A flip is a (neuron, sample) pair whose activation differs from that at step 0. Every chain here concerns a run of one
+method (axis k has length 1).
 """
 
 import numpy as np
@@ -27,15 +28,16 @@ def change(run: Run) -> np.ndarray:
     """Compute d(t) = c(t+1) - c(t), the change of the coefficients in a step without flips, (s, k, t, n)."""
     xi = run.trajectory.residual
     eta, _, gamma = (c[None, :, :, None] for c in run.coefficients)
-    before = previous_residual(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
-    return with_momentum(run, eta * ((1 + gamma) * xi[:, :, :-1] - gamma * before))
+    previous = previous_residual(run, np.concatenate([xi[:, :, :1], xi[:, :, :-2]], axis=2))
+    return with_momentum(run, eta * ((1 + gamma) * xi[:, :, :-1] - gamma * previous))
 
 
 def distance(run: Run) -> tuple[SlackRow, ...]:
     """Compare max_r |w_r(T) - w_r(0)| at the last step with its bounds.
 
-    With c(T) = sum_t d(t) the coefficients without flips, C(T) their componentwise majorant (theory, section 2) and
-    N(T) the same recursion driven by |xi|: bound of `distance` >= sqrt(|K|/m) N >= sqrt(|K|/m) |C| >= sqrt(|K|/m) |c|.
+    Let d(t) be `change`, c(T) = sum_t d(t) the coefficients without flips, C(T) their componentwise majorant (theory,
+    section 2), and N(T) the recursion of C driven by |xi|. Then the bound of the lemma `distance` is at least
+    sqrt(|K|/m) N, which is at least sqrt(|K|/m) |C|, which is at least sqrt(|K|/m) |c|.
     """
     trajectory, method = run.trajectory, run.methods[0]
     norm = trajectory.residual_norm
@@ -78,7 +80,8 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
 def flips(run: Run) -> tuple[SlackRow, ...]:
     """Compare the share of flipped (neuron, sample) pairs at the last step with 4 R, |S(R)|/(mn) and |S(R')|/(mn).
 
-    R is the largest distance met, R' the largest |z(0)| among the flipped; both are rounded up to the recorded grid.
+    S(R) is the set of pairs with |z(0)| <= R, z the pre-activation. R is the largest distance of a neuron from its start,
+    R' the largest |z(0)| of a flipped pair; both are rounded up to the recorded radii.
     """
     trajectory = run.trajectory
     largest = trajectory.distance[:, 0].max(axis=1)
@@ -100,11 +103,12 @@ def flips(run: Run) -> tuple[SlackRow, ...]:
 
 
 def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
-    """Compare the remainder, summed over the steps, with its bound in `remainder-bound`, by one replacement at a time.
+    """Compare the remainder, summed over the steps, with its bound in the lemma `remainder-bound`, link by link.
 
-    Sets within R' = the largest |z(0)| flipped so far contain every flipped neuron. Without flips a step changes
-    sqrt m z_i by sum_j K_ij A_j d_j, at most the larger of its positive and negative part. Then the sets are scaled
-    to the number of flips (at t-1, t, t+1), which supposes that these lie like the neurons near a boundary.
+    The sets S_i(R'), with R' the largest |z(0)| of a pair flipped so far, contain every flipped neuron. Without flips a
+    step changes sqrt(m) z_i by sum_j K_ij A_j d_j, whose size is at most the larger of its positive and its negative
+    part. The last bound scales the sets to the number of flips (at t-1, t, t+1); this assumes that flipped neurons are
+    distributed like the neurons near a boundary.
     """
     trajectory, name = run.trajectory, run.methods[0].name
     links = [
@@ -130,11 +134,11 @@ def remainder_bound(run: Run) -> tuple[SlackRow, ...]:
         ]
         near = _near_share(run, flipped[:, 0]) * trajectory.width * run.data.size
         count = trajectory.flips[:, 0]
-        before = np.concatenate([np.zeros_like(count[:, :1]), count[:, :-2]], axis=1)
-        relevant = np.maximum(np.maximum(before, count[:, :-1]), count[:, 1:])
+        previous = np.concatenate([np.zeros_like(count[:, :1]), count[:, :-2]], axis=1)
+        relevant = np.maximum(np.maximum(previous, count[:, :-1]), count[:, 1:])
         bounds.append((bounds[-1][:, 0] * np.where(near > 0, relevant / np.maximum(near, 1), 0.0))[:, None])
         bounds.append(np.linalg.norm(remainder(run), axis=-1))
-        moved = (trajectory.flips[:, 0] > 0).any(axis=1)  # else the remainder is rounding
+        moved = (trajectory.flips[:, 0] > 0).any(axis=1)  # otherwise the remainder is only rounding error
         values = [np.where(moved, bound[:, 0].sum(axis=1), 0.0) for bound in bounds]
     return rows(run.name, name, "remainder", [Value(*pair) for pair in zip(names, values, strict=True)], links)
 

@@ -1,1 +1,1 @@
-"""A study as its author writes it: read, validated, every mistake reported at once; it builds its data and methods."""
+"""Configuration of a study: read it from YAML or Python, report all its mistakes at once, build data and methods."""

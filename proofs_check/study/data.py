@@ -1,6 +1,6 @@
-"""Sources of data that a study can name: one record per source, which checks its fields and builds the dataset.
+"""Sources of data that a study can name: a record per source, which validates its fields and builds the dataset.
 
-A new source takes a record here, with its own word after `source:`, and its name in DataSpec.
+To add a source, write its record, with a new word for `source:`, and add it to DataSpec.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from proofs_check.study.types import Angle, Count, File, Flag, Key, Natural, NonEmpty, Record, expected
 
-if TYPE_CHECKING:  # a study is checked without waiting for JAX: each `build` imports what it needs
+if TYPE_CHECKING:  # each `build` imports what it needs, so that a study is validated without importing JAX
     from nag_ntk import Dataset
 
 
@@ -68,7 +68,7 @@ class ImageFields(DataRecord):
         return self
 
     def _options(self) -> dict[str, Any]:
-        """Arguments that the functions of all collections share."""
+        """Return the arguments that the functions of all collections share."""
         names = ("samples", "labels", "offset", "classes", "centre", "key")
         return {name: getattr(self, name) for name in names}
 
@@ -196,4 +196,4 @@ DataSpec = Annotated[
 DATA_MODELS: dict[str, type[DataRecord]] = {
     get_args(model.model_fields["source"].annotation)[0]: model for model in get_args(get_args(DataSpec)[0])
 }
-"""The records by the word after `source:`."""
+"""Word after `source:` -> record."""

@@ -1,7 +1,7 @@
 """Load a study from YAML and report every mistake in it at once.
 
-A file or a bundled name goes in, a ``Study`` of fully resolved runs comes out. Nothing here imports JAX or the
-mathematics, so a wrong configuration is refused within a moment.
+The result is a ``Study``, whose runs have all their fields. Nothing here imports JAX or the mathematics, so a wrong
+configuration is refused within a moment.
 """
 
 import re
@@ -39,14 +39,14 @@ def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
     Args:
         source: path to a YAML file, or the name of a bundled study such as ``quick`` or ``quick.yaml``. A
             file that exists wins over a bundled study of the same name.
-        known_lemmas: ids that ``lemmas`` may list, or a function that makes them of the study's ``lemma_files`` and
-            raises a ValueError if it cannot; empty: any.
+        known_lemmas: ids that ``lemmas`` may list (empty: any), or a function that returns them for the study's
+            ``lemma_files`` and raises ValueError if it cannot load them.
 
     Returns:
         The study, with one resolved run at least.
 
     Raises:
-        ConfigError: the file cannot be read or used; it holds all problems found.
+        ConfigError: if the file cannot be read or has problems; the error holds all of them.
 
     Example:
         >>> [(run.name, run.width, run.steps) for run in load_study("quick").runs]
@@ -81,8 +81,8 @@ def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas =
         text: YAML 1.2.
         name: name of the file, for messages and for the study's default name.
         base: folder that paths within the study are relative to.
-        known_lemmas: ids that ``lemmas`` may list, or a function that makes them of the study's ``lemma_files`` and
-            raises a ValueError if it cannot; empty: any.
+        known_lemmas: ids that ``lemmas`` may list (empty: any), or a function that returns them for the study's
+            ``lemma_files`` and raises ValueError if it cannot load them.
 
     Returns:
         The study.
@@ -113,9 +113,9 @@ def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas =
 
 
 def bundled_configs() -> dict[str, Path]:
-    """Studies that come with the project, by name.
+    """Return the studies that come with the project, name -> file.
 
-    They lie in one place: package data of an installed wheel, the folder ``configs`` of a source checkout.
+    They are package data in an installed wheel, and in the folder ``configs`` of a source checkout.
 
     Example:
         >>> sorted(bundled_configs())
@@ -132,9 +132,9 @@ def bundled_configs() -> dict[str, Path]:
 
 
 def study_as_dict(study: Study) -> dict[str, Any]:
-    """Return the study in plain JSON values, every default spelt out and the keys in a fixed order.
+    """Return the study as JSON values, with every default and in a fixed order of keys.
 
-    As JSON it is a valid configuration again, of the same study.
+    The result is a valid configuration of the same study.
 
     Example:
         >>> list(study_as_dict(load_study("quick"))["runs"])
@@ -145,7 +145,7 @@ def study_as_dict(study: Study) -> dict[str, Any]:
 
 
 def study_schema() -> dict[str, Any]:
-    """JSON schema of a study as its author writes it.
+    """Return the JSON schema of a study as its author writes it.
 
     Example:
         >>> study_schema()["properties"]["width"]["minimum"]

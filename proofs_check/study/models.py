@@ -1,7 +1,6 @@
-"""Frozen records of a study: its fields, runs and methods, whose types carry their ranges in plain words.
+"""Frozen records of a study, of its runs and of its methods; the type of every field has its range and its message.
 
-Every leaf type says in English what it expects, so that ``config`` never has to translate pydantic's own
-messages for it. The JSON schema comes from the same types.
+Messages of pydantic are therefore hardly ever shown (``validate``). The JSON schema is made from the same types.
 """
 
 import re
@@ -281,7 +280,7 @@ class Study(StudyFields):
 
     @property
     def origin(self) -> Origin:
-        """Places of its values in its file."""
+        """File of the study, and the places of its values."""
         return self._origin
 
     def placed(self, origin: Origin) -> "Study":
@@ -305,5 +304,5 @@ class Study(StudyFields):
 
 
 def field_names(model: type[BaseModel]) -> Sequence[str]:
-    """Names of a record's fields in their order."""
+    """Return the names of a record's fields in their order."""
     return tuple(model.model_fields)

@@ -1,4 +1,4 @@
-"""Places of a study's values in its file, for mistakes that show after it was read."""
+"""Places of a study's values in its file, for mistakes that are found after the file was read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ def _of_run(run: str, path: KeyPath) -> KeyPath:
 
 @dataclass(frozen=True)
 class Origin:
-    """The file that a study was read from; of a study made in Python it knows no file.
+    """File that a study was read from, if any, and the places of its values.
 
-    Two studies with the same values are equal wherever they were read from, so all origins are equal.
+    All origins compare equal, so that two studies with the same values are equal wherever they were read from.
 
     Attributes:
-        file: as its reader knows it; "" where there is none.
-        source: the text's values and places.
-        place: (run, path within the run) -> the path in the file that it comes from.
+        file: name of the file; "" for a study made in Python.
+        source: values and places of the YAML text.
+        place: (run, path within the run) -> path in the file.
     """
 
     file: str = field(default="", compare=False)
@@ -27,7 +27,7 @@ class Origin:
     place: Callable[[str, KeyPath], KeyPath] = field(default=_of_run, compare=False)
 
     def problem(self, runs: tuple[str, ...], path: KeyPath, message: str) -> Problem:
-        """Make a problem at a path of the file, with the runs that it concerns; none: all of the study.
+        """Make a problem at a path of the file, with the runs that it concerns; no runs mean the whole study.
 
         Example:
             >>> str(Origin().problem(("wide",), ("width",), "too wide"))

@@ -1,4 +1,4 @@
-"""Studies from Python: a mapping with arrays, paths and methods becomes what its YAML file would say."""
+"""Make a study in Python: convert a mapping with arrays, paths and methods to the values of a YAML file."""
 
 import json
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ def study_from(given: "str | Path | Mapping[str, Any] | Study", known_lemmas: Kn
     """Return the study that a name, a path, a mapping or a Study describes.
 
     Args:
-        given: one of these.
-        known_lemmas: as for config.load_study; of a Study it is asked with its `lemma_files`.
+        given: name of a bundled study, path of a YAML file, mapping with the keys of such a file, or Study.
+        known_lemmas: as for load.load_study; for a Study it is called with the study's `lemma_files`.
 
     Raises:
         ConfigError: for a study with mistakes.
-        InputError: for anything else, or a value that a YAML file could not hold.
+        InputError: for another type, or a value that a YAML file could not hold.
     """
     if isinstance(given, Study):
         if callable(known_lemmas):
@@ -40,7 +40,7 @@ def study_from(given: "str | Path | Mapping[str, Any] | Study", known_lemmas: Kn
 
 
 def method_fields(method: Method) -> dict[str, Any]:
-    """Return the fields by which a study states a method; one with numbers of its own is a scheduled one.
+    """Return the fields of a method in a study; a method with other numbers than the known ones is "scheduled".
 
     Raises:
         InputError: for growing momentum other than that of nesterov_increasing.
@@ -64,14 +64,14 @@ def method_fields(method: Method) -> dict[str, Any]:
 
 
 def plain_values(value: Any, where: str) -> Any:
-    """Return a value as YAML could hold it: paths as texts, NumPy's arrays as lists, a Method as its fields.
+    """Convert a value to YAML values: paths to text, NumPy arrays to lists, a Method to its fields.
 
     Args:
         value: a value or a nest of mappings and lists.
-        where: its place in the study, for messages.
+        where: place of the value in the study, for messages.
 
     Raises:
-        InputError: for anything else; it names the place.
+        InputError: for a value that YAML cannot hold; the message names the place.
     """
     if isinstance(value, Method):
         return method_fields(value)

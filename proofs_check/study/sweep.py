@@ -4,7 +4,7 @@
       width: [64, 256]
       dataset.samples: [4, 8]
 
-Every run says in its field ``at`` where in the grid it stands, under the name of the axis (`axis_name`).
+The field ``at`` of every run holds its position in the grid, by the names of the axes (`axis_name`).
 """
 
 import math
@@ -27,9 +27,9 @@ class GridPoint(NamedTuple):
     """One run of a sweep.
 
     Attributes:
-        name: of the run, such as "width-64_samples-4".
-        values: its fields, not yet validated.
-        chosen: position of its value in the list of each swept key.
+        name: name of the run, such as "width-64_samples-4".
+        values: fields of the run, not yet validated.
+        chosen: swept key -> position of the run's value in its list.
     """
 
     name: str
@@ -49,7 +49,7 @@ class GridPoint(NamedTuple):
 
 
 def axis_name(key: str) -> str:
-    """Return the name of a swept key as an axis: its last part, except where that would be two things.
+    """Return the name of a swept key as an axis: its last part, or data_key for dataset.key, beside the key of a run.
 
     Example:
         >>> [axis_name(key) for key in ("width", "dataset.samples", "methods.eta", "key", "dataset.key")]
@@ -85,7 +85,7 @@ def data_keys(source: object = None) -> tuple[str, ...]:
 
 
 def value_problems(values: object) -> Iterator[tuple[KeyPath, str]]:
-    """List the mistakes in the values of one key: path below it, and plain words."""
+    """Yield the mistakes in the values of one key: (path below the key, message)."""
     if not isinstance(values, list) or not values:
         hint = f"; write [{values}]" if _is_coordinate(values) else ""
         got = "an empty list" if values == [] else preview(values)
@@ -99,7 +99,7 @@ def value_problems(values: object) -> Iterator[tuple[KeyPath, str]]:
 
 
 def run_problem(sweep: Mapping[str, Sequence[Any]]) -> str:
-    """Describe a mistake in the product as a whole; "" if there is none."""
+    """Describe a mistake in the product of all lists; return "" if there is none."""
     count = math.prod(len(values) for values in sweep.values())
     if count > MAX_RUNS:
         return f"the product has {count} runs, more than {MAX_RUNS}; shorten a list"
@@ -147,7 +147,7 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _with(method: Any, field: str, value: Any) -> Any:
-    """Replace one number of a method; a method that has no momentum is left without."""
+    """Replace one number of a method; a momentum is ignored for a method that has none."""
     given = {"name": method} if isinstance(method, str) else method
     if not isinstance(given, dict) or (field == "beta" and given.get("name") in WITHOUT_MOMENTUM):
         return method

@@ -1,10 +1,10 @@
-r"""Escapes for text of users that is printed to a terminal or written into a page, a figure, JSON or netCDF.
+r"""Escape text of users before it is printed to a terminal or written to a page, a figure, JSON or netCDF.
 
-Names, reasons, paths and messages may hold characters that a terminal obeys, that turn around what stands beside
-them, or that no file can hold. `visible` writes those as JSON writes them, such as ``\u001b``. The signs of JSON,
-HTML and CSV are none of them, so a whole file can be passed through it, and JSON is read again as it was.
+Names, reasons, paths and messages may hold control characters, characters that reverse the direction of the text
+beside them, or characters that no file can hold. `visible` replaces these by their escapes in JSON, such as ``\u001b``.
+It changes no syntax of JSON, HTML or CSV, so a whole file can be passed through it, and JSON keeps its values.
 
-What a lemma of a user's own prints is not our text: it goes to standard error as it is (guard.py, process.py).
+Prints of a user's own lemma are not escaped: they go to standard error unchanged (guard.py, process.py).
 """
 
 import json
@@ -14,15 +14,16 @@ from collections.abc import Mapping
 from typing import Any
 
 _JOINERS = "\u200c\u200d"
-"""Joiners: between two letters of Persian or two emoji they make one sign; elsewhere they are invisible."""
+"""Zero-width joiners: between letters of Persian or emoji they change the sign; elsewhere they are invisible."""
 _SUSPECT = re.compile("\r\n|[^\\x20-\\x7e\n\t]")
 
 
 def visible(text: str) -> str:
     r"""Escape characters that a terminal obeys, that are invisible, or that UTF-8 and XML cannot hold.
 
-    Controls but line breaks and tabs, marks of direction or without width, line separators and halves of surrogate
-    pairs become their escapes of JSON. All else stays, letters of any language too; so does what was made visible.
+    Control characters except line breaks and tabs, marks of direction, marks without width, line separators and lone
+    surrogates become their escapes in JSON. All other characters stay, letters of any language too; a second call
+    changes nothing.
 
     Example:
         >>> visible("\x1b[31mred\ud800"), visible("naïve κ\nsecond line")

@@ -1,4 +1,4 @@
-"""Types of the single values of a study: each carries its range and its plain words for messages."""
+"""Types of the single values of a study, each with its range and a phrase for messages."""
 
 import math
 import os
@@ -12,7 +12,7 @@ EXPECTED = "expected"  # the error code of a leaf; its message is the phrase bel
 
 
 def expected(phrase: str) -> WrapValidator:
-    """Make a validator whose only message, whatever is wrong with a value, is this phrase."""
+    """Make a validator whose message for every wrong value is this phrase."""
 
     def wrap(value: Any, handler: Any) -> Any:
         try:

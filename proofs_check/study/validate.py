@@ -1,6 +1,6 @@
-"""Validation of a study's values: every problem collected, in plain words, at its place in the file.
+"""Validate a study's values, and collect every problem in plain words with its place in the file.
 
-Between ``yaml``, which says what stands where, and ``models``, which says what may stand there.
+``yaml`` reads the values and their places, ``models`` defines the permitted values.
 """
 
 import difflib
@@ -25,25 +25,27 @@ from proofs_check.study.sweep import data_keys, grid_points, run_problem, swept_
 from proofs_check.study.yaml import KeyPath, Problem, Source, in_order, one_line, preview
 
 KnownLemmas = Sequence[str] | Callable[[Sequence[str]], Sequence[str]]
-"""Ids of lemmas (none: any), or a function from the files that hold more of them; what it cannot load, a ValueError."""
+"""Known lemma ids (empty: all ids are allowed), or a function that returns them for the study's lemma files.
+
+The function raises ValueError for a file that it cannot load."""
 
 
 Place = Callable[[KeyPath], KeyPath]
-"""From a path within a run to the path in the file that it comes from."""
+"""Function from a path within a run to the path in the file at which that value is written."""
 
 
 class StudyCheck:
-    """Resolves one study and collects its problems on the way.
+    """Validation of one study, which collects its problems.
 
     Args:
-        source: the values and where they stand.
+        source: values of the YAML text and their places.
         base: folder that paths in the study are relative to.
     """
 
     def __init__(self, source: Source, base: Path):
         self.source, self.base = source, base
-        self.problems: dict[tuple[KeyPath, str], None] = {}  # a set that keeps its order: runs share errors
-        self.places: dict[str, Place] = {}  # of the runs that stand in the file
+        self.problems: dict[tuple[KeyPath, str], None] = {}  # an ordered set: several runs may have the same problem
+        self.places: dict[str, Place] = {}  # run name -> place, for the runs of the file
 
     def study(self, default_name: str, known_lemmas: KnownLemmas) -> Study | None:
         """Return the study, or None if it has problems, which ``all_problems`` returns."""
@@ -70,7 +72,7 @@ class StudyCheck:
         return Study(**dict(fields), runs=resolved)
 
     def place(self, run: str, path: KeyPath) -> KeyPath:
-        """Return the path in the file that a value of a run comes from."""
+        """Return the path in the file at which a value of a run is written."""
         return self.places.get(run, _itself)(path)
 
     def _overrides(self, runs: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -133,7 +135,7 @@ class StudyCheck:
         return [self._record(RunSpec, {**point.values, "name": point.name}, point.place) for point in grid]
 
     def _check_places(self, runs: Sequence[RunSpec]) -> None:
-        """Report runs that stand at one place of a grid with a method of one name."""
+        """Report runs that have the same position in a grid and a method of the same name."""
         occupants: dict[Any, str] = {}
         for run in runs:
             for method in {method.name for method in run.methods} if run.at else ():
@@ -151,7 +153,7 @@ class StudyCheck:
                 self._add((*at, key), _unknown(key, known))
 
     def _known(self, given: KnownLemmas, files: Sequence[str] | None) -> Sequence[str]:
-        """Return the ids that may be listed; empty, which allows any, if the files that hold them cannot be loaded."""
+        """Return the allowed lemma ids; empty, which allows all, if the lemma files cannot be loaded."""
         if not callable(given) or files is None:
             return () if callable(given) else given
         try:
@@ -174,9 +176,9 @@ class StudyCheck:
         *,
         partial: bool = False,
     ) -> Any:
-        """Validate values as a record; None if that fails.
+        """Validate values as a record; return None if they have problems.
 
-        ``place`` says where in the file a path within the record stands; ``partial`` forgives missing fields.
+        ``place`` maps a path within the record to the file; with ``partial`` missing fields are no problem.
         """
         try:
             return model.model_validate(values, context={"base": self.base})
@@ -191,7 +193,7 @@ class StudyCheck:
         self.problems[path, message] = None
 
     def all_problems(self) -> tuple[Problem, ...]:
-        """Problems of the YAML and of its values, in the order of the file, those without a line last."""
+        """Return the problems of the YAML and of its values, in the order of the file, those without a line last."""
         opaque = self.source.opaque
         visible = [(p, m) for p, m in self.problems if not any(p[:k] in opaque for k in range(len(p) + 1))]
         problems = [self.source.problem(path, message) for path, message in visible]
@@ -203,7 +205,7 @@ def _itself(path: KeyPath) -> KeyPath:
 
 
 def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
-    """Return the path in the file and plain words for one error of pydantic's."""
+    """Translate an error of pydantic: return the path in the file and the message in plain words."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     path, known = _file_path(error["loc"], values)
     if kind == EXPECTED:
@@ -231,7 +233,7 @@ def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
 
 
 def _file_path(location: KeyPath, values: dict[str, Any]) -> tuple[KeyPath, Sequence[str]]:
-    """Undoes what validation adds to a path (tags of unions); also the keys known at the place."""
+    """Return a path without the tags of unions that pydantic adds, and the keys that are known there."""
     first, rest = location[0], location[1:]
     if first == "dataset" and rest:
         return (first, *rest[1:]), field_names(DATA_MODELS[str(rest[0])])

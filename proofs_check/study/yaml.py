@@ -1,7 +1,7 @@
-"""YAML text to plain Python values, with the line and column of every key.
+"""Read YAML text as plain Python values, with the line and column of every key.
 
-The parser only composes a tree of nodes; the values are built here: text, null, booleans, numbers, lists
-and mappings alone. So no tag can construct an object, and all problems are collected, not just the first.
+The parser only composes a tree of nodes. This file builds the values, which are text, null, booleans, numbers, lists
+and mappings only, so that no tag can construct an object and all problems are collected instead of the first.
 """
 
 import re
@@ -16,8 +16,8 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from proofs_check.study.text import visible
 
-MAX_NODES = 10_000  # a study has some hundred; aliases of aliases can stand for billions
-MAX_DEPTH = 50  # lists and mappings within each other; the time that the parser needs grows like its square
+MAX_NODES = 10_000  # a study has a few hundred; aliases of aliases can expand to billions
+MAX_DEPTH = 50  # nesting of lists and mappings; the time of the parser grows like its square
 MAX_NUMBER = 300  # characters; Python refuses to convert very long digit strings
 _CORE = "tag:yaml.org,2002:"
 _TEXT = {_CORE + kind for kind in ("str", "timestamp", "value")}  # YAML 1.2 knows no dates: they are text
@@ -27,13 +27,13 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a configuration.
+    """Problem of a configuration.
 
     Args:
-        line: line in the file, from 1; None where no line is to blame.
-        path: the offending key, such as ``runs.training.methods[1].eta``; empty for the file as a whole.
-        message: what was expected, what came, what to do.
-        column: column in that line, from 1; None where it is not known.
+        line: line in the file, from 1; None if the problem has no line.
+        path: the wrong key, such as ``runs.training.methods[1].eta``; empty for the file as a whole.
+        message: the expected value, the given value, and a remedy.
+        column: column in that line, from 1; None if it is unknown.
 
     Example:
         >>> str(Problem(7, "widht", 'unknown key; did you mean "width"?', 3))
@@ -51,15 +51,15 @@ class Problem:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems in the order of the file, those without a line last."""
+    """Sort problems in the order of the file, those without a line last."""
     return tuple(sorted(problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)))
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used, with everything that is wrong with it.
+    """Error of a configuration that cannot be used, with all its problems.
 
     Args:
-        file: the file as its reader knows it.
+        file: name of the file for messages.
         problems: all problems, in the order of the file.
 
     Example:
@@ -79,13 +79,13 @@ class ConfigError(Exception):
 
 @dataclass
 class Source:
-    """The values of a YAML text, where each stands, and what could not be read.
+    """Values of a YAML text, their places, and the problems of the text.
 
     Attributes:
         value: plain Python values.
-        places: line and column of each key or list item, from 1.
-        problems: structural problems.
-        opaque: paths whose value was refused; its validation would only say so again.
+        places: path of each key or list item -> (line, column), from 1.
+        problems: problems of the YAML itself.
+        opaque: paths whose value was refused; problems of such a value are not reported again.
     """
 
     value: Any = None
@@ -94,7 +94,7 @@ class Source:
     opaque: set[KeyPath] = field(default_factory=set)
 
     def problem(self, path: KeyPath, message: str) -> Problem:
-        """Make a problem at the path, placed there or at what holds it; without a line for the whole file.
+        """Make a problem at a path, with the place of the path or of its nearest parent that has one.
 
         Example:
             >>> str(read_yaml("a: {b: 1}").problem(("a", "b", "c"), "missing"))
@@ -137,7 +137,7 @@ def path_text(path: KeyPath) -> str:
 
 
 def one_line(text: str, limit: int = 60) -> str:
-    """Text fit for a message: unprintable characters escaped, cut at the limit."""
+    """Shorten text for a message: escape unprintable characters, and cut it at the limit."""
     shown = visible(text[:limit]).replace("\n", "\\n").replace("\t", "\\t")
     return shown + ("..." if len(text) > limit else "")
 
@@ -149,8 +149,8 @@ def read_yaml(text: str) -> Source:
         text: one YAML document.
 
     Returns:
-        Its values and lines; duplicate keys (the first is kept), foreign tags and the like are among its
-        ``problems``. Nothing is raised, whatever the text.
+        Values, places and problems of the text, such as duplicate keys (the first counts) and foreign tags. No text
+        raises an exception.
 
     Example:
         >>> source = read_yaml("level: 1e-3\nlevel: 2")
@@ -193,16 +193,16 @@ def _refuse(source: Source, place: tuple[int | None, int | None], message: str) 
 
 
 class _TooLarge(Exception):
-    """More nodes than MAX_NODES; the argument is the place reached."""
+    """Error of a text with more than MAX_NODES nodes; the argument is the place reached."""
 
 
 def _place(node: Any) -> tuple[int, int]:
-    """Line and column of a node, from 1."""
+    """Return line and column of a node, from 1."""
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 class _Reader:
-    """Builds plain values from nodes, noting lines and problems in a Source."""
+    """Reader of nodes that returns plain values, and adds places and problems to a Source."""
 
     def __init__(self, source: Source):
         self.source = source
