@@ -80,7 +80,7 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
 def flips(run: Run) -> tuple[SlackRow, ...]:
     """Compare the share of flipped (neuron, sample) pairs at the last step with 4 R, |S(R)|/(mn) and |S(R')|/(mn).
 
-    S(R) is the set of pairs with |z(0)| <= R, z the pre-activation. R is the largest distance of a neuron from its start,
+    S(R) is the set of pairs whose pre-activation has |z(0)| <= R. R is the largest distance of a neuron from its start,
     R' the largest |z(0)| of a flipped pair; both are rounded up to the recorded radii.
     """
     trajectory = run.trajectory
