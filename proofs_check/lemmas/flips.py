@@ -138,7 +138,7 @@ FLIP_INCLUSION = Lemma(
     source="derived (Cauchy-Schwarz)",
     provenance="derived",
     formal=("flips.flip_inclusion",),
-    formal_part="All of it.",
+    formal_part="The whole lemma is proved.",
     decision="The largest |w_r(0).x_i| among flipped pairs against the largest distance, at every step of every run; one "
     "violation beyond the rounding bound refutes.",
     check=lambda run: _inclusion(run, run.trajectory.distance),

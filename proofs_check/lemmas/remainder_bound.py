@@ -98,7 +98,7 @@ REMAINDER_BOUND = Lemma(
     source="derived; the sets of D are smaller than those of the first derivation, see docs/theory/remainder-bound.md",
     provenance="derived",
     formal=("remainder.remainder_bound",),
-    formal_part="All of it, for the gradient start.",
+    formal_part="The whole lemma is proved for the gradient start.",
     rests_on=("residual-recursion", "flip-inclusion"),
     decision="|e(t)| against the norm of the componentwise bound at every step of every run, R rounded up to a grid of ratio sqrt 2; one "
     "violation beyond the rounding bound refutes.",
