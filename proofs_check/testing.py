@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nag_ntk import enable_float64
-from proofs_check.judging.agreement import margin_follows_verdict, replay_problems, seed_differences, wrong_side
+from proofs_check.judging.agreement import contradictions, margin_follows_verdict, replay_problems, seed_differences
 from proofs_check.judging.ask import applies, examine
 from proofs_check.judging.finding import Finding, Verdict
 from proofs_check.judging.verdict import Outcome, decide
@@ -177,7 +177,7 @@ def margins_have_the_right_sign(
     for name, check, subject in cases:
         parts = _cached_outcomes(lemma, name, check, subject)
         evidence_of = _evidence(parts)
-        problems += [f"{part} {problem}" for part, evidence in evidence_of.items() for problem in wrong_side(evidence)]
+        problems += [f"{part} {text}" for part, evidence in evidence_of.items() for text in contradictions(evidence)]
         for finding in _findings(parts):
             evidence = evidence_of.get(finding.lemma)
             violated = bool(finding.violations) or finding.verdict is Verdict.REFUTED

@@ -1,4 +1,4 @@
-"""Interface of an engine: an exact way to train a group of networks."""
+"""Interface of an engine, which trains networks without approximation: all engines agree up to rounding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -16,14 +16,15 @@ With counts=False the steps are left out of the reported progress.
 """
 
 
-class Outcome(NamedTuple):
-    """A trained group of networks; axis 0 of every array counts the seeds.
+class TrainedGroup(NamedTuple):
+    """A trained group of networks: s seeds, k methods, T steps; `Trajectory` defines the quantities by their names.
 
     Attributes:
-        record: of every step, (s, k, T+1, ...): residual, flips, undecided, distance, flip_reach, and the quantities
+        record: quantities of every step, (s, k, T+1, ...): residual, flips, undecided, distance, flip_reach, and those
             that the user requested.
-        initial: of step 0, (s, ...): initial_gram, overlap_range, mean_size, mean_square, near_boundary, checksum.
-        screening: statistics of the screened engine, or None.
+        initial: quantities of step 0, (s, ...): initial_gram, overlap_range, mean_size, mean_square, near_boundary,
+            checksum.
+        screening: statistics of the screened engine; None for other engines.
     """
 
     record: Mapping[str, Any]
@@ -33,13 +34,15 @@ class Outcome(NamedTuple):
 
 @runtime_checkable
 class Engine(Protocol):
-    """An exact way to train networks: a module or an object with these three functions.
+    """A module or an object with these three functions.
 
-    `nag_ntk.engines.registry.ENGINES` has them by the names of simulate(engine=...).
+    `nag_ntk.engines.registry.ENGINES` maps the values of simulate(engine=...) to engines.
     """
 
-    def train(self, prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
-        """Lay out the networks of a group of seeds, or the given one, and run all steps until the result is exact.
+    def train(self, prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:
+        """Make the states of a group of networks and run all steps; repeat them if the result was not exact.
+
+        The networks are drawn from the seeds, or all are the given initial one (`prepared.initial`).
 
         Args:
             prepared: the run.
@@ -54,7 +57,9 @@ class Engine(Protocol):
     def advance(
         self, shape: Shape, inputs: Inputs, states: Any, schedules: np.ndarray
     ) -> tuple[Any, Mapping[str, Any]]:
-        """Record and apply one step for each row of the schedules, (k, steps, 3).
+        """Record and apply one step for each index of axis 1 of the schedules, (k, steps, 3).
+
+        The last axis has the three coefficients of a step (nag_ntk/schedule.py).
 
         Returns:
             The new states, and the record, whose arrays have the axes (s, k, steps, ...).
@@ -62,5 +67,5 @@ class Engine(Protocol):
         ...
 
     def gram_now(self, shape: Shape, inputs: Inputs, states: Any) -> Any:
-        """Compute H(t) at the step of the states, which is not yet recorded, (s, k, n, n)."""
+        """Return H(t) of the current states, (s, k, n, n); `advance` has not yet recorded this step."""
         ...

@@ -88,41 +88,42 @@ def advice(fits: Callable[[int], bool], width: int) -> str:
     return f"a width of {fitting // unit * unit:,} would fit; or lower seeds, steps or samples"
 
 
-def stride(every: Sequence[int], chunk: int) -> int:
-    """Find the longest chunk of at most `chunk` steps whose length divides all numbers in `every`.
+def common_chunk(intervals: Sequence[int], chunk: int) -> int:
+    """Find the longest chunk of at most `chunk` steps whose length divides all intervals.
 
     Example:
-        >>> stride([10, 25], 128), stride([1000], 128)
+        >>> common_chunk([10, 25], 128), common_chunk([1000], 128)
         (5, 125)
     """
-    common = math.gcd(*every)
+    common = math.gcd(*intervals)
     return next(length for length in range(min(chunk, common), 0, -1) if common % length == 0)
 
 
-def gram_interval(steps: int, every: Sequence[int] = ()) -> int:
-    """Choose the number of steps between two recorded H(t), about STEPS_BETWEEN_PROGRESS, independent of the chunks.
+def gram_interval(steps: int, intervals: Sequence[int] = ()) -> int:
+    """Choose the number of steps between two recorded H(t), about STEPS_BETWEEN_PROGRESS, whatever the plan's chunks.
 
-    The run is divided evenly. The interval is a multiple of 6, so that it has many divisors as chunk lengths; with
-    probes it is a multiple of a common chunk length instead.
+    The run is divided into intervals of nearly equal length. Their length is a multiple of 6, so that it has many
+    divisors as chunk lengths; with probes it is the largest multiple, up to that, of a length that divides the
+    interval of every probe.
 
     Args:
         steps: T.
-        every: intervals of the probes.
+        intervals: numbers of steps between two measurements, one for each probe.
 
-    Example:
+    Example (24 > 20: only the first and the last step):
         >>> gram_interval(500), gram_interval(300), gram_interval(20), gram_interval(500, [10, 25])
         (126, 102, 24, 125)
     """
     pieces = -(-(steps + 1) // STEPS_BETWEEN_PROGRESS)
-    usual = -(-(steps + 1) // (6 * pieces)) * 6
-    each = stride(every, usual) if every else 1
-    return usual // each * each
+    interval = -(-(steps + 1) // (6 * pieces)) * 6
+    divisor = common_chunk(intervals, interval) if intervals else 1
+    return interval // divisor * divisor
 
 
 def make_plan(
     *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
     dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
-    mesh: tuple[int, int] | None = None, host_bytes: int = 0, probed: int | None = None,
+    mesh: tuple[int, int] | None = None, host_bytes: int = 0, probe_bytes: int | None = None,
 ) -> Plan:  # fmt: skip
     """Plan a run; refuse one that does not fit into memory.
 
@@ -131,21 +132,22 @@ def make_plan(
     Args:
         n: number of samples.
         rank: p, dimension of the inputs' span.
-        rows: length of a column of the state.
+        rows: numbers per neuron that store its movement, and as many its momentum term.
         width: m.
-        columns: width -> number of neurons that the state has.
+        columns: width -> number of neurons whose state is stored; the screened engine stores fewer than m.
         seeds: number of seeds.
         methods: number of methods.
         steps: T.
         dtype: floating type of the run.
         recursion: True if the terms of the residual recursion are recorded.
-        radii: number of values per sample and seed that are recorded at step 0 in addition to the residual.
+        radii: number of values per sample and seed that are recorded at step 0 for the requested radii.
         chunk: number of steps in a chunk; None to choose it.
         limit: bytes that the run may use; the free memory if None.
-        mesh: numbers of devices over the seeds and over the neurons; None for as many over the seeds as fit.
+        mesh: numbers of devices over the seeds and over the neurons; None: all local devices over the seeds, fewer if
+            memory is short.
         host_bytes: bytes per column on the host in addition to the state.
-        probed: bytes of the records of probes per seed and method; None without probes. Probes need the memory of a
-            whole network in addition to the state.
+        probe_bytes: bytes of the records of probes per seed and method; None without probes. Probes need the memory
+            of a whole network in addition to the state.
 
     Raises:
         CapacityError: with the estimate, the limit, and the width that would fit.
@@ -161,23 +163,23 @@ def make_plan(
     length = neurons.block_length(max(n, rows), devices * neuron_devices)
 
     def sizes(width: int) -> tuple[int, int]:
-        """Return the bytes of the state of one network, and the bytes of temporary arrays of a device."""
+        """Return the bytes of one network's state, and of the temporaries of the devices that share a network."""
         stored = columns(width)
-        count, each = neurons.block_layout(stored, neuron_devices, length)
-        total = neuron_devices * count * each
-        # pre-activations, signs; movement, momentum, pattern
+        blocks, block_size = neurons.block_layout(stored, neuron_devices, length)
+        total = neuron_devices * blocks * block_size
+        # per neuron: n pre-activations and a sign; per method its movement and momentum term, and a pattern of n bytes
         state = total * (item * (n + 1 + methods * 2 * rows) + methods * n)
         state += methods * neuron_devices * 4 * n * n if recursion else 0
-        # during the draw: weights, random bits, pre-activations and masks; during the steps: copies of the state by the
-        # loops over seeds and methods, and the product, masks and forcing of a block
+        # the draw: weights, random bits, pre-activations and masks
         drawing = neuron_devices * neurons.per_device(stored, neuron_devices) * item * (3 * rank + 3 * n)
-        block = neuron_devices * each * item * (5 * n + 3 * rows)
+        # a step: the product, masks and forcing (the masked residual in the form of the state) of a block
+        block = neuron_devices * block_size * item * (5 * n + 3 * rows)
         # a snapshot of a probe: W(0), movement and pre-activations, in two layouts
-        snapshot = 0 if probed is None else width * item * (4 * rank + 3 * n + 3)
+        snapshot = 0 if probe_bytes is None else width * item * (4 * rank + 3 * n + 3)
         return state, max(drawing, 2 * state + block, state + snapshot) + neuron_devices * item * 8 * n * n
 
     per_step = item * n * (5 if recursion else 1) + 4 * item
-    record = seeds * (methods * ((steps + 1) * per_step + (probed or 0)) + item * n * (n + radii + 2))
+    record = seeds * (methods * ((steps + 1) * per_step + (probe_bytes or 0)) + item * n * (n + radii + 2))
 
     def network_bytes(width: int) -> int:
         """Return the bytes of one drawn network, which is in memory until its state is made."""
@@ -186,8 +188,9 @@ def make_plan(
     def needed(width: int, group: int, devices: int) -> int:
         """Return the total bytes of a run."""
         state, scratch = sizes(width)
-        each = state + max(state, network_bytes(width)) + host_bytes * columns(width)
-        return 2 * record + devices * scratch + group * each
+        per_seed = state + max(state, network_bytes(width)) + host_bytes * columns(width)
+        # the record twice: the parts of all chunks, and their concatenation
+        return 2 * record + devices * scratch + group * per_seed
 
     state, _ = sizes(width)
     group = min(seeds, max(devices, _GROUP_TARGET // max(state, network_bytes(width)) // devices * devices))
@@ -199,9 +202,9 @@ def make_plan(
         group = devices = devices - 1
     estimate = needed(width, group, devices)
     if estimate > allowed:
-        would = advice(lambda width: needed(width, devices, devices) <= allowed, width)
+        hint = advice(lambda width: needed(width, devices, devices) <= allowed, width)
         raise CapacityError(
             f"the run needs about {format_bytes(estimate)} (record {format_bytes(2 * record)}, one network's state "
-            f"{format_bytes(state)}) but {format_bytes(allowed)} may be used: {would}"
+            f"{format_bytes(state)}) but {format_bytes(allowed)} may be used: {hint}"
         )
     return Plan(chunk_steps, chunks, group, devices, neuron_devices, length, estimate)

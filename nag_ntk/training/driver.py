@@ -14,21 +14,21 @@ from nag_ntk.run.devices import fetch
 
 
 class Driver:
-    """Callable that runs all chunks of steps of a group of seeds; the argument `run_steps` of an engine.
+    """Callable that runs all chunks of steps of a group of seeds; `Engine.train` gets it as `run_steps`.
 
     Args:
         prepared: the run.
         engine: the engine of the run.
-        gram_path: True to record H(t) every `prepared.gram_interval` steps, and at the last step.
+        record_gram: True to record H(t) every `prepared.gram_interval` steps, and at the last step.
         progress: called between chunks with the completed and the total number of seed-steps.
         checkpoint: store of the finished chunks.
     """
 
     def __init__(
-        self, prepared: Prepared, engine: Engine, gram_path: bool, progress: Callable[[int, int], None] | None,
+        self, prepared: Prepared, engine: Engine, record_gram: bool, progress: Callable[[int, int], None] | None,
         checkpoint: Checkpoint | None,
     ):  # fmt: skip
-        self.prepared, self.engine, self.gram_path = prepared, engine, gram_path
+        self.prepared, self.engine, self.record_gram = prepared, engine, record_gram
         self.progress, self.checkpoint = progress, checkpoint
         self._done, self._calls = 0, 0
         rows = prepared.layout.chunk * prepared.layout.chunks
@@ -41,33 +41,33 @@ class Driver:
         Args:
             states: the states at step 0; donated.
             seeds: the seed numbers.
-            counts: True to count these steps as progress; False if a group is repeated.
+            counts: True to count these steps as progress; False when an engine repeats a group to make it exact.
 
         Returns:
-            The record of the seeds on the host, arrays (s, k, T+1, ...).
+            The record of the seeds on the host, arrays (seed s, method k, step T+1, ...).
         """
-        layout, steps, number = self.prepared.layout, self.prepared.steps, self._calls
+        plan, steps, call_index = self.prepared.layout, self.prepared.steps, self._calls
         self._calls += 1
-        about = {"seeds": [int(seed) for seed in seeds], "shape": list(self.prepared.shape), "group": layout.group}
-        saved = None if self.checkpoint is None else self.checkpoint.restore(number, about)
+        identity = {"seeds": [int(seed) for seed in seeds], "shape": list(self.prepared.shape), "group": plan.group}
+        saved = None if self.checkpoint is None else self.checkpoint.restore(call_index, identity)
         parts = [] if saved is None else list(saved.parts)
-        if saved is not None and 0 < len(parts) < layout.chunks:
+        if saved is not None and 0 < len(parts) < plan.chunks:
             states = saved.state(states)
-        for index in range(layout.chunks):
+        for index in range(plan.chunks):
             if index >= len(parts):
                 states, part = self._run_chunk(states, seeds, index)
                 parts.append(part)
                 if self.checkpoint is not None:
-                    self.checkpoint.keep(number, about, part, states, index + 1 == layout.chunks)
+                    self.checkpoint.keep(call_index, identity, part, states, index + 1 == plan.chunks)
             if counts:
-                self._report(len(seeds) * min(layout.chunk, steps + 1 - index * layout.chunk))
+                self._report(len(seeds) * min(plan.chunk, steps + 1 - index * plan.chunk))
         return self._join(parts)
 
     def _run_chunk(self, states: Any, seeds: Sequence[int], index: int) -> tuple[Any, dict[str, Any]]:
         """Run one chunk; return the states after the chunk, and its record."""
         prepared, size = self.prepared, len(seeds)
         first, part = index * prepared.layout.chunk, {}
-        if self.gram_path and first % prepared.gram_interval == 0:
+        if self.record_gram and first % prepared.gram_interval == 0:
             part["gram"] = fetch(self.engine.gram_now(prepared.shape, prepared.inputs, states), size)
         due = tuple(probe for probe in prepared.probes if first % probe.every == 0)
         if due:
@@ -78,23 +78,23 @@ class Driver:
         states, recorded = self.engine.advance(prepared.shape, prepared.inputs, states, schedules)
         part["record"] = fetch(recorded, size)
         last = index + 1 == prepared.layout.chunks
-        if self.gram_path and last and prepared.steps % prepared.gram_interval:
-            # the states stay at step T
+        if self.record_gram and last and prepared.steps % prepared.gram_interval:
+            # the schedules are 0 after step T, so these are the states at step T
             part["last_gram"] = fetch(self.engine.gram_now(prepared.shape, prepared.inputs, states), size)
         return states, part
 
     def _report(self, steps: int) -> None:
-        """Report progress by a number of seed-steps."""
+        """Add completed seed-steps to the progress, and report it."""
         self._done += steps
         if self.progress is not None:
             self.progress(self._done, len(self.prepared.seeds) * (self.prepared.steps + 1))
 
     def _join(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Concatenate the records of all chunks along the axis of steps: axes seed, method, step."""
+        """Concatenate the records of all chunks along axis 2 (seed, method, step)."""
         record = jax.tree.map(
             lambda *xs: np.concatenate(xs, axis=2)[:, :, : self.prepared.steps + 1], *(part["record"] for part in parts)
         )
-        if self.gram_path:
+        if self.record_gram:
             grams = [part[name] for name in ("gram", "last_gram") for part in parts if name in part]
             record["gram_path"] = np.stack(grams, axis=2)
         if self.prepared.probes:

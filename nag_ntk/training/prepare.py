@@ -146,12 +146,12 @@ def prepare(
         longest = (
             max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _check_integer("chunk", chunk, 1)
         )
-        chunk = plan.stride([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
+        chunk = plan.common_chunk([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
     layout = plan.make_plan(
         n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),
         methods=len(methods), steps=steps, dtype=floating, recursion=recursion,
         radii=len(near_radii) + 3 * data.size * len(pattern_radii), chunk=chunk, limit=limit, mesh=device_mesh,
-        host_bytes=choice.host_bytes, probed=_probed_bytes(probes, data, m, steps, dtype) if probes else None,
+        host_bytes=choice.host_bytes, probe_bytes=_probe_bytes(probes, data, m, steps, dtype) if probes else None,
     )  # fmt: skip
     if choice.engine == screened.NAME:
         screened.check_memory(shape, inputs, choice.thresholds, limit)
@@ -166,7 +166,7 @@ def prepare(
     )  # fmt: skip
 
 
-def _probed_bytes(probes: Sequence[Probe], data: Dataset, width: int, steps: int, dtype: str | None) -> int:
+def _probe_bytes(probes: Sequence[Probe], data: Dataset, width: int, steps: int, dtype: str | None) -> int:
     """Return the bytes of the records of the probes for one seed and method."""
     types = [(measured_type(probe, data, width, dtype), steps // probe.every + 1) for probe in probes]
     return sum(count * each.size * np.dtype(each.dtype).itemsize for each, count in types)

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines.engine import Outcome
+from nag_ntk.engines.engine import TrainedGroup
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.method import Method
@@ -125,7 +125,7 @@ def simulate(
     return _trajectory(prepared, [trainer.train(prepared, group, run_steps) for group in groups], key)
 
 
-def _trajectory(prepared: Prepared, outcomes: Sequence[Outcome], key: int) -> Trajectory:
+def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) -> Trajectory:
     """Join the outcomes of all groups."""
     record, initial, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *map(tuple, outcomes))
     digest = hashlib.sha256(np.ascontiguousarray(initial.pop("checksum")).tobytes()).hexdigest()

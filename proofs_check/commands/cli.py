@@ -180,7 +180,7 @@ def search(
         progress = (lambda line: None) if quiet else note
         try:
             if lemma is None:
-                return again(replay, known.known.lemmas, say)
+                return again(replay, known.available.lemmas, say)
             return attack(lemma, control, budget, seconds, seed, out, say, progress)
         except (InputError, SearchError, WitnessError) as error:
             raise Failure(str(error)) from None

@@ -29,12 +29,12 @@ def look_ahead(call: Call) -> int:
     try:
         study, lemmas, folder = requested(call)
         lemmas.prepare()
-        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
+        wanted = store.request(study, call.max_seeds, lemmas.available.digests)
         if call.resume and store.already_done(folder, wanted):
             say(f"Results in {folder} are of this study already; nothing would be run.")
             return 0
         changed = store.changed(folder, wanted, resume=True) if call.resume else ""
-        chosen = runner.select_lemmas(study, lemmas.known.lemmas)
+        chosen = runner.select_lemmas(study, lemmas.available.lemmas)
         setups = prepare(study, chosen, call.max_seeds)
         say(described(study, chosen, setups, call.max_seeds))
         say(standing(study, setups, folder, changed) if call.resume else _in_the_way(folder, wanted))

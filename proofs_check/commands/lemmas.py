@@ -1,4 +1,4 @@
-"""`nag-ntk lemmas` and `nag-ntk explain`, and the lemmas of all commands, from catalogue, plugins and files."""
+"""Commands `nag-ntk lemmas` and `nag-ntk explain`; and `Lemmas`, which loads the lemmas of every command."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,62 +31,63 @@ def lemma_files(command: Any) -> Any:
 
 
 class Lemmas:
-    """Lemmas of a command: the catalogue, the plugins, the files of the command line and of its study.
+    """Lemmas of a command: of the catalogue, of plugins, and of files named on the command line or in the study.
 
-    They are loaded at the first access. JAX is prepared before, since a file may make arrays when it is loaded.
+    They are loaded at the first access. JAX is prepared first, since a file may make arrays when it is loaded.
     """
 
     def __init__(self, files: Sequence[Path]):
-        self._given = files
-        self._known: AvailableLemmas | None = None
+        self._command_line = files
+        self._available: AvailableLemmas | None = None
         self._prepared = False
         self.files: tuple[str, ...] = ()
 
-    def ids(self, more: Sequence[str]) -> Sequence[str]:
-        """Load the lemmas with those of the study's files, and return their ids; for load.load_study.
+    def load(self, study_files: Sequence[str]) -> Sequence[str]:
+        """Load all lemmas, those in the study's files included, and return all ids; passed to load.load_study.
 
         Raises:
             ValueError: for files that cannot be used.
         """
         from proofs_check.plugins import own
 
-        self.files = tuple(dict.fromkeys(str(path) for path in (*more, *(path.absolute() for path in self._given))))
+        named_here = (path.absolute() for path in self._command_line)
+        self.files = tuple(dict.fromkeys(str(path) for path in (*study_files, *named_here)))
         if self.files or own.plugins():
             self.prepare()
-        self._known = own.available_lemmas(self.files)
-        for sentence in self._known.notes:
+        self._available = own.available_lemmas(self.files)
+        for sentence in self._available.notes:
             note(f"{session.PROGRAM}: {sentence}")
-        return self._known.ids
+        return self._available.ids
 
     @property
-    def known(self) -> "AvailableLemmas":
+    def available(self) -> "AvailableLemmas":
         """Loaded lemmas; the first access loads them.
 
         Raises:
             Failure: for files that cannot be used.
         """
-        if self._known is None:
+        if self._available is None:
             from proofs_check.plugins.own import LemmaError
 
             try:
-                self.ids(())
+                self.load(())
             except LemmaError as error:
                 raise Failure(str(error)) from None
-        assert self._known is not None
-        return self._known
+        assert self._available is not None
+        return self._available
 
     def find(self, lemma_id: str) -> "Lemma":
         """Return the lemma with an id; raise Failure, which suggests the nearest id, if there is none."""
         from proofs_check.study.validate import did_you_mean
 
-        by_id = {lemma.id: lemma for lemma in self.known.lemmas}
+        by_id = {lemma.id: lemma for lemma in self.available.lemmas}
         if lemma_id not in by_id:
             hint = did_you_mean(lemma_id.replace("_", "-"), list(by_id)) or f"{session.PROGRAM} lemmas lists them"
             raise Failure(f'no lemma is called "{lemma_id[:100]}"; {hint}')
         return by_id[lemma_id]
 
     def prepare(self) -> None:
-        """Prepare JAX once; afterwards a user's code may have initialised a device."""
+        """Prepare JAX once, before any code of a user's is loaded: that code may initialise a device."""
         if not self._prepared:
             session.prepare_jax()
             self._prepared = True
@@ -98,7 +99,7 @@ class Lemmas:
 def lemmas(as_json: bool, lemma_files: tuple[Path, ...]) -> None:
     """List the lemmas that can be checked."""
     session.silence()
-    known = Lemmas(lemma_files).known.lemmas
+    known = Lemmas(lemma_files).available.lemmas
     if as_json:
         import json
 

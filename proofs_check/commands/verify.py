@@ -76,7 +76,7 @@ def requested(call: Call) -> Request:
     from proofs_check.study.load import load_study
 
     lemmas = Lemmas(call.lemma_files)
-    study = load_study(call.config, known_lemmas=lemmas.ids)
+    study = load_study(call.config, known_lemmas=lemmas.load)
     study = study.model_copy(update={"lemma_files": lemmas.files})
     study = study.narrowed([lemmas.find(name).id for name in call.select], call.seeds)
     study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
@@ -132,12 +132,12 @@ def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Endin
             store.check_writable(folder)
         lemmas.prepare()
         several, first = join(call.group)
-        wanted = store.request(study, call.max_seeds, lemmas.known.digests)
+        wanted = store.request(study, call.max_seeds, lemmas.available.digests)
         if call.resume:
             done, code = shared.already_done(folder, wanted, lambda done: code_of(_verdicts(done), call.strict))
             if code is not None:
                 return _Ending(done, code, folder, None)
-        setups = prepare(study, runner.select_lemmas(study, lemmas.known.lemmas), call.max_seeds)
+        setups = prepare(study, runner.select_lemmas(study, lemmas.available.lemmas), call.max_seeds)
         keeping = shared.under_way if several else store.under_way
         every = store.EVERY if call.save_every is None else call.save_every
         with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
@@ -152,7 +152,8 @@ def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Endin
                     bar(run, done, total)
 
                 with _peer_failures(several, opened):
-                    options = {"progress": progress, "cells": cells, "lemmas": lemmas.known.lemmas, "setups": setups}
+                    known = lemmas.available.lemmas
+                    options = {"progress": progress, "cells": cells, "lemmas": known, "setups": setups}
                     if call.max_seeds is None:
                         result = runner.verify(study, **options)
                     else:

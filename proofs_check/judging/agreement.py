@@ -1,33 +1,33 @@
-"""Compare findings and evidence about the same networks, for the conformance kit and for verdicts on own lemmas."""
+"""Check that findings and evidence are consistent: a refutation with its replay, all seeds with some of them."""
 
 import numpy as np
 
 from proofs_check.judging.finding import Finding, Verdict
 from proofs_check.lemma import Evidence, Law, NotApplicable, Proof, Trials
 
-SAME = 1e-9
-"""Relative difference up to which two numbers from the same run count as equal: several orders above the rounding
-errors of another order of summation in double precision, several orders below any effect."""
+RELATIVE_TOLERANCE = 1e-9
+"""Relative difference up to which two numbers from the same run count as equal: far above what double precision loses
+when a sum is taken in another sequence, far below any effect."""
 
 
-def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
-    """Compare a refutation with its replay, a trial on its witness seed alone, and list the differences."""
+def replay_problems(finding: Finding, replay: Finding | None) -> list[str]:
+    """Compare a refutation with its replay (the check repeated on the witness seed alone) and list the differences."""
     name = finding.lemma
-    if finding.violations is None:
+    if finding.violations is None:  # a proof or a law has no trials
         if not finding.witness:
             return [f"{name} is REFUTED without a witness"]
-        if again is None or again.verdict is not Verdict.REFUTED or dict(again.witness) != dict(finding.witness):
+        if replay is None or replay.verdict is not Verdict.REFUTED or dict(replay.witness) != dict(finding.witness):
             return [f"{name} is REFUTED, but not again with the same witness"]
         return []
     where = ", ".join(f"{axis} {label}" for axis, label in finding.witness.items())
-    if again is None or not again.violations:
+    if replay is None or not replay.violations:
         return [f"the witness of {name} does not replay: with {where} alone nothing is violated"]
-    sides = [(finding.observed, again.observed), (finding.bound, again.bound)]
+    sides = [(finding.observed, replay.observed), (finding.bound, replay.bound)]
     same = all(np.allclose(one, other, rtol=1e-6, atol=0, equal_nan=True) for one, other in sides)  # type: ignore
-    if not same or dict(again.witness) != dict(finding.witness):
+    if not same or dict(replay.witness) != dict(finding.witness):
         return [
             f"the witness of {name} does not replay: {where} has observed {finding.observed:.6g} and bound "
-            f"{finding.bound:.6g}, alone {again.observed:.6g} and {again.bound:.6g}"
+            f"{finding.bound:.6g}, alone {replay.observed:.6g} and {replay.bound:.6g}"
         ]
     return []
 
@@ -35,18 +35,19 @@ def replay_problems(finding: Finding, again: Finding | None) -> list[str]:
 def margin_follows_verdict(finding: Finding, evidence: Evidence | None) -> bool:
     """Return True if the sign of the margin must follow the verdict.
 
-    It need not where an observed upper bound exceeds the bound but no attained value does, nor for an undecided law.
+    Of trials with attained values the observed side is only an upper bound, so the sign is binding for REFUTED alone;
+    of all other evidence it is binding unless the verdict is INCONCLUSIVE.
     """
     if isinstance(evidence, Trials):
         return evidence.attained is None or finding.verdict is Verdict.REFUTED
     return finding.verdict is not Verdict.INCONCLUSIVE
 
 
-def wrong_side(evidence: Evidence) -> list[str]:
+def contradictions(evidence: Evidence) -> list[str]:
     """List contradictions in evidence: attained values above their upper bound, a deviation outside of its interval."""
     if isinstance(evidence, Trials) and evidence.attained is not None:
         attained, observed = np.asarray(evidence.attained, float), np.asarray(evidence.inequality.observed, float)
-        if np.any(attained > observed * (1 + SAME)):
+        if np.any(attained > observed * (1 + RELATIVE_TOLERANCE)):
             return ["attains more than what it says is an upper bound"]
     if isinstance(evidence, Law) and evidence.trials:
         (low, high), (wide_low, wide_high) = evidence.interval(0.1), evidence.interval(1e-6)
@@ -76,7 +77,8 @@ def seed_differences(whole: Evidence | None, part: Evidence) -> list[str]:
     both, scale = mask & compared, np.maximum(np.abs(one), np.abs(high))
     for name, first, second in (("observed", one, other), ("bound", high, low)):
         with np.errstate(invalid="ignore"):
-            same = (first == second) | (np.abs(first - second) <= SAME * scale) | (np.isnan(first) & np.isnan(second))
+            close = np.abs(first - second) <= RELATIVE_TOLERANCE * scale
+            same = (first == second) | close | (np.isnan(first) & np.isnan(second))
         if (both & ~same).any():
             worst = tuple(np.argwhere(both & ~same)[0])
             problems.append(

@@ -36,7 +36,7 @@ class Curve:
 def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
     """Return the curve of an outcome whose inequality has an axis of steps, None for any other outcome.
 
-    Axes beyond seed, method and step are reduced to the entry with the least margin.
+    Axes beyond seed, method and step are reduced to the entry with the least relative margin.
 
     Args:
         outcome: the outcome of a lemma on a run.
@@ -46,7 +46,9 @@ def curve_of(outcome: Outcome, method: str = "") -> Curve | None:
         return None
     inequality = outcome.evidence.inequality
     axis = next((axis for axis in ("step", "time") if axis in inequality.axes), None)
-    if axis is None or np.ndim(inequality.observed) != len(inequality.axes) or inequality.axes[0] != "seed":
+    if axis is None:
+        return None
+    if np.ndim(inequality.observed) != len(inequality.axes) or inequality.axes[0] != "seed":
         return None  # the shape is wrong: verdict.py reports it
     try:
         sides = _sides(inequality, axis)
@@ -70,13 +72,13 @@ def _sides(inequality: Inequality, axis_of_steps: str) -> tuple[np.ndarray, np.n
     axes = [inequality.axes.index(axis) for axis in (*order, *rest)]
     seeds, steps = margin.shape[0], margin.shape[inequality.axes.index(axis_of_steps)]
 
-    def arranged(array: np.ndarray) -> np.ndarray:
+    def to_seed_method_step(array: np.ndarray) -> np.ndarray:
         others = int(np.prod([array.shape[axis] for axis in axes[len(order) :]]))
         return array.transpose(axes).reshape(seeds, -1, steps, others)
 
-    worst = np.argmin(arranged(margin), axis=-1)[..., None]
+    worst = np.argmin(to_seed_method_step(margin), axis=-1)[..., None]
     observed, bound, compared = (
-        np.take_along_axis(arranged(array), worst, axis=-1)[..., 0] for array in (observed, bound, compared)
+        np.take_along_axis(to_seed_method_step(array), worst, axis=-1)[..., 0] for array in (observed, bound, compared)
     )
     return np.where(compared, observed, np.nan), np.where(compared, bound, np.nan)
 
@@ -92,7 +94,7 @@ def _steps(inequality: Inequality, axis: str) -> np.ndarray:
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:
-    """Compute quantiles over seeds without NaN, (s, k, t) -> (k, q, t), lower order statistics; NaN if all are NaN."""
+    """Compute lower empirical quantiles over the seeds, ignoring NaN: (s, k, t) -> (k, q, t)."""
     ordered = np.sort(values, axis=0)  # NaN last
     count = np.count_nonzero(~np.isnan(values), axis=0)
     positions = [np.floor(level * np.maximum(count - 1, 0)).astype(int) for level in SEED_LEVELS]

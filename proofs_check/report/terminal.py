@@ -10,7 +10,7 @@ from rich.text import Text
 
 from proofs_check.study.text import make_visible, visible
 
-# Distinguished by word and sign first; the colours avoid the pair red and green.
+# Verdicts differ by word and sign first; the colours avoid the pair red and green.
 STYLES = {
     "CERTIFIED": ("◆", "*", "bold blue"),
     "SUPPORTED": ("✓", "+", "cyan"),
@@ -19,7 +19,7 @@ STYLES = {
     "VACUOUS": ("○", "o", "dim"),
     "ERROR": ("!", "!", "bold reverse"),
 }
-_HEADLINE = ("REFUTED", "ERROR", "INCONCLUSIVE", "SUPPORTED", "CERTIFIED", "VACUOUS")
+_WORST_FIRST = ("REFUTED", "ERROR", "INCONCLUSIVE", "SUPPORTED", "CERTIFIED", "VACUOUS")
 _WIDE = 150
 """Least width of a terminal, in characters, at which the reasons have a column of their own."""
 
@@ -36,15 +36,15 @@ def render(
     slack: Sequence[Mapping[str, Any]] = (),
     links: bool = False,
 ) -> None:
-    """Print the findings: a row per lemma and run, then what the proof loses, then the headline.
+    """Print the findings: a row per lemma and run, then the slack of the proof, then the headline.
 
     Args:
         rows: as in results.json.
-        console: the terminal; its width decides between a column and a line of its own for the reasons.
+        console: the terminal; a wide one has a column of reasons, a narrow one a line for each.
         study: name of the study.
         level: family-wise error level of the verdicts.
-        slack: the losses, as in results.json.
-        links: print a row per link of the proof in place of one per step.
+        slack: rows of results.json: orders of magnitude between what the proof uses and what happened.
+        links: True to print a row for every link (one inequality) of the proof, not only the sum of each of its steps.
     """
     rows, slack = make_visible(list(rows)), make_visible(list(slack))
     if console.width >= _WIDE:
@@ -57,7 +57,7 @@ def render(
 
 
 def render_headline(rows: Sequence[Mapping[str, Any]], *, console: Console, study: str, level: float) -> None:
-    """Print the number of verdicts of each kind, and what they cannot mean."""
+    """Print the number of verdicts of each kind, and the caveat NO_PROOF."""
     _print(console, Text(f"{visible(study)}: {headline(rows)}", style="bold"))
     _print(console, Text(f"{NO_PROOF} The error level {level:g} holds for all verdicts together."))
 
@@ -69,8 +69,8 @@ def headline(rows: Sequence[Mapping[str, Any]]) -> str:
         >>> headline([{"verdict": "SUPPORTED"}, {"verdict": "CERTIFIED"}, {"verdict": "SUPPORTED"}])
         '3 findings: none refuted, 2 supported, 1 certified.'
     """
-    count = {name: sum(row["verdict"] == name for row in rows) for name in _HEADLINE}
-    counts = [f"{count[name]} {name.lower()}" for name in _HEADLINE if count[name]]
+    count = {name: sum(row["verdict"] == name for row in rows) for name in _WORST_FIRST}
+    counts = [f"{count[name]} {name.lower()}" for name in _WORST_FIRST if count[name]]
     if not count["REFUTED"]:
         counts.insert(0, "none refuted")
     return f"{len(rows)} finding{'' if len(rows) == 1 else 's'}: {', '.join(counts)}."
@@ -111,12 +111,12 @@ def _render_lines(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bool) -> None:
-    """Print the orders of magnitude lost in one run: a row per step or per link, a column per method."""
+    """Print the orders of magnitude lost in one run: a row per link or step of the proof, a column per method."""
     lost: dict[tuple[str, str], float] = {}
     partial: set[tuple[str, str]] = set()
-    reasons: dict[str, str] = {}  # of the first link of a step that has no number
+    reasons: dict[str, str] = {}  # step of the proof -> reason of its first link without a number
     for row in rows:
-        key = (_link(row, links), row["method"])
+        key = (_slack_label(row, links), row["method"])
         if row["lost"] is None:
             partial.add(key)
             reasons.setdefault(row["step"], row["reason"])
@@ -130,18 +130,18 @@ def _render_slack(rows: Sequence[Mapping[str, Any]], console: Console, links: bo
     table.add_column("step: link" if links else "step", overflow="fold")
     for method in methods:
         table.add_column(Text(method.replace("_", " ") or "draw"), justify="right", overflow="fold")
-    for step in dict.fromkeys(_link(row, links) for row in rows):
-        cells = [_number(lost.get((step, method)), ".2f") + "*" * ((step, method) in partial) for method in methods]
-        table.add_row(Text(step), *map(Text, cells))
+    for step in dict.fromkeys(_slack_label(row, links) for row in rows):
+        texts = [_number(lost.get((step, method)), ".2f") + "*" * ((step, method) in partial) for method in methods]
+        table.add_row(Text(step), *map(Text, texts))
     console.print(table)
     if partial:
         _print(console, Text("* a link has no number here (all reasons are in results.json):"))
         for reason in dict.fromkeys(reasons.values()):
-            steps = ", ".join(step for step, its in reasons.items() if its == reason)
+            steps = ", ".join(step for step, why in reasons.items() if why == reason)
             _print(console, Text(f"  {steps}: {reason}"))
 
 
-def _link(row: Mapping[str, Any], links: bool) -> str:
+def _slack_label(row: Mapping[str, Any], links: bool) -> str:
     return f"{row['step']}: {row['what']}" if links else row["step"]
 
 
@@ -156,7 +156,7 @@ def _verdict(row: Mapping[str, Any], console: Console, *, pad: bool = False) -> 
 
 
 def _violations(row: Mapping[str, Any]) -> str:
-    """Format violations per trial; laws count draws and have no violations."""
+    """Format as violations/trials, or as -/trials for an exact law, whose draws cannot violate it one by one."""
     if row["violations"] is not None:
         return f"{row['violations']}/{row['trials']}"
     return "" if row["trials"] is None else f"-/{row['trials']}"

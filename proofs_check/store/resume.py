@@ -1,4 +1,4 @@
-"""Hold the folder of a study while it runs, and find the state from which --resume continues.
+"""Lock the folder of a study while it runs, and find the state from which --resume continues.
 
 `OUT/cells/study.json` holds the request of the study under way (identity.py); the finished runs lie beside it
 (cells.py).
@@ -38,18 +38,18 @@ def under_way(
     note: Callable[[str], None] = lambda text: None,
     every: float = EVERY,
 ) -> Iterator[Cells]:
-    """Lock a folder for one study, and save its finished runs there until ``Cells.discard`` or for a later `resume`.
+    """Lock a folder for one study and save its finished runs there; they stay until ``Cells.discard`` removes them.
 
     Args:
         out: folder of the results, made if absent.
-        wanted: from ``identity.request``.
+        wanted: the request of this study, as ``identity.request`` makes it.
         resume: continue the study under way in the folder; if not set, such a folder is refused. Changes of the study
-            are reported by `note`; runs whose question is unchanged are read, all others are simulated again.
+            are reported by `note`; runs that a change does not affect are read, all others are simulated again.
         note: called with a sentence when something has changed or starts again.
         every: seconds between two checkpoints of the run in progress.
 
     Yields:
-        The records of the finished runs.
+        The store of the finished runs.
 
     Raises:
         StoreError: if another process writes to the folder, if it holds other files than results, or if it holds a
@@ -81,7 +81,9 @@ def under_way(
 
 
 def changed(out: Path, wanted: Mapping[str, Any], *, resume: bool) -> str:
-    """Describe the changes since the study under way in a folder began, "" if there are none, without writing.
+    """Describe how a study differs from the one under way in a folder; "" if they agree. Nothing is written.
+
+    If no study is under way there, the sentence says so.
 
     Raises:
         StoreError: if the study cannot be continued, or if `resume` is not set and its records would be lost.
@@ -109,10 +111,10 @@ def already_done(out: Path, wanted: Mapping[str, Any]) -> StoredResult | None:
     if not (Path(out) / MANIFEST).exists() or _request_under_way(Path(out) / CELLS) is not None:
         return None
     stored = read(out)
-    changed = difference(stored.manifest.get("request") or {}, wanted)
-    if changed:
+    mismatch = difference(stored.manifest.get("request") or {}, wanted)
+    if mismatch:
         cure = "leave --resume out, or name another --out"
-        raise StoreError(f"{out} holds the results of another study: {changed}; {cure}")
+        raise StoreError(f"{out} holds the results of another study: {mismatch}; {cure}")
     return stored
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nag_ntk.engines.engine import Outcome
+from nag_ntk.engines.engine import TrainedGroup
 from nag_ntk.network import draw, seed_key
 from nag_ntk.pattern import OverlapRange
 
@@ -64,7 +64,7 @@ def train(prepared, seeds, run_steps):
     initial = [initial_record(prepared, walkers[0]) for walkers in states][: len(seeds)]
     n = len(inputs.targets)
     ranges = OverlapRange(**{name: np.zeros((len(seeds), 0, n, n)) for name in OverlapRange._fields})
-    return Outcome(run_steps(states, seeds), {**stacked(initial), "overlap_range": ranges})
+    return TrainedGroup(run_steps(states, seeds), {**stacked(initial), "overlap_range": ranges})
 
 
 def initial_record(prepared, walker):

@@ -17,7 +17,7 @@ from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.engines.dense import rows
 from nag_ntk.engines.dense.begin import initialise
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
-from nag_ntk.engines.engine import Outcome, RunSteps
+from nag_ntk.engines.engine import RunSteps, TrainedGroup
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
@@ -193,11 +193,11 @@ def _combine_devices(shape: Shape, recorded: dict) -> dict:
     }
 
 
-def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:
     """Draw the networks of a group of seeds, or take the given one, and run all steps."""
     padded = prepared.layout.pad_group(seeds)
     states, record = initialise(prepared.shape, prepared.inputs, padded, prepared.initial)
-    return Outcome(run_steps(states, seeds), fetch(record, len(seeds)))
+    return TrainedGroup(run_steps(states, seeds), fetch(record, len(seeds)))
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)

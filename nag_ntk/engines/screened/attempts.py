@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_ntk.engines.engine import Outcome, RunSteps
+from nag_ntk.engines.engine import RunSteps, TrainedGroup
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.screened import run, thresholds
 from nag_ntk.engines.screened.survey import Survey, distinct, survey
@@ -105,7 +105,7 @@ def _survey_seeds(
     return surveys, narrow
 
 
-def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outcome:
+def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:
     """Run a group of seeds, and repeat those that exceeded their thresholds until every one is exact.
 
     Raises:
@@ -143,7 +143,7 @@ def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> Outc
             exceeded.append(seed)
         pending = exceeded
     records, initial_records, at_risk, narrow, shares = zip(*(done[seed] for seed in seeds), strict=True)
-    return Outcome(
+    return TrainedGroup(
         jax.tree.map(lambda *parts: np.stack(parts), *records),
         jax.tree.map(lambda *parts: np.stack(parts), *initial_records),
         Screening(

@@ -135,20 +135,21 @@ def limit_gram_ball(inputs: Inputs, precision: int = 128) -> arb_mat:
 
 
 def null_vector_witness(inputs: Inputs) -> KernelWitness | None:
-    """Find an exact kernel vector of H_infinity; None proves that H_infinity is regular.
+    """Find an exact kernel vector of H_infinity; None proves that H_infinity is nonsingular.
 
-    H is the Gram matrix of the features x_i 1{w.x_i >= 0}. Rows on one ray have one feature, so e_i - e_j is
-    in the kernel. For an antipodal pair H_{i,+} - H_{i,-} = cos(theta) (pi - theta)/(2 pi) + cos(theta)
-    theta/(2 pi) = x_i.x / 2, so coefficients (a, -a) on the pairs x_1, x_2, ... are mapped to (x_i . sum a_l
-    x_l) / 2 and are in the kernel when sum a_l x_l = 0. Conversely, a kernel vector may jump across no
-    hyperplane x_l^perp, which leaves only these two cases. The dependence is solved in integers on the
-    primitive vectors.
+    With rows scaled to length 1, H_infinity is the Gram matrix of the features x_i 1{w.x_i >= 0}, w standard normal.
+    Rows on one ray have one feature, so e_i - e_j is in the kernel. For an antipodal pair (x_l, -x_l) at the angle
+    theta to x_i, H(x_i, x_l) - H(x_i, -x_l) = cos(theta) (pi - theta)/(2 pi) + cos(theta) theta/(2 pi) = x_i.x_l / 2.
+    So coefficients (a_l, -a_l) on pairs l are mapped to (x_i . sum a_l x_l) / 2, and are in the kernel when
+    sum a_l x_l = 0. Conversely, for v in the kernel sum_i v_i x_i 1{w.x_i >= 0} vanishes for almost all w, so it has no
+    jump across any hyperplane x_l^perp, which leaves only these two cases. The dependence is solved in integers on
+    the primitive vectors.
 
     Args:
         inputs: as for `primitive_rows`.
 
     Returns:
-        A witness of lambda_min = 0, or None if no row is repeated and the antipodal pairs are independent.
+        A witness of lambda_min = 0, or None if no two rows lie on one ray and the antipodal pairs are independent.
 
     Raises:
         ValueError: as for `primitive_rows`.

@@ -41,12 +41,12 @@ def gram_of_the_recursion(trajectory, step):
 def test_the_looks_go_from_the_first_step_to_the_last(steps, every):
     spacing = plan.gram_interval(steps, every)
     assert 1 <= spacing <= 132
-    chunk = plan.stride([*every, spacing], 128)
+    chunk = plan.common_chunk([*every, spacing], 128)
     assert spacing % chunk == 0
     assert all(number % chunk == 0 for number in every)
     if not every:  # enough looks, and chunks that do not become tiny
         assert steps // spacing <= steps // 64
-        assert all(plan.stride([spacing], most) >= most / 6 for most in range(6, spacing + 1))
+        assert all(plan.common_chunk([spacing], most) >= most / 6 for most in range(6, spacing + 1))
 
 
 @pytest.mark.parametrize("engine", family(["preactivations", "screened"], "preactivations".__eq__))

@@ -10,7 +10,7 @@ from tiers import family
 import nag_ntk
 from nag_ntk import InputError, Network, Probe, simulate
 from nag_ntk.run import plan
-from nag_ntk.run.plan import stride
+from nag_ntk.run.plan import common_chunk
 from nag_ntk.run.probe import measured_type
 from proofs_check.lemma import Run
 from proofs_check.lemma.selection import select
@@ -130,9 +130,9 @@ def test_chunks_begin_where_something_is_measured():
     def identity(network):
         return network.step
 
-    assert stride([6, 4], 128) == 2
-    assert stride([300], 128) == 100
-    assert stride([7], 5) == 1
+    assert common_chunk([6, 4], 128) == 2
+    assert common_chunk([300], 128) == 100
+    assert common_chunk([7], 5) == 1
     calls = []
     run = simulate(
         DATA, METHODS, 8, 1, 25, probes=[Probe("a", identity, 10)], chunk=4, progress=lambda done, _: calls.append(done)
@@ -181,7 +181,9 @@ def test_memory_counts_what_is_measured():
         "rows": 2, "dtype": np.dtype(float), "recursion": False, "radii": 0, "chunk": 1, "limit": 1e12,
     }  # fmt: skip
     least = 2 * 8 * 2 * 10_000  # what is recorded of all seeds and methods, twice: on the device and on the host
-    assert plan.make_plan(**usual, probed=10_000).estimate >= plan.make_plan(**usual, probed=0).estimate + least
+    assert (
+        plan.make_plan(**usual, probe_bytes=10_000).estimate >= plan.make_plan(**usual, probe_bytes=0).estimate + least
+    )
     with pytest.raises(nag_ntk.CapacityError):
         simulate(
             DATA, METHODS, 1000, 8, 50, memory_limit=2e7, probes=[Probe("a", lambda network: network.preactivations, 1)]
