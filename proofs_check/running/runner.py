@@ -65,12 +65,13 @@ def verify(
         scopes = ("run",) if reports else ("run", "once")
         reports.append(examine_run(run, spec, study, [lemma for lemma in lemmas if lemma.scope in scopes]))
     runs = tuple(report.run for report in reports)
-    across = compare_runs(runs, study, [lemma for lemma in lemmas if lemma.scope == "study"])
+    compared, skipped = compare_runs(runs, study, [lemma for lemma in lemmas if lemma.scope == "study"])
+    outcomes = [*chain.from_iterable(report.outcomes for report in reports), *compared]
     return StudyResult(
         study,
-        decide([outcome for report in (*reports, across) for outcome in report.outcomes], study.level),
+        decide(outcomes, study.level),
         runs,
-        tuple(chain.from_iterable(report.skipped for report in (*reports, across))),
+        (*chain.from_iterable(report.skipped for report in reports), *skipped),
         tuple(chain.from_iterable(report.slack for report in reports)),
         tuple(chain.from_iterable(report.curves for report in reports)),
         tuple(lemmas),
@@ -164,18 +165,21 @@ def examine_run(run: Run, spec: RunSpec, study: Study, lemmas: Sequence[Lemma]) 
     return report
 
 
-def compare_runs(runs: tuple[Run, ...], study: Study, lemmas: Sequence[Lemma]) -> "RunReport":
-    """Check the lemmas that compare runs with each other; the report holds only outcomes and skipped pairs."""
-    report = RunReport(runs[0])
+def compare_runs(
+    runs: tuple[Run, ...], study: Study, lemmas: Sequence[Lemma]
+) -> tuple[list[Outcome], list[str]]:  # fmt: skip
+    """Check the lemmas that compare runs with each other; return outcomes, and "lemma @ study" of those without any."""
+    compared: list[Outcome] = []
+    skipped: list[str] = []
     for lemma in lemmas:
         outcomes = outcomes_of(lemma, runs, study.name, study.check_seconds)
         if not outcomes and study.lemmas != "all":  # the study names the lemma: its row must not vanish
             few = NotApplicable("too few runs: it compares at least 4 that differ in their width, or in kappa")
             outcomes = [Outcome(lemma.id, study.name, few)]
-        report.outcomes += outcomes
+        compared += outcomes
         if not outcomes:
-            report.skipped.append(f"{lemma.id} @ {study.name}")
-    return report
+            skipped.append(f"{lemma.id} @ {study.name}")
+    return compared, skipped
 
 
 def _notes(lemmas: Sequence[Lemma]) -> tuple[str, ...]:
