@@ -2,6 +2,9 @@
 
 Neurons are drawn in blocks of 1,024, each with its own key. So the first neurons of a wide network are those of a
 narrow one, and the draw of a seed does not depend on the width, the batch, or the number of blocks in memory at once.
+
+Two initialisations exist. "independent": every neuron is drawn by itself. "antisymmetric": the neurons 2r and 2r+1 have
+the same weights and opposite signs, and the pairs are drawn independently; so f(x) = 0 for every x.
 """
 
 from typing import NamedTuple
@@ -17,6 +20,7 @@ from nag_ntk.precision import HIGHEST
 
 BLOCK = 1024
 KEY_IMPLEMENTATION = "threefry2x32"
+INITS = ("independent", "antisymmetric")
 
 
 class Network(NamedTuple):
@@ -54,12 +58,33 @@ def seed_key(base, seed):
     return jax.random.fold_in(jax.random.key(base, impl=KEY_IMPLEMENTATION), seed)
 
 
-def draw_block(key, index, dimension: int, dtype: str) -> Network:
+def multiplicity(init: str) -> int:
+    """Return the number of neurons that are drawn together: 2 for "antisymmetric", 1 for all else."""
+    return 2 if init == "antisymmetric" else 1
+
+
+def check_init(init: str, width: int) -> None:
+    """Refuse an unknown initialisation, and a width that it cannot have.
+
+    Raises:
+        InputError: for a name that is not one of INITS, or an odd width with neurons in pairs.
+    """
+    if init not in INITS:
+        raise InputError(f"init must be one of {', '.join(INITS)}, got {init!r}")
+    if width % multiplicity(init):
+        raise InputError(f"{init} networks consist of pairs of neurons: the width must be even, got {width}")
+
+
+def draw_block(key, index, dimension: int, dtype: str, init: str = "independent") -> Network:
     """Draw the neurons index * 1024, ..., index * 1024 + 1023 of a seed; they do not depend on the width."""
     normal, sign = jax.random.split(jax.random.fold_in(key, index))
+    drawn = BLOCK // multiplicity(init)
     # a separate kernel: fused with other operations, it may be rounded differently (XLA of JAX 0.12)
-    weights = jax.lax.optimization_barrier(jax.random.normal(normal, (BLOCK, dimension), dtype))
-    return Network(weights, jax.random.rademacher(sign, (BLOCK,), dtype))
+    weights = jax.lax.optimization_barrier(jax.random.normal(normal, (drawn, dimension), dtype))
+    signs = jax.random.rademacher(sign, (drawn,), dtype)
+    if init == "antisymmetric":
+        weights, signs = jnp.repeat(weights, 2, axis=0), jnp.stack([signs, -signs], axis=1).reshape(-1)
+    return Network(weights, signs)
 
 
 def checksum(array: jax.Array, first=0) -> jax.Array:
@@ -75,28 +100,37 @@ def checksum(array: jax.Array, first=0) -> jax.Array:
     return jnp.sum(words * odd, dtype=jnp.uint32)
 
 
-def draw(key, width: int, dimension: int, dtype: str = "float64") -> Network:
+def draw(key, width: int, dimension: int, dtype: str = "float64", init: str = "independent") -> Network:
     """Draw w_r ~ N(0, I) and a_r uniform on {-1, +1}.
+
+    With init="antisymmetric" this holds for even r, and w_(r+1) = w_r, a_(r+1) = -a_r.
 
     Args:
         key: a JAX key, see seed_key.
         width: m.
         dimension: d (or p, the dimension of the inputs' span: the law is rotation invariant).
         dtype: "float64" or "float32".
+        init: "independent", or "antisymmetric" for pairs of neurons that cancel, with which f = 0.
 
     Returns:
         A Network of (width, dimension) weights and (width,) signs.
 
-    Cost: m d normals, in blocks of 1,024 neurons.
+    Raises:
+        InputError: for an unknown `init`, or an odd width with "antisymmetric".
+
+    Cost: m d normals, or half of them, in blocks of 1,024 neurons.
 
     Example:
         >>> narrow, wide = (draw(seed_key(0, 7), m, 3) for m in (5, 2000))
         >>> bool((narrow.weights == wide.weights[:5]).all())
         True
+        >>> draw(seed_key(0, 7), 6, 3, init="antisymmetric").signs.reshape(3, 2).sum(axis=1).tolist()
+        [0.0, 0.0, 0.0]
     """
+    check_init(init, width)
     blocks = -(-width // BLOCK)
     indices = jnp.arange(blocks, dtype=jnp.uint32)
-    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, dtype), indices)
+    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, dtype, init), indices)
     return Network(weights.reshape(-1, dimension)[:width], signs.reshape(-1)[:width])
 
 

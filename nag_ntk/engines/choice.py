@@ -29,6 +29,8 @@ def _screened(shape: Shape, inputs: Inputs, schedules: np.ndarray, network: Netw
     """Describe the screened engine for this run, with `operations` left at 0."""
     n = len(inputs.targets)
     initial = None if network is None else np.asarray(residual(network, inputs.coordinates, inputs.targets))
+    if shape.init == "antisymmetric":
+        initial = -np.asarray(inputs.targets)  # f = 0
     thresholds = screened.initial_thresholds(shape, schedules, inputs, initial)
 
     def columns(width: int) -> int:

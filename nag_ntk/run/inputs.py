@@ -23,6 +23,7 @@ class Shape(NamedTuple):
         devices: number of devices that the seeds are spread over.
         neuron_devices: number of devices that the neurons of each network are spread over.
         block_length: neurons processed at a time; 0 for all of them.
+        init: "independent" or "antisymmetric"; the latter only for networks that are drawn.
     """
 
     engine: str
@@ -34,6 +35,7 @@ class Shape(NamedTuple):
     devices: int
     neuron_devices: int = 1
     block_length: int = 0
+    init: str = "independent"
 
 
 class Inputs(NamedTuple):

@@ -2,7 +2,8 @@
 
 Device k has the neurons k M, ..., k M + M - 1. With one device M is the width; with several, M is a multiple of 1,024,
 the size of the blocks in which network.py draws, so that a draw does not depend on the devices. Arrays have the shape
-(B, rows, L), B blocks of L neurons. Padding neurons are active on no sample and have output weight 0.
+(B, rows, L), B blocks of L neurons. Padding neurons are active on no sample and have output weight 0. The two neurons
+of an antisymmetric pair lie next to each other in one block: the width is even then, and so are M and L.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk.network import BLOCK, Network, draw, draw_block
+from nag_ntk.precision import HIGHEST
 from nag_ntk.run.devices import cores
 from nag_ntk.run.inputs import NEURONS, Shape
 
@@ -92,18 +94,43 @@ def draw_shape(shape: Shape) -> Shape:
     """Keep only the fields that a draw depends on, so that all other configurations share one compiled program."""
     return Shape(
         engine="", start="", width=drawn_width(shape.width, shape.neuron_devices), steps=0, recursion=False,
-        dtype=shape.dtype, devices=shape.devices, neuron_devices=shape.neuron_devices,
+        dtype=shape.dtype, devices=shape.devices, neuron_devices=shape.neuron_devices, init=shape.init,
     )  # fmt: skip
 
 
 def draw_local(shape: Shape, key, dimension: int) -> Network:
     """Draw this device's neurons of a network, in whole blocks of 1,024 where a network has several devices."""
     if shape.neuron_devices == 1:
-        return draw(key, shape.width, dimension, shape.dtype)
+        return draw(key, shape.width, dimension, shape.dtype, shape.init)
     count = per_device(shape.width, shape.neuron_devices) // BLOCK
     indices = _first_neuron(shape) // BLOCK + jnp.arange(count, dtype=jnp.uint32)
-    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, shape.dtype), indices)
+    weights, signs = jax.lax.map(lambda index: draw_block(key, index, dimension, shape.dtype, shape.init), indices)
     return Network(weights.reshape(-1, dimension), signs.reshape(-1))
+
+
+def initial_preactivations(shape: Shape, coordinates, weights) -> jax.Array:
+    """Compute w_r(0).x_i, (n, M); the two neurons of an antisymmetric pair have the same numbers, bit for bit."""
+    if shape.init != "antisymmetric":
+        return jnp.dot(coordinates, weights.T, precision=HIGHEST)
+    # a product may round equal columns differently, by their places in it
+    return jnp.repeat(jnp.dot(coordinates, weights[::2].T, precision=HIGHEST), 2, axis=1)
+
+
+def outputs(shape: Shape, preactivation, signs) -> jax.Array:
+    """Compute sum_r (a_r / sqrt m) relu(z_ri) over the neurons of a block, (n,); exactly 0 where pairs cancel.
+
+    Args:
+        shape: the static configuration.
+        preactivation: z_ri, (n, L).
+        signs: a_r / sqrt m, (L,).
+
+    Accuracy: gamma_L relative to the sum of absolute terms. In antisymmetric pairs the difference of the two neurons is
+        taken first, which replaces one sum by another, so the bound is the same.
+    """
+    active = jnp.maximum(preactivation, 0)
+    if shape.init == "antisymmetric":
+        active, signs = active[:, ::2] - active[:, 1::2], signs[::2]
+    return jnp.dot(active, signs, precision=HIGHEST)
 
 
 def discard_padding(shape: Shape, network: Network) -> Network:

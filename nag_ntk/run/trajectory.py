@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nag_ntk.method import Method
+from nag_ntk.network import multiplicity
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.precision import higham_gamma, unit_roundoff
 from nag_ntk.schedule import coefficients, initial_momentum
@@ -130,6 +131,7 @@ class Trajectory(_ReadOnly):
         screening: statistics of the screened engine, or None with another one.
         probes: measurements by the names of the probes.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
+        init: how the networks were drawn: "independent" or "antisymmetric"; "given" for a network of the caller.
     """
 
     residual: np.ndarray
@@ -157,11 +159,22 @@ class Trajectory(_ReadOnly):
     weights_digest: str
     screening: Screening | None = None
     probes: Mapping[str, Probed] = field(default_factory=dict)
+    init: str = "independent"
 
     @property
     def steps(self) -> int:
         """T, the number of steps taken."""
         return self.residual.shape[2] - 1
+
+    @property
+    def multiplicity(self) -> int:
+        """Number of neurons that are drawn together: 2 with antisymmetric pairs, else 1."""
+        return multiplicity(self.init)
+
+    @property
+    def independent_neurons(self) -> int:
+        """Number of independent draws of a weight vector in one network: m, or m/2 with antisymmetric pairs."""
+        return self.width // self.multiplicity
 
     def rounding(self, operations: int) -> float:
         """Return Higham's gamma_k, a bound on the relative error of k roundings, in the floating type of this run."""

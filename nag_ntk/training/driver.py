@@ -48,7 +48,10 @@ class Driver:
         """
         plan, steps, call_index = self.prepared.layout, self.prepared.steps, self._calls
         self._calls += 1
-        identity = {"seeds": [int(seed) for seed in seeds], "shape": list(self.prepared.shape), "group": plan.group}
+        *shape, init = self.prepared.shape
+        identity = {"seeds": [int(seed) for seed in seeds], "shape": shape, "group": plan.group}
+        if init != "independent":  # left out else, as in the chunks that earlier versions saved
+            identity["init"] = init
         saved = None if self.checkpoint is None else self.checkpoint.restore(call_index, identity)
         parts = [] if saved is None else list(saved.parts)
         if saved is not None and 0 < len(parts) < plan.chunks:

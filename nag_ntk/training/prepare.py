@@ -15,7 +15,7 @@ from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.method import STARTS, Method
 from nag_ntk.method import checked as checked_method
-from nag_ntk.network import Network, checked
+from nag_ntk.network import Network, check_init, checked
 from nag_ntk.precision import resolve_dtype
 from nag_ntk.run import plan
 from nag_ntk.run.devices import is_multiprocess, mesh
@@ -66,6 +66,7 @@ def prepare(
     *,
     engine: str = "auto",
     start: str = "gradient",
+    init: str = "independent",
     initial: Network | None = None,
     dtype: str | None = None,
     key: int = 0,
@@ -103,11 +104,14 @@ def prepare(
     if initial is not None:
         if initial.weights.shape[1] != data.dimension:
             raise InputError(f"initial has weights for d={initial.weights.shape[1]}, the data has d={data.dimension}")
+        if init != "independent":
+            raise InputError("init says how a network is drawn, and initial is one already: leave one of them out")
         m, seeds = initial.weights.shape[0], (0,)
     elif width is None:
         raise InputError("give a width, or an initial Network")
     else:
         m, seeds = _check_integer("width", width, 1), _check_seeds(seeds)
+        check_init(init, m)
     near_radii, pattern_radii = _check_radii("radii", radii), _check_radii("overlap_radii", overlap_radii)
     probes = checked_probes(probes)
 
@@ -125,7 +129,9 @@ def prepare(
     if initial is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         initial = Network((initial.weights @ basis).astype(floating), initial.signs.astype(floating))
-    shape = Shape(engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=floating.name, devices=1)
+    shape = Shape(
+        engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=floating.name, devices=1, init=init
+    )  # fmt: skip
     device_mesh = mesh(devices, len(seeds))
     neurons_spread = device_mesh is not None and device_mesh[1] > 1
     if probes and neurons_spread:

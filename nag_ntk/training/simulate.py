@@ -44,6 +44,7 @@ def simulate(
     *,
     engine: str = "auto",
     start: str = "gradient",
+    init: str = "independent",
     initial: Network | None = None,
     dtype: str | None = None,
     key: int = 0,
@@ -70,7 +71,9 @@ def simulate(
         engine: "weights", "preactivations", "screened" (all three exact), or "auto": the engine with the fewest
             operations. Only "screened" does not store all weights; its cost per step grows like the root of the width.
         start: "gradient" or "extrapolated", see method.py.
-        initial: a Network with weights (m, d), used as the only seed.
+        init: how networks are drawn: "independent" neurons, or "antisymmetric" pairs of neurons with equal weights and
+            opposite signs, for an even width, so that f = 0 and the residual is -y at step 0, exactly.
+        initial: a Network with weights (m, d), used as the only seed; nothing is drawn then.
         dtype: "float64" (the default where the device has it) or "float32".
         key: the study's base key.
         radii: R values at which |S_i(R)| is counted at initialisation.
@@ -114,9 +117,9 @@ def simulate(
         True
     """
     prepared = prepare(
-        data, methods, width, seeds, steps, engine=engine, start=start, initial=initial, dtype=dtype, key=key,
-        radii=radii, overlap_radii=overlap_radii, recursion=recursion, gram_path=gram_path, probes=probes, chunk=chunk,
-        memory_limit=memory_limit, devices=devices,
+        data, methods, width, seeds, steps, engine=engine, start=start, init=init, initial=initial, dtype=dtype,
+        key=key, radii=radii, overlap_radii=overlap_radii, recursion=recursion, gram_path=gram_path, probes=probes,
+        chunk=chunk, memory_limit=memory_limit, devices=devices,
     )  # fmt: skip
     trainer = ENGINES[prepared.shape.engine]
     run_steps = Driver(prepared, trainer, gram_path, progress, checkpoint)
@@ -142,5 +145,5 @@ def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) 
         recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,
         methods=prepared.methods, seeds=tuple(prepared.seeds), width=prepared.shape.width, start=prepared.shape.start,
         engine=prepared.shape.engine, dtype=prepared.shape.dtype, rank=prepared.inputs.coordinates.shape[1],
-        weights_digest=digest,
+        weights_digest=digest, init=prepared.shape.init if prepared.initial is None else "given",
     )  # fmt: skip

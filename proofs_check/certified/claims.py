@@ -136,7 +136,7 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
     """Check each part of each theorem on each network of a run, and yield the outcomes with their certificates.
 
     Args:
-        run: a simulated run; its arrays are not used, only width, seeds, start and hypotheses of the trajectory.
+        run: a simulated run; its arrays are not used, only width, seeds, start, init and hypotheses of the trajectory.
         seeds: number of its seeds, from the first, whose networks are proved.
         key: the study's base key.
         lemmas: ids of the selected lemmas.
@@ -158,8 +158,10 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
             if untuned:
                 yield Outcome(f"{lemma}/seed-{seed}", run.name, NotApplicable(untuned)), "", None
                 continue
-            started, start = time.perf_counter(), run.trajectory.start
-            network = networks.case(run.data, method, run.trajectory.width, seed, start=start, key=key, run=run.name)
+            started, t = time.perf_counter(), run.trajectory
+            network = networks.case(
+                run.data, method, t.width, seed, start=t.start, init=t.init, key=key, run=run.name
+            )  # fmt: skip
             proofs, body = _decide_parts(network, parts)
             seconds = (time.perf_counter() - started) / len(proofs)
             for part, proof in proofs.items():

@@ -23,6 +23,7 @@ class Case(NamedTuple):
         problem: the same network, data and method in exact numbers.
         seed: the seed.
         key: the study's base key.
+        init: how the network was drawn.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Case(NamedTuple):
     problem: Problem
     seed: int
     key: int
+    init: str = "independent"
 
 
 def _rows(array: Any) -> tuple[tuple[float, ...], ...]:
@@ -38,8 +40,8 @@ def _rows(array: Any) -> tuple[tuple[float, ...], ...]:
 
 
 def case(
-    data: Dataset, method: Method, width: int, seed: int = 0, *, start: str = "gradient", key: int = 0, run: str = "",
-    label: str = "",
+    data: Dataset, method: Method, width: int, seed: int = 0, *, start: str = "gradient", init: str = "independent",
+    key: int = 0, run: str = "", label: str = "",
 ) -> Case:  # fmt: skip
     """Build the network of a seed from exactly the float64 numbers that `simulate` trains.
 
@@ -49,6 +51,7 @@ def case(
         width: m, the number of neurons.
         seed: the seed.
         start: "gradient" or "extrapolated".
+        init: "independent" or "antisymmetric".
         key: the study's base key.
         run: name of the run.
         label: name of the method in the name of the case; the method's own name if empty.
@@ -58,6 +61,7 @@ def case(
 
     Raises:
         ProblemError: the method's numbers change with the step.
+        InputError: an odd width with antisymmetric pairs.
 
     Example:
         >>> one = case(Dataset([[1.0, 0.0]], [0.5]), Method("plain", 0.5, 0.0, 0.0), 4)
@@ -68,13 +72,13 @@ def case(
         raise ProblemError(f"{method.name}: numbers that change with the step have no linear rate to certify")
     enable_float64()
     coordinates = data.coordinates
-    network = draw(seed_key(key, seed), width, coordinates.shape[1])
+    network = draw(seed_key(key, seed), width, coordinates.shape[1], init=init)
     signs = tuple(int(sign) for sign in np.asarray(network.signs).tolist())
     problem = Problem(
         _rows(coordinates), tuple(data.targets.tolist()), _rows(network.weights), signs,
         method.eta, method.beta, method.gamma, start,
     )  # fmt: skip
-    return Case(f"{run} {label or method.name} seed {seed}".strip(), data, method, problem, seed, key)
+    return Case(f"{run} {label or method.name} seed {seed}".strip(), data, method, problem, seed, key, init)
 
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
@@ -92,14 +96,18 @@ def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
                 continue
             numbers: Sequence[int] = range(spec.seeds) if isinstance(spec.seeds, int) else tuple(spec.seeds)
             for seed in numbers[:seeds]:
-                yield case(data, method, spec.width, seed, start=spec.start, key=spec.key, run=spec.name, label=label)
+                yield case(
+                    data, method, spec.width, seed, start=spec.start, init=spec.init, key=spec.key, run=spec.name,
+                    label=label,
+                )  # fmt: skip
 
 
 def simulated(one: Case, steps: int) -> list[list[float]]:
     """Return the residuals of the float64 run at steps 0..steps, from `simulate`."""
     run = simulate(
-        one.data, one.method, len(one.problem.weights), [one.seed], steps, start=one.problem.start, key=one.key
-    )
+        one.data, one.method, len(one.problem.weights), [one.seed], steps, start=one.problem.start, init=one.init,
+        key=one.key,
+    )  # fmt: skip
     return run.residual[0, 0].tolist()
 
 

@@ -15,7 +15,9 @@ from proofs_check.running.possible import outlook
 from proofs_check.running.prepare import RunSetup, prepare
 from proofs_check.study.load import Study
 
-_COLUMNS = ("run", "samples", "dimension", "width", "seeds", "steps", "engine", "dtype", "memory", "time", "methods")
+_COLUMNS = (
+    "run", "samples", "dimension", "width", "seeds", "steps", "init", "engine", "dtype", "memory", "time", "methods",
+)  # fmt: skip
 
 
 def look_ahead(call: Call) -> int:
@@ -83,6 +85,7 @@ def described(
             f"{spec.width:,}",
             seed_range,
             spec.steps,
+            plan.shape.init,
             plan.shape.engine,
             plan.shape.dtype,
         )

@@ -42,17 +42,18 @@ def width(config: str, delta: float | None, as_json: bool) -> None:
 
 
 def datasets(study: "Study", delta: float) -> dict[str, Any]:
-    """Collect for each dataset of a study its numbers, the widths of its runs, and the required widths."""
+    """Collect for each dataset and init of a study its numbers, the widths of its runs, and the required widths."""
     from proofs_check.judging.finding import plain
     from proofs_check.running import widths
 
     results: dict[Any, dict[str, Any]] = {}
     for run in study.runs:
-        if run.dataset not in results:
+        key = run.dataset, run.init
+        if key not in results:
             data = run.dataset.build()
-            rows = [row._asdict() for row in widths.required_widths(data, delta)]
-            results[run.dataset] = {**widths.facts(data), "delta": delta, "runs": {}, "asked": rows}
-        results[run.dataset]["runs"][run.name] = run.width
+            rows = [row._asdict() for row in widths.required_widths(data, delta, run.init)]
+            results[key] = {**widths.facts(data), "init": run.init, "delta": delta, "runs": {}, "asked": rows}
+        results[key]["runs"][run.name] = run.width
     return plain({"study": study.name, "datasets": list(results.values())})
 
 
@@ -67,9 +68,10 @@ def _table(one: dict[str, Any]) -> str:
     kappa = "none: lambda_0 is 0 up to rounding" if one["kappa"] is None else f"{one['kappa']:.4g}"
     runs = ", ".join(f"{name} {width:,}" for name, width in list(one["runs"].items())[:6])
     more = f" and {len(one['runs']) - 6} more" if len(one["runs"]) > 6 else ""
+    drawn = "" if one["init"] == "independent" else f", {one['init']} networks"
     lines = [
         f"{one['name']}: n = {one['samples']}, d = {one['dimension']}, lambda_0 = {one['lambda_0']:.4g}, "
-        f"kappa = {kappa}",
+        f"kappa = {kappa}{drawn}",
         f"|K| = {one['kernel_norm']:.4g}, norm of |K| entrywise = {one['absolute_kernel_norm']:.4g}, "
         f"|y| = {one['targets_norm']:.4g}, delta = {one['delta']:g}",
         f"widths of the study: {runs}{more}",

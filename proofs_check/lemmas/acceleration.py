@@ -72,10 +72,10 @@ def _count_exits(run: Run, method: str) -> int:
 def _network(runs: Sequence[Run], method: str, exponent: float) -> Evidence:
     chosen: dict[float, tuple[Run, np.ndarray]] = {}
     excluded = []
-    groups: dict[tuple[int, int, int], list[Run]] = {}
+    groups: dict[tuple[int, int, int, str], list[Run]] = {}
     for run in runs:
         if run.index(method) is not None and run.trajectory.steps > 0 and not run.untuned(method):
-            key = (run.trajectory.width, len(run.trajectory.seeds), run.data.size)
+            key = (run.trajectory.width, len(run.trajectory.seeds), run.data.size, run.trajectory.init)
             groups.setdefault(key, []).append(run)
     for run in max(groups.values(), key=len, default=[]):
         kappa, steps, exits = run.data.spectrum.kappa, run.steps_to(method, TARGET), _count_exits(run, method)

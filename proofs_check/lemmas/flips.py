@@ -22,15 +22,18 @@ def _position(run: Run, radius: float) -> int:
 
 def _law(run: Run, scale: float = 1.0) -> Law:
     trajectory = run.trajectory
-    counts = trajectory.near_boundary[:, [_position(run, r) for r in RADII]]
+    # neurons of an antisymmetric pair lie equally near: half of them is the count of the pairs, which are independent
+    counts = trajectory.near_boundary[:, [_position(run, r) for r in RADII]] // trajectory.multiplicity
     probability = erf(scale * np.array(RADII) / math.sqrt(2))[:, None] * np.ones(run.data.size)
-    neurons = trajectory.width * len(trajectory.seeds)
+    neurons = trajectory.independent_neurons * len(trajectory.seeds)
     pooled = counts.sum(axis=0)
     deviation = pooled / neurons - probability
     worst = np.unravel_index(int(np.argmax(np.abs(deviation))), deviation.shape)
     p_values = [np.ravel(statistics.two_sided_binomial_p(pooled, neurons, probability))]
     for r, i in np.ndindex(deviation.shape):
-        fit = statistics.randomised_pit_p_value(counts[:, r, i], trajectory.width, float(probability[r, i]), 0)
+        fit = statistics.randomised_pit_p_value(
+            counts[:, r, i], trajectory.independent_neurons, float(probability[r, i]), 0
+        )
         p_values.append(np.atleast_1d(fit))
 
     def interval(level: float) -> tuple[float, float]:
@@ -55,7 +58,7 @@ FLIP_PROBABILITY = Lemma(
     statement="|S_i(R)| = #{r : |w_r(0).x_i| <= R} ~ Binomial(m, erf(R / sqrt 2)).",
     tex=r"$|S_i(R)| = \mathrm{card}\lbrace r : |w_r(0)\cdot x_i| \le R\rbrace \sim \mathrm{Binomial}(m, "
     r"\mathrm{erf}(R/\sqrt2))$.",
-    hypotheses="|x_i| = 1, w_r(0) ~ N(0, I) independent.",
+    hypotheses="|x_i| = 1, w_r(0) ~ N(0, I) independent; of antisymmetric pairs one neuron is counted.",
     kind=Claim.EXACT_LAW,
     source="derived",
     provenance="derived",
@@ -76,8 +79,8 @@ def _count_radius(size: int, width: int, delta: float) -> float:
     return math.log(size / delta) / width
 
 
-def _too_narrow(run: Run) -> NotApplicable:
-    needed = math.ceil(4 * math.log(run.data.size / run.delta)) + 1
+def _too_narrow(run: Run, multiplicity: int = 1) -> NotApplicable:
+    needed = multiplicity * (math.ceil(4 * math.log(run.data.size / run.delta)) + 1)
     return NotApplicable(
         f"4 R >= 1 at width {run.trajectory.width:,}: the bound says something from width {needed:,} on"
     )
@@ -175,9 +178,9 @@ def _share(run: Run, bound: np.ndarray, claim: Claim | None = None) -> Inequalit
 
 
 def _linear(run: Run, constant: float) -> Inequality | NotApplicable:
-    least = _count_radius(run.data.size, run.trajectory.width, run.delta)
+    least = _count_radius(run.data.size, run.trajectory.independent_neurons, run.delta)
     if 4 * least >= 1:
-        return _too_narrow(run)
+        return _too_narrow(run, run.trajectory.multiplicity)
     if run.delta > 0.3 * run.data.size:
         return NotApplicable("the sum over radii is at most delta only for delta <= 0.3 n")
     bound = constant * np.maximum(run.trajectory.largest_distance, least)
@@ -199,7 +202,7 @@ FLIP_FRACTION = Lemma(
     tex=r"At every $t$ the share of flipped $(r,i)$ is at most $\frac1n\sum_i|S_i(R_t)|/m$, $R_t$ the largest "
     r"distance so far (counted); with probability at least $1-\delta$ it is at most $4\max(R_t, \ln(n/\delta)/m)$ at "
     r"every $t$ at once (linear).",
-    hypotheses="|x_i| = 1; linear: 4 ln(n/delta) < m, delta <= 0.3 n.",
+    hypotheses="|x_i| = 1; linear: 4 ln(n/delta) < m, delta <= 0.3 n, and m counts pairs where they are antisymmetric.",
     kind=Claim.EVERY_RUN,
     source="derived: flip-inclusion, and flip-count at the radii 2^k ln(n/delta)/m together",
     provenance="derived",

@@ -19,10 +19,12 @@ def chernoff_width(size: int, lambda_0: float, norm: float, delta: float) -> flo
     return norm / lambda_0 * math.log(size / delta) / _CHERNOFF
 
 
-def _widths(run: Run) -> tuple[float, float]:
+def _widths(run: Run) -> tuple[float, ...]:
     lambda_0, size = run.data.spectrum.lambda_0, run.data.size
     norm = float(np.linalg.norm(run.data.kernel, 2))
-    return hoeffding_width(size, lambda_0, run.delta), chernoff_width(size, lambda_0, norm, run.delta)
+    # both count independent neurons
+    independent = hoeffding_width(size, lambda_0, run.delta), chernoff_width(size, lambda_0, norm, run.delta)
+    return tuple(run.trajectory.multiplicity * width for width in independent)
 
 
 def _too_narrow(run: Run, needed: float, which: str) -> NotApplicable:
@@ -69,7 +71,7 @@ GRAM_CONCENTRATION = Lemma(
     r"H(0) - H^\infty\Vert _F \le \frac{\lambda_0}4$; (chernoff) $m \ge \frac{\Vert K\Vert "
     r"}{\lambda_0}\frac{\ln(n/\delta)}{\frac14 + \frac34\ln\frac34}$ gives $\lambda_{\min}(H(0)) \ge "
     r"\frac34\lambda_0$.",
-    hypotheses="inputs of unit norm, lambda_0 > 0, m at least the width stated.",
+    hypotheses="inputs of unit norm, lambda_0 > 0, m at least the width stated, or twice that with antisymmetric pairs.",
     kind=Claim.PROBABILITY,
     source="derived: Hoeffding and a union bound; matrix Chernoff (Tropp 2012, Theorem 1.1)",
     provenance="derived",

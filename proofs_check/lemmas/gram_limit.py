@@ -17,11 +17,11 @@ def _law(run: Run, claimed: Callable[[np.ndarray], np.ndarray]) -> Law | NotAppl
     inner = kernel[rows, columns]
     keep = np.abs(inner) > _LEAST_INNER_PRODUCT
     rows, columns, inner = rows[keep], columns[keep], inner[keep]
-    neurons = trajectory.width * len(trajectory.seeds)
+    neurons = trajectory.independent_neurons * len(trajectory.seeds)
     if not len(rows):
         return NotApplicable("all inputs are orthogonal, so H_inf is I/2 by definition")
     shares = trajectory.initial_gram[:, rows, columns] / inner
-    counts = np.rint(shares * trajectory.width).sum(axis=0).astype(np.int64)
+    counts = np.rint(shares * trajectory.independent_neurons).sum(axis=0).astype(np.int64)
     probability = np.clip(claimed(run.data.gram_limit[rows, columns] / inner), 0, 1)
     deviation = counts / neurons - probability
     worst = int(np.argmax(np.abs(deviation)))
@@ -37,7 +37,7 @@ def _law(run: Run, claimed: Callable[[np.ndarray], np.ndarray]) -> Law | NotAppl
         deviation=float(deviation[worst]),
         trials=neurons,
         witness={"samples": [int(rows[worst]), int(columns[worst])]},
-        note=f"{len(counts)} pairs, {neurons} neurons",
+        note=f"{len(counts)} pairs, {neurons} independent neurons",
     )
 
 
@@ -49,7 +49,7 @@ GRAM_LIMIT = Lemma(
     "angle between x_i and x_j.",
     tex=r"$$H^\infty_{ij} = x_i\cdot x_j\frac{\pi - \theta_{ij}}{2\pi} = E_w\bigl[x_i\cdot x_j1\lbrace w\cdot x_i "
     r"\ge 0, w\cdot x_j \ge 0\rbrace \bigr],$$ $\theta_{ij}$ the angle between $x_i$ and $x_j$.",
-    hypotheses="inputs of unit norm, w ~ N(0, I).",
+    hypotheses="inputs of unit norm, w ~ N(0, I); of antisymmetric pairs one neuron is counted.",
     kind=Claim.IDENTITY,
     source="definition in Du, Zhai, Poczos, Singh 2019, arXiv 1810.02054; closed form derived",
     provenance="derived",

@@ -58,7 +58,8 @@ def _attained(run: Run, radius: float) -> np.ndarray:
         return attained
 
     def draw_again(seed):
-        return draw(seed_key(trajectory.key, seed), trajectory.width, trajectory.rank, trajectory.dtype).weights
+        t = trajectory
+        return draw(seed_key(t.key, seed), t.width, t.rank, t.dtype, t.init).weights
 
     compiled = jax.jit(draw_again)
     for s in range(min(_ATTACKED, len(attained))):

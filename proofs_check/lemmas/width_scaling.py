@@ -16,7 +16,8 @@ def _comparable(runs: Sequence[Run]) -> list[Run]:
     groups: dict[tuple, list[Run]] = {}
     for run in runs:
         t = run.trajectory
-        same = (run.data.inputs.tobytes(), run.data.targets.tobytes(), run.methods, t.steps, t.start, len(t.seeds))
+        data = run.data.inputs.tobytes(), run.data.targets.tobytes()
+        same = (*data, run.methods, t.steps, t.start, t.init, len(t.seeds))
         groups.setdefault(same, []).append(run)
     widest = max(groups.values(), key=len, default=[])
     return sorted(widest, key=lambda run: run.trajectory.width)

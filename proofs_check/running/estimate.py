@@ -78,7 +78,7 @@ def _engine(plan: Prepared) -> Any:
 def _width(plan: Prepared) -> int:
     """Return the width at which the rate of a run is measured."""
     cost = len(plan.methods) * _engine(plan).cost(*plan.inputs.coordinates.shape)
-    return min(plan.shape.width, max(_MIN_WIDTH, _MAX_STEP_OPERATIONS // cost))
+    return min(plan.shape.width, max(_MIN_WIDTH, _MAX_STEP_OPERATIONS // cost // 2 * 2))  # even, for neurons in pairs
 
 
 def _kind(plan: Prepared) -> Any:
@@ -86,7 +86,8 @@ def _kind(plan: Prepared) -> Any:
     shape, inputs = plan.shape, plan.inputs
     counted = (len(plan.radii), len(plan.overlap_radii))
     engine = _engine(plan).name, len(plan.methods)
-    return engine, inputs.coordinates.shape, _width(plan), shape.dtype, shape.recursion, shape.devices, counted
+    program = shape.dtype, shape.init, shape.recursion, shape.devices
+    return engine, inputs.coordinates.shape, _width(plan), program, counted
 
 
 def _measure_rate(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:

@@ -63,6 +63,8 @@ class RunSetup(NamedTuple):
         Neither the name of the run nor the path of its data is part of it.
         """
         own = {name: getattr(spec, name) for name in ("width", "seeds", "steps", *_OPTIONS)}
+        if spec.init == "independent":
+            del own["init"]  # earlier versions, which drew no other networks, did not name it
         methods = [method._asdict() for method in self.methods]
         data = _digest(self.data.inputs, self.data.targets)  # a file of the user's own may have changed
         return {**own, "data": data, "methods": methods, "recorded": self.recording.described()}
@@ -77,7 +79,7 @@ class RunSetup(NamedTuple):
         return prepare_run(self.data, self.methods, *shape, **self.options(spec, memory_limit_gib))
 
 
-_OPTIONS = ("engine", "start", "dtype", "key", "chunk")
+_OPTIONS = ("engine", "start", "init", "dtype", "key", "chunk")
 """Fields of a run that `simulate` takes by the same names."""
 
 
@@ -109,7 +111,7 @@ def prepare(study: Study, lemmas: Sequence[Lemma], max_seeds: int | None = None)
         >>> prepare(study, ())
         Traceback (most recent call last):
         proofs_check.running.prepare.CannotRun: quick.yaml:38:1: width: run training: the run needs about ...
-        quick.yaml:61:5: runs.initialisation.width: run initialisation: the run needs about ...
+        quick.yaml:62:5: runs.initialisation.width: run initialisation: the run needs about ...
     """
     problems = _Problems(study)
     built: dict[str, Dataset | InputError] = {}

@@ -114,8 +114,8 @@ def simulate_again(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
     """Simulate a run again with other seeds; record the same quantities, but the probes of this lemma only."""
     t = run.trajectory
     trajectory = simulate(
-        run.data, run.methods, t.width, seeds, t.steps, engine=t.engine, start=t.start, dtype=t.dtype, key=t.key,
-        radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
+        run.data, run.methods, t.width, seeds, t.steps, engine=t.engine, start=t.start, init=t.init, dtype=t.dtype,
+        key=t.key, radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
         gram_path=t.gram_path is not None, probes=lemma.probes,
     )  # fmt: skip
     return replace(run, trajectory=trajectory)

@@ -73,7 +73,7 @@ def summary(run: "Run") -> dict[str, Any]:
         "data": facts,
         "methods": [_method(run, k, label, facts["kappa"]) for k, label in enumerate(labels(run.methods))],
         "claims": [row for row in _claims(run) if row is not None],
-        "asked": [row._asdict() for row in widths.required_widths(data, run.delta)],
+        "asked": [row._asdict() for row in widths.required_widths(data, run.delta, trajectory.init)],
     })  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nag_ntk.network import multiplicity
 from nag_ntk.theorem import THEOREMS
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 
@@ -74,24 +75,26 @@ def explicit_width(method: str, kappa: float, size: float, residual: float, lamb
     return constant * kappa ** float(4 * (1 - theorem.order)) * size**3 * residual**2 / lambda_min**4
 
 
-def theorem_width(method: str, data: "Dataset", delta: float, size: float) -> float:
+def theorem_width(method: str, data: "Dataset", delta: float, size: float, init: str = "independent") -> float:
     """Compute the width from which the theorem holds with probability at least 1 - delta over the draw of the network.
 
     The largest of three: the explicit width with B^2 = (n/2 + |y|^2)/(delta/3) (initial-residual), and the widths of
     gram-concentration (Hoeffding, for both ends of the spectrum) and of flip-count (m R >= ln(n/(delta/3))), each at
-    delta/3.
+    delta/3. With antisymmetric pairs B = |y|, and gram-concentration asks for twice its width; flip-count does not.
 
     Args:
         method: one of nag_ntk.theorem.THEOREMS.
         data: a dataset with lambda_0 > 0.
         delta: failure probability.
         size: as for `explicit_width`.
+        init: how the network is drawn, as for `simulate`.
     """
     spectrum, share, n = data.spectrum, delta / 3, data.size
-    residual = math.sqrt((n / 2 + float(data.targets @ data.targets)) / share)
+    square = float(data.targets @ data.targets)
+    residual = math.sqrt((n / 2 + square) / share if init == "independent" else square)
     explicit = explicit_width(method, spectrum.kappa, size, residual, spectrum.lambda_min)
     flip_count = math.log(n / share) / radius(method, spectrum.kappa, size, spectrum.lambda_min)
-    return max(explicit, flip_count, hoeffding_width(n, spectrum.lambda_0, share))
+    return max(explicit, flip_count, multiplicity(init) * hoeffding_width(n, spectrum.lambda_0, share))
 
 
 def facts(data: "Dataset") -> dict[str, Any]:
@@ -110,12 +113,13 @@ def facts(data: "Dataset") -> dict[str, Any]:
     }
 
 
-def required_widths(data: "Dataset", delta: float) -> tuple[RequiredWidth, ...]:
+def required_widths(data: "Dataset", delta: float, init: str = "independent") -> tuple[RequiredWidth, ...]:
     """Compute all required widths: of gram-concentration twice, of the theorem per method with n and the norm of |K|.
 
     Args:
         data: the dataset.
         delta: failure probability of every statement.
+        init: how the networks are drawn, as for `simulate`.
 
     Example:
         >>> from nag_ntk import digits, enable_float64
@@ -134,8 +138,8 @@ def required_widths(data: "Dataset", delta: float) -> tuple[RequiredWidth, ...]:
             RequiredWidth(name, method, math.inf, "lambda_0 is 0: no width is enough") for name, method in statements
         )
     norm, n = numbers["kernel_norm"], data.size
-    two_sided = hoeffding_width(n, spectrum.lambda_0, delta)
-    one_sided = chernoff_width(n, spectrum.lambda_0, norm, delta)
+    two_sided = multiplicity(init) * hoeffding_width(n, spectrum.lambda_0, delta)
+    one_sided = multiplicity(init) * chernoff_width(n, spectrum.lambda_0, norm, delta)
     rows = [
         RequiredWidth("hoeffding", "", two_sided, "Hoeffding: |H(0) - H_inf|_F <= lambda_0/4"),
         RequiredWidth("chernoff", "", one_sided, "matrix Chernoff: lambda_min(H(0)) >= 3/4 lambda_0"),
@@ -144,5 +148,7 @@ def required_widths(data: "Dataset", delta: float) -> tuple[RequiredWidth, ...]:
         ("theorem", float(n), "the theorem, explicit (Coq)"),
         ("theorem-norm", numbers["absolute_kernel_norm"], "the same with the norm of |K| for n (Coq)"),
     ):
-        rows += [RequiredWidth(name, method, theorem_width(method, data, delta, size), words) for method in THEOREMS]
+        rows += [
+            RequiredWidth(name, method, theorem_width(method, data, delta, size, init), words) for method in THEOREMS
+        ]
     return tuple(rows)

@@ -13,8 +13,9 @@ def initial_residual(run: Run) -> tuple[SlackRow, ...]:
     """Compare the root of Markov's bound on |xi(0)|, its (1 - delta) quantile over seeds, and each seed's |xi(0)|."""
     norm = run.trajectory.residual_norm[:, 0, 0]
     moment = run.data.size / 2 + float(run.data.targets @ run.data.targets)
+    pairs = run.trajectory.multiplicity > 1
     values = [
-        Value("Markov's bound", math.sqrt(moment / run.delta)),
+        Value("Markov's bound", "f = 0, so |xi(0)| = |y|" if pairs else math.sqrt(moment / run.delta)),
         Value("the quantile", float(np.quantile(norm, 1 - run.delta))),
         Value("|xi(0)|", norm),
     ]
@@ -28,6 +29,8 @@ def initial_residual(run: Run) -> tuple[SlackRow, ...]:
 def concentration(run: Run) -> tuple[SlackRow, ...]:
     """Compare |H(0) - H_inf|_2 with its bound in the proof, n eps with eps = sqrt(ln(2 n^2 / delta) / (2 m)).
 
+    m counts independent neurons, of which antisymmetric pairs are half as many.
+
     Let D = H(0) - H_inf and s the largest |D_ij / K_ij|. The links are: n eps >= eps |K|_F, since |K_ij| <= 1; eps
     against s, by Hoeffding's inequality and a union bound; s |K|_F >= |D|_F, entry by entry; |D|_F >= |D|_2; and |D|_2
     >= the shift of an end of the spectrum, by Weyl's inequality. The proof needs only this shift.
@@ -35,7 +38,7 @@ def concentration(run: Run) -> tuple[SlackRow, ...]:
     kernel, limit, size = run.data.kernel, run.data.gram_limit, run.data.size
     gram = run.trajectory.initial_gram
     difference = gram - limit
-    eps = math.sqrt(math.log(2 * size**2 / run.delta) / (2 * run.trajectory.width))
+    eps = math.sqrt(math.log(2 * size**2 / run.delta) / (2 * run.trajectory.independent_neurons))
     frobenius = float(np.linalg.norm(kernel))
     share = np.abs(difference) / np.where(kernel == 0, np.inf, np.abs(kernel))
     ends, drawn = np.linalg.eigvalsh(limit)[[0, -1]], _ends(gram)
@@ -64,6 +67,7 @@ def width(run: Run) -> tuple[SlackRow, ...]:
     lambda_min(H(0)) falls like m^(-1/2).
     """
     lambda_0, size, m = run.data.spectrum.lambda_0, run.data.size, run.trajectory.width
+    drawn_together = run.trajectory.multiplicity
     names = ("the width by Hoeffding", "the width by matrix Chernoff", "the width needed")
     if lambda_0 <= 0:
         figures: list[float | str] = [f"lambda_0 = {lambda_0:.3g}: no width suffices"] * 3
@@ -71,8 +75,8 @@ def width(run: Run) -> tuple[SlackRow, ...]:
         norm = float(np.linalg.norm(run.data.kernel, 2))
         shortfall = float(np.quantile(lambda_0 - _ends(run.trajectory.initial_gram)[:, 0], 1 - run.delta))
         figures = [
-            hoeffding_width(size, lambda_0, run.delta),
-            chernoff_width(size, lambda_0, norm, run.delta),
+            drawn_together * hoeffding_width(size, lambda_0, run.delta),
+            drawn_together * chernoff_width(size, lambda_0, norm, run.delta),
             m * (4 * max(shortfall, 0.0) / lambda_0) ** 2,
         ]
     links = [

@@ -55,7 +55,7 @@ def record(group: Any, run: "Run") -> None:
     The axis of the methods is called algorithm, since ``.sel(method=...)`` means something else in xarray.
     """
     t = run.trajectory
-    facts = {name: getattr(t, name) for name in ("width", "start", "engine", "dtype", "weights_digest")}
+    facts = {name: getattr(t, name) for name in ("width", "start", "init", "engine", "dtype", "weights_digest")}
     group.attrs.update({**facts, "delta": run.delta})
     group.dimensions = dict(zip(AXES, t.residual.shape, strict=True))
 

@@ -30,8 +30,8 @@ def describe(
         t = run.trajectory
         data = {"name": run.data.name, "samples": run.data.size, "dimension": run.data.dimension, **run.data.origin}
         runs[run.name] = {
-            "weights_digest": t.weights_digest, "engine": t.engine, "dtype": t.dtype, "seeds": len(t.seeds),
-            "data": data,
+            "weights_digest": t.weights_digest, "engine": t.engine, "dtype": t.dtype, "init": t.init,
+            "seeds": len(t.seeds), "data": data,
         }  # fmt: skip
     return {
         "schema": SCHEMA,

@@ -227,6 +227,8 @@ class RunFields(Record):
     """Training steps; 0 draws the networks and trains nothing."""
     start: Literal["gradient", "extrapolated"] = "gradient"
     """What came before step 0: the first step is a gradient step, or the textbook two-line Nesterov's."""
+    init: Literal["independent", "antisymmetric"] = "independent"
+    """How networks are drawn: independent neurons, or pairs of equal weights and opposite signs, whose output is 0."""
     engine: Literal["auto", "weights", "preactivations", "screened"] = "auto"
     """Which exact representation of the run to compute with."""
     dtype: Literal["float64", "float32"] | None = None
@@ -244,6 +246,13 @@ class RunSpec(RunFields):
 
     name: Slug
     """Name of the run, unique in its study."""
+
+    @model_validator(mode="after")
+    def _pairs_need_an_even_width(self) -> "RunSpec":
+        if self.init == "antisymmetric" and self.width % 2:
+            message = "antisymmetric networks consist of pairs of neurons: the width must be even, got {width}"
+            raise PydanticCustomError("pairs", message, {"width": self.width, "field": "width"})
+        return self
 
 
 class StudyFields(Record):

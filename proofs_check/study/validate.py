@@ -207,7 +207,8 @@ def _itself(path: KeyPath) -> KeyPath:
 def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
     """Translate an error of pydantic: return the path in the file and the message in plain words."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    path, known = _file_path(error["loc"], values)
+    # an error of a whole record names the field to blame itself
+    path, known = _file_path(error["loc"] or (context["field"],), values)
     if kind == EXPECTED:
         return path, f"expected {context['phrase']}, got {preview(value)}"
     if kind == "extra_forbidden":

@@ -11,7 +11,6 @@ from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
 from nag_ntk.network import Network, checksum, seed_key
 from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
-from nag_ntk.precision import HIGHEST
 from nag_ntk.run import neurons
 from nag_ntk.run.inputs import NEURONS, SEEDS, Inputs, Shape, shard_over_mesh
 from nag_ntk.schedule import StepCoefficients
@@ -49,14 +48,13 @@ def _initialise(shape: Shape, inputs: Inputs, network: Network):
     """Return (InitialNetwork, states of all methods) of one network, and the record of step 0."""
     sqrt_width = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
     padding = neurons.padding_preactivation(shape.dtype)
-    preactivation = jnp.dot(inputs.coordinates, network.weights.T, precision=HIGHEST)
+    preactivation = neurons.initial_preactivations(shape, inputs.coordinates, network.weights)
     if shape.neuron_devices > 1:
         preactivation = jnp.where(neurons.is_neuron(shape)[None, :], preactivation, padding)
     signs = jnp.asarray(network.signs) / sqrt_width
     active = preactivation >= 0
     max_square = jnp.max(jnp.sum(network.weights * network.weights, axis=1))
-    outputs = jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
-    residual = neurons.device_sum(shape, outputs) - inputs.targets
+    residual = neurons.device_sum(shape, neurons.outputs(shape, preactivation, signs)) - inputs.targets
     kernel = inputs.kernel
     overlap = pattern_overlap(active, active, kernel.dtype)
     record = _initial_record(shape, inputs, network, preactivation, kernel * _network_shares(shape, overlap))

@@ -10,7 +10,6 @@ from nag_ntk.engines import REPRESENTATIONS
 from nag_ntk.engines.dense.state import DenseState, partition
 from nag_ntk.engines.dense.step import apply_step
 from nag_ntk.network import Network, seed_key
-from nag_ntk.precision import HIGHEST
 from nag_ntk.run import neurons
 from nag_ntk.run.inputs import SEEDS, Inputs, Shape, shard_over_mesh
 from nag_ntk.run.probe import Probe, Snapshot
@@ -56,7 +55,7 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
 
             arrays = (initial.preactivation, initial.signs, state.movement, state.momentum, state.pattern)
             preactivations, movement = (_from_blocks(blocks, shape.width) for blocks in jax.lax.map(one_block, arrays))
-            outputs = jnp.dot(jnp.maximum(preactivations, 0).T, signs, precision=HIGHEST)
+            outputs = neurons.outputs(shape, preactivations.T, signs)
             snapshot = Snapshot(
                 step=state.step, inputs=inputs.coordinates, targets=inputs.targets, signs=jnp.round(signs * sqrt_width),
                 initial=jnp.asarray(initial_network.weights), movement=movement, preactivations=preactivations,

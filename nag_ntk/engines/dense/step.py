@@ -87,7 +87,7 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
         change, squared = representation.response(operator, new_movement)
         preactivation = origin - signs[None, :] * change
         sums = totals["sums"]
-        outputs = sums["outputs"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
+        outputs = sums["outputs"] + neurons.outputs(shape, preactivation, signs)
         # a pre-activation beyond the bound on its old side of 0 neither flipped nor is undecided; NaN counts as close
         close = rows.any_set(jnp.logical_not(jnp.where(pattern, preactivation, -preactivation) > error_bound))
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from nag_ntk.network import BLOCK, Network, checksum, draw_block, seed_key
 from nag_ntk.pattern import OverlapRange, near_boundary_count, overlap_range, pattern_counts
-from nag_ntk.precision import HIGHEST, integer_dtype
+from nag_ntk.precision import integer_dtype
 from nag_ntk.run.inputs import Inputs, Shape
-from nag_ntk.run.neurons import padding_preactivation
+from nag_ntk.run.neurons import initial_preactivations, outputs, padding_preactivation
 
 _SPAN_BYTES = 2**26
 _THREADS = 2
@@ -54,22 +54,22 @@ def _pack(active: jax.Array) -> jax.Array:
     )
 
 
-def _survey_block(inputs: Inputs, thresholds, width: int, first, network: Network):
+def _survey_block(shape: Shape, inputs: Inputs, thresholds, first, network: Network):
     """Sum over one block of neurons that begins with number `first`; neurons beyond the width count as padding.
 
     Returns:
         The sums, max |w_r|^2, and for every neuron its pre-activations, sign, a flag for risk, and packed pattern.
     """
     weights, signs = network
-    dtype = inputs.coordinates.dtype
+    dtype, width = inputs.coordinates.dtype, shape.width
     present = first + jnp.arange(BLOCK) < width
     weights = jnp.where(present[:, None], weights, 0)
     signs = jnp.where(present, signs, 0)
-    z = jnp.dot(inputs.coordinates, weights.T, precision=HIGHEST)
+    z = initial_preactivations(shape, inputs.coordinates, weights)
     z = jnp.where(present[None, :], z, padding_preactivation(dtype))
     size, active = jnp.abs(z), z >= 0
     sums = {
-        "outputs": jnp.dot(jnp.maximum(z, 0), signs / jnp.sqrt(jnp.asarray(width, dtype)), precision=HIGHEST),
+        "outputs": outputs(shape, z, signs / jnp.sqrt(jnp.asarray(width, dtype))),
         "counts": pattern_counts(active, active),
         "size": jnp.sum(jnp.where(present[None, :], size, 0), axis=1),
         "square": jnp.sum(jnp.where(active, z, 0) ** 2, axis=1),
@@ -106,8 +106,8 @@ def _survey_drawn(shape: Shape, blocks: int, inputs: Inputs, thresholds, seed, f
     key, dimension = seed_key(inputs.key, seed), inputs.coordinates.shape[1]
 
     def one(index):
-        network = draw_block(key, index.astype(jnp.uint32), dimension, shape.dtype)
-        return _survey_block(inputs, thresholds, shape.width, index * BLOCK, network)
+        network = draw_block(key, index.astype(jnp.uint32), dimension, shape.dtype, shape.init)
+        return _survey_block(shape, inputs, thresholds, index * BLOCK, network)
 
     return _sum_blocks(jax.lax.map(one, first + jnp.arange(blocks)))
 
@@ -118,7 +118,7 @@ def _survey_given(shape: Shape, blocks: int, inputs: Inputs, thresholds, network
 
     def one(part):
         index, weights, signs = part
-        return _survey_block(inputs, thresholds, shape.width, index * BLOCK, Network(weights, signs))
+        return _survey_block(shape, inputs, thresholds, index * BLOCK, Network(weights, signs))
 
     weights = network.weights.reshape(blocks, BLOCK, -1)
     return _sum_blocks(jax.lax.map(one, (first + jnp.arange(blocks), weights, network.signs.reshape(blocks, BLOCK))))

@@ -516,6 +516,12 @@ def given_network(weights, signs):
 BAD_RUNS = {
     "engine": ({"engine": "screened?"}, ["engine", "auto", "'screened?'"]),
     "start": ({"start": "cold"}, ["start", "extrapolated", "'cold'"]),
+    "init": ({"init": "symmetric"}, ["init", "independent, antisymmetric", "'symmetric'"]),
+    "init and width": ({"init": "antisymmetric", "width": 5}, ["antisymmetric", "width", "even", "got 5"]),
+    "init and initial": (
+        {**given_network(np.ones((2, 1)), np.ones(2)), "init": "antisymmetric"},
+        ["init", "initial", "leave one"],
+    ),
     "dtype": ({"dtype": "float16"}, ["dtype", "'float16'"]),
     "no width": ({"width": None}, ["width"]),
     "width 0": ({"width": 0}, ["width", "got 0"]),

@@ -59,7 +59,7 @@ def test_it_shows_the_study_and_leaves_nothing(call, tmp_path, measured, monkeyp
     table = [line.split() for line in end.out.splitlines()]
     assert "small: 2 runs, 2 lemmas; nothing was trained.".split() in table
     (first,) = (row for row in table if row[:1] == ["first"])
-    assert first[1:8] == ["3", "4", "32", "4", "3", "preactivations", "float64"]
+    assert first[1:9] == ["3", "4", "32", "4", "3", "independent", "preactivations", "float64"]
     assert " ".join(first).endswith("gradient_descent, nesterov(eta=0.1, beta=0.5)")
     assert "4,096" in end.out
     assert "the machine has free" in end.out

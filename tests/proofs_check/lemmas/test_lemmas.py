@@ -103,13 +103,16 @@ POSITIVE = {
         "dataset": {"source": "pairs", "pairs": 2, "angle": 0.3, "dimension": 5, "labels": "paired"},
         "width": 4096,
     },
+    "antisymmetric": {"init": "antisymmetric"},
     "one-neuron": {"width": 1, "seeds": 8, "steps": 20},
     "untrained": {"steps": 0},
     "float32": {"dtype": "float32"},
 }
 
 
-@pytest.mark.parametrize("overrides", family(POSITIVE, {"digits", "one-neuron", "untrained", "float32"}.__contains__))
+@pytest.mark.parametrize(
+    "overrides", family(POSITIVE, {"digits", "antisymmetric", "one-neuron", "untrained", "float32"}.__contains__)
+)
 def test_no_positive_case_is_refuted(overrides):
     findings = verify(_study(overrides)).findings
     wrong = [(f.lemma, f.reason) for f in findings if f.verdict in (Verdict.REFUTED, Verdict.ERROR)]

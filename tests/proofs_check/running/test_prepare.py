@@ -10,7 +10,7 @@ from nag_ntk import InputError, Probe
 from proofs_check.lemma import Control, Inequality, Lemma
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.running import looks, runner
-from proofs_check.running.prepare import CannotRun, prepare
+from proofs_check.running.prepare import CannotRun, RunSetup, prepare
 from proofs_check.study.data import SphereData
 from proofs_check.study.load import ConfigError, parse_study
 from proofs_check.study.origin import Origin
@@ -216,6 +216,17 @@ def test_runs_of_the_same_data_share_one_dataset(monkeypatch):
     result = runner.verify(parse(BASE), lemmas=CATALOGUE, setups=setups)
     assert len(built) == 2
     assert result.runs[0].data is setups["first"].data
+
+
+def test_how_networks_are_drawn_is_part_of_the_question_unless_it_is_the_default():
+    """Runs with independent neurons keep the question that they had before there was a choice."""
+    spec = parse(BASE).runs[0]
+    pairs = spec.model_copy(update={"init": "antisymmetric"})
+    setup = RunSetup.of(spec, (), 0.1)
+    assert setup.options(spec)["init"] == "independent"
+    assert "init" not in setup.question(spec)
+    assert setup.question(pairs) == {**setup.question(spec), "init": "antisymmetric"}
+    assert setup.planned(pairs).shape.init == "antisymmetric"
 
 
 def test_where_a_study_was_read_from_is_no_part_of_it():

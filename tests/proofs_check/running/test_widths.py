@@ -59,6 +59,21 @@ def test_the_explicit_width_is_what_asks_for_most():
             assert found["theorem", name] == explicit
 
 
+def test_pairs_need_twice_the_neurons_for_the_gram_matrix_and_start_at_the_targets(data):
+    """f(0) = 0 takes Markov's bound out of the explicit width: |y|^2 in place of (n/2 + |y|^2) / (delta/3)."""
+    alone, pairs = (by_name(widths.required_widths(data, 0.2, init)) for init in ("independent", "antisymmetric"))
+    assert alone == by_name(widths.required_widths(data, 0.2))
+    square = float(data.targets @ data.targets)
+    gain = square / ((8 / 2 + square) / (0.2 / 3))
+    for key, width in pairs.items():
+        assert math.isclose(width, alone[key] * (gain if key[1] else 2), rel_tol=ROUNDING), key
+    zero = Dataset(np.eye(5), np.zeros(5))
+    found, few = by_name(widths.required_widths(zero, 0.3, "antisymmetric")), math.log(5 / 0.1)
+    radius = widths.radius("nesterov", zero.spectrum.kappa, 5.0, zero.spectrum.lambda_min)
+    hoeffding = 2 * 8 * 5**2 / zero.spectrum.lambda_0**2 * math.log(2 * 5**2 / 0.1)
+    assert math.isclose(found["theorem", "nesterov"], max(few / radius, hoeffding), rel_tol=ROUNDING)
+
+
 def test_the_width_grows_as_the_theorem_says():
     one = widths.explicit_width("nesterov", 10.0, 5.0, 2.0, 0.1)
     assert math.isclose(widths.explicit_width("nesterov", 20.0, 5.0, 2.0, 0.1) / one, 4, rel_tol=ROUNDING)
@@ -86,6 +101,7 @@ runs:
   a: {}
   b: {width: 128}
   c: {dataset: {source: npz, path: same.npz}}
+  d: {init: antisymmetric}
 """
 
 
@@ -106,12 +122,16 @@ def test_the_command_prints_the_widths_of_every_dataset_once(study):
     for row in widths.required_widths(data, 0.25):
         assert f"m >= {row.width:<9.3g} {row.words}" in done.output
     assert "kappa = none: lambda_0 is 0 up to rounding" in done.output
+    assert f"kappa = {data.spectrum.kappa:.4g}, antisymmetric networks" in done.output
+    for row in widths.required_widths(data, 0.25, "antisymmetric"):
+        assert f"m >= {row.width:<9.3g} {row.words}" in done.output
     assert "m >= inf" in done.output
 
 
 def test_the_command_gives_json(study):
     found = json.loads(CliRunner().invoke(cli.cli, ["width", study, "--json", "--delta", "0.5"]).stdout)
-    first, second = found["datasets"]
+    first, second, third = found["datasets"]
+    assert (first["init"], third["init"], third["runs"]) == ("independent", "antisymmetric", {"d": 64})
     assert first["runs"] == {"a": 64, "b": 128}
     expected = widths.required_widths(near_parallel_pairs(2, 0.3, 4), 0.5)
     assert [row["width"] for row in first["asked"]] == pytest.approx([row.width for row in expected], rel=ROUNDING)

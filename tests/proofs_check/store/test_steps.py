@@ -25,7 +25,7 @@ class Stopped(Exception):
     pass
 
 
-def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, seeds=3, kind=Steps):
+def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, seeds=3, kind=Steps, **options):
     """A run of 5 chunks; `stop_after` chunks it is stopped. Groups of one seed if memory is scarce."""
     seen = 0
 
@@ -40,7 +40,7 @@ def train(engine, folder=None, stop_after=None, notes=None, memory_limit=None, s
         keeper = kind(folder, {"run": "a"}, (notes if notes is not None else []).append, every=0)
     return nag_ntk.simulate(
         DATA, METHODS, 60, seeds, 19, engine=engine, progress=progress, checkpoint=keeper, memory_limit=memory_limit,
-        **OPTIONS,
+        **OPTIONS, **options,
     )  # fmt: skip
 
 
@@ -86,6 +86,20 @@ def test_it_goes_on_from_the_last_chunk(engine, stop_after, whole, tmp_path, mon
     assert_same_bits(train(engine, folder, notes=notes), whole[engine])
     repeated = 5 * whole[engine].screening.repeats.max() if engine == "screened" else 0
     assert (len(calls), notes) == (5 + repeated - stop_after, [])
+
+
+def test_antisymmetric_networks_go_on_and_are_not_mixed_with_others(whole, tmp_path):
+    folder, notes, pairs = tmp_path / "run.steps", [], {"init": "antisymmetric"}
+    with pytest.raises(Stopped):
+        train("preactivations", folder, 3, **pairs)
+    other = train("preactivations", folder, notes=notes)
+    assert_same_bits(other, whole["preactivations"])
+    assert "init" in " ".join(notes)
+    notes.clear()
+    with pytest.raises(Stopped):
+        train("preactivations", folder, 2, **pairs)
+    assert_same_bits(train("preactivations", folder, notes=notes, **pairs), train("preactivations", **pairs))
+    assert notes == []
 
 
 @pytest.mark.slow  # needs the extra `cluster`

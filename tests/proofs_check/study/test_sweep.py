@@ -68,6 +68,17 @@ def test_every_kind_of_field_can_be_swept():
     assert (runs[-1].dataset.labels, runs[-1].dataset.key, runs[-1].key) == ("paired", 3, 7)
 
 
+def test_an_odd_width_of_pairs_is_told_where_it_is_swept():
+    text = BASE + "sweep:\n  init: [independent, antisymmetric]\n  width: [4, 5]\n"
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    [problem] = caught.value.problems
+    assert problem.path == "sweep.width[1]"
+    assert problem.message == "antisymmetric networks consist of pairs of neurons: the width must be even, got 5"
+    runs = parse(text.replace("5]", "6]")).runs
+    assert [(run.init, run.width) for run in runs[1:3]] == [("independent", 6), ("antisymmetric", 4)]
+
+
 def test_a_field_may_be_missing_where_it_is_swept():
     text = BASE.replace("width: 16\n", "").replace("angle: 0.5, ", "")
     assert len(parse(text + "sweep: {width: [8], dataset.angle: [0.1, 0.2]}").runs) == 2
