@@ -4,7 +4,9 @@ Derivation: docs/theory/comparison.md. The package imports NumPy, python-flint a
 """
 
 from proofs_check.rigor.comparison.events import Draw
+from proofs_check.rigor.comparison.problem import Problem, prepare
+from proofs_check.rigor.comparison.proof import Closing, closes
 from proofs_check.rigor.comparison.setting import Tuning
-from proofs_check.rigor.comparison.width import Closing, Problem, closes, least_width, prepare
+from proofs_check.rigor.comparison.width import least_width
 
 __all__ = ["Closing", "Draw", "Problem", "Tuning", "closes", "least_width", "prepare"]

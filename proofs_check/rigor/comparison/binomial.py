@@ -6,17 +6,19 @@ _UNIT = 2.0**-53
 MOST_TRIALS = 2.0**50
 
 
-def log_tail_above(count: np.ndarray, trials: float, probability: np.ndarray) -> np.ndarray:
-    """Bound ln P(N >= count) from above for N ~ Bin(trials, probability).
+def log_tail_above(count: np.ndarray, trials: float, probability: np.ndarray, bounded: bool = False) -> np.ndarray:
+    """Bound ln P(N >= count) from above for N ~ Bin(trials, probability), or a sum of variables in [0, 1].
 
     P(N >= k) <= P(N = k) / (1 - rho) with rho = (m - k) p / ((k + 1)(1 - p)), the ratio of the first two terms, which
     falls along the tail; ln P(N = k) <= -m KL(k/m, p) + ln(m / (2 pi k (m - k))) / 2 + 1/(12 m) by Stirling's formula
-    with Robbins' bounds. The rounding of the floating-point evaluation is added.
+    with Robbins' bounds. The rounding of the floating-point evaluation is added. For a sum of independent variables in
+    [0, 1] with mean p only Chernoff's part holds, P(N >= k) <= exp(-m KL(k/m, p)) (Hoeffding 1963, theorem 1).
 
     Args:
         count: k, whole numbers (float64), any shape.
         trials: m, a whole number up to 2^50.
         probability: p in [0, 1], or an upper bound of it, broadcastable against count.
+        bounded: True for a sum of independent variables in [0, 1] with mean p.
 
     Returns:
         The bound, at most 0: 0 where k <= m p, where no bound is attempted; -infinity where k > m or p = 0 < k.
@@ -44,20 +46,22 @@ def log_tail_above(count: np.ndarray, trials: float, probability: np.ndarray) ->
     ratio = rest * safe_p / ((safe_k + 1) * (1 - safe_p)) * (1 + 16 * _UNIT)
     stirling = 0.5 * np.log(m / (2 * np.pi * safe_k * rest))
     with np.errstate(divide="ignore", invalid="ignore"):
-        bound = slack - first - second + stirling - np.where(ratio < 1, np.log1p(-np.minimum(ratio, 1.0)), -np.inf)
+        sharper = stirling - np.where(ratio < 1, np.log1p(-np.minimum(ratio, 1.0)), -np.inf)
+        bound = slack - first - second + (0.0 if bounded else np.minimum(sharper, 0.0))
         last = m * np.log(p) * (1 - 8 * _UNIT)  # P(N = m) = p^m
     bound = np.where(inside, np.minimum(bound, 0.0), np.where(k == m, last, 0.0))
     bound = np.where((k > m) | ((p == 0) & (k > 0)), -np.inf, bound)
     return np.where((k <= m * p) & (k <= m), 0.0, bound)
 
 
-def upper_count(trials: float, probability: np.ndarray, log_failure: float) -> np.ndarray:
+def upper_count(trials: float, probability: np.ndarray, log_failure: float, bounded: bool = False) -> np.ndarray:
     """Find counts that binomial variables exceed with probability at most exp(log_failure) each.
 
     Args:
         trials: m, a whole number up to 2^50.
         probability: p in [0, 1], or an upper bound of it, any shape.
         log_failure: logarithm of the failure probability, negative.
+        bounded: True for sums of independent variables in [0, 1] with mean p in place of binomial counts.
 
     Returns:
         The least k (float64) for which `log_tail_above` proves P(N > k) <= exp(log_failure).
@@ -79,6 +83,6 @@ def upper_count(trials: float, probability: np.ndarray, log_failure: float) -> n
     low, high = np.full(p.shape, -1.0), np.full(p.shape, float(trials))  # P(N > high) is small enough, low is not known
     while np.any(high - low > 1):
         middle = np.floor((low + high) / 2)
-        enough = log_tail_above(middle + 1, trials, p) <= log_failure
+        enough = log_tail_above(middle + 1, trials, p, bounded) <= log_failure
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return high

@@ -5,6 +5,7 @@ w_r ~ N(0, I) and fair signs, independent; or of m/2 independent pairs of equal 
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +13,6 @@ import numpy as np
 from proofs_check.rigor.comparison.binomial import upper_count
 from proofs_check.rigor.comparison.outward import OUTWARD, spectral_norm_above
 from proofs_check.rigor.comparison.setting import Geometry
-
-_SQRT_HALF = math.sqrt(0.5)
 
 
 class Draw(NamedTuple):
@@ -32,12 +31,20 @@ class Draw(NamedTuple):
         """Number of independent weights."""
         return self.width // 2 if self.antisymmetric else self.width
 
-    def share_above(self, probability: np.ndarray, failure: float) -> np.ndarray:
-        """Bound the share of neurons with a property of that probability, outside an event of that probability."""
+    def share_above(self, probability: np.ndarray, failure: float, signed: bool = False) -> np.ndarray:
+        """Bound the share of neurons with a property, outside an event of probability `failure` for each.
+
+        Args:
+            probability: of the property, any shape.
+            failure: the failure probability.
+            signed: True if the property depends on the sign of the neuron too, so that the neurons of a pair differ.
+        """
         if self.trials < 1:
             return np.ones_like(probability)
-        bound = upper_count(self.trials, np.minimum(probability * OUTWARD, 1.0), math.log(failure) * (1 - 1e-12))
-        return bound / self.trials * OUTWARD
+        # the mean over the two neurons of a pair is a variable in [0, 1]
+        bounded = signed and self.antisymmetric
+        log = math.log(failure) * (1 + 1e-12)
+        return upper_count(self.trials, np.minimum(probability * OUTWARD, 1.0), log, bounded) / self.trials * OUTWARD
 
 
 class OutputSpread(NamedTuple):
@@ -112,65 +119,134 @@ def gram_deviation(geometry: Geometry, draw: Draw, failure: float) -> np.ndarray
     return geometry.kernel_size * deviation * OUTWARD
 
 
+class Reached(NamedTuple):
+    """The neurons that can flip up to a step: their own linear paths, and what is added to every path.
+
+    Attributes:
+        linear: the largest |sum_l K_il a_l S_l| over all masks a and steps so far, (n,).
+        own: mean range of the own paths, (n,).
+        own_active: the same on {A_i = 1}, (n, n), entry [i, j] for the paths at sample j.
+        largest: largest |S_l|, (n,).
+        extra: bound on the rest of the movement before the first flip, for all masks, (n,).
+        path: M, bound on all coefficients |c_rl|, (n,).
+    """
+
+    linear: np.ndarray
+    own: np.ndarray
+    own_active: np.ndarray
+    largest: np.ndarray
+    extra: np.ndarray
+    path: np.ndarray
+
+
 class Pairs(NamedTuple):
     """What the pairs within a reach can do, outside the event that the counts exceed their limits.
 
     Attributes:
-        reach: b, (n,): valid for every reach up to it.
-        path: |K| M, (n,): valid for every path up to it.
+        reached: the pairs.
         matrix: B + |H(0) - H_inf|, (n, n).
         norm: bound on its spectral norm.
-        second: largest share of neurons in the second set of (4), for information.
+        flips: bound on the share of neurons that can flip, the largest over the samples.
+        second: bound on the share that can flip only after another flip, the largest over the samples.
     """
 
-    reach: np.ndarray
-    path: np.ndarray
+    reached: Reached
     matrix: np.ndarray
     norm: float
+    flips: float
     second: float
 
 
-def flip_matrix(
-    geometry: Geometry, draw: Draw, reach: np.ndarray, path: np.ndarray, share_above, also: np.ndarray
-) -> Pairs:  # fmt: skip
-    """Bound the matrix B of (3) for pairs within a reach, with counts bounded by `share_above`.
+ShareAbove = Callable[[np.ndarray, bool], np.ndarray]
+"""Function (probabilities, whether the property depends on the sign) -> bounds on the shares of neurons."""
 
-    With D_i = {r : |z_ri(0)| <= b_i/sqrt m} and E_i = {r : |z_ri(0)| <= (|K|M)_i/sqrt m, r in D_k for some k != i}, a
+
+def flip_matrix(geometry: Geometry, width: int, reached: Reached, share_above: ShareAbove, also: np.ndarray) -> Pairs:
+    """Bound the matrix B of (3) for the pairs that can flip, with counts bounded by `share_above`.
+
+    D_i: the neurons whose pair (r, i) can flip before any other of r. E_i: those for which it can flip after another. A
     neuron counts in B_ij, i != j, if A_ri = 1 and r in D_j, or A_rj = 1 and r in D_i, or r in D_i and D_j with
-    A_ri = A_rj = 0, or r in E_i or E_j; in B_ii if it is in D_i or E_i. Laws: P(A_i = 1, D_j) = P(D_j)/2 by w -> -w;
-    two hyperplanes at the angle theta: P(|z_i| <= a, |z_j| <= b) <= 2 a b / (pi sin theta), and a quarter of this bound
-    holds in each quadrant.
+    A_ri = A_rj = 0, or r in E_i or E_j; in B_ii if it is in D_i or E_i. The probabilities are bounded by
+    `_probabilities`; see docs/theory/comparison.md.
 
     Args:
         geometry: of the inputs.
-        draw: width and law.
-        reach: b, (n,).
-        path: |K| M, (n,).
-        share_above: function of an array of probabilities -> bounds on the shares of neurons.
+        width: m.
+        reached: the pairs.
+        share_above: bounds shares of neurons.
         also: (n, n), added to the matrix: the deviation of the Gram matrix.
+
+    Cost: O(n^3).
     """
-    n = len(reach)
-    radius, far = (np.minimum(r / math.sqrt(draw.width) * OUTWARD, 50.0) for r in (reach, np.maximum(path, reach)))
-    within = np.array([math.erf(r * _SQRT_HALF) for r in radius]) * OUTWARD
-    within_far = np.array([math.erf(r * _SQRT_HALF) for r in far]) * OUTWARD
+    n = len(reached.linear)
     off = ~np.eye(n, dtype=bool)
-    inverse_sine = np.where(off, 1 / np.maximum(geometry.sine, 1e-300), 0)
-    quadrant = np.minimum(0.5 / math.pi * np.outer(radius, radius) * inverse_sine, np.minimum.outer(within, within) / 2)
-    second = np.minimum(2 / math.pi * np.outer(far, radius) * inverse_sine, np.minimum.outer(within_far, within))
-    half, full = share_above(within / 2), share_above(within)
-    both, second = share_above(quadrant * OUTWARD), share_above(second * OUTWARD)
-    second = np.where(off, second, 0).sum(axis=1)
-    count = np.where(
-        off, half[:, None] + half[None, :] + both + second[:, None] + second[None, :], np.diag(full + second)
-    )
+    one, active, quadrant, second = _probabilities(geometry, width, reached)
+    single, half, later = share_above(one, True), share_above(active, True), share_above(second, False)
+    both = share_above(quadrant, False)
+    count = half + half.T + both + later[:, None] + later[None, :]
+    count = np.where(off, count, np.diag(single + later))
     matrix = (geometry.kernel_size * np.minimum(count, 1.0) + also) * OUTWARD
     matrix = np.maximum(matrix, matrix.T)
-    return Pairs(reach, path, matrix, spectral_norm_above(matrix), float(second.max()))
+    flips = float(np.minimum(single + later, 1.0).max())
+    return Pairs(reached, matrix, spectral_norm_above(matrix), flips, float(later.max()))
+
+
+def _probabilities(geometry: Geometry, width: int, reached: Reached) -> tuple[np.ndarray, ...]:
+    """Bound P(D_j), P(A_i = 1, D_j), P(D_i, D_j, A_i = A_j = 0) and P(E_i).
+
+    With phi = 1/sqrt(2 pi) the density of z_j at 0: P(D_j) <= phi (E range + 2 extra_j + change)/sqrt m, where the
+    change pays for patterns that differ between w and its projection on the boundary of j. Densities of two and three
+    pre-activations are at most 1/(2 pi sin theta) and 1/((2 pi)^(3/2) sqrt(det)).
+    """
+    n, root = len(reached.linear), math.sqrt(width)
+    kernel = geometry.kernel_size
+    off = ~np.eye(n, dtype=bool)
+    inverse = np.where(off, 1 / np.maximum(geometry.sine, 1e-300), 0)
+    reach = (reached.linear + reached.extra) * OUTWARD
+    within = np.array([math.erf(min(r / root, 50.0) * math.sqrt(0.5)) for r in reach]) * OUTWARD
+    # [l, j]: A_l differs between w and its projection, for z_j within the reach
+    differs = np.minimum(2 * _DENSITY * kernel * (reach / root)[None, :] * inverse, 1.0) * OUTWARD
+    change = ((2 * kernel * reached.largest[:, None]) * differs).sum(axis=0)
+    scale = _DENSITY / root * OUTWARD
+    one = np.minimum(scale * (reached.own + change + 2 * reached.extra), within)
+    active = scale * (reached.own_active + change + reached.extra[None, :] + 2 * reach[None, :] * differs)
+    active = np.minimum(active, within[None, :] / 2)
+    pair = np.outer(reach, reach) * inverse / (2 * math.pi * width) * OUTWARD
+    quadrant = np.minimum(pair, np.minimum.outer(within, within) / 2)
+    # E_i: after a flip at k alone, |z_i| <= (b_i + |K_ik| M_k)/sqrt m; after flips at k and l, of which one in D, |K| M
+    far = np.maximum(kernel @ reached.path * OUTWARD, reach)
+    after = (reach[:, None] + kernel * reached.path[None, :]) * OUTWARD
+    two = 4 * after * reach[None, :] * inverse / (2 * math.pi * width)
+    two = np.minimum(two, within[None, :])
+    three = (
+        8
+        * far[:, None, None]
+        * reach[None, :, None]
+        * far[None, None, :]
+        * _inverse_volume(geometry.kernel)
+        / width**1.5
+    )
+    three = np.minimum(three, two[:, :, None] * (far / reach)[:, None, None])
+    second = np.where(off, two, 0).sum(axis=1) + three.sum(axis=(1, 2))
+    return one, np.where(off, active, 0), np.where(off, quadrant, 0), np.minimum(second * OUTWARD, 1.0)
+
+
+_DENSITY = 1 / math.sqrt(2 * math.pi)
+
+
+def _inverse_volume(kernel: np.ndarray) -> np.ndarray:
+    """Bound the density at 0 of three pre-activations, ((2 pi)^3 det)^(-1/2), (n, n, n); 0 where two are the same."""
+    n = len(kernel)
+    a, b, c = kernel[:, :, None], kernel[:, None, :], kernel[None, :, :]
+    determinant = np.maximum(1 + 2 * a * b * c - a**2 - b**2 - c**2 - 1e-14, 1e-300)
+    first, second, third = np.ogrid[:n, :n, :n]
+    distinct = (first != second) & (first != third) & (second != third)
+    return np.where(distinct, (2 * math.pi) ** -1.5 / np.sqrt(determinant), 0.0)
 
 
 def events_of_counts(n: int) -> int:
     """Return the number of counts that `flip_matrix` bounds.
 
-    {A_i = 1, D_j} for ordered pairs, D_i, the joint counts of D_i and D_j for pairs, the second sets for ordered pairs.
+    D_i, {A_i = 1, D_j} for ordered pairs, {D_i, D_j, A_i = A_j = 0} for pairs, and E_i.
     """
-    return n * (n - 1) + n + n * (n - 1) // 2 + n * (n - 1)
+    return n + n * (n - 1) + n * (n - 1) // 2 + n

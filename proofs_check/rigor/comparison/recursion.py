@@ -14,8 +14,8 @@ import numpy as np
 from proofs_check.rigor.comparison.outward import MOST_ROUNDINGS, OUTWARD
 from proofs_check.rigor.comparison.responses import Model, Modes
 
-Forcing = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float] | None]
-"""Function (reach b, path M) -> (matrix F, a bound on its spectral norm), or None if the pairs cannot be bounded."""
+Forcing = Callable[[int, np.ndarray, np.ndarray], tuple[np.ndarray, float] | None]
+"""Function (step t, extra reach, path M) -> (matrix F, a bound on its spectral norm), or None without a bound."""
 
 
 class Kernels(NamedTuple):
@@ -39,11 +39,13 @@ class Linear(NamedTuple):
 
     Attributes:
         residual: |xi_lin(t)|, (T+1, n).
-        reach: max over masks a of |sum_j K_ij a_j S_lin,j(t)|, (T+1, n).
+        reach: max over masks a of |sum_j K_ij a_j S_lin,j(t)| for the known part of S_lin, (T+1, n).
+        spread: the same for its random part, (T+1, n).
     """
 
     residual: np.ndarray
     reach: np.ndarray
+    spread: np.ndarray
 
 
 class Forward(NamedTuple):
@@ -52,6 +54,7 @@ class Forward(NamedTuple):
     Attributes:
         residual: X(t) >= |xi(t)|, (T'+1, n).
         reach: b(t), so that sqrt(m) |z(t) - z(0)| <= b(t) before the first flip of a neuron, (T'+1, n).
+        extra: the part of b(t) beyond the known part of the linear model, (T'+1, n).
         path: M(t), the sum of mu, (T'+1, n).
         effect: bound on |dpsi(t)|, (T'+1, n).
         share: x(t) >= |xi(t)| / |xi(0)|, for every xi(0), (T'+1,).
@@ -62,6 +65,7 @@ class Forward(NamedTuple):
 
     residual: np.ndarray
     reach: np.ndarray
+    extra: np.ndarray
     path: np.ndarray
     effect: np.ndarray
     share: np.ndarray
@@ -163,7 +167,7 @@ def forward(
     Args:
         kernels: of the linear model, up to step T.
         linear: of the start, up to step T.
-        forcing: bounds the effect of the pairs that can flip within a reach and a path; it must not decrease in either.
+        forcing: bounds the effect of the pairs that can flip up to a step, given the extra reach and the path so far.
         numbers: upper bounds of p, l, beta and eta gamma; see `responses.step_numbers`.
 
     Returns:
@@ -175,11 +179,11 @@ def forward(
     """
     step, lift, decay, push = numbers
     last, n = len(linear.residual) - 1, linear.residual.shape[1]
-    residual, reach, path, effect = (np.zeros((last + 1, n)) for _ in range(4))
+    residual, reach, extra, path, effect = (np.zeros((last + 1, n)) for _ in range(5))
     share, share_effect = np.zeros(last + 1), np.zeros(last + 1)
     residual[0], share[0] = linear.residual[0], kernels.start_norm[0]
     momentum, share_momentum = push * residual[0], push * share[0]
-    moved, sums, widest = np.zeros(n), np.zeros(n), np.zeros(n)
+    moved, sums, widest, spread = (np.zeros(n) for _ in range(4))
     reached = 0
     for t in range(1, last + 1):
         mu = (momentum + step * residual[t - 1]) * OUTWARD
@@ -190,8 +194,9 @@ def forward(
         past = effect[1:t].reshape(-1)
         moved = np.maximum(moved, kernels.reach[:, (last - t + 1) * n : last * n] @ past)
         widest = np.maximum(widest, linear.reach[t])
-        bound = (widest + moved) * OUTWARD
-        force = forcing(bound, sums)
+        spread = np.maximum(spread, linear.spread[t])
+        more = (moved + spread) * OUTWARD
+        force = forcing(t, more, sums)
         if force is None or not np.isfinite(residual[t - 1]).all():
             break
         matrix, norm = force
@@ -200,10 +205,10 @@ def forward(
         past = effect[1 : t + 1].reshape(-1)
         residual[t] = (linear.residual[t] + kernels.residual[:, (last - t + 1) * n : (last + 1) * n] @ past) * OUTWARD
         share[t] = (kernels.start_norm[t] + kernels.residual_norm[t - 1 :: -1] @ share_effect[1 : t + 1]) * OUTWARD
-        reach[t], path[t] = bound, sums
+        reach[t], extra[t], path[t] = (widest + more) * OUTWARD, more, sums
         reached = t
     upto = slice(reached + 1)
     return Forward(
-        residual[upto], reach[upto], path[upto], effect[upto], share[upto], share_effect[upto], momentum,
+        residual[upto], reach[upto], extra[upto], path[upto], effect[upto], share[upto], share_effect[upto], momentum,
         share_momentum, reached == last,
     )  # fmt: skip
