@@ -42,7 +42,8 @@ class Engine(Protocol):
     def train(self, prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:
         """Make the states of a group of networks and run all steps; repeat them if the result was not exact.
 
-        The networks are drawn from the seeds, or all are the given initial one (`prepared.initial`).
+        The networks are drawn from the seeds, as `prepared.shape.init` says, or all are the given initial one
+        (`prepared.initial`).
 
         Args:
             prepared: the run.

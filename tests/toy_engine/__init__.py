@@ -58,7 +58,8 @@ def train(prepared, seeds, run_steps):
     """Draw the networks of a group of seeds and run all steps."""
     inputs, shape, p = prepared.inputs, prepared.shape, prepared.inputs.coordinates.shape[1]
     padded = prepared.layout.pad_group(seeds)
-    networks = [prepared.initial or draw(seed_key(inputs.key, seed), shape.width, p, shape.dtype) for seed in padded]
+    how = (shape.width, p, shape.dtype, shape.init)
+    networks = [prepared.initial or draw(seed_key(inputs.key, seed), *how) for seed in padded]
     networks = [tuple(map(np.asarray, network)) for network in networks]
     states = [[Walker(weights, signs, inputs, q) for q in inputs.initial_momenta] for weights, signs in networks]
     initial = [initial_record(prepared, walkers[0]) for walkers in states][: len(seeds)]

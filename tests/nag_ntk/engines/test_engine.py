@@ -25,10 +25,12 @@ def test_every_registered_engine_has_the_three_functions():
     assert all(isinstance(engine, Engine) for engine in (*ENGINES.values(), toy_engine))
 
 
-@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
-def test_a_toy_engine_gives_the_run_of_the_dense_one(toy, start):
+@pytest.mark.parametrize(
+    ("start", "init"), [("gradient", "independent"), ("extrapolated", "independent"), ("gradient", "antisymmetric")]
+)
+def test_a_toy_engine_gives_the_run_of_the_dense_one(toy, start, init):
     calls = []
-    options = {"width": 64, "seeds": 3, "steps": 6, "start": start, "radii": (0.3,), "gram_path": True}
+    options = {"width": 64, "seeds": 3, "steps": 6, "start": start, "init": init, "radii": (0.3,), "gram_path": True}
     found = simulate(DATA, METHODS, engine="toy", chunk=3, progress=lambda *done: calls.append(done), **options)
     dense = simulate(DATA, METHODS, engine="weights", **options)
     assert found.engine == "toy"
