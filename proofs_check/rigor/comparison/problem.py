@@ -103,7 +103,10 @@ def prepare(inputs: Inputs, targets: Sequence[float] | np.ndarray, tuning: Tunin
     weighted, length = None, steps
     while weighted is None and length < 16 * steps:
         length *= 2
-        scalar = modes(model.eigenvalues, tuning, length)
+        try:
+            scalar = modes(model.eigenvalues, tuning, length)
+        except ArithmeticError:
+            return "the linear model grows with these numbers of the method, so no width is computed"
         weighted = weighted_responses(scalar, rate, numbers[3])
     responses = kernels(model, scalar, shape.kernel, shape.error, steps)
     target = np.asarray(targets, float)

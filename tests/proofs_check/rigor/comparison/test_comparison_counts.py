@@ -1,0 +1,226 @@
+"""The random events of the explicit width: binomial limits, initial outputs, Gram matrix, counts of neurons."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from proofs_check.rigor.comparison.binomial import log_tail_above, upper_count
+from proofs_check.rigor.comparison.events import Draw, Reached, flip_matrix, gram_deviation, output_spread
+from proofs_check.rigor.comparison.outward import OUTWARD, spectral_norm_above
+from proofs_check.rigor.comparison.paths import own_paths
+from proofs_check.rigor.comparison.recursion import masked_sums, masked_variances
+from proofs_check.rigor.comparison.responses import step_numbers
+from proofs_check.rigor.comparison.setting import Tuning, geometry
+
+PHI = 1 / math.sqrt(2 * math.pi)
+
+
+def exact_tail(count: int, trials: int, p: float) -> arb:
+    """P(N >= count) as a regularised incomplete beta function, in 200 bits."""
+    with ctx.workprec(200):
+        return arb(p).beta_lower(arb(count), arb(trials - count + 1), regularized=True)
+
+
+@given(st.integers(1, 400), st.floats(1e-6, 1 - 1e-6), st.integers(1, 400))
+@example(trials=400, p=0.5, count=400)
+@example(trials=1, p=0.5, count=1)
+@example(trials=100, p=1e-6, count=1)
+def test_tail_is_above_the_exact_one(trials, p, count):
+    count = min(count, trials)
+    exact = exact_tail(count, trials, p).log()
+    for bounded in (False, True):
+        bound = float(log_tail_above(np.array(float(count)), trials, np.array(p), bounded))
+        assert arb(bound) >= exact or arb(bound) + 1e-12 > exact
+
+
+@pytest.mark.parametrize("trials", [50, 30_000, 10**9, 10**12])
+@pytest.mark.parametrize("p", [1e-7, 1e-3, 0.3, 0.97])
+def test_limits_hold_and_are_tight(trials, p):
+    log = -14.0
+    count = int(upper_count(trials, np.array(p), log))
+    if count < trials:
+        assert exact_tail(count + 1, trials, p) < arb(log).exp()
+    deviation = max(count - trials * p, 1.0)
+    lower = int(trials * p + deviation * 0.96 - 2)
+    if lower > trials * p:
+        assert exact_tail(lower + 1, trials, p) > arb(log).exp()
+
+
+def test_a_sum_of_bounded_variables_needs_the_larger_limit():
+    """Pairs of neurons: N = 2 Bin(m/2, p) has another tail than Bin(m, p), and a larger one."""
+    single, bounded = (float(upper_count(1000, np.array(0.1), -10.0, flag)) for flag in (False, True))
+    assert single < bounded <= 1.06 * single
+    pairs = Draw(2000, antisymmetric=True)
+    assert pairs.share_above(np.array(0.1), 1e-5) > Draw(2000).share_above(np.array(0.1), 1e-5)
+    assert pairs.share_above(np.array(0.1), 1e-5, True) >= pairs.share_above(np.array(0.1), 1e-5)
+
+
+@pytest.mark.parametrize("trials", [0, 1.5, 2**51])
+def test_trials_that_cannot_be_counted_are_refused(trials):
+    with pytest.raises(ValueError, match="whole number of trials"):
+        upper_count(trials, np.array(0.5), -1.0)
+
+
+def test_a_sure_event_is_refused():
+    with pytest.raises(ValueError, match="below 1"):
+        upper_count(10, np.array(0.5), 0.0)
+
+
+@given(st.integers(1, 6), st.randoms(use_true_random=False))
+def test_spectral_norm_bound(n, random):
+    matrix = np.array([[random.choice([0.0, random.random()]) for _ in range(n)] for _ in range(n)])
+    matrix = matrix + matrix.T
+    bound, norm = spectral_norm_above(matrix), np.linalg.norm(matrix, 2)
+    assert norm <= bound * (1 + 1e-14) + 1e-15
+    assert bound <= norm * (1 + 1e-6) + 1e-7
+
+
+def test_spectral_norm_of_what_is_no_such_matrix():
+    assert spectral_norm_above(np.full((2, 2), np.inf)) == np.inf
+    assert spectral_norm_above(np.full((2, 2), np.nan)) == np.inf
+    for bad in (np.array([[1.0, 2.0], [3.0, 1.0]]), -np.eye(2)):
+        with pytest.raises(ValueError, match="symmetric matrix"):
+            spectral_norm_above(bad)
+
+
+@pytest.fixture(scope="module")
+def points():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, 3))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_geometry_against_its_definitions(points):
+    shape = geometry(points)
+    weights = np.random.default_rng(0).standard_normal((400_000, 3))
+    z = weights @ points.T
+    active = (z >= 0).astype(float)
+    assert shape.active == pytest.approx(active.T @ active / len(z), abs=4e-3)
+    relu = np.maximum(z, 0)
+    assert shape.second_moment == pytest.approx(relu.T @ relu / len(z), abs=1e-2)
+    kernel = points @ points.T
+    assert shape.kernel == pytest.approx(kernel, abs=1e-14)
+    assert shape.sine == pytest.approx(np.sqrt(np.maximum(1 - kernel**2, 0)), abs=1e-7)
+    values = np.linalg.eigvalsh(shape.gram)
+    assert shape.kappa == pytest.approx((values[-1] + values[0] / 4) / (0.75 * values[0]), rel=1e-12)
+
+
+def test_antipodal_points_have_no_joint_density():
+    shape = geometry([[1, 0], [-1, 0], [0, 1]])
+    assert shape.sine[0, 1] == 0.0
+    assert np.isfinite(shape.second_moment).all()
+
+
+@pytest.mark.parametrize("antisymmetric", [False, True])
+def test_gram_deviation_and_outputs_hold_for_drawn_networks(points, antisymmetric):
+    """At a failure probability of 0.2, at most a fifth of 200 networks is beyond the bounds."""
+    shape, draw, rng = geometry(points), Draw(400, antisymmetric), np.random.default_rng(5)
+    gram, vectors = gram_deviation(shape, draw, 0.2), rng.standard_normal((6, 4))
+    spread = output_spread(shape, draw, 6, 0.2)
+    ratios = np.zeros((200, 2))
+    for trial in range(200):
+        weights, signs = rng.standard_normal((400, 3)), rng.choice([-1.0, 1.0], 400)
+        if antisymmetric:
+            weights[1::2], signs[1::2] = weights[::2], -signs[::2]
+        z = weights @ points.T
+        active = (z >= 0).astype(float)
+        ratios[trial, 0] = (np.abs(shape.kernel * (active.T @ active) / 400 - shape.gram) / gram).max()
+        outputs = signs @ np.maximum(z, 0) / 20
+        ratios[trial, 1] = (np.abs(vectors @ outputs) / np.maximum(spread.of(vectors), 1e-12)).max()
+    assert (ratios > 1).mean(axis=0).max() <= 0.2
+    assert ratios[:, 0].max() > 0.6  # the limits are exact
+    assert ratios[:, 1].max() < 1e-9 if antisymmetric else ratios[:, 1].max() > 0.3
+
+
+def test_masks_have_the_variance_of_the_worst_one(points):
+    shape = geometry(points)
+    filters = np.random.default_rng(1).standard_normal((2, 4, 4))
+    bound, sizes = (
+        masked_variances(shape.kernel, filters, shape.second_moment),
+        masked_sums(shape.kernel, filters[:, :, 0]),
+    )
+    for t, matrix in enumerate(filters):
+        for i in range(4):
+            masks = np.array(np.meshgrid(*[[0, 1]] * 4)).reshape(4, -1).T
+            rows = (masks * shape.kernel[i]) @ matrix
+            worst = np.einsum("mi,ij,mj->m", rows, shape.second_moment, rows).max()
+            assert worst <= bound[t, i] * OUTWARD <= 3 * worst
+            assert np.abs((masks * shape.kernel[i]) @ matrix[:, 0]).max() == pytest.approx(sizes[t, i])
+
+
+@pytest.fixture(scope="module")
+def path():
+    steps = np.arange(12)[:, None]
+    return 3 * (1 - np.exp(-steps * np.array([0.5, 0.2, 1.0, 0.3]))) * np.array([1.0, -1.0, 0.5, -2.0])
+
+
+def ranges(points, path, j, samples, seed=0):
+    """Simulate the range of the own path at sample j given z_j = 0, for both sides, and the patterns."""
+    weights = np.random.default_rng(seed).standard_normal((samples, points.shape[1]))
+    weights -= np.outer(weights @ points[j], points[j])
+    active = (weights @ points.T >= 0).astype(float)
+    for side in (0.0, 1.0):
+        active[:, j] = side
+        f = (active * (points @ points.T)[j]) @ path.T
+        yield np.maximum(f.max(axis=1), 0) - np.minimum(f.min(axis=1), 0), active.copy()
+
+
+def test_own_paths_bound_the_mean_range(points, path):
+    shape = geometry(points)
+    own = own_paths(shape.kernel, shape.sine, path, np.zeros(len(path)))
+    for j in range(4):
+        others = np.arange(4) != j
+        drawn = list(ranges(points, path, j, 50_000))
+        mean = sum(r.mean() for r, _ in drawn) / 2
+        joint = sum((r[:, None] * active).mean(axis=0) for r, active in drawn) / 2
+        assert mean <= own.range[-1, j] * 1.01
+        assert (joint[others] <= own.with_active[-1, others, j] * 1.01).all()
+        assert own.range[-1, j] <= 2 * mean
+    assert (np.diff(own.range, axis=0) >= 0).all()
+    assert own.largest[-1] == pytest.approx(np.abs(path).max(axis=0))
+
+
+@pytest.mark.parametrize("width", [500, 20_000])
+@pytest.mark.parametrize("antisymmetric", [False, True])
+def test_flip_matrix_is_above_the_counts_of_drawn_networks(points, path, width, antisymmetric):
+    """Flips by own paths with extra movement, and second flips within the path: the true B is below."""
+    shape, rng, root = geometry(points), np.random.default_rng(7), math.sqrt(width)
+    own = own_paths(shape.kernel, shape.sine, path, np.zeros(len(path)))
+    extra, coefficient = np.full(4, 0.3), np.abs(path).max(axis=0) + 1.0
+    linear = masked_sums(shape.kernel, path).max(axis=0)
+    reached = Reached(linear, own.range[-1], own.with_active[-1], own.largest[-1], extra, coefficient)
+    draw = Draw(width, antisymmetric)
+    pairs = flip_matrix(shape, width, reached, lambda p, signed: draw.share_above(p, 1e-4, signed), np.zeros((4, 4)))
+    worst = 0.0
+    for _ in range(30):
+        weights, signs = rng.standard_normal((width, 3)), rng.choice([-1.0, 1.0], width)
+        if antisymmetric:
+            weights[1::2], signs[1::2] = weights[::2], -signs[::2]
+        z = weights @ points.T
+        active = z >= 0
+        moves = -signs[:, None, None] * np.einsum("ij,rj,tj->rit", shape.kernel, active, path)
+        toward = np.where(active[:, :, None], -moves, moves).max(axis=2)  # largest movement towards the boundary
+        first = np.abs(z) * root <= np.maximum(toward, 0) + extra
+        later = first.sum(axis=1, keepdims=True) - first > 0
+        far = np.maximum(np.abs(shape.kernel) @ coefficient, linear + extra)
+        flips = first | (later & (np.abs(z) * root <= far))
+        f, a = flips.astype(float), active.astype(float)
+        counts = ((1 - f) * a).T @ f + f.T @ np.maximum(f, a)
+        worst = max(worst, (np.abs(shape.kernel) * counts / width / pairs.matrix).max())
+        assert flips.mean(axis=0).max() <= pairs.flips
+    assert 0.1 < worst <= 1
+
+
+def test_exact_arithmetic_of_the_tuning():
+    one = Fraction(1)
+    step, lift, decay, push = step_numbers(Tuning(0.3, 0.7, 0.7, one / 2, one / 2, one, one, True))
+    eta, beta = Fraction(0.3), Fraction(0.7)
+    assert Fraction(step) >= eta * (1 + beta)
+    assert Fraction(push) >= eta * beta
+    assert Fraction(decay) == beta
+    assert Fraction(lift) >= eta * beta * beta
