@@ -43,6 +43,15 @@ def _(axes):
     axes.legend(ncols=2)
 
 
+@figure("comparison")
+def _(axes):
+    sphere = {"source": "sphere", "samples": 5, "dimension": 50}
+    subject = run("comparison", dataset=sphere, width=32768, steps=60, init="antisymmetric")
+    against_bound(axes, "comparison", subject, bound="majorant")
+    axes.set(ylabel=r"$\max_i|\xi_i(t)|$")
+    axes.legend(ncols=2)
+
+
 @figure("distance")
 def _(axes):
     against_bound(axes, "distance", training())

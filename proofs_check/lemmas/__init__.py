@@ -14,6 +14,7 @@ from proofs_check.lemmas.gram_separation import GRAM_SEPARATION
 from proofs_check.lemmas.gram_stability import GRAM_STABILITY
 from proofs_check.lemmas.initial_residual import INITIAL_RESIDUAL
 from proofs_check.lemmas.lazy_exit import LAZY_EXIT
+from proofs_check.lemmas.majorant import COMPARISON
 from proofs_check.lemmas.momentum_matrix import HEAVY_BALL_MATRIX, NESTEROV_MATRIX
 from proofs_check.lemmas.remainder_bound import REMAINDER_BOUND
 from proofs_check.lemmas.residual_recursion import RESIDUAL_RECURSION
@@ -32,6 +33,7 @@ CATALOGUE: tuple[Lemma, ...] = (
     INITIAL_RESIDUAL,
     RESIDUAL_RECURSION,
     REMAINDER_BOUND,
+    COMPARISON,
     DISTANCE,
     GD_MATRIX,
     HEAVY_BALL_MATRIX,
