@@ -59,7 +59,7 @@ def run(*names: str, **fields) -> Run:
 
 def training() -> Run:
     """The run that most figures share."""
-    return run("residual-recursion", "remainder-bound", "flip-fraction")
+    return run("residual-recursion", "remainder-bound", "output-deviation", "flip-fraction")
 
 
 def compared(name: str, subject: Run, part: str = "", control: str = "") -> Inequality:

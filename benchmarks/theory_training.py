@@ -43,6 +43,32 @@ def _(axes):
     axes.legend(ncols=2)
 
 
+@figure("output-decomposition")
+def _(axes):
+    against_bound(axes, "output-decomposition", training(), "flips", bound="rounding bound")
+    flips = compared("output-decomposition", training(), control="no-flips").observed.max(axis=(0, 3))
+    axes.plot(flips[2], color=GREY, lw=0.9, label=r"$|\psi|$ itself (Nesterov)")
+    axes.set(ylabel=r"$f(t)-f(0)+H(0)S(t)$, defect")
+    above(axes, 2)
+
+
+@figure("flip-set")
+def _(axes):
+    ratio = compared("flip-set", training()).observed
+    for k, method in enumerate(THREE):
+        band(axes, np.arange(301), ratio[:, k], COLOURS[method], NAMES[method])
+    axes.axhline(1, color="k", ls="--", lw=0.9, label="claimed, 1")
+    axes.set(xlabel="step $t$", ylabel=r"largest $|z(0)|$ / allowed", ylim=(0, 1.1))
+    axes.legend(ncols=2, loc="lower right")
+
+
+@figure("output-deviation")
+def _(axes):
+    against_bound(axes, "output-deviation", training())
+    axes.set(ylabel=r"$|\psi(t)-\psi(t-1)|$")
+    axes.legend(ncols=2)
+
+
 @figure("comparison")
 def _(axes):
     sphere = {"source": "sphere", "samples": 5, "dimension": 50}

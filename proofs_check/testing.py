@@ -245,7 +245,8 @@ class _Needs:
 
     @classmethod
     def of(cls, lemma: Lemma) -> "_Needs":
-        key = (lemma.scope == "study", lemma.trains, lemma.records_recursion, lemma.records_gram_path)
+        key = (lemma.scope == "study", lemma.trains, lemma.records_recursion, lemma.records_deviation)
+        key += (lemma.records_gram_path,)
         key += (lemma.radii, lemma.overlap_radii, lemma.probes)
         return cls(key, lemma)
 

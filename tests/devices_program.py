@@ -12,8 +12,8 @@ import numpy as np
 def study(simulate, methods, data, **arguments):
     """What every process of the tests trains: 3,000 neurons, so that devices differ in how many of theirs exist."""
     return simulate(
-        data, methods, 3000, 2, 25, recursion=True, gram_path=True, chunk=10, radii=(0.05,), overlap_radii=(0.05,),
-        **arguments,
+        data, methods, 3000, 2, 25, recursion=True, deviation=True, gram_path=True, chunk=10, radii=(0.05,),
+        overlap_radii=(0.05,), **arguments,
     )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def leaves(run) -> dict[str, np.ndarray]:
     names = "residual flips undecided distance flip_reach initial_gram mean_size mean_square near_boundary".split()
     parts = {name: np.asarray(getattr(run, name)) for name in names}
     parts |= {f"recursion.{name}": value for name, value in vars(run.recursion).items()}
+    parts |= {f"deviation.{name}": value for name, value in vars(run.deviation).items()}
     parts |= {f"overlap.{i}": value for i, value in enumerate(run.overlap_range)}
     parts |= {f"path.{i}": np.asarray(value) for i, value in enumerate(jax.tree.leaves(vars(run.gram_path)))}
     return parts | {"digest": np.array(run.weights_digest)}

@@ -119,6 +119,68 @@ def train(inputs, targets, weights, signs, coefficients, start, steps):
     return _record(path, weights)
 
 
+def filtered(residual, coefficients, start):
+    """The filter S of the residuals and the additions mu to the majorant, by the step of the method without patterns.
+
+    S(t+1) = S(t) + beta (S(t) - S(t-1)) + eta (1+gamma) xi(t) - eta gamma xi(t-1); mu with |.| in place of
+    signs, written with the momentum that a step leaves behind.
+    """
+    movement, added = [np.zeros_like(residual[0])], [np.zeros_like(residual[0])]
+    eta, _, gamma = at_step(coefficients, 0)
+    left = eta * gamma * np.abs(residual[0]) if start == "gradient" else np.zeros_like(residual[0])
+    for t in range(len(residual) - 1):
+        eta, beta, gamma = at_step(coefficients, t)
+        old = residual[t - 1] if t else residual[0] * (start == "gradient")
+        before = movement[t - 1] if t else movement[0]
+        movement.append(
+            movement[t] + beta * (movement[t] - before) + eta * (1 + gamma) * residual[t] - eta * gamma * old
+        )
+        added.append(left + eta * (1 + gamma) * np.abs(residual[t]))
+        soon_eta, soon_beta, soon_gamma = at_step(coefficients, t + 1)
+        left = soon_beta * left + abs(soon_beta * eta * (1 + gamma) - soon_eta * soon_gamma) * np.abs(residual[t])
+    return np.array(movement), np.array(added)
+
+
+def deviation(run, signs, inputs, coefficients, start):
+    """|F|, psi_F, B mu, the flip ratio and the reach at every step, pair by pair from their definitions."""
+    kernel, (m, n), root = inputs @ inputs.T, run.patterns[0].shape, math.sqrt(len(signs))
+    movement, added = filtered(run.residual, coefficients, start)
+    first, z0 = run.patterns[0], run.preactivations[0]
+    ever, linear, ratio, reach = np.zeros((m, n), bool), np.zeros(n), 0.0, np.zeros(n)
+    rows = []
+    for t in range(len(run.residual)):
+        entered = (run.patterns[t] != first) & ~ever
+        ever = ever | entered
+        for i in range(n):
+            terms = [kernel[i, j] * movement[t, j] for j in range(n)]
+            linear[i] = max(linear[i], sum(x for x in terms if x > 0), -sum(x for x in terms if x < 0))
+        psi, share = np.zeros(n), np.zeros((n, n))
+        for r in range(m):
+            if not ever[r].any():
+                continue
+            for i in range(n):
+                path = z0[r, i] - signs[r] / root * sum(kernel[i, j] * first[r, j] * movement[t, j] for j in range(n))
+                psi[i] += signs[r] / root * (max(run.preactivations[t, r, i], 0.0) - first[r, i] * path)
+                for j in range(n):
+                    if ever[r, i]:
+                        share[i, j] += ever[r, j] or first[r, j]
+                    else:
+                        share[i, j] += first[r, i] and ever[r, j]
+                if entered[r, i]:
+                    allowed = linear[i]
+                    if any(j != i and abs(z0[r, j]) * root <= linear[j] for j in range(n)):
+                        allowed = max(allowed, float(np.abs(kernel[i]) @ added[: t + 1].sum(axis=0)))
+                    ratio = max(ratio, abs(z0[r, i]) * root / allowed)
+                    reach[i] = max(reach[i], abs(z0[r, i]))
+        rows.append((ever.sum(), psi, np.abs(kernel) * share / m @ added[t], ratio, reach.copy()))
+    return {
+        name: np.array(column)
+        for name, column in zip(
+            ("touched", "direct", "bound", "flip_ratio", "reach"), zip(*rows, strict=True), strict=True
+        )
+    }
+
+
 def nesterov_two_lines(inputs, targets, weights, signs, eta, beta, steps):
     """x(t+1) = v(t) - eta grad L(v(t)); v(t+1) = x(t+1) + beta (x(t+1) - x(t)); v(0) = x(0). Records v.
 

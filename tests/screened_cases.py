@@ -51,6 +51,9 @@ def assert_agrees(found, dense, recursion=False):
     np.testing.assert_array_equal(found.near_boundary, dense.near_boundary)
     for first, second in zip(found.overlap_range, dense.overlap_range, strict=True):
         np.testing.assert_allclose(first, second, rtol=0, atol=tolerances.KERNEL)
+    for name in vars(dense.deviation) if dense.deviation is not None else ():
+        first, second = (getattr(x.deviation, name)[:, :, :until] for x in (found, dense))
+        np.testing.assert_allclose(first, second, rtol=0, atol=tolerances.SAME_RUN, err_msg=name)
     for name in vars(dense.recursion) if recursion else ():
         first, second = (getattr(x.recursion, name)[:, :, :until] for x in (found, dense))
         np.testing.assert_allclose(first, second, rtol=0, atol=tolerances.SAME_RUN, err_msg=name)

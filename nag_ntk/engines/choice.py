@@ -37,7 +37,7 @@ def _screened(shape: Shape, inputs: Inputs, schedules: np.ndarray, network: Netw
         # thresholds shrink like the root of the width
         return screened.columns(n, screened.expected_at_risk(width, thresholds * np.sqrt(shape.width / width)))
 
-    host_bytes = 2 * screened.column_bytes(n, shape.dtype)  # the surveys, and their padded copies
+    host_bytes = 2 * screened.column_bytes(n, shape.dtype, shape.deviation)  # the surveys, and their padded copies
     return EngineChoice(screened.NAME, columns, n, thresholds, host_bytes)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from nag_ntk.method import Method
 from nag_ntk.pattern import OverlapRange
-from nag_ntk.run.trajectory import GramPath, Probed, Recursion, Screening, Trajectory
+from nag_ntk.run.trajectory import Deviation, GramPath, Probed, Recursion, Screening, Trajectory
 
-_RECORDS = {kind.__name__: kind for kind in (Trajectory, Recursion, GramPath, OverlapRange, Probed, Screening, Method)}
+_KINDS = (Trajectory, Recursion, Deviation, GramPath, OverlapRange, Probed, Screening, Method)
+_RECORDS = {kind.__name__: kind for kind in _KINDS}
 
 
 def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:

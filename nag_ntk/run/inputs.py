@@ -23,6 +23,7 @@ class Shape(NamedTuple):
         devices: number of devices that the seeds are spread over.
         neuron_devices: number of devices that the neurons of each network are spread over.
         block_length: neurons processed at a time; 0 for all of them.
+        deviation: also record the deviation from the linear model.
         init: "independent" or "antisymmetric"; the latter only for networks that are drawn.
     """
 
@@ -35,6 +36,7 @@ class Shape(NamedTuple):
     devices: int
     neuron_devices: int = 1
     block_length: int = 0
+    deviation: bool = False
     init: str = "independent"
 
 

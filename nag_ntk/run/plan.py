@@ -123,7 +123,7 @@ def gram_interval(steps: int, intervals: Sequence[int] = ()) -> int:
 def make_plan(
     *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
     dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
-    mesh: tuple[int, int] | None = None, host_bytes: int = 0, probe_bytes: int | None = None,
+    mesh: tuple[int, int] | None = None, host_bytes: int = 0, probe_bytes: int | None = None, deviation: bool = False,
 ) -> Plan:  # fmt: skip
     """Plan a run; refuse one that does not fit into memory.
 
@@ -148,6 +148,7 @@ def make_plan(
         host_bytes: bytes per column on the host in addition to the state.
         probe_bytes: bytes of the records of probes per seed and method; None without probes. Probes need the memory
             of a whole network in addition to the state.
+        deviation: True if the deviation from the linear model is recorded.
 
     Raises:
         CapacityError: with the estimate, the limit, and the width that would fit.
@@ -170,6 +171,8 @@ def make_plan(
         # per neuron: n pre-activations and a sign; per method its movement and momentum term, and a pattern of n bytes
         state = total * (item * (n + 1 + methods * 2 * rows) + methods * n)
         state += methods * neuron_devices * 4 * n * n if recursion else 0
+        # the pairs that ever flipped and their neurons, two matrices of counts, and seven vectors
+        state += methods * (total * (n + 1) + neuron_devices * (8 * n * n + 7 * item * n)) if deviation else 0
         # the draw: weights, random bits, pre-activations and masks
         drawing = neuron_devices * neurons.per_device(stored, neuron_devices) * item * (3 * rank + 3 * n)
         # a step: the product, masks and forcing (the masked residual in the form of the state) of a block
@@ -178,7 +181,7 @@ def make_plan(
         snapshot = 0 if probe_bytes is None else width * item * (4 * rank + 3 * n + 3)
         return state, max(drawing, 2 * state + block, state + snapshot) + neuron_devices * item * 8 * n * n
 
-    per_step = item * n * (5 if recursion else 1) + 4 * item
+    per_step = item * n * (1 + 4 * recursion + 3 * deviation) + item * (4 + 2 * deviation)
     record = seeds * (methods * ((steps + 1) * per_step + (probe_bytes or 0)) + item * n * (n + radii + 2))
 
     def network_bytes(width: int) -> int:

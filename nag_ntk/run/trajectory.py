@@ -63,6 +63,30 @@ class Recursion(_ReadOnly):
 
 
 @dataclass(frozen=True)
+class Deviation(_ReadOnly):
+    """The deviation from the linear model of H(0), and the pairs (neuron r, sample i) that cause it.
+
+    F(t) is the set of the pairs whose activation differed from step 0 at some step up to t, A the pattern of step 0.
+    The filter S(t) is the movement of the method's recursion driven by the residual itself; the numbers below that
+    depend on it are derived in docs/theory/output-decomposition.md, flip-set.md and output-deviation.md.
+
+    Attributes:
+        touched: (s, k, t+1) int, |F(t)|.
+        direct: (s, k, t+1, n), psi(t) = f(t) - f(0) + H(0) S(t), summed over the neurons with a pair in F(t) alone.
+        bound: (s, k, t+1, n), B(t) mu(t), a bound on |psi(t) - psi(t-1)|.
+        flip_ratio: (s, k, t+1), the largest quotient, over the pairs in F(t), of |w_r(0).x_i| and the size up to which
+            S and the residuals allowed a flip when the pair entered F; at most 1 up to rounding.
+        reach: (s, k, t+1, n), the largest |w_r(0).x_i| of a pair in F(t) on each sample, 0 without one.
+    """
+
+    touched: np.ndarray
+    direct: np.ndarray
+    bound: np.ndarray
+    flip_ratio: np.ndarray
+    reach: np.ndarray
+
+
+@dataclass(frozen=True)
 class GramPath(_ReadOnly):
     """Spectrum of H(t) and its distance from H(0), at some steps of a run.
 
@@ -130,6 +154,7 @@ class Trajectory(_ReadOnly):
         methods, seeds, width, start, engine, dtype: the arguments; `rank` is p, the dimension of the inputs' span.
         screening: statistics of the screened engine, or None with another one.
         probes: measurements by the names of the probes.
+        deviation: the deviation from the linear model, or None if it was not requested.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
         init: how the networks were drawn: "independent" or "antisymmetric"; "given" for a network of the caller.
     """
@@ -160,6 +185,7 @@ class Trajectory(_ReadOnly):
     screening: Screening | None = None
     probes: Mapping[str, Probed] = field(default_factory=dict)
     init: str = "independent"
+    deviation: Deviation | None = None
 
     @property
     def steps(self) -> int:
@@ -181,9 +207,11 @@ class Trajectory(_ReadOnly):
         return higham_gamma(operations, self.dtype)
 
     def without_bulk(self) -> "Trajectory":
-        """Return a copy without the terms of the recursion and the overlaps, which are by far the largest arrays."""
+        """Return a copy without the recursion's terms, the deviation and the overlaps, by far the largest arrays."""
         no_overlaps = OverlapRange(*(np.empty((len(self.seeds), 0, *part.shape[2:])) for part in self.overlap_range))
-        return replace(self, recursion=None, overlap_range=no_overlaps, overlap_radii=self.overlap_radii[:0])
+        return replace(
+            self, recursion=None, deviation=None, overlap_range=no_overlaps, overlap_radii=self.overlap_radii[:0]
+        )
 
     @cached_property
     def residual_norm(self) -> np.ndarray:

@@ -48,10 +48,13 @@ class Driver:
         """
         plan, steps, call_index = self.prepared.layout, self.prepared.steps, self._calls
         self._calls += 1
-        *shape, init = self.prepared.shape
+        *shape, deviation, init = self.prepared.shape
         identity = {"seeds": [int(seed) for seed in seeds], "shape": shape, "group": plan.group}
-        if init != "independent":  # left out else, as in the chunks that earlier versions saved
+        # left out else, as in the chunks that earlier versions saved
+        if init != "independent":
             identity["init"] = init
+        if deviation:
+            identity["deviation"] = True
         saved = None if self.checkpoint is None else self.checkpoint.restore(call_index, identity)
         parts = [] if saved is None else list(saved.parts)
         if saved is not None and 0 < len(parts) < plan.chunks:

@@ -73,6 +73,7 @@ def prepare(
     radii: Sequence[float] = (),
     overlap_radii: Sequence[float] = (),
     recursion: bool = False,
+    deviation: bool = False,
     gram_path: bool = False,
     probes: Sequence[Probe] = (),
     chunk: int | None = None,
@@ -130,7 +131,8 @@ def prepare(
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         initial = Network((initial.weights @ basis).astype(floating), initial.signs.astype(floating))
     shape = Shape(
-        engine=engine, start=start, width=m, steps=0, recursion=recursion, dtype=floating.name, devices=1, init=init
+        engine=engine, start=start, width=m, steps=0, recursion=recursion, deviation=deviation, dtype=floating.name,
+        devices=1, init=init,
     )  # fmt: skip
     device_mesh = mesh(devices, len(seeds))
     neurons_spread = device_mesh is not None and device_mesh[1] > 1
@@ -155,7 +157,7 @@ def prepare(
         chunk = plan.common_chunk([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
     layout = plan.make_plan(
         n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),
-        methods=len(methods), steps=steps, dtype=floating, recursion=recursion,
+        methods=len(methods), steps=steps, dtype=floating, recursion=recursion, deviation=deviation,
         radii=len(near_radii) + 3 * data.size * len(pattern_radii), chunk=chunk, limit=limit, mesh=device_mesh,
         host_bytes=choice.host_bytes, probe_bytes=_probe_bytes(probes, data, m, steps, dtype) if probes else None,
     )  # fmt: skip

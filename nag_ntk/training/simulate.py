@@ -24,7 +24,7 @@ from nag_ntk.network import Network
 from nag_ntk.run.checkpoint import Checkpoint
 from nag_ntk.run.mappings import make_room
 from nag_ntk.run.probe import Probe
-from nag_ntk.run.trajectory import GramPath, Probed, Recursion, Trajectory
+from nag_ntk.run.trajectory import Deviation, GramPath, Probed, Recursion, Trajectory
 from nag_ntk.training.driver import Driver
 from nag_ntk.training.prepare import prepare
 
@@ -51,6 +51,7 @@ def simulate(
     radii: Sequence[float] = (),
     overlap_radii: Sequence[float] = (),
     recursion: bool = False,
+    deviation: bool = False,
     gram_path: bool = False,
     probes: Sequence[Probe] = (),
     chunk: int | None = None,
@@ -79,6 +80,7 @@ def simulate(
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
         recursion: True to record the terms of the residual recursion (about doubles the cost).
+        deviation: True to record the deviation from the linear model of H(0), and a bound on it.
         gram_path: True to record the spectrum of H(t) about every 128 steps, at step 0 and at step T; the steps
             depend on T and on the probes, not on the chunks.
         probes: additional quantities to measure, see nag_ntk.Probe; dense engines only.
@@ -118,8 +120,8 @@ def simulate(
     """
     prepared = prepare(
         data, methods, width, seeds, steps, engine=engine, start=start, init=init, initial=initial, dtype=dtype,
-        key=key, radii=radii, overlap_radii=overlap_radii, recursion=recursion, gram_path=gram_path, probes=probes,
-        chunk=chunk, memory_limit=memory_limit, devices=devices,
+        key=key, radii=radii, overlap_radii=overlap_radii, recursion=recursion, deviation=deviation,
+        gram_path=gram_path, probes=probes, chunk=chunk, memory_limit=memory_limit, devices=devices,
     )  # fmt: skip
     trainer = ENGINES[prepared.shape.engine]
     run_steps = Driver(prepared, trainer, gram_path, progress, checkpoint)
@@ -133,6 +135,7 @@ def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) 
     record, initial, screening = jax.tree.map(lambda *xs: np.concatenate(xs), *map(tuple, outcomes))
     digest = hashlib.sha256(np.ascontiguousarray(initial.pop("checksum")).tobytes()).hexdigest()
     terms, grams = record.pop("recursion", None), record.pop("gram_path", None)
+    deviation = record.pop("deviation", None)
     record.pop("held", None)  # read by the screened engine alone
     values = record.pop("probes", {})
     probed = {p.name: Probed(p.every * np.arange(values[p.name].shape[2]), values[p.name]) for p in prepared.probes}
@@ -143,7 +146,8 @@ def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) 
     return Trajectory(
         **record, **initial, radii=prepared.radii, overlap_radii=prepared.overlap_radii, key=key,
         recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,
-        methods=prepared.methods, seeds=tuple(prepared.seeds), width=prepared.shape.width, start=prepared.shape.start,
+        deviation=None if deviation is None else Deviation(**deviation), methods=prepared.methods,
+        seeds=tuple(prepared.seeds), width=prepared.shape.width, start=prepared.shape.start,
         engine=prepared.shape.engine, dtype=prepared.shape.dtype, rank=prepared.inputs.coordinates.shape[1],
         weights_digest=digest, init=prepared.shape.init if prepared.initial is None else "given",
     )  # fmt: skip

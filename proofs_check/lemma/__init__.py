@@ -305,6 +305,7 @@ class Lemma:
         study: overrides of the usual study that the lemma needs to be informative (more seeds, a larger width).
         trains: True if it needs a run of at least one step.
         records_recursion: True if it needs the terms of the residual recursion, run.trajectory.recursion.
+        records_deviation: True if it needs the deviation from the linear model, run.trajectory.deviation.
         records_gram_path: True if it needs the spectrum of H(t) along the run, run.trajectory.gram_path.
         radii: (n, width, delta) -> the radii R at which it needs |S_i(R)| counted at initialisation.
         overlap_radii: the same for the overlaps of patterns within R, recorded in runs that the lemma applies to.
@@ -336,6 +337,7 @@ class Lemma:
     method: str | None = None
     trains: bool = False
     records_recursion: bool = False
+    records_deviation: bool = False
     records_gram_path: bool = False
     scope: Literal["run", "study", "once"] = "run"
     constants: str = UNSTATED

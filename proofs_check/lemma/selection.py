@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nag_ntk.pattern import OverlapRange
-from nag_ntk.run.trajectory import GramPath, Probed, Recursion
+from nag_ntk.run.trajectory import Deviation, GramPath, Probed, Recursion
 from proofs_check.lemma import Run
 
 _BY_SEED = ("initial_gram", "mean_size", "mean_square", "near_boundary")
@@ -36,7 +36,7 @@ def select(run: Run, seeds: Sequence[int] | None = None, methods: Sequence[int] 
     def both(array):
         return array[s][:, k]
 
-    recursion, path = trajectory.recursion, trajectory.gram_path
+    recursion, deviation, path = trajectory.recursion, trajectory.deviation, trajectory.gram_path
     chosen = tuple(run.methods[i] for i in k)
     parts = {name: getattr(trajectory, name)[s] for name in _BY_SEED}
     parts |= {name: both(getattr(trajectory, name)) for name in _BY_METHOD}
@@ -45,6 +45,7 @@ def select(run: Run, seeds: Sequence[int] | None = None, methods: Sequence[int] 
         **parts,
         overlap_range=OverlapRange(*(bound[s] for bound in trajectory.overlap_range)),
         recursion=None if recursion is None else Recursion(*(both(term) for term in vars(recursion).values())),
+        deviation=None if deviation is None else Deviation(*(both(part) for part in vars(deviation).values())),
         gram_path=None if path is None else GramPath(path.steps, both(path.least_eigenvalue), both(path.drift)),
         probes={name: Probed(probed.steps, both(probed.values)) for name, probed in trajectory.probes.items()},
         methods=chosen,

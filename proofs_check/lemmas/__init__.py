@@ -5,6 +5,7 @@ from proofs_check.lemmas.acceleration import ACCELERATION
 from proofs_check.lemmas.comparison import NESTEROV_INCREASING, NESTEROV_VS_GD, NESTEROV_VS_HEAVY_BALL
 from proofs_check.lemmas.contraction import GD_CONTRACTION, HEAVY_BALL_CONTRACTION, NESTEROV_CONTRACTION
 from proofs_check.lemmas.distance import DISTANCE
+from proofs_check.lemmas.flip_set import FLIP_SET
 from proofs_check.lemmas.flips import FLIP_COUNT, FLIP_FRACTION, FLIP_INCLUSION, FLIP_PROBABILITY
 from proofs_check.lemmas.gd_matrix import GD_MATRIX
 from proofs_check.lemmas.gram_concentration import GRAM_CONCENTRATION
@@ -16,6 +17,8 @@ from proofs_check.lemmas.initial_residual import INITIAL_RESIDUAL
 from proofs_check.lemmas.lazy_exit import LAZY_EXIT
 from proofs_check.lemmas.majorant import COMPARISON
 from proofs_check.lemmas.momentum_matrix import HEAVY_BALL_MATRIX, NESTEROV_MATRIX
+from proofs_check.lemmas.output_decomposition import OUTPUT_DECOMPOSITION
+from proofs_check.lemmas.output_deviation import OUTPUT_DEVIATION
 from proofs_check.lemmas.remainder_bound import REMAINDER_BOUND
 from proofs_check.lemmas.residual_recursion import RESIDUAL_RECURSION
 from proofs_check.lemmas.width_scaling import WIDTH_SCALING
@@ -33,6 +36,9 @@ CATALOGUE: tuple[Lemma, ...] = (
     INITIAL_RESIDUAL,
     RESIDUAL_RECURSION,
     REMAINDER_BOUND,
+    OUTPUT_DECOMPOSITION,
+    FLIP_SET,
+    OUTPUT_DEVIATION,
     COMPARISON,
     DISTANCE,
     GD_MATRIX,

@@ -157,6 +157,7 @@ COMPARISON = Lemma(
     kind=Claim.EVERY_RUN,
     source="derived",
     provenance="derived",
+    rests_on=("output-decomposition", "flip-set", "output-deviation"),
     decision="Every entry of the residual at every step against the majorant, computed from the first weights alone; one "
     "violation beyond rounding refutes.",
     check=_check,

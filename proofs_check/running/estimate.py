@@ -84,7 +84,7 @@ def _width(plan: Prepared) -> int:
 def _kind(plan: Prepared) -> Any:
     """Return a key that agrees for runs of the same rate."""
     shape, inputs = plan.shape, plan.inputs
-    counted = (len(plan.radii), len(plan.overlap_radii))
+    counted = (shape.deviation, len(plan.radii), len(plan.overlap_radii))
     engine = _engine(plan).name, len(plan.methods)
     program = shape.dtype, shape.init, shape.recursion, shape.devices
     return engine, inputs.coordinates.shape, _width(plan), program, counted

@@ -74,6 +74,7 @@ def recording_for(
         "radii": sorted(radii),
         "overlap_radii": sorted(overlaps),
         "recursion": any(lemma.records_recursion for lemma in applicable),
+        "deviation": any(lemma.records_deviation for lemma in applicable),
         "gram_path": any(lemma.records_gram_path for lemma in applicable),
         "probes": tuple(probes.values()),
     }
@@ -116,6 +117,6 @@ def simulate_again(run: Run, lemma: Lemma, seeds: Sequence[int]) -> Run:
     trajectory = simulate(
         run.data, run.methods, t.width, seeds, t.steps, engine=t.engine, start=t.start, init=t.init, dtype=t.dtype,
         key=t.key, radii=tuple(t.radii), overlap_radii=tuple(t.overlap_radii), recursion=t.recursion is not None,
-        gram_path=t.gram_path is not None, probes=lemma.probes,
+        deviation=t.deviation is not None, gram_path=t.gram_path is not None, probes=lemma.probes,
     )  # fmt: skip
     return replace(run, trajectory=trajectory)

@@ -8,6 +8,7 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines.dense import deviation
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
 from nag_ntk.network import Network, checksum, seed_key
 from nag_ntk.pattern import near_boundary_count, overlap_range, pattern_overlap
@@ -79,6 +80,7 @@ def _initialise(shape: Shape, inputs: Inputs, network: Network):
             majorant=jnp.zeros_like(residual), majorant_momentum=initial_momentum * jnp.abs(residual),
             statistics=PatternStatistics(jnp.zeros(count, jnp.int32), jnp.zeros(count, kernel.dtype), counts),
             step=none,
+            deviation=deviation.begin(residual, initial_momentum, (count, n, length)) if shape.deviation else None,
         )  # fmt: skip
 
     return (initial, jax.lax.map(one_method, inputs.initial_momenta)), record
@@ -110,7 +112,7 @@ def _initialise_networks(shape: Shape, inputs: Inputs, networks: Network):
 
         return jax.lax.map(one_seed, networks)
 
-    results = partition(shape.recursion), PartitionSpec(SEEDS)
+    results = partition(shape), PartitionSpec(SEEDS)
     return shard_over_mesh(shape, all_seeds, (_NETWORKS,), results)(inputs, networks)
 
 

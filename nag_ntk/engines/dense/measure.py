@@ -69,4 +69,4 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
         return jax.lax.map(lambda parts: one_seed(inputs, *parts), (*states, seeds))
 
     split = PartitionSpec(SEEDS)
-    return shard_over_mesh(shape, all_seeds, (partition(shape.recursion), split), split)(inputs, states, seeds)
+    return shard_over_mesh(shape, all_seeds, (partition(shape), split), split)(inputs, states, seeds)

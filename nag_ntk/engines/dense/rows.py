@@ -54,3 +54,8 @@ def largest(array: jax.Array) -> jax.Array:
 def any_set(flags: jax.Array) -> jax.Array:
     """Return True if any flag is set."""
     return jnp.any(fold(flags, jnp.logical_or))
+
+
+def any_row(flags: jax.Array) -> jax.Array:
+    """Return True for the columns with a flag that is set, (m,) bool."""
+    return jnp.any(fold(flags, jnp.logical_or), axis=0)

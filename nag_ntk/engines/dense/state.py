@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import PartitionSpec
 
-from nag_ntk.run.inputs import NEURONS, SEEDS
+from nag_ntk.engines.dense.deviation import DeviationState
+from nag_ntk.engines.dense.deviation import partition as partition_deviation
+from nag_ntk.run.inputs import NEURONS, SEEDS, Shape
 from nag_ntk.schedule import StepCoefficients
 
 
@@ -52,6 +54,7 @@ class DenseState(NamedTuple):
             `step`; it bounds the coefficients of every neuron.
         statistics: statistics of the pattern at step - 1.
         step: (), int.
+        deviation: the pairs that ever flipped; None unless the deviation from the linear model is recorded.
     """
 
     movement: jax.Array
@@ -63,9 +66,10 @@ class DenseState(NamedTuple):
     majorant_momentum: jax.Array
     statistics: PatternStatistics
     step: jax.Array
+    deviation: DeviationState | None = None
 
 
-def partition(recursion: bool) -> tuple[InitialNetwork, DenseState]:
+def partition(shape: Shape) -> tuple[InitialNetwork, DenseState]:
     """Return the axes of (InitialNetwork, DenseState) that are spread over devices; axes seed and method in front."""
     initial: Any = PartitionSpec(SEEDS, NEURONS)
     seed: Any
@@ -74,5 +78,6 @@ def partition(recursion: bool) -> tuple[InitialNetwork, DenseState]:
     return InitialNetwork(initial, initial, seed), DenseState(
         movement=split, momentum=split, pattern=split, residual=seed, coefficients=StepCoefficients(seed, seed, seed),
         majorant=seed, majorant_momentum=seed,
-        statistics=PatternStatistics(split, split, split if recursion else None), step=seed,
+        statistics=PatternStatistics(split, split, split if shape.recursion else None), step=seed,
+        deviation=partition_deviation(seed, split) if shape.deviation else None,
     )  # fmt: skip

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from nag_ntk.engines import REPRESENTATIONS
-from nag_ntk.engines.dense import rows
+from nag_ntk.engines import deviation as ever_flipped
+from nag_ntk.engines.dense import deviation, rows
 from nag_ntk.engines.dense.begin import initialise
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
 from nag_ntk.engines.engine import RunSteps, TrainedGroup
@@ -47,6 +48,8 @@ def _zero_totals(shape: Shape, n: int, dtype) -> dict:
     if shape.recursion:
         counts = jnp.zeros((1, n, n), jnp.int32)
         sums |= {"forward": vector, "backward": vector, "counts": counts, "cross": counts}
+    if shape.deviation:
+        sums["touched"] = vector
     return {"sums": sums, "square": jnp.zeros((), dtype)}
 
 
@@ -69,8 +72,8 @@ def _count_flips(shape: Shape, representation, operator, initial, signs, now, be
     return rows.total(flipped), flip_reach, terms
 
 
-def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: DenseState, error_bound):
-    """Apply the pending step to every block and record it.
+def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: DenseState, error_bound, limits):
+    """Apply the pending step to every block and record it; `limits` of pairs that may flip, or None.
 
     Returns:
         The state with new movement, momentum, pattern and statistics, and the totals over the blocks.
@@ -81,7 +84,7 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
 
     def work(index, block, totals):
         """Apply the pending step to one block, given its part of the state, and record it."""
-        movement, momentum, pattern, flips, flip_reach = block
+        movement, momentum, pattern, flips, flip_reach, touched = block
         origin, signs = _take(initial.preactivation, index), _take(initial.signs, index)
         new_movement, new_momentum = apply_step(representation, operator, state, movement, momentum, pattern)
         change, squared = representation.response(operator, new_movement)
@@ -92,27 +95,39 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
         close = rows.any_set(jnp.logical_not(jnp.where(pattern, preactivation, -preactivation) > error_bound))
 
         def update_pattern(carry):
-            _, (_, _, _, sums) = carry
+            _, (_, _, _, sums, touched) = carry
             now = preactivation >= 0
             flips, flip_reach, terms = _count_flips(
                 shape, representation, operator, origin, signs, now, pattern, preactivation, movement
             )  # fmt: skip
             terms["undecided"] = rows.total(jnp.abs(preactivation) <= error_bound)
-            return jnp.zeros((), bool), (now, flips, flip_reach, sums | {k: sums[k] + terms[k] for k in terms})
+            if touched is not None:
+                touched = deviation.look(limits, *touched, origin, signs, now)
+            return jnp.zeros((), bool), (now, flips, flip_reach, sums | {k: sums[k] + terms[k] for k in terms}, touched)
 
         # a loop with at most one iteration stands for a branch: XLA copies the arrays that a branch returns
-        carry = (pattern, flips, flip_reach, sums | {"outputs": outputs})
-        _, (now, flips, flip_reach, sums) = jax.lax.while_loop(lambda carry: carry[0], update_pattern, (close, carry))
+        followed = None if touched is None else (touched, totals["deviation"])
+        carry = (pattern, flips, flip_reach, sums | {"outputs": outputs}, followed)
+        _, (now, flips, flip_reach, sums, followed) = jax.lax.while_loop(
+            lambda carry: carry[0], update_pattern, (close, carry)
+        )
         totals = {"sums": sums, "square": jnp.maximum(totals["square"], jnp.max(squared))}
-        return (new_movement, new_momentum, now, flips, flip_reach), totals
+        if followed is not None:
+            touched, totals["deviation"] = followed
+            signs = jnp.where(touched.neurons, signs, 0)
+            sums["touched"] = sums["touched"] + jnp.dot(jnp.maximum(preactivation, 0), signs, precision=HIGHEST)
+        return (new_movement, new_momentum, now, flips, flip_reach, touched), totals
 
     statistics = state.statistics
     blocks = (state.movement, state.momentum, state.pattern, statistics.flips, statistics.flip_reach)
+    blocks += (None if state.deviation is None else state.deviation.blocks,)
     totals = _zero_totals(shape, n, initial.preactivation.dtype)
+    if state.deviation is not None:
+        totals["deviation"] = state.deviation.sums
 
     def one_block(index, carry):
         blocks, totals = carry
-        block = tuple(_take(array, index) for array in blocks)
+        block = jax.tree.map(lambda array: _take(array, index), blocks)
         # The inner loop has one iteration, which XLA cannot know. It makes XLA read the block before the loop and write
         # it after the loop, so that the state is updated in place. Without it, XLA copies the state in every iteration.
         _, block, totals = jax.lax.while_loop(
@@ -120,21 +135,23 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
             lambda inner: (jnp.zeros((), bool), *work(index, inner[1], inner[2])),
             (state.step >= 0, block, totals),
         )
-        blocks = tuple(
-            jax.lax.dynamic_update_index_in_dim(array, part, index, 0)
-            for array, part in zip(blocks, block, strict=True)
+        blocks = jax.tree.map(
+            lambda array, part: jax.lax.dynamic_update_index_in_dim(array, part, index, 0), blocks, block
         )
         return blocks, totals
 
     if count == 1:
-        block, totals = work(0, tuple(array[0] for array in blocks), totals)
-        blocks = tuple(part[None] for part in block)
+        block, totals = work(0, jax.tree.map(lambda array: array[0], blocks), totals)
+        blocks = jax.tree.map(lambda part: part[None], block)
     else:
         blocks, totals = jax.lax.fori_loop(0, count, one_block, (blocks, totals))
-    movement, momentum, pattern, flips, flip_reach = blocks
+    movement, momentum, pattern, flips, flip_reach, touched = blocks
     counts = None if statistics.counts is None else statistics.counts + totals["sums"]["counts"]
     statistics = PatternStatistics(flips, flip_reach, counts)
-    return state._replace(movement=movement, momentum=momentum, pattern=pattern, statistics=statistics), totals
+    state = state._replace(movement=movement, momentum=momentum, pattern=pattern, statistics=statistics)
+    if state.deviation is not None:
+        state = state._replace(deviation=state.deviation._replace(blocks=touched, sums=totals["deviation"]))
+    return state, totals
 
 
 def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule, state: DenseState):
@@ -142,11 +159,16 @@ def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule,
     kernel = inputs.kernel
     dtype = kernel.dtype
     limit = -neurons.padding_preactivation(dtype) / 2  # beyond it lies padding
+    sqrt_width = jnp.sqrt(jnp.asarray(shape.width, dtype))
 
     def one_step(state: DenseState, row):
         error_bound = sign_error_bound(shape, inputs, initial.max_weight, state.majorant, state.step, 3)
+        error_bound = jnp.minimum(error_bound, limit)
         old_residual, old_counts = state.residual, state.statistics.counts
-        state, totals = _step_blocks(shape, inputs, initial, state, jnp.minimum(error_bound, limit))
+        limits = None
+        if state.deviation is not None:
+            limits = ever_flipped.limits(kernel, state.deviation.reach, state.majorant, error_bound, sqrt_width)
+        state, totals = _step_blocks(shape, inputs, initial, state, error_bound, limits)
         sums = totals["sums"]
         residual = neurons.device_sum(shape, sums["outputs"]) - inputs.targets
         recorded = {
@@ -170,6 +192,12 @@ def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule,
             }
         movement_step, decay, momentum_step = coefficients = step_coefficients(row)
         size = jnp.abs(residual)
+        if state.deviation is not None:
+            recorded["deviation"] = deviation.record(shape, kernel, state.deviation, sums["touched"])
+            increment = state.majorant_momentum + movement_step * size
+            state = state._replace(
+                deviation=deviation.advance(kernel, state.deviation, residual, coefficients, increment)
+            )
         next_state = state._replace(
             residual=residual, coefficients=coefficients, step=state.step + 1,
             majorant=state.majorant + state.majorant_momentum + movement_step * size,
@@ -185,11 +213,13 @@ def _combine_devices(shape: Shape, recorded: dict) -> dict:
     sums = {name: recorded[name] for name in ("flips", "undecided", "recursion") if name in recorded}
     largest = neurons.device_max(shape, {"square": recorded["square"], "flip_reach": recorded["flip_reach"]})
     sqrt_width = jnp.sqrt(jnp.asarray(shape.width, largest["square"].dtype))
+    deviating = {"deviation": deviation.combine(shape, recorded["deviation"])} if shape.deviation else {}
     return {
         "residual": recorded["residual"],
         "distance": jnp.sqrt(largest["square"]) / sqrt_width,
         "flip_reach": largest["flip_reach"],
         **neurons.device_sum(shape, sums),
+        **deviating,
     }
 
 
@@ -223,7 +253,7 @@ def advance(shape: Shape, inputs: Inputs, states, schedules):
         states, recorded = jax.lax.map(partial(one_seed, shared), states)
         return states, _combine_devices(shape, recorded)
 
-    split = partition(shape.recursion)
+    split = partition(shape)
     return shard_over_mesh(shape, all_seeds, (split,), (split, PartitionSpec(SEEDS)))((inputs, schedules), states)
 
 
@@ -253,7 +283,7 @@ def gram_now(shape: Shape, inputs: Inputs, states):
 
         return jax.lax.map(one_method, states)
 
-    split = partition(shape.recursion)
+    split = partition(shape)
     return shard_over_mesh(
         shape, lambda inputs, states: jax.lax.map(partial(one_seed, inputs), states), (split,), PartitionSpec(SEEDS)
     )(inputs, states)

@@ -43,7 +43,9 @@ def _check_memory(inputs: Inputs, shape: Shape, neurons: int, patterns: int, see
         """Return the bytes at a width; the number of neurons at risk grows like its root, unless all are at risk."""
         share = width / shape.width
         at_risk = round(neurons * (share if neurons == shape.width else min(share**0.5, width / max(neurons, 1))))
-        stored = run.columns(n, at_risk) * run.column_bytes(n, shape.dtype) + patterns * 4 * -(-n // 32)
+        stored = run.columns(n, at_risk) * run.column_bytes(n, shape.dtype, shape.deviation) + patterns * 4 * -(
+            -n // 32
+        )
         return stored * seeds * (2 * methods + 1) + 6 * item * n * run.columns(n, at_risk) + 4 * item * patterns
 
     if needed(shape.width) > limit:

@@ -3,11 +3,14 @@
 The symbols are defined in the docstring of the package.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from nag_ntk.engines import deviation
+from nag_ntk.engines.deviation import Limits, Touched
 from nag_ntk.engines.screened.state import Common, RiskNeurons, ScreenedState, Sums, advance_unflipped, squared_norms
 from nag_ntk.precision import HIGHEST
 
@@ -22,7 +25,7 @@ def _write(tree, new, index, length):
     return jax.tree.map(lambda x, y: jax.lax.dynamic_update_slice_in_dim(x, y, index * length, x.ndim - 1), tree, new)
 
 
-class _Evaluation(NamedTuple):
+class Evaluation(NamedTuple):
     """Results of an evaluation, added up over the evaluated blocks.
 
     Attributes:
@@ -32,6 +35,7 @@ class _Evaluation(NamedTuple):
         flip_reach: (B,), the largest |w_r(0).x_j| of such a pair in each block.
         sums: change of Sums.
         cross, forward, backward: terms of the residual recursion, see docs/theory/residual-recursion.md.
+        touched: over the pairs that ever flipped; None unless the deviation from the linear model is recorded.
     """
 
     square: jax.Array
@@ -42,13 +46,14 @@ class _Evaluation(NamedTuple):
     cross: jax.Array
     forward: jax.Array
     backward: jax.Array
+    touched: Touched | None
 
 
 def _flip_changes(block: RiskNeurons, active, movement, momentum, now: Common, initial_z, old_z, z) -> tuple:
     """Compute the changes by the flips of one block.
 
     Returns:
-        The change of Sums, where V and P lack the factor 1/m, and `cross`, `forward`, `backward` of `_Evaluation`.
+        The change of Sums, where V and P lack the factor 1/m, and `cross`, `forward`, `backward` of `Evaluation`.
     """
     dtype = movement.dtype
     before, after = block.active.astype(dtype), active.astype(dtype)
@@ -69,7 +74,7 @@ def _flip_changes(block: RiskNeurons, active, movement, momentum, now: Common, i
     return sums, cross, forward, backward
 
 
-def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
+def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int, limits: Limits | None = None):
     """Evaluate the neurons of the first `prefix` blocks at this step, and find their flips.
 
     Args:
@@ -78,13 +83,15 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
         prefix: number of blocks.
         error_bound: on the rounding error of a pre-activation.
         width: m.
+        limits: sizes up to which pairs may flip; None to leave the record of the pairs that ever flipped as it is.
 
     Returns:
-        The neurons at risk, the first `prefix` blocks updated, and an _Evaluation.
+        The neurons at risk, the first `prefix` blocks updated, and an Evaluation.
     """
     n = kernel.shape[0]
     dtype, length = kernel.dtype, state.risk.signs.shape[0] // state.last_sort.margin.shape[0]
-    moving = {name: getattr(state.risk, name) for name in ("active", "movement", "momentum", "flipped")}
+    names = ("active", "movement", "momentum", "flipped") + (() if limits is None else ("touched",))
+    moving = {name: getattr(state.risk, name) for name in names}
 
     def evaluate_block(block, index, evaluation):
         current = index < state.prefix
@@ -109,11 +116,19 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
             initial = block.origin >= 0
             flipped = active != initial
             flips = jnp.sum(flipped, dtype=jnp.int32) - jnp.sum(block.active != initial, dtype=jnp.int32)
-            return flips, jnp.max(jnp.where(flipped, jnp.abs(block.origin), 0)), sums, *terms
+            pairs = None
+            if limits is not None:
+                ever = block.touched | flipped
+                touched = deviation.fold_columns(
+                    block.touched, ever, (block.origin,), partial(deviation.enter, limits), evaluation.touched
+                )
+                pairs = ever, touched
+            return pairs, flips, jnp.max(jnp.where(flipped, jnp.abs(block.origin), 0)), sums, *terms
 
         def without_flips(_):
             zero, square, count = jnp.zeros(n, dtype), jnp.zeros((n, n), dtype), jnp.zeros((n, n), jnp.int32)
             return (
+                None if limits is None else (block.touched, evaluation.touched),
                 jnp.zeros((), jnp.int32),
                 evaluation.flip_reach[index],
                 Sums(zero, count, square, square),
@@ -122,21 +137,24 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
                 zero,
             )
 
-        flips, flip_reach, *change = jax.lax.cond(changed, with_flips, without_flips, None)
+        pairs, flips, flip_reach, *change = jax.lax.cond(changed, with_flips, without_flips, None)
         sums, cross, forward, backward = jax.tree.map(
             jnp.add, tuple(change), (evaluation.sums, evaluation.cross, evaluation.forward, evaluation.backward)
         )
-        result = _Evaluation(
+        result = Evaluation(
             square=jnp.maximum(evaluation.square, jnp.max(squares)),
             undecided=evaluation.undecided + jnp.sum(jnp.abs(z) <= error_bound, dtype=jnp.int32),
             flips=evaluation.flips + flips,
             flip_reach=evaluation.flip_reach.at[index].set(flip_reach),
             sums=sums, cross=cross, forward=forward, backward=backward,
+            touched=evaluation.touched if pairs is None else pairs[1],
         )  # fmt: skip
         updated = {
             "active": active, "movement": movement, "momentum": momentum,
             "flipped": block.flipped | jnp.any(active != block.active, axis=0),
         }  # fmt: skip
+        if pairs is not None:
+            updated["touched"] = pairs[0]
         return updated, result
 
     def one_block(carry):
@@ -155,7 +173,7 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
 
     zero, square, count = jnp.zeros(n, dtype), jnp.zeros((n, n), dtype), jnp.zeros((n, n), jnp.int32)
     zero_count = jnp.zeros((), jnp.int32)
-    evaluation = _Evaluation(
+    evaluation = Evaluation(
         jnp.zeros((), dtype),
         zero_count,
         zero_count,
@@ -164,6 +182,7 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int):
         count,
         zero,
         zero,
+        None if state.deviation is None else state.deviation.touched,
     )
     _, moving, evaluation = jax.lax.while_loop(
         lambda carry: carry[0] < prefix, one_block, (zero_count, moving, evaluation)

@@ -15,9 +15,11 @@ import math
 import jax
 import jax.numpy as jnp
 
-from nag_ntk.engines.screened.flips import evaluate
+from nag_ntk.engines import deviation
+from nag_ntk.engines.deviation import spread
+from nag_ntk.engines.screened.flips import Evaluation, evaluate
 from nag_ntk.engines.screened.order import largest, sort
-from nag_ntk.engines.screened.state import Common, ScreenedNetwork, ScreenedState, SeedConstants, Sums, spread
+from nag_ntk.engines.screened.state import Common, DeviationState, ScreenedNetwork, ScreenedState, SeedConstants, Sums
 from nag_ntk.precision import HIGHEST
 from nag_ntk.run.inputs import Inputs, Shape, sign_error_bound
 from nag_ntk.schedule import StepCoefficients
@@ -61,6 +63,8 @@ def initialise(shape: Shape, inputs: Inputs, network: ScreenedNetwork, initial_m
         flip_reach=flip_reach, majorant=jnp.zeros_like(residual),
         majorant_momentum=initial_momentum * jnp.abs(residual),
         residual=residual if shape.start == "gradient" else jnp.zeros_like(residual), step=zero_count,
+        deviation=DeviationState(*deviation.at_rest(n, dtype), jnp.zeros(n, dtype), jnp.zeros((n, n), counts.dtype))
+        if shape.deviation else None,
     )  # fmt: skip
 
 
@@ -96,6 +100,30 @@ def threshold_share(shape: Shape, inputs: Inputs, kernel, constants: SeedConstan
     return _max_share(shape, constants, change, _error_bound(shape, inputs, constants, state))
 
 
+def _deviate(state: DeviationState, evaluation: Evaluation) -> DeviationState:
+    """Add the flips of this step to the deviation from the linear model."""
+    assert evaluation.touched is not None
+    changes = evaluation.sums
+    return DeviationState(
+        state.reach, evaluation.touched, state.constant + changes.constant, state.counts + changes.counts
+    )
+
+
+def _record_deviation(shape: Shape, kernel, state: DeviationState, movement, memory) -> dict[str, jax.Array]:
+    """Return the record of `Deviation`; `movement` is S and `memory` V, (n, n), at this step.
+
+    psi_j = (F_j - F_j(0)) - sum_i K_ij ((O - O(0))_ij S_i + V_ij): neurons that never flipped change no term of it.
+    """
+    change = state.counts.astype(kernel.dtype) / shape.width
+    return {
+        "touched": state.touched.pairs,
+        "direct": state.constant - jnp.sum(kernel * (change * movement[:, None] + memory), axis=0),
+        "bound": deviation.bound(kernel, state.touched, state.reach, shape.width),
+        "flip_ratio": state.touched.ratio,
+        "reach": state.touched.reach,
+    }
+
+
 def advance(
     shape: Shape, inputs: Inputs, constants: SeedConstants, state: ScreenedState, coefficients: StepCoefficients
 ):
@@ -108,7 +136,10 @@ def advance(
     must_sort = state.work > sorting_cost
     prefix = jnp.where(must_sort, blocks, prefix)
 
-    risk, evaluation = evaluate(kernel, state, prefix, error_bound, shape.width)
+    deviating, limits = state.deviation, None
+    if deviating is not None:
+        limits = deviation.limits(kernel, deviating.reach, state.majorant, error_bound, sqrt_width)
+    risk, evaluation = evaluate(kernel, state, prefix, error_bound, shape.width, limits)
     sums = jax.tree.map(jnp.add, state.sums, evaluation.sums)
     overlap = sums.counts.astype(dtype) / shape.width
     forces = kernel * (overlap * state.now.movement[:, None] + sums.memory)
@@ -129,6 +160,10 @@ def advance(
             "forward": evaluation.forward,
             "backward": evaluation.backward,
         }
+
+    if deviating is not None:
+        deviating = _deviate(deviating, evaluation)
+        recorded["deviation"] = _record_deviation(shape, kernel, deviating, state.now.movement, sums.memory)
 
     def sort_neurons(carry):
         _, (risk, safe, _, _, now, prefix, work) = carry
@@ -158,6 +193,10 @@ def advance(
         majorant_momentum=decay * state.majorant_momentum + jnp.abs(momentum_step) * jnp.abs(residual),
         residual=residual, step=state.step + 1,
     )  # fmt: skip
+    if deviating is not None:
+        increment = state.majorant_momentum + movement_step * jnp.abs(residual)
+        reach = deviation.advance(kernel, deviating.reach, next_state.now.movement, increment)
+        next_state = next_state._replace(deviation=deviating._replace(reach=reach))
     # the share of the next step, because `gram` may compute H at that step before it is recorded; at step 0 it is 0
     return next_state, {**recorded, "held": threshold_share(shape, inputs, kernel, constants, next_state)}
 

@@ -48,14 +48,14 @@ def columns(n: int, at_risk: int) -> int:
     return _round_up(-(-at_risk // length)) * length
 
 
-def column_bytes(n: int, dtype: str) -> int:
-    """Return the bytes of a column: pre-activations, movement and momentum term, sign; pattern and two flags.
+def column_bytes(n: int, dtype: str, deviation: bool = False) -> int:
+    """Return the bytes of a column: pre-activations, movement and momentum term, sign; pattern and flags.
 
     Example:
         >>> column_bytes(10, "float64")
         260
     """
-    return np.dtype(dtype).itemsize * (3 * n + 1) + n + 2
+    return np.dtype(dtype).itemsize * (3 * n + 1) + n + 2 + n * deviation
 
 
 def stack_surveys(shape: Shape, surveys: list[Survey], thresholds: list[np.ndarray]) -> ScreenedNetwork:
@@ -72,6 +72,7 @@ def stack_surveys(shape: Shape, surveys: list[Survey], thresholds: list[np.ndarr
         risk = RiskNeurons(
             origin=origin, signs=_pad(survey.signs, length, 0), active=origin >= 0, movement=nothing, momentum=nothing,
             shared=_pad(_contains(survey.patterns, survey.codes), length, True), flipped=none,
+            touched=np.zeros(origin.shape, bool) if shape.deviation else None,
         )  # fmt: skip
         codes = _pad(survey.patterns.T, count, 0)
         safe = codes.reshape(len(codes), blocks, PATTERNS).swapaxes(0, 1)

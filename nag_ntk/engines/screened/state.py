@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from nag_ntk.arrays import Array
+from nag_ntk.engines.deviation import Reach, Touched
 from nag_ntk.precision import HIGHEST, integer_dtype
 
 
@@ -24,6 +25,7 @@ class RiskNeurons(NamedTuple):
         active: (n, N) bool, the pattern.
         movement, momentum: (n, N), the coefficients c_r and their momentum terms q_r.
         flipped: (N,) bool, True if the neuron ever flipped.
+        touched: (n, N) bool, the pairs that ever flipped; None unless the deviation from the linear model is recorded.
     """
 
     origin: Array
@@ -33,6 +35,7 @@ class RiskNeurons(NamedTuple):
     movement: Array
     momentum: Array
     flipped: Array
+    touched: Array | None = None
 
 
 class Sums(NamedTuple):
@@ -88,6 +91,21 @@ class Sorted(NamedTuple):
     safe_norm: jax.Array
 
 
+class DeviationState(NamedTuple):
+    """State of the deviation from the linear model.
+
+    Attributes:
+        reach: at the step of the state.
+        touched: sums and maxima over the pairs that ever flipped, up to the step before.
+        constant, counts: changes of F and of m O since step 0.
+    """
+
+    reach: Reach
+    touched: Touched
+    constant: jax.Array
+    counts: jax.Array
+
+
 class ScreenedState(NamedTuple):
     """One network under one method at `step`, before this step is recorded.
 
@@ -105,6 +123,7 @@ class ScreenedState(NamedTuple):
         majorant, majorant_momentum: (n,), the recursion of S and Q driven by |xi| in place of the residual xi.
         residual: (n,), xi at the previous step.
         step: (), int.
+        deviation: of the outputs from the linear model; None unless it is recorded.
     """
 
     risk: RiskNeurons
@@ -122,6 +141,7 @@ class ScreenedState(NamedTuple):
     majorant_momentum: jax.Array
     residual: jax.Array
     step: jax.Array
+    deviation: DeviationState | None = None
 
 
 class SeedConstants(NamedTuple):
@@ -153,12 +173,6 @@ class ScreenedNetwork(NamedTuple):
     max_weight: Array
     risk: RiskNeurons
     safe: Array
-
-
-def spread(kernel, change):
-    """Bound |K (A o x)|_j over all patterns A: max(sum_i (K_ij x_i)+, sum_i (K_ij x_i)-), (n,)."""
-    moved = kernel * change[None, :]
-    return jnp.maximum(jnp.sum(jnp.maximum(moved, 0), axis=-1), jnp.sum(jnp.maximum(-moved, 0), axis=-1))
 
 
 def stretch(kernel, change):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import erf
 
-from nag_ntk.engines.screened.state import spread
+from nag_ntk.engines.deviation import spread
 from nag_ntk.gram import angles, gram_limit
 from nag_ntk.precision import HIGHEST, unit_roundoff
 from nag_ntk.run.inputs import Inputs, Shape

@@ -62,7 +62,14 @@ def short_blocks(monkeypatch):
 def test_all_that_is_recorded_agrees_with_many_blocks_and_many_flips(short_blocks):
     data = Dataset(oracles.unit_rows(np.random.default_rng(3), 6, 4), np.random.default_rng(4).standard_normal(6) * 2)
     methods = [*tuned(data), nag_ntk.nesterov_increasing(0.2), nag_ntk.Method("unequal", 0.1, 0.7, 0.3)]
-    options = {"recursion": True, "gram_path": True, "radii": (0.0, 0.1, 0.5), "overlap_radii": (0.05,), "chunk": 37}
+    options = {
+        "recursion": True,
+        "deviation": True,
+        "gram_path": True,
+        "radii": (0.0, 0.1, 0.5),
+        "overlap_radii": (0.05,),
+        "chunk": 37,
+    }
     found, dense = both(data, methods, 700, 3, 150, **options)
     assert_agrees(found, dense, recursion=True)
     assert dense.flips.max() > 100

@@ -15,6 +15,7 @@ from screened_cases import problem_of, shape, tuned
 
 from nag_ntk import CapacityError, draw, nesterov, seed_key, simulate, sphere
 from nag_ntk.engines import choice
+from nag_ntk.engines.deviation import spread
 from nag_ntk.engines.screened import attempts, order, recursion, survey, thresholds
 from nag_ntk.engines.screened.state import (
     Common,
@@ -22,7 +23,6 @@ from nag_ntk.engines.screened.state import (
     ScreenedState,
     SeedConstants,
     advance_unflipped,
-    spread,
     stretch,
     take_columns,
     unpack_patterns,

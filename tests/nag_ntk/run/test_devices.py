@@ -107,7 +107,10 @@ inputs = problem.Inputs(
 )
 recursion = sys.argv[1] == "recursion"
 for devices, neuron_devices in ((2, 2), (4, 1)):
-    shape = problem.Shape("preactivations", "gradient", 5000, 7, recursion, "float64", devices, neuron_devices, 1024)
+    shape = problem.Shape(
+        "preactivations", "gradient", 5000, 7, recursion, "float64", devices, neuron_devices, 1024,
+        deviation=recursion,
+    )
     state, _ = step.initialise(shape, inputs, np.arange(4, dtype=np.uint32), None)
     print("PROGRAM", devices, neuron_devices)
     schedules = schedule.schedules([nag_ntk.nesterov(0.1, 0.8)], 6)
@@ -173,7 +176,10 @@ def test_groups_that_cannot_be_are_named():
 def test_blocks_change_nothing(engine, lengths, monkeypatch):
     """1,003 neurons at once, and in blocks that do not divide them."""
     data = Dataset(*program.inputs())
-    arguments = {"recursion": True, "gram_path": True, "radii": (0.05,), "overlap_radii": (0.05,), "engine": engine}
+    arguments = {
+        "recursion": True, "deviation": True, "gram_path": True, "radii": (0.05,), "overlap_radii": (0.05,),
+        "engine": engine,
+    }  # fmt: skip
     whole = program.leaves(simulate(data, METHODS, 1003, 2, 30, **arguments))
     assert whole["flips"].max() > 20
     for length in lengths:

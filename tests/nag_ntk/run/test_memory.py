@@ -33,7 +33,8 @@ case = json.loads(sys.argv[1])
 data = nag_ntk.sphere(case["n"], case["d"])
 before = highest()
 nag_ntk.simulate(
-    data, [method] * case["k"], case["m"], case["s"], case["t"], engine=case["engine"], recursion=case["recursion"]
+    data, [method] * case["k"], case["m"], case["s"], case["t"], engine=case["engine"], recursion=case["recursion"],
+    deviation=case["recursion"],
 )
 print(json.dumps([plans[-1].estimate, highest() - before]))
 """

@@ -17,7 +17,7 @@ from proofs_check.store.steps import STATE, Steps
 
 DATA = sphere(4, 3, 0)
 METHODS = [nag_ntk.theorem_tuning(name, DATA) for name in ("gradient_descent", "nesterov")]
-OPTIONS = {"recursion": True, "gram_path": True, "radii": (0.1,), "chunk": 4}
+OPTIONS = {"recursion": True, "deviation": True, "gram_path": True, "radii": (0.1,), "chunk": 4}
 ENGINES = {"preactivations": step, "screened": screened_run}
 
 
@@ -49,6 +49,8 @@ def assert_same_bits(first, second):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
     for name in vars(first.recursion):
         np.testing.assert_array_equal(getattr(first.recursion, name), getattr(second.recursion, name), err_msg=name)
+    for name in vars(first.deviation):
+        np.testing.assert_array_equal(getattr(first.deviation, name), getattr(second.deviation, name), err_msg=name)
     for name in vars(first.gram_path):
         np.testing.assert_array_equal(getattr(first.gram_path, name), getattr(second.gram_path, name), err_msg=name)
     assert first.weights_digest == second.weights_digest
@@ -59,7 +61,10 @@ def scarce():
     for limit in range(1_000_000, 10_000, -1_000):
         usual = {"n": 4, "rank": 3, "rows": 4, "width": 60, "seeds": 3, "methods": 2, "steps": 19, "radii": 1}
         usual |= {"columns": lambda width: width}
-        if plan.make_plan(**usual, dtype=np.dtype(float), recursion=True, chunk=4, limit=limit).group == 1:
+        if (
+            plan.make_plan(**usual, dtype=np.dtype(float), recursion=True, deviation=True, chunk=4, limit=limit).group
+            == 1
+        ):
             return limit
     raise AssertionError("no such limit")
 

@@ -1,0 +1,152 @@
+"""What the engines record of the pairs (neuron, sample) that ever flipped: `Deviation` of run/trajectory.py.
+
+F is the set of the pairs (r, i) whose activation differed from step 0 at some step so far. The filter S is the movement
+of the method's recursion driven by the residual itself, as if no pattern ever changed; B mu bounds what a step can add
+to the difference between the outputs and this linear model. Derived in docs/theory/flip-set.md and output-deviation.md.
+The engines look at the pairs of a block of neurons only in a step in which one of them may have flipped.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nag_ntk.engines.dense.rows import any_row
+from nag_ntk.pattern import pattern_counts
+
+_COLUMNS = 32
+"""Number of neurons whose pairs enter F at a time: in most steps it is a few of thousands."""
+
+
+class Reach(NamedTuple):
+    """How far pre-activations may have moved, at the step of the state; all (n,).
+
+    Attributes:
+        linear: b_i, the largest sqrt(m) |z_ri(s) - z_ri(0)| of any neuron that never flipped, over the steps s so far.
+        increment: mu_i, what the majorant of the coefficients grew by in the last step.
+    """
+
+    linear: jax.Array
+    increment: jax.Array
+
+
+class Touched(NamedTuple):
+    """Sums and maxima over the pairs in F.
+
+    Attributes:
+        pairs: () int32, |F|.
+        counts: (n, n) int32, the neurons for which i and j are both in F or active at step 0, and one of them is in F.
+        ratio: (), the largest quotient of |w_r(0).x_i| and what `Limits` allow, each when the pair entered F.
+        reach: (n,), the largest |w_r(0).x_i| of a pair in F, for each sample.
+    """
+
+    pairs: jax.Array
+    counts: jax.Array
+    ratio: jax.Array
+    reach: jax.Array
+
+
+class Limits(NamedTuple):
+    """Sizes of |w_r(0).x_i| up to which a pair may flip, rounding included; (n,) each.
+
+    Attributes:
+        first: of a neuron that never flipped.
+        later: of a neuron that may have flipped on another sample.
+    """
+
+    first: jax.Array
+    later: jax.Array
+
+
+def spread(kernel, change):
+    """Bound |K (A o x)|_j over all patterns A: max(sum_i (K_ij x_i)+, sum_i (K_ij x_i)-), (n,)."""
+    moved = kernel * change[None, :]
+    return jnp.maximum(jnp.sum(jnp.maximum(moved, 0), axis=-1), jnp.sum(jnp.maximum(-moved, 0), axis=-1))
+
+
+def at_rest(n: int, dtype) -> tuple[Reach, Touched]:
+    """Return the values at step 0, at which nothing has moved."""
+    vector, none = jnp.zeros(n, dtype), jnp.zeros((), jnp.int32)
+    touched = Touched(none, jnp.zeros((n, n), jnp.int32), jnp.zeros((), dtype), vector)
+    return Reach(vector, vector), touched
+
+
+def limits(kernel, reach: Reach, majorant, error_bound, sqrt_width) -> Limits:
+    """Compute the sizes up to which pairs may have flipped.
+
+    Args:
+        kernel: K, (n, n).
+        reach: at this step.
+        majorant: (n,), M, bound on the coefficients |c_ri| of every neuron at this step.
+        error_bound: (), on the rounding error of a pre-activation; once for the pre-activation, once for the limit.
+        sqrt_width: (), the root of m.
+    """
+    allowance = 2 * error_bound
+    later = jnp.sum(jnp.abs(kernel) * majorant[None, :], axis=1)
+    return Limits(reach.linear / sqrt_width + allowance, later / sqrt_width + allowance)
+
+
+def fold_columns(before, after, arrays, add: Callable[..., Any], totals):
+    """Call totals = add(totals, before, after, *arrays) for the columns in which `before` and `after` differ.
+
+    Each call has a few columns of each; unless they are such columns, `before` and `after` agree there.
+
+    Args:
+        before: (n, L) bool.
+        after: (n, L) bool.
+        arrays: arrays whose last axis has length L.
+        add: the function.
+        totals: any tree of arrays.
+    """
+
+    def some(carry):
+        left, totals = carry
+        marks, which = jax.lax.top_k(left, min(_COLUMNS, len(left)))
+        first, second, *parts = (jnp.take(array, which, axis=-1) for array in (before, after, *arrays))
+        totals = add(totals, first, jnp.where(marks[None, :] > 0, second, first), *parts)
+        return left.at[which].set(0), totals
+
+    left = any_row(before != after).astype(jnp.int32)
+    return jax.lax.while_loop(lambda carry: jnp.any(carry[0] > 0), some, (left, totals))[1]
+
+
+def enter(limits: Limits, touched: Touched, before, after, origin) -> Touched:
+    """Add the pairs of some neurons that enter F.
+
+    A pair needs a look only in the step in which it enters: the limits never decrease, so it stays within them, and
+    its quotient is largest then.
+
+    Args:
+        limits: the sizes up to which pairs may flip at this step.
+        touched: sums and maxima so far.
+        before: (n, L) bool, the neurons' part of F before this step.
+        after: (n, L) bool, the same after it.
+        origin: (n, L), w_r(0).x_i of the neurons.
+    """
+    size, active, new = jnp.abs(origin), origin >= 0, after & ~before
+    near = (size <= limits.first[:, None]).astype(jnp.int32)
+    elsewhere = jnp.sum(near, axis=0, dtype=jnp.int32)[None, :] > near  # near the boundary of another sample
+    allowed = jnp.where(elsewhere, jnp.maximum(*limits)[:, None], limits.first[:, None])
+
+    def counts(pairs):
+        either, quiet = pairs | active, active & ~pairs
+        return pattern_counts(either, either) - pattern_counts(quiet, quiet)
+
+    return Touched(
+        pairs=touched.pairs + jnp.sum(new, dtype=jnp.int32),
+        counts=touched.counts + counts(after) - counts(before),
+        ratio=jnp.maximum(touched.ratio, jnp.max(jnp.where(new, size / allowed, 0))),
+        reach=jnp.maximum(touched.reach, jnp.max(jnp.where(new, size, 0), axis=1)),
+    )
+
+
+def bound(kernel, touched: Touched, reach: Reach, width: int):
+    """Compute B mu, (n,): a bound on what the last step added to the deviation from the linear model."""
+    share = jnp.abs(kernel) * (touched.counts.astype(kernel.dtype) / width)
+    return jnp.sum(share * reach.increment[None, :], axis=1)
+
+
+def advance(kernel, reach: Reach, movement, increment) -> Reach:
+    """Advance `Reach` by a step; `movement` is S after the step, `increment` what the majorant grows by in it."""
+    return Reach(jnp.maximum(reach.linear, spread(kernel, movement)), increment)
