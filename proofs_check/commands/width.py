@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def width(config: str, delta: float | None, as_json: bool) -> None:
     """Print lambda_0, kappa and the widths that the theory asks for on the data of CONFIG.
 
-    Nothing is simulated. The widths hide no constant, and they are astronomically large: what a proof needs for every
-    network is far more than what a typical one needs. The theorem's are proved in Coq (nag-ntk formal).
+    Nothing is simulated, and no width hides a constant. Closed forms proved in Coq (nag-ntk formal) are astronomically
+    large. By comparison with its linear model the convergence theorem is proved for these very data, from a width on
+    that a computer can hold if the data are well separated. That takes seconds for 10 samples, half a minute for 20;
+    --json has what the proof loses at which step.
     """
     session.silence()
     from nag_ntk import InputError
@@ -51,16 +53,21 @@ def datasets(study: "Study", delta: float) -> dict[str, Any]:
         key = run.dataset, run.init
         if key not in results:
             data = run.dataset.build()
-            rows = [row._asdict() for row in widths.required_widths(data, delta, run.init)]
+            inits = ("independent", "antisymmetric") if run.init == "independent" else (run.init,)
+            asked = [
+                *widths.required_widths(data, delta, run.init), *widths.compared_widths(data, delta, inits)
+            ]  # fmt: skip
+            rows = [row.to_row() for row in asked]
             results[key] = {**widths.facts(data), "init": run.init, "delta": delta, "runs": {}, "asked": rows}
         results[key]["runs"][run.name] = run.width
     return plain({"study": study.name, "datasets": list(results.values())})
 
 
 _NOTE = (
-    "Sufficient widths at failure probability delta; each is one inequality without a hidden constant. The\n"
-    "theorem's are the largest of what its three random events ask at delta/3 each and of the explicit width proved\n"
-    "in Coq, with n, or with the norm of |K| in its place. From which width on runs do behave, nag-ntk verify measures."
+    "Sufficient widths at failure probability delta, without a hidden constant. The theorem's (Coq) are the largest\n"
+    "of what its three random events ask at delta/3 each and of the explicit width proved in Coq, with n, or with the\n"
+    "norm of |K| in its place. By comparison: the least width found, within 1 %, at which the theorem's inequality is\n"
+    "proved for these inputs and targets. From which width on runs do behave, nag-ntk verify measures."
 )
 
 

@@ -47,6 +47,8 @@ class Finding:
         evidence: for a proof, its boxes, intervals and formulas.
         seeds_needed: approximate number of seeds that would decide the claim at the observed frequency of violations.
         wall_time: seconds that the check took.
+        proved: True where a proof covers the run (its hypotheses hold), False where the run lies outside of them, None
+            where nothing is said of them.
     """
 
     lemma: str
@@ -67,6 +69,7 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     seeds_needed: int | None = None
     wall_time: float = 0.0
+    proved: bool | None = None
 
     @property
     def slack(self) -> float | None:

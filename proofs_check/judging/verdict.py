@@ -51,7 +51,8 @@ def decide(outcomes: Sequence[Outcome], level: float) -> tuple[Finding, ...]:
     claims are tested. Such a claim is REFUTED if Holm's procedure rejects "the failure probability is at most the
     claimed one" (for a law, the law itself), and SUPPORTED if Holm's procedure rejects "the failure probability is
     larger" (for a law, if its interval at level divided by the number of tested claims lies within its resolution). One
-    violation refutes a claim about every run.
+    violation refutes a claim about every run. What would refute a claim that is proved for the run is an ERROR: the
+    proof, its hypotheses or the program is wrong.
 
     Args:
         outcomes: all outcomes of the study; the more claims are tested, the more evidence each of them needs.
@@ -145,14 +146,14 @@ class _TrialsClaim:
         facts = {name: value for name, value in self.worst.items() if name != "sides"} | {"violations": x}
         if self.universal and x:
             reason = f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate what is claimed of every run"
-            return self._make(Verdict.REFUTED, reason, **facts, trials=everyone)
+            return self._refute(reason, **facts, trials=everyone)
         if refuted is not None and refuted.rejected:
             limit = float(statistics.binomial_lower(x, everyone, refuted.level))
             reason = (
                 f"{_witness_text(self.worst)}; {x} of {everyone} seeds violate it; failure probability at "
                 f"least {limit:.3g} (confidence 1 - {refuted.level:.2g}), claimed {self.claimed:.3g}"
             )
-            return self._make(Verdict.REFUTED, reason, **facts, trials=everyone, limit=limit, level=refuted.level)
+            return self._refute(reason, **facts, trials=everyone, limit=limit, level=refuted.level)
         limit = float(statistics.binomial_upper(self.possible, n, supported.level))
         facts.update(trials=n, limit=limit, level=supported.level)
         seen = f"{x or 'no'} violation{'s' if x > 1 else ''} in {n} seeds"
@@ -177,8 +178,14 @@ class _TrialsClaim:
             reason += f"; {needed} seeds would {decision} it at this frequency"
         return self._make(Verdict.INCONCLUSIVE, reason, **facts, seeds_needed=needed)
 
+    def _refute(self, reason: str, **facts: Any) -> Finding:
+        if self.evidence.inequality.proved:
+            return self._make(Verdict.ERROR, f"contradicts a proof: {reason}", **facts)
+        return self._make(Verdict.REFUTED, reason, **facts)
+
     def _make(self, verdict: Verdict, reason: str, **facts: Any) -> Finding:
-        return Finding(self.outcome.lemma, self.outcome.run, verdict, _noted(reason, self.evidence.note), **facts)
+        noted = _noted(reason, self.evidence.note)
+        return Finding(self.outcome.lemma, self.outcome.run, verdict, noted, **facts, proved=_known(self.evidence))
 
 
 @dataclass(frozen=True)
@@ -283,7 +290,8 @@ def _screen_trials(outcome: Outcome, evidence: Trials) -> Finding | _TrialsClaim
     observed = np.asarray(inequality.observed)
 
     def vacuous(reason: str) -> Finding:
-        return Finding(outcome.lemma, outcome.run, Verdict.VACUOUS, _noted(reason, evidence.note))
+        noted = _noted(reason, evidence.note)
+        return Finding(outcome.lemma, outcome.run, Verdict.VACUOUS, noted, proved=_known(evidence))
 
     if evidence.failure >= 1:
         return vacuous(f"trivial: the claimed failure probability is {evidence.failure:.3g}")
@@ -338,6 +346,11 @@ def _witness_text(worst: Mapping[str, Any]) -> str:
     if not digits:  # float64 cannot tell them apart
         return f"{where}: observed {worst['sides'][0]!s} > bound {worst['sides'][1]!s}"
     return f"{where}: observed {observed:.{digits}g} > bound {bound:.{digits}g}"
+
+
+def _known(evidence: Trials) -> bool | None:
+    proved = evidence.inequality.proved
+    return None if proved is None else bool(proved)
 
 
 def _noted(reason: str, note: str) -> str:

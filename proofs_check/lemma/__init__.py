@@ -121,6 +121,8 @@ class Inequality:
             broadcastable against observed; NaN for none. Support counts violations by the upper bound, refutation
             counts violations by `attained`; a bound between the two is undecided.
         claim: Claim.EVERY_RUN or Claim.PROBABILITY, if it differs from the kind of the lemma; else None.
+        proved: True where a proof covers this run, its width included: a refutation would contradict the proof and
+            becomes an ERROR. False where the run lies outside of its hypotheses; None where nothing is said of them.
 
     The bound already contains its rounding allowance. NaN where the run is finite is a mistake of the check, an ERROR.
     """
@@ -134,6 +136,7 @@ class Inequality:
     note: str = ""
     attained: np.ndarray | None = None
     claim: Claim | str | None = None
+    proved: bool | None = None
 
     def relative_margin(self) -> np.ndarray:
         """Compute (bound - observed) / |bound|, NaN to -inf, entries that are not compared to +inf; shape of observed.

@@ -89,6 +89,8 @@ def _trials(trials: Trials) -> None:
     shape = observed.shape
     if shape[:1] != (len(seeds),):
         raise ValueError(f"axis 0 of observed must count the {len(seeds)} seeds, got shape {shape}")
+    if inequality.proved is not None and not isinstance(inequality.proved, bool | np.bool_):
+        raise TypeError(f"proved must be True, False or None, got {inequality.proved!r}")
     _axes(inequality, shape)
     sides = {"bound": array_of("bound", inequality.bound)}
     if inequality.where is not None:

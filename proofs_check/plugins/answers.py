@@ -57,7 +57,7 @@ def _inequality(inequality: Inequality, name: str, arrays: dict[str, np.ndarray]
         f"{name}.{side}": np.array(values) for side, values in sides.items()
     }  # a copy: no subclass, and no memory shared with a run
     axes = inequality.axes if isinstance(inequality.axes, str) else [str(axis) for axis in inequality.axes]
-    rest = {"labels": _value(inequality.labels), "note": _value(inequality.note), "claim": _value(inequality.claim)}
+    rest = {name: _value(getattr(inequality, name)) for name in ("labels", "note", "claim", "proved")}
     return {"kind": "Inequality", "arrays": list(sides), "axes": axes, **rest}
 
 

@@ -43,12 +43,13 @@ class Part:
     @property
     def unmet(self) -> list[Mapping[str, Any]]:
         """Findings whose hypotheses do not hold."""
-        return [row for row in self.rows if row["verdict"] == "VACUOUS"]
+        return [row for row in self.rows if row["verdict"] == "VACUOUS" or row.get("proved") is False]
 
     @property
     def met(self) -> list[str]:
-        """Names of the runs in which something was compared or proved."""
-        compared = [row["run"] for row in self.rows if row["verdict"] not in ("VACUOUS", "ERROR")]
+        """Names of the runs in which something was compared or proved, and that are not outside of the hypotheses."""
+        silent = ("VACUOUS", "ERROR")
+        compared = [row["run"] for row in self.rows if row["verdict"] not in silent and row.get("proved") is not False]
         return list(dict.fromkeys(compared))
 
 

@@ -38,7 +38,10 @@ MEANINGS = {
         "the hypotheses do not hold here, or the bound says nothing; the reason says from which width it would",
         "that the claim is false",
     ),
-    "ERROR": ("the check itself failed", "anything about the claim"),
+    "ERROR": (
+        "the check itself failed, or it contradicts a proof: one of the two is wrong",
+        "anything about the claim",
+    ),
 }
 """Meaning of each verdict, and what it does not mean."""
 

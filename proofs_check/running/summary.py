@@ -4,7 +4,6 @@ The figures that compare runs are drawn from these summaries; results.json holds
 """
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +72,19 @@ def summary(run: "Run") -> dict[str, Any]:
         "data": facts,
         "methods": [_method(run, k, label, facts["kappa"]) for k, label in enumerate(labels(run.methods))],
         "claims": [row for row in _claims(run) if row is not None],
-        "asked": [row._asdict() for row in widths.required_widths(data, run.delta, trajectory.init)],
+        "asked": [
+            row.to_row() for row in (*widths.required_widths(data, run.delta, trajectory.init), *_compared(run))
+        ],
     })  # fmt: skip
+
+
+def _compared(run: "Run") -> tuple[widths.RequiredWidth, ...]:
+    """Return the widths by comparison of methods with their theorem's tuning, for the law of the run's neurons."""
+    init = run.trajectory.init
+    methods = [name for name in THEOREMS if run.index(name) is not None and not run.untuned(name)]
+    if not run.trajectory.steps or init == "given":
+        return ()
+    return widths.compared_widths(run.data, run.delta, [init], methods, rough=True)
 
 
 def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, Any]:
@@ -106,13 +116,9 @@ def _claims(run: "Run") -> list[dict[str, Any] | None]:
     if run.singular:
         return []
     rows = [_count_violations(name, "", inequality) for name, inequality in gram_concentration.claimed(run).items()]
-    for lemma in (contraction.GD_CONTRACTION, contraction.HEAVY_BALL_CONTRACTION, contraction.NESTEROV_CONTRACTION):
-        method = str(lemma.method)
+    for method, theorem in THEOREMS.items():
         if run.trajectory.steps and run.index(method) is not None:
-            evidence: Any = lemma.check(run)
-            rows.append(
-                _count_violations("theorem", method, evidence["sharp"] if isinstance(evidence, Mapping) else evidence)
-            )
+            rows.append(_count_violations("theorem", method, contraction.claimed(run, theorem)))
     return rows
 
 

@@ -119,7 +119,7 @@ def bundled_configs() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_configs())
-        ['acceleration', 'digits', 'paper', 'quick', 'sweep', 'theorem_width', 'width']
+        ['acceleration', 'digits', 'paper', 'quick', 'sweep', 'theorem', 'theorem_width', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,12 @@ def trials(violations, n, failure=0.1, **fields):
     """n seeds 100, 101, ... of which the first ones observe 2 > 1 and the others 0.5."""
     observed = np.where(np.arange(n) < violations, 2.0, 0.5)
     return Trials(Inequality(observed, 1.0), failure, tuple(range(100, 100 + n)), **fields)
+
+
+def forged(violations, n, proved, failure=0.1):
+    """An inequality that fails in some seeds, with a word about whether a proof covers it."""
+    whole = trials(violations, n, failure)
+    return replace(whole, inequality=replace(whole.inequality, proved=proved))
 
 
 def law(p_value, half_width, deviation=0.01, resolution=0.1, draws=50, **fields):
@@ -37,6 +44,31 @@ def verdict(*evidence, level=0.05):
     for finding in findings:
         json.dumps(finding.to_row(), allow_nan=False)
     return findings[0]
+
+
+@pytest.mark.parametrize("failure", [0.1, 0.0])
+def test_what_contradicts_a_proof_is_an_error_and_no_refutation(failure):
+    found = verdict(forged(40, 64, True, failure))
+    assert (found.verdict, found.proved, found.violations, found.worst_seed) == (Verdict.ERROR, True, 40, 100)
+    assert found.reason.startswith("contradicts a proof: seed 100: observed 2 > bound 1; 40 of 64 seeds")
+    assert exit_code([found]) == 3
+    assert found.to_row()["proved"] is True
+    for proved in (False, None):
+        found = verdict(forged(40, 64, proved, failure))
+        assert (found.verdict, found.proved) == (Verdict.REFUTED, proved)
+        assert found.reason.startswith("seed 100")
+
+
+@pytest.mark.parametrize("proved", [True, np.True_, False, None])
+def test_a_proof_changes_no_other_verdict_and_is_kept(proved):
+    known = None if proved is None else bool(proved)
+    for violations, n, expected in ((0, 128, "SUPPORTED"), (0, 20, "INCONCLUSIVE"), (3, 64, "INCONCLUSIVE")):
+        found = verdict(forged(violations, n, proved))
+        assert (found.verdict, found.proved) == (expected, known)
+        assert found.proved is known
+    nothing = replace(trials(0, 64).inequality, where=np.zeros(64, bool), proved=proved)
+    found = verdict(Trials(nothing, 0.1, tuple(range(64))))
+    assert (found.verdict, found.proved) == (Verdict.VACUOUS, known)
 
 
 def test_probability_is_supported_refuted_or_neither():

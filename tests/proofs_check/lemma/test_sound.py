@@ -29,8 +29,10 @@ def trials(observed=ZEROS, bound=1.0, axes=("seed",), failure=0.0, seeds=SEEDS, 
 
 
 def test_an_inequality_crosses_to_another_process_whole():
-    """With its note, what is attained and its claim; Trials take over the first two, unless they have their own."""
-    inequality = Inequality(ONES, 2.0, note="n", attained=ZEROS, claim=Claim.PROBABILITY, labels={"seed": ("a",) * 64})
+    """With its note, what is attained, its claim and proof; Trials take over the first two, if they have none."""
+    inequality = Inequality(
+        ONES, 2.0, note="n", attained=ZEROS, claim=Claim.PROBABILITY, labels={"seed": ("a",) * 64}, proved=True
+    )
     for evidence in (inequality, Trials(inequality, 0.1, SEEDS), Trials(inequality, 0.1, SEEDS, "m", ONES)):
         arrays: dict = {}
         values = json.loads(json.dumps(flattened(evidence, "", arrays)))
@@ -40,6 +42,7 @@ def test_an_inequality_crosses_to_another_process_whole():
         assert again.attained.tolist() == evidence.attained.tolist()
         found = again if isinstance(again, Inequality) else again.inequality
         assert (found.claim, found.labels, found.axes) == ("probability", inequality.labels, ("seed",))
+        assert found.proved is True
 
 
 def law(p_value=0.5, low=-0.01, high=0.01, resolution=0.1, deviation=0.0, draws=64, **options):
@@ -86,6 +89,8 @@ def test_sound_evidence_is_what_it_was():
         (trials(ZEROS.astype("datetime64[s]")), "observed must be an array of real numbers"),
         (trials([BIG + 1] + [0.5] * 63, BIG), "observed mixes fractions with whole numbers beyond 2^53"),
         (trials(attained=np.full(64, 0.5)), "attained is above observed"),
+        (trials(proved=1), "proved must be True, False or None, got 1"),
+        (trials(proved="yes"), "proved must be True, False or None, got 'yes'"),
         (trials(np.zeros((64, 2)), axes=("seed", "seed")), "axes must be different names"),
         (trials(np.zeros((64, 64)), axes=("step", "seed")), 'the first of them "seed"'),
         (trials(np.zeros((64, 2)), axes=("seed", 3)), "axes must be different names"),

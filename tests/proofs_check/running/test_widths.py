@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nag_ntk import Dataset, digits, near_parallel_pairs
+from nag_ntk import Dataset, digits, near_parallel_pairs, sphere, theorem_tuning
 from nag_ntk.theorem import THEOREMS
 from proofs_check.commands import cli
+from proofs_check.rigor.comparison import Closing, Draw, Tuning, closes, prepare
 from proofs_check.running import session, widths
 
 ROUNDING = 1e-12  # relative: some tens of roundings, lambda to the fourth power
@@ -84,14 +85,50 @@ def test_the_width_grows_as_the_theorem_says():
     assert gd[0] == gd[1]
 
 
+def test_a_width_by_comparison_is_the_least_at_which_the_proof_closes():
+    data, delta = sphere(3, 20), 0.2
+    rows = widths.compared_widths(data, delta)
+    assert [(row.id, row.method) for row in rows] == [
+        (name, method) for name in ("comparison", "comparison-antisymmetric") for method in THEOREMS
+    ]
+    rough = {(row.id, row.method): row for row in widths.compared_widths(data, delta, rough=True)}
+    for row in rows:
+        theorem, method, pairs = THEOREMS[row.method], theorem_tuning(row.method, data), row.id != "comparison"
+        numbers = theorem.order, theorem.rate, theorem.prefactor, theorem.linear_rate
+        tuning = Tuning(method.eta, method.beta, method.gamma, *numbers, row.method != "gradient_descent")
+        problem = prepare(data.inputs, data.targets, tuning)
+        assert closes(problem, Draw(int(row.width), pairs), delta).closes
+        assert not closes(problem, Draw(int(row.width / 1.02) // 2 * 2, pairs), delta).closes
+        assert set(row.losses) == set(Closing._fields)
+        assert (row.losses["width"], row.losses["closes"]) == (row.width, True)
+        about = rough[row.id, row.method]
+        assert row.width / 1.02 <= about.width <= 1.55 * row.width  # a factor of 1.5, and two grids of widths
+        assert about.losses is None
+    found = by_name(rows)
+    assert all(found["comparison-antisymmetric", name] < found["comparison", name] for name in THEOREMS)
+    closed = by_name(widths.required_widths(data, delta))
+    assert all(found["comparison", name] < 1e-2 * closed["theorem-norm", name] for name in THEOREMS)
+
+
+def test_a_width_that_is_not_computed_says_why():
+    nearly_parallel = near_parallel_pairs(1, 1e-3, 2)
+    for rough in (True, False):
+        rows = widths.compared_widths(nearly_parallel, 0.1, methods=["gradient_descent"], rough=rough)
+        assert {row.width for row in rows} == {math.inf}
+        words = {row.words for row in rows}
+        assert all(("nag-ntk width takes the time" if rough else "too many to compute here") in each for each in words)
+
+
 def test_no_width_is_enough_for_equal_inputs():
-    rows = widths.required_widths(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]), 0.1)
+    equal = Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0])
+    rows = [*widths.required_widths(equal, 0.1), *widths.compared_widths(equal, 0.1)]
     assert {row.width for row in rows} == {math.inf}
+    assert all("lambda_0 is 0" in row.words for row in rows)
     assert widths.facts(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]))["kappa"] is None
 
 
 STUDY = """
-dataset: {source: pairs, pairs: 2, angle: 0.3, dimension: 4}
+dataset: {source: pairs, pairs: 1, angle: 0.9, dimension: 4}
 methods: [nesterov]
 width: 64
 seeds: 2
@@ -116,10 +153,10 @@ def study(tmp_path, monkeypatch):
 def test_the_command_prints_the_widths_of_every_dataset_once(study):
     done = CliRunner().invoke(cli.cli, ["width", study])
     assert done.exit_code == 0
-    data = near_parallel_pairs(2, 0.3, 4)
-    assert f"n = 4, d = 4, lambda_0 = {data.spectrum.lambda_0:.4g}, kappa = {data.spectrum.kappa:.4g}" in done.output
+    data = near_parallel_pairs(1, 0.9, 4)
+    assert f"n = 2, d = 4, lambda_0 = {data.spectrum.lambda_0:.4g}, kappa = {data.spectrum.kappa:.4g}" in done.output
     assert "widths of the study: a 64, b 128\n" in done.output
-    for row in widths.required_widths(data, 0.25):
+    for row in (*widths.required_widths(data, 0.25), *widths.compared_widths(data, 0.25)):
         assert f"m >= {row.width:<9.3g} {row.words}" in done.output
     assert "kappa = none: lambda_0 is 0 up to rounding" in done.output
     assert f"kappa = {data.spectrum.kappa:.4g}, antisymmetric networks" in done.output
@@ -133,15 +170,17 @@ def test_the_command_gives_json(study):
     first, second, third = found["datasets"]
     assert (first["init"], third["init"], third["runs"]) == ("independent", "antisymmetric", {"d": 64})
     assert first["runs"] == {"a": 64, "b": 128}
-    expected = widths.required_widths(near_parallel_pairs(2, 0.3, 4), 0.5)
+    data = near_parallel_pairs(1, 0.9, 4)
+    expected = [*widths.required_widths(data, 0.5), *widths.compared_widths(data, 0.5)]
     assert [row["width"] for row in first["asked"]] == pytest.approx([row.width for row in expected], rel=ROUNDING)
+    assert [row["losses"]["width"] for row in first["asked"] if "losses" in row] == [row.width for row in expected[-6:]]
     assert (second["kappa"], second["asked"][0]["width"]) == (None, "inf")
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(session, "prepare_jax", lambda: None)
     (tmp_path / "m.yaml").write_text(
-        STUDY.replace("pairs, pairs: 2, angle: 0.3, dimension: 4", "mnist, path: x, samples: 9")
+        STUDY.replace("pairs, pairs: 1, angle: 0.9, dimension: 4", "mnist, path: x, samples: 9")
     )
     with pytest.raises(SystemExit) as end:
         cli.main(["width", str(tmp_path / "m.yaml")])

@@ -367,7 +367,7 @@ def refused(source) -> str:
 def test_a_missing_file_is_named_with_the_bundled_ones():
     assert refused("no/thing.yaml") == (
         "no/thing.yaml: no such file, and no study of that name is bundled "
-        "(acceleration, digits, paper, quick, sweep, theorem_width, width)"
+        "(acceleration, digits, paper, quick, sweep, theorem, theorem_width, width)"
     )
     assert refused("quik.yaml").endswith('; did you mean "quick"?')
 
