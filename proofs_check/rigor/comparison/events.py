@@ -218,30 +218,13 @@ def _probabilities(geometry: Geometry, width: int, reached: Reached) -> tuple[np
     after = (reach[:, None] + kernel * reached.path[None, :]) * OUTWARD
     two = 4 * after * reach[None, :] * inverse / (2 * math.pi * width)
     two = np.minimum(two, within[None, :])
-    three = (
-        8
-        * far[:, None, None]
-        * reach[None, :, None]
-        * far[None, None, :]
-        * _inverse_volume(geometry.kernel)
-        / width**1.5
-    )
+    three = 8 * far[:, None, None] * reach[None, :, None] * far[None, None, :] * geometry.triple_density / width**1.5
     three = np.minimum(three, two[:, :, None] * (far / reach)[:, None, None])
     second = np.where(off, two, 0).sum(axis=1) + three.sum(axis=(1, 2))
     return one, np.where(off, active, 0), np.where(off, quadrant, 0), np.minimum(second * OUTWARD, 1.0)
 
 
 _DENSITY = 1 / math.sqrt(2 * math.pi)
-
-
-def _inverse_volume(kernel: np.ndarray) -> np.ndarray:
-    """Bound the density at 0 of three pre-activations, ((2 pi)^3 det)^(-1/2), (n, n, n); 0 where two are the same."""
-    n = len(kernel)
-    a, b, c = kernel[:, :, None], kernel[:, None, :], kernel[None, :, :]
-    determinant = np.maximum(1 + 2 * a * b * c - a**2 - b**2 - c**2 - 1e-14, 1e-300)
-    first, second, third = np.ogrid[:n, :n, :n]
-    distinct = (first != second) & (first != third) & (second != third)
-    return np.where(distinct, (2 * math.pi) ** -1.5 / np.sqrt(determinant), 0.0)
 
 
 def events_of_counts(n: int) -> int:

@@ -23,6 +23,8 @@ class Geometry(NamedTuple):
         active: P(both patterns active) = (pi - theta_ij) / (2 pi), rounded to float64.
         gram: H_inf = K o `active`, rounded to float64.
         second_moment: upper bound of E relu(w.x_i) relu(w.x_j) = (sin theta + (pi - theta) cos theta) / (2 pi) >= 0.
+        triple_density: upper bound of the density at 0 of three pre-activations, ((2 pi)^3 det)^(-1/2), (n, n, n); 0
+            where two of the three are the same.
         error: bound on the rounding errors of `kernel`, `active` and `gram`, entrywise.
         kappa: lower bound of the condition number of the working spectrum.
         least, largest: lower bound of 3/4 lambda_0 and upper bound of lambda_max(H_inf) + lambda_0/4.
@@ -34,6 +36,7 @@ class Geometry(NamedTuple):
     active: np.ndarray
     gram: np.ndarray
     second_moment: np.ndarray
+    triple_density: np.ndarray
     error: float
     kappa: float
     least: float
@@ -108,4 +111,14 @@ def geometry(inputs: Inputs) -> Geometry:
         least = float_below(low * 3 / 4)
         kappa = float_below((arb(spectrum.lambda_max_low) + low / 4) / (high * 3 / 4)) if least > 0 else 0.0
         largest = float_above(arb(spectrum.lambda_max_high) + high / 4)
-    return Geometry(kernel, size, sine, active, gram, second, 2.0**-52, kappa, least, largest)
+    return Geometry(kernel, size, sine, active, gram, second, _triple_density(kernel), 2.0**-52, kappa, least, largest)
+
+
+def _triple_density(kernel: np.ndarray) -> np.ndarray:
+    """Bound the density at 0 of three pre-activations, ((2 pi)^3 det)^(-1/2), (n, n, n)."""
+    n = len(kernel)
+    a, b, c = kernel[:, :, None], kernel[:, None, :], kernel[None, :, :]
+    determinant = np.maximum(1 + 2 * a * b * c - a**2 - b**2 - c**2 - 1e-14, 1e-300)
+    first, second, third = np.ogrid[:n, :n, :n]
+    distinct = (first != second) & (first != third) & (second != third)
+    return np.where(distinct, (2 * np.pi) ** -1.5 / np.sqrt(determinant), 0.0)

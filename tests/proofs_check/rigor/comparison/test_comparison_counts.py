@@ -10,7 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proofs_check.rigor.comparison.binomial import log_tail_above, upper_count
-from proofs_check.rigor.comparison.events import Draw, Reached, flip_matrix, gram_deviation, output_spread
+from proofs_check.rigor.comparison.events import (
+    Draw,
+    Reached,
+    _probabilities,
+    flip_matrix,
+    gram_deviation,
+    output_spread,
+)
 from proofs_check.rigor.comparison.outward import OUTWARD, spectral_norm_above
 from proofs_check.rigor.comparison.paths import own_paths
 from proofs_check.rigor.comparison.recursion import masked_sums, masked_variances
@@ -185,35 +192,108 @@ def test_own_paths_bound_the_mean_range(points, path):
     assert own.largest[-1] == pytest.approx(np.abs(path).max(axis=0))
 
 
+def flips_of(points, path, reached, weights, signs, width):
+    """The pairs that flip first along their own path with any extra movement, and those that flip after another."""
+    kernel, root = points @ points.T, math.sqrt(width)
+    z = weights @ points.T
+    active = z >= 0
+    first = np.empty_like(active)
+    for j in range(len(kernel)):
+        moves = -signs[:, None] * ((active * kernel[j]) @ path.T)
+        toward = np.where(active[:, j, None], -moves, moves).max(axis=1)  # largest movement towards the boundary
+        first[:, j] = np.abs(z[:, j]) * root <= np.maximum(toward, 0) + reached.extra[j]
+    reach, size = reached.linear + reached.extra, np.abs(z) * root
+    later = first.sum(axis=1, keepdims=True) - first > 0
+    after = reach[:, None] + np.abs(kernel) * reached.path
+    once = (first[:, None, :] & ~np.eye(len(kernel), dtype=bool) & (size[:, :, None] <= after)).any(axis=2)
+    far = np.maximum(np.abs(kernel) @ reached.path, reach)
+    several = (first | once).sum(axis=1, keepdims=True) - (first | once) > 1
+    return first | once | (later & several & (size <= far)), active
+
+
+def counted(points, flips, active):
+    """B of equation (3)."""
+    f, a = flips.astype(float), active.astype(float)
+    return np.abs(points @ points.T) * (((1 - f) * a).T @ f + f.T @ np.maximum(f, a)) / len(f)
+
+
+def reached_by(shape, path, extra, coefficient):
+    own = own_paths(shape.kernel, shape.sine, path, np.zeros(len(path)))
+    linear = masked_sums(shape.kernel, path).max(axis=0)
+    return Reached(
+        linear, own.range[-1], own.with_active[-1], own.largest[-1], np.full(4, extra), np.full(4, coefficient)
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [500, 20_000])
 @pytest.mark.parametrize("antisymmetric", [False, True])
 def test_flip_matrix_is_above_the_counts_of_drawn_networks(points, path, width, antisymmetric):
-    """Flips by own paths with extra movement, and second flips within the path: the true B is below."""
-    shape, rng, root = geometry(points), np.random.default_rng(7), math.sqrt(width)
-    own = own_paths(shape.kernel, shape.sine, path, np.zeros(len(path)))
-    extra, coefficient = np.full(4, 0.3), np.abs(path).max(axis=0) + 1.0
-    linear = masked_sums(shape.kernel, path).max(axis=0)
-    reached = Reached(linear, own.range[-1], own.with_active[-1], own.largest[-1], extra, coefficient)
-    draw = Draw(width, antisymmetric)
+    shape, rng = geometry(points), np.random.default_rng(7)
+    reached, draw = reached_by(shape, path, 0.3, 3.0), Draw(width, antisymmetric)
     pairs = flip_matrix(shape, width, reached, lambda p, signed: draw.share_above(p, 1e-4, signed), np.zeros((4, 4)))
     worst = 0.0
     for _ in range(30):
         weights, signs = rng.standard_normal((width, 3)), rng.choice([-1.0, 1.0], width)
         if antisymmetric:
             weights[1::2], signs[1::2] = weights[::2], -signs[::2]
-        z = weights @ points.T
-        active = z >= 0
-        moves = -signs[:, None, None] * np.einsum("ij,rj,tj->rit", shape.kernel, active, path)
-        toward = np.where(active[:, :, None], -moves, moves).max(axis=2)  # largest movement towards the boundary
-        first = np.abs(z) * root <= np.maximum(toward, 0) + extra
-        later = first.sum(axis=1, keepdims=True) - first > 0
-        far = np.maximum(np.abs(shape.kernel) @ coefficient, linear + extra)
-        flips = first | (later & (np.abs(z) * root <= far))
-        f, a = flips.astype(float), active.astype(float)
-        counts = ((1 - f) * a).T @ f + f.T @ np.maximum(f, a)
-        worst = max(worst, (np.abs(shape.kernel) * counts / width / pairs.matrix).max())
+        flips, active = flips_of(points, path, reached, weights, signs, width)
+        worst = max(worst, (counted(points, flips, active) / pairs.matrix).max())
         assert flips.mean(axis=0).max() <= pairs.flips
     assert 0.1 < worst <= 1
+
+
+@pytest.mark.parametrize(
+    ("width", "extra", "coefficient", "tight"),
+    [(10**6, 0.0, 0.0, 0.7), (10**6, 30.0, 0.0, 0.8), (10**5, 1.0, 60.0, 0.1)],
+    ids=["own paths", "extra movement", "second flips"],
+)
+def test_expected_counts_are_below_the_matrix_and_near_it(points, path, width, extra, coefficient, tight):
+    """With probabilities in place of their limits, against a large sample of neurons close to a boundary.
+
+    The neurons are drawn at the boundary of each sample in turn: z_j uniform within the reach, weighted by its density.
+    """
+    shape, rng = geometry(points), np.random.default_rng(2)
+    reached = reached_by(shape, path, extra, coefficient)
+    matrix = flip_matrix(shape, width, reached, lambda p, _: p, np.zeros((4, 4))).matrix
+    far = np.maximum(np.abs(shape.kernel) @ reached.path, reached.linear + reached.extra) / math.sqrt(width)
+    expected = np.zeros((4, 4))
+    for j in range(4):
+        weights, signs = rng.standard_normal((200_000, 3)), rng.choice([-1.0, 1.0], 200_000)
+        z = rng.uniform(-far[j], far[j], 200_000)
+        weights += np.outer(z - weights @ points[j], points[j])
+        flips, active = flips_of(points, path, reached, weights, signs, width)
+        # a neuron is met once for every sample in whose strip it lies
+        strips = (np.abs(weights @ points.T) <= far).sum(axis=1)
+        share = 2 * far[j] * PHI * np.exp(-(z**2) / 2) / strips
+        f, a = flips.astype(float), active.astype(float)
+        expected += ((1 - f) * a * share[:, None]).T @ f + (f * share[:, None]).T @ np.maximum(f, a)
+    ratio = np.abs(shape.kernel) * expected / 200_000 / matrix
+    assert ratio.max() <= 1.01
+    assert ratio.max() >= tight
+
+
+def test_second_flips_join_the_rows_and_columns_of_their_samples(points, path):
+    shape = geometry(points)
+    without, small, large = (
+        flip_matrix(shape, 10**6, reached_by(shape, path, 1.0, coefficient), lambda p, _: p, np.zeros((4, 4)))
+        for coefficient in (0.0, 50.0, 200.0)
+    )
+    reached = reached_by(shape, path, 1.0, 200.0)
+    rng, root = np.random.default_rng(4), 1000.0
+    reach, bound = reached.linear + reached.extra, _probabilities(shape, 10**6, reached)[3]
+    for i in range(4):  # P(E_i), with one neuron in the strip of i for each sample
+        z = rng.uniform(-1, 1, 400_000) * (reach.max() + 200) / root
+        weights = rng.standard_normal((400_000, 3))
+        weights += np.outer(z - weights @ points[i], points[i])
+        size = np.abs(weights @ points.T) * root
+        after = reach[i] + np.abs(shape.kernel[i]) * 200
+        second = np.delete((size <= reach) & (size[:, i, None] <= after), i, axis=1).any(axis=1)
+        probability = second.mean() * 2 * (reach.max() + 200) / root * PHI
+        assert 0.2 * bound[i] < probability <= 1.05 * bound[i]
+    added = np.diag(large.matrix - without.matrix)
+    rest = large.matrix - without.matrix - shape.kernel_size * (added[:, None] + added[None, :])
+    assert rest[~np.eye(4, dtype=bool)] == pytest.approx(np.zeros(12), abs=1e-9)
+    assert (small.matrix < large.matrix).all()
 
 
 def test_exact_arithmetic_of_the_tuning():
