@@ -278,17 +278,17 @@ def test_second_flips_join_the_rows_and_columns_of_their_samples(points, path):
         flip_matrix(shape, 10**6, reached_by(shape, path, 1.0, coefficient), lambda p, _: p, np.zeros((4, 4)))
         for coefficient in (0.0, 50.0, 200.0)
     )
-    reached = reached_by(shape, path, 1.0, 200.0)
+    reached = reached_by(shape, path, 1.0, 10.0)
     rng, root = np.random.default_rng(4), 1000.0
     reach, bound = reached.linear + reached.extra, _probabilities(shape, 10**6, reached)[3]
     for i in range(4):  # P(E_i), with one neuron in the strip of i for each sample
-        z = rng.uniform(-1, 1, 400_000) * (reach.max() + 200) / root
+        z = rng.uniform(-1, 1, 400_000) * (reach.max() + 10) / root
         weights = rng.standard_normal((400_000, 3))
         weights += np.outer(z - weights @ points[i], points[i])
         size = np.abs(weights @ points.T) * root
-        after = reach[i] + np.abs(shape.kernel[i]) * 200
+        after = reach[i] + np.abs(shape.kernel[i]) * 10
         second = np.delete((size <= reach) & (size[:, i, None] <= after), i, axis=1).any(axis=1)
-        probability = second.mean() * 2 * (reach.max() + 200) / root * PHI
+        probability = second.mean() * 2 * (reach.max() + 10) / root * PHI
         assert 0.2 * bound[i] < probability <= 1.05 * bound[i]
     added = np.diag(large.matrix - without.matrix)
     rest = large.matrix - without.matrix - shape.kernel_size * (added[:, None] + added[None, :])
