@@ -81,6 +81,8 @@ def _(axes):
 @figure("distance")
 def _(axes):
     against_bound(axes, "distance", training())
+    sharp = compared("distance", training(), "sharp")
+    axes.plot(np.arange(1, 301), sharp.bound[:, 2, 1:].min(axis=0), ":", color=GREEN, label="sharp (Nesterov)")
     axes.set(ylabel=r"$\max_r\Vert w_r(t)-w_r(0)\Vert$")
     axes.legend(ncols=2)
 

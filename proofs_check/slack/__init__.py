@@ -24,10 +24,10 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
             of the networks.
 
     Returns:
-        Rows by step of the proof: "initial residual", "concentration" and "width" for the draw; "distance", "flips",
-        "remainder", "prefactor" and "rate" for a method. If a loss does not exist (no theorem, no flips, a diverged
-        run), `lost` is None and `reason` says why. A flip is a (neuron, sample) pair whose activation differs from that
-        at step 0.
+        Rows by step of the proof: "initial residual", "concentration" and "width" for the draw; "distance",
+        "sharp distance", "flips", "remainder", "deviation", "prefactor" and "rate" for a method. If a loss does not
+        exist (no theorem, no flips, a diverged run), `lost` is None and `reason` says why. A flip is a (neuron, sample)
+        pair whose activation differs from that at step 0.
 
     Raises:
         ValueError: for a method of a run without steps.
@@ -50,7 +50,8 @@ def slack_table(run: Run, method: int | None = None) -> tuple[SlackRow, ...]:
     # seeds of diverging runs overflow and are left out; the rows say so
     with np.errstate(over="ignore", invalid="ignore"):
         return (
-            *training.distance(part), *training.flips(part), *training.remainder_bound(part),
+            *training.distance(part), *training.sharp_distance(part), *training.flips(part),
+            *training.remainder_bound(part), *training.deviation(part),
             *linear.prefactor(part, chosen), *linear.rate(part, chosen),
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ method (axis k has length 1).
 import numpy as np
 
 from nag_ntk.run.trajectory import coefficient_bound
-from proofs_check.lemma import Run
+from proofs_check.lemma import Inequality, Run
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.radii import RADII_GRID, radius_index, with_overflow_entry
 from proofs_check.lemmas.remainder_bound import (
@@ -42,7 +42,8 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
     trajectory, method = run.trajectory, run.methods[0]
     norm = trajectory.residual_norm
     scale = (float(np.linalg.norm(run.data.kernel, 2)) / trajectory.width) ** 0.5
-    recorded = DISTANCE.check(run).bound[:, 0, -1]  # type: ignore[union-attr]
+    parts = DISTANCE.check(run)
+    recorded = parts[""].bound[:, 0, -1]  # type: ignore[index,union-attr]
     constants = theorem(run, method)
     if isinstance(constants, str):
         stated: list = [constants] * 2
@@ -75,6 +76,43 @@ def distance(run: Run) -> tuple[SlackRow, ...]:
         Link("sqrt|K| |c| / actual movement", "every sample active, along the top eigenvector of K", False),
     ]
     return rows(run.name, method.name, "distance", values, links)
+
+
+def sharp_distance(run: Run) -> tuple[SlackRow, ...]:
+    """Compare max_r |w_r(T) - w_r(0)| at the last step with the two bounds of the lemma `distance`."""
+    found = DISTANCE.check(run)
+    recorded, sharp = found[""], found["sharp"]  # type: ignore[index]
+    values = [
+        Value("the bound of distance", recorded.bound[:, 0, -1]),  # type: ignore[union-attr]
+        Value(
+            "the sharp bound",
+            sharp.bound[:, 0, -1]
+            if isinstance(sharp, Inequality)
+            else "the sharp bound needs constant numbers and gamma <= beta/(1-beta)",
+        ),
+        Value("the distance", run.trajectory.distance[:, 0, -1]),
+    ]
+    links = [
+        Link("1 + 2 gamma / 1", "the two gradients of a step have opposite signs", True),
+        Link(
+            "sharp bound / distance", "norms for signed sums, every sample active, along the top eigenvector of K", True
+        ),
+    ]
+    return rows(run.name, run.methods[0].name, "sharp distance", values, links)
+
+
+def deviation(run: Run) -> tuple[SlackRow, ...]:
+    """Compare |psi(t) - psi(t-1)|, summed over the steps, with the bound of the lemma `output-deviation`."""
+    recorded = run.trajectory.deviation
+    values: list = ["the run did not record the deviation from the linear model"] * 2
+    if recorded is not None:
+        moved = recorded.touched[:, 0, -1] > 0  # otherwise psi is 0
+        parts = (recorded.bound[:, 0, 1:], np.diff(recorded.direct[:, 0], axis=1))
+        values = [np.where(moved, np.linalg.norm(part, axis=-1).sum(axis=1), 0.0) for part in parts]
+    names = ("the bound of output-deviation", "the sum of |psi(t) - psi(t-1)|")
+    links = [Link("bound / deviation", "signs a_r, K and residuals without signs, all neurons at full speed", True)]
+    pairs = zip(names, values, strict=True)
+    return rows(run.name, run.methods[0].name, "deviation", [Value(*pair) for pair in pairs], links)
 
 
 def flips(run: Run) -> tuple[SlackRow, ...]:

@@ -208,7 +208,8 @@ def test_a_study_has_scheduled_methods_and_lemmas_hold_for_them():
     assert method.name == "stairs"
     assert method.table[3] == (0.1, 0.5, 0.5)
     verdicts = {row.lemma: row.verdict for row in found.findings}
-    assert set(verdicts) == {"distance", "residual-recursion", "remainder-bound", "flip-inclusion"}
+    assert set(verdicts) == {"distance", "distance/sharp", "residual-recursion", "remainder-bound", "flip-inclusion"}
+    assert verdicts["distance/sharp"] is Verdict.VACUOUS
     assert Verdict.REFUTED not in verdicts.values()
     assert Verdict.ERROR not in verdicts.values()
     assert found.skipped == ("gd-contraction @ stairs",)

@@ -82,7 +82,7 @@ def test_select_and_seeds_are_what_the_manifest_states(call):
     end = call("verify", "tiny.yaml", "--select", "distance", "--select", "flip-count", "--seeds", "3", "--out", "o")
     assert end.code == 0, end.err
     stored = store.read(Path("o"))
-    assert [row["lemma"] for row in stored.rows] == ["flip-count", "distance"]
+    assert [row["lemma"] for row in stored.rows] == ["flip-count", "distance", "distance/sharp"]
     assert stored.manifest["study"]["lemmas"] == ["distance", "flip-count"]
     assert stored.manifest["study"]["runs"]["tiny"]["seeds"] == 3
     assert stored.manifest["runs"]["tiny"]["seeds"] == 3
@@ -160,7 +160,7 @@ def test_a_full_disk_still_shows_the_verdicts(call, monkeypatch):
     end = call("verify", "tiny.yaml", "--select", "distance", "--out", "o")
     assert end.code == 2
     assert "nag-ntk: cannot write results to o: No space left" in end.err
-    assert "1 inconclusive" in end.out
+    assert "2 inconclusive" in end.out
     assert "Results in" not in end.out
 
 

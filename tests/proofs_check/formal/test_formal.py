@@ -358,10 +358,10 @@ def test_the_distance_bound_is_the_same(readings, name):
         run = SimpleNamespace(
             methods=(method,), data=SimpleNamespace(kernel=np.eye(1)), trajectory=SimpleNamespace(
                 residual_norm=norms, width=16, steps=2, seeds=(0,), distance=np.zeros((1, 1, 3)),
-                distance_square_error=np.zeros((1, 1, 3)),
+                distance_square_error=np.zeros((1, 1, 3)), start="gradient",
             ),
         )  # fmt: skip
-        bound = DISTANCE.check(run).bound[0, 0, 2]
+        bound = DISTANCE.check(run)[""].bound[0, 0, 2]
         assert math.isclose(bound, values[f"{name} distance"], rel_tol=ROUNDING)
 
 

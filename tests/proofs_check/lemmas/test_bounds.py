@@ -23,6 +23,7 @@ from proofs_check import statistics
 from proofs_check.judging.returned import evidence_from
 from proofs_check.lemma import Claim, Inequality, Law, Lemma, NotApplicable, Run
 from proofs_check.lemmas import CATALOGUE, contraction, gram_stability
+from proofs_check.lemmas.distance import is_sharp
 from proofs_check.lemmas.gram_concentration import chernoff_width, hoeffding_width
 from proofs_check.lemmas.radii import RADII_GRID, radius_index, with_overflow_entry
 
@@ -111,7 +112,7 @@ def assert_inequality(
 @pytest.mark.parametrize(
     ("check", "momentum", "power", "last"),
     [
-        (LEMMAS["distance"].check, True, 0.5, False),
+        (lambda run: LEMMAS["distance"].check(run)[""], True, 0.5, False),
         (control("distance", "width"), True, 1.0, False),
         (control("distance", "last"), True, 0.5, True),
         (control("distance", "no-momentum"), False, 0.5, False),
@@ -135,6 +136,54 @@ def test_distance(check, momentum, power, last):
     expected = everywhere(bound)
     where = everywhere(lambda s, k, t: t > 0 and not (momentum and k == 3))
     assert_inequality(check(run), run.trajectory.distance, expected, where)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.5])
+@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
+def test_sharp_distance(factor, start):
+    """One factor for all residuals, of the methods with constant numbers."""
+    run = random_run()
+    run = replace(run, trajectory=replace(run.trajectory, start=start))
+    scale = math.sqrt(max(np.linalg.eigvalsh(run.data.inputs @ run.data.inputs.T)) / M)
+    claimed = [m.constant and m.gamma <= m.beta / (1 - m.beta) for m in METHODS[:3]] + [False]
+    assert any(claimed)
+
+    def bound(s, k, t):
+        method = METHODS[k]
+        total = sum(math.sqrt(sum(xi**2)) for xi in run.trajectory.residual[s, k, :t])
+        plain = factor * method.eta / (1 - method.beta) * scale * total if claimed[k] else 0.0
+        return math.sqrt(plain**2 + allowance(run, s, k, t))
+
+    where = everywhere(lambda s, k, t: t > 0 and claimed[k])
+    found = LEMMAS["distance"].check(run)["sharp"] if factor == 1 else control("distance", "sharp-half")(run)
+    assert_inequality(found, run.trajectory.distance, everywhere(bound), where)
+
+
+@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
+def test_where_the_sharp_distance_is_claimed(start):
+    """The two sequences with the residual 1 at one step: at most eta / (1 - beta), unless gamma is too large."""
+
+    def largest(method, steps=40):
+        weights = []
+        for s in range(steps):
+            residual = np.zeros(steps)
+            residual[s] = 1.0
+            moved, term = 0.0, -method.eta * method.gamma * residual[0] * (start == "gradient")
+            for xi in residual[s:]:
+                moved += term + method.eta * (1 + method.gamma) * xi
+                term = method.beta * term + method.eta * (method.beta * (1 + method.gamma) - method.gamma) * xi
+                weights.append(abs(moved))
+        return max(weights) * (1 - method.beta) / method.eta
+
+    for beta in (0.0, 0.2, 0.5, 0.8, 0.95):
+        for gamma in (0.0, beta / 2, beta, beta / (1 - beta), 2.0, 2.5):
+            method = nag_ntk.Method("any", 0.5, beta, gamma)
+            if is_sharp(method, start):
+                assert largest(method) <= 1 + 1e-12  # rounding
+            elif gamma > beta / (1 - beta):
+                assert largest(method) > 1
+    assert largest(nag_ntk.Method("any", 0.5, 0.95, 2.5), 400) > 1.4 or start == "extrapolated"
+    assert not is_sharp(nag_ntk.nesterov_increasing(0.5), start)
 
 
 @pytest.mark.parametrize(
@@ -633,7 +682,7 @@ def test_a_recorded_run_agrees_with_its_weights():
     counted, _ = at_initialisation(data, 64, 4, RADII_GRID[20], recorded.key)
     for found, expected in zip(recorded.overlap_range[:2], counted.trajectory.overlap_range[:2], strict=True):
         np.testing.assert_allclose(found[:, 20], expected[:, 1], rtol=1e-12)
-    distance, remainder = (LEMMAS[name].check(run) for name in ("distance", "remainder-bound"))
+    distance, remainder = LEMMAS["distance"].check(run)[""], LEMMAS["remainder-bound"].check(run)
     inclusion = LEMMAS["flip-inclusion"].check(run)
     count = LEMMAS["flip-count"].check(run)
     parts = LEMMAS["flip-fraction"].check(run)

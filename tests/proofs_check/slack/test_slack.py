@@ -66,7 +66,7 @@ def of(rows, **wanted):
 def test_every_step_and_method_is_there(table):
     assert {row.method for row in table} == {"", *BASE["methods"]}
     draws = {"initial residual", "concentration", "width"}
-    trained = {"distance", "flips", "remainder", "prefactor", "rate"}
+    trained = {"distance", "sharp distance", "flips", "remainder", "deviation", "prefactor", "rate"}
     assert {row.step for row in of(table, method="")} == draws
     for method in BASE["methods"]:
         assert {row.step for row in of(table, method=method)} == trained
@@ -75,7 +75,7 @@ def test_every_step_and_method_is_there(table):
     # what no theorem speaks of, and a prefactor of 1: all else has a number
     assert {(row.method, row.step) for row in missing} == {
         ("gradient_descent", "prefactor"), ("nesterov_increasing", "prefactor"), ("nesterov_increasing", "rate"),
-        ("nesterov_increasing", "distance"),
+        ("nesterov_increasing", "distance"), ("nesterov_increasing", "sharp distance"),
     }  # fmt: skip
 
 
@@ -101,9 +101,19 @@ def test_chain_ends_are_the_lemmas_own_numbers(run):
     part = select(run, range(4), [2])
     lemma = {lemma.id: lemma for lemma in CATALOGUE}
     found = training.distance(part)
-    sides = lemma["distance"].check(part)
+    sides = lemma["distance"].check(part)[""]
     assert found[1].actual == pytest.approx(_mean(sides.bound[:, 0, -1]))
     assert found[-1].actual == pytest.approx(_mean(sides.observed[:, 0, -1]))
+    found = training.sharp_distance(part)
+    assert found[0].claimed == pytest.approx(_mean(sides.bound[:, 0, -1]))
+    assert found[1].claimed == pytest.approx(_mean(lemma["distance"].check(part)["sharp"].bound[:, 0, -1]))
+    assert found[1].actual == pytest.approx(_mean(sides.observed[:, 0, -1]))
+    (found,) = training.deviation(part)
+    sides = lemma["output-deviation"].check(part)
+    norms = [np.linalg.norm(side[:, 0], axis=-1).sum(axis=1) for side in (sides.bound, sides.observed)]
+    # the lemma's bound has a rounding allowance
+    assert found.claimed == pytest.approx(_mean(norms[0]), rel=1e-6)
+    assert found.actual == pytest.approx(_mean(norms[1]))
     found = training.remainder_bound(part)
     sides = lemma["remainder-bound"].check(part)
     # the lemma's bound has a rounding allowance, of the order of 1e-10 here
