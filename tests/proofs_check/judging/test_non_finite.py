@@ -23,7 +23,13 @@ ALL = ("seed", "method", "step")
 @pytest.fixture(scope="module")
 def run():
     """Gradient descent overflows within a few steps, Nesterov stays finite."""
-    return Run("mixed", DATA, METHODS, simulate(DATA, METHODS, 16, SEEDS, STEPS, recursion=True, gram_path=True), 0.1)
+    return Run(
+        "mixed",
+        DATA,
+        METHODS,
+        simulate(DATA, METHODS, 16, SEEDS, STEPS, recursion=True, deviation=True, gram_path=True),
+        0.1,
+    )
 
 
 def with_residual(run, change):
