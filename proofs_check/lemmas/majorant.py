@@ -102,8 +102,8 @@ def _majorant(
         linear = Linear(np.abs(start), masked_sums(kernel, filters), np.zeros_like(start))
         count = _forcing(kernel, preactivation, trajectory.width, linear, **options)
         bound = forward(kernels(model, modes, kernel, 1e-15, steps), linear, count, numbers).residual
-        small = (bound <= _GROWN * np.linalg.norm(residual)).all(axis=1)
-        upto = len(small) if small.all() else int(np.argmin(small))
+        large = np.flatnonzero(bound.max(axis=1) > _GROWN * np.linalg.norm(residual))
+        upto = int(large[0]) if large.size else len(bound)
         if upto <= steps or steps == trajectory.steps:
             result[:upto] = bound[:upto]
             return result

@@ -483,7 +483,9 @@ def test_contraction(lemma, part, k, claim, inputs):
     assert_inequality(evidence, observed, bound, where, axes=("seed", "step"))
     last = max((i for i in range(STEPS + 1) if where[:, i].any()), default=0)
     words = f"compared up to step {last}" + (", the rounding floor" if last < STEPS else "")
-    assert evidence.note == words
+    said, _, rest = evidence.note.partition("; ")
+    assert said == words
+    assert ("hypotheses" in rest) == (part not in controls)
 
 
 def test_an_unstable_control_names_its_method_and_step_size():
