@@ -147,6 +147,23 @@ def test_gram_deviation_and_outputs_hold_for_drawn_networks(points, antisymmetri
     assert ratios[:, 1].max() < 1e-9 if antisymmetric else ratios[:, 1].max() > 0.3
 
 
+@pytest.mark.parametrize("functions", [1, 30, 5000])
+def test_factors_pay_for_every_function_and_mask(points, functions):
+    """Hoeffding: each of N sums of signs is beyond its factor with probability 2 exp(-factor^2/2); a quarter each."""
+    spread = output_spread(geometry(points), Draw(100), functions, 0.3)
+    assert 2 * functions * math.exp(-(spread.factor**2) / 2) <= 0.3 / 4
+    assert 2 * functions * 2**4 * math.exp(-(spread.mask_factor**2) / 2) <= 0.3 / 4
+
+
+@pytest.mark.parametrize("width", [50, 2000, 10**7])
+def test_second_moments_stay_within_their_deviation(points, width):
+    """Chernoff's bound with the exact E exp(s relu(z)^2) = (1 + (1 - 2s)^(-1/2))/2 is at least as strong as asked."""
+    deviation = output_spread(geometry(points), Draw(width), 1, 0.3).deviation
+    s = np.geomspace(1e-7, 0.49, 4000)
+    exponent = width * (s * deviation - np.log((1 + (1 - 2 * s) ** -0.5) / 2) + s / 2)
+    assert math.log(4 * 5 / (0.3 / 2)) <= exponent.max() <= 3 * math.log(4 * 5 / (0.3 / 2))
+
+
 def test_masks_have_the_variance_of_the_worst_one(points):
     shape = geometry(points)
     filters = np.random.default_rng(1).standard_normal((2, 4, 4))
