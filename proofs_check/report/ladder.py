@@ -214,18 +214,22 @@ def required_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figur
         least, checked = observed_width(runs, claim, method)
         required = {row["id"]: float(row["width"]) for row in runs[0]["asked"] if row["method"] == method}
         if checked and math.isfinite(required.get(claim, math.inf)):
-            rows.append((claim, method, statement, least, required[claim], required.get("theorem-norm", math.nan)))
+            compared = required.get("comparison", required.get("comparison-antisymmetric", math.inf))
+            others = required.get("theorem-norm", math.nan), compared if math.isfinite(compared) else math.nan
+            rows.append((claim, method, statement, least, required[claim], *others))
     if not rows:
         return None
     widths = [run["width"] for run in runs]
     figure, axes = canvas(1.15 + 0.62 * len(rows))
-    for place, (_, _, label, least, required, norm) in enumerate(rows):
+    for place, (_, _, label, least, required, norm, compared) in enumerate(rows):
         y = -place
         shown = widths[-1] * 2.5 if least is None else least
         axes.plot([shown, required], [y, y], color=RULE, linewidth=2, zorder=1)
         axes.plot([required], [y], color=COLOURS[1], marker="s", markersize=6, linestyle="none", zorder=2)
         if math.isfinite(norm):
             axes.plot([norm], [y], color=COLOURS[1], marker="s", markersize=6, markerfacecolor=PAPER, linestyle="none")
+        if math.isfinite(compared):
+            axes.plot([compared], [y], color=COLOURS[2], marker="D", markersize=6, linestyle="none", zorder=2)
         axes.plot([shown], [y], color=COLOURS[0], marker="o" if least else ">", markersize=6, linestyle="none",
                   markerfacecolor=COLOURS[0] if least else PAPER, zorder=3)  # fmt: skip
         axes.text(0.01, y + 0.27, label, fontsize=8.5, transform=axes.get_yaxis_transform())
@@ -234,7 +238,8 @@ def required_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figur
             else f"observed from {least:,} on{', the smallest run' if least == widths[0] else ''}"
         )  # fmt: skip
         norms = f" ({number(norm, '.2g')} with the norm of |K| for n)" if math.isfinite(norm) else ""
-        sentences.append(f"{label}: {seen}, asked for {number(required, '.2g')}{norms}")
+        proved = f", proved for these data from {number(compared, '.2g')} on" if math.isfinite(compared) else ""
+        sentences.append(f"{label}: {seen}, asked for {number(required, '.2g')}{norms}{proved}")
     set_logarithmic(axes, "x")
     exponents = range(2, math.ceil(math.log10(max(row[4] for row in rows))) + 2, 4)
     axes.set_xticks([10.0**exponent for exponent in exponents])
@@ -251,6 +256,8 @@ def required_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figur
     }
     if any(math.isfinite(row[5]) for row in rows):
         handles["with the norm of |K| for n"] = {"color": COLOURS[1], "marker": "s", "markerfacecolor": PAPER}
+    if any(math.isfinite(row[6]) for row in rows):
+        handles["proved for these data (comparison)"] = {"color": COLOURS[2], "marker": "D"}
     if any(row[3] is None for row in rows):
         handles["did not hold at the widest"] = {"color": COLOURS[0], "marker": ">", "markerfacecolor": PAPER}
     for text, look in handles.items():
@@ -265,8 +272,9 @@ def required_and_observed(runs: Sequence[Mapping[str, Any]], name: str) -> Figur
         f"dataset with this λ₀, κ and n. {'; '.join(sentences)}."
     )
     header = ["claim", "method", "observed_from", "smallest_run", "largest_run", "asked", "asked_with_norm_of_K"]
+    header.append("proved_by_comparison")
     table = [
-        [claim, method, least, widths[0], widths[-1], required, norm]
-        for claim, method, _, least, required, norm in rows
+        [claim, method, least, widths[0], widths[-1], required, norm, compared]
+        for claim, method, _, least, required, norm, compared in rows
     ]
     return finish_figure(figure, name, "Widths that theory asks for, and those observed", description, header, table)

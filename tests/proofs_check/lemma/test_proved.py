@@ -12,7 +12,7 @@ from proofs_check.judging.ask import outcomes_of
 from proofs_check.judging.finding import Verdict
 from proofs_check.judging.verdict import decide
 from proofs_check.lemma import Run, proved
-from proofs_check.lemma.proved import hypotheses, least_proved_width, rough_width
+from proofs_check.lemma.proved import hypotheses, least_proved_width
 from proofs_check.lemmas import CATALOGUE
 
 CONTRACTIONS = {lemma.method: lemma for lemma in CATALOGUE if lemma.id.endswith("-contraction")}
@@ -48,7 +48,13 @@ def test_delta_and_the_law_of_the_neurons_count(run):
     width = int(1.1 * least_proved_width(run.data, run.methods[2], 0.1).width) // 2 * 2
     assert hypotheses(wide(run, width), "nesterov").hold
     assert not hypotheses(replace(wide(run, width), delta=1e-9), "nesterov").hold
-    assert rough_width(run.data, run.methods[2], 0.1, True) < 0.5 * rough_width(run.data, run.methods[2], 0.1)
+    between = int(2 * least_proved_width(run.data, run.methods[2], 0.1, True).width) // 2 * 2
+    assert between < 0.5 * width
+    known = {}
+    for init in ("independent", "antisymmetric", "given"):
+        narrow = wide(run, between)
+        known[init] = hypotheses(replace(narrow, trajectory=replace(narrow.trajectory, init=init)), "nesterov").hold
+    assert known == {"independent": False, "antisymmetric": True, "given": None}
 
 
 def test_long_proofs_are_not_tried(run, monkeypatch):

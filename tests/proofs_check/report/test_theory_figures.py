@@ -147,6 +147,9 @@ def test_widths_asked_and_observed(folder, stored):
     asked = {(one["id"], one["method"]): one["width"] for one in stored["a"]["asked"]}
     for key, row in rows.items():
         assert float(row["asked"]) == asked[key]
+        proved = asked["comparison", key[1]] if key[1] else math.nan
+        np.testing.assert_equal(float(row["proved_by_comparison"]), proved)
+        assert not key[1] or 1e4 < proved < asked[key]
     kappa = stored["a"]["data"]["kappa"]
     held, close = {}, {}
     for name, width in (("a", 64), ("b", 256), ("c", 1024)):
