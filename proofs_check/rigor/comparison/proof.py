@@ -130,16 +130,25 @@ def _reached(problem: Problem, time: int, extra: np.ndarray, path: np.ndarray) -
 
 
 def _sketched(problem: Problem, draw: Draw, gram: np.ndarray, failure: float) -> Forcing:
-    """Make a quick forcing with approximate counts at the exact reach, which only serves to choose the levels."""
+    """Make a quick forcing with approximate counts, which only serves to choose the levels.
+
+    The counts are taken again when the reach or the path has grown by half a per cent.
+    """
     log = -math.log(failure) / max(draw.trials, 1)
 
     def share_above(p: np.ndarray, _: bool) -> np.ndarray:
         return np.minimum(p + np.sqrt(2 * p * log) + log * 2 / 3, 1.0)
 
+    counted, pairs = np.full(3, -1.0), None
+
     def forcing(time: int, extra: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, float] | None:
+        nonlocal counted, pairs
         if not (extra.max() < 1e9 and path.max() < 1e9):
             return None
-        pairs = flip_matrix(problem.geometry, draw.width, _reached(problem, time, extra, path), share_above, gram)
+        sizes = np.array([problem.known.own.range[time].sum(), extra.sum(), path.sum()])
+        if pairs is None or (sizes > counted * 1.005).any():
+            reached = _reached(problem, time, extra, path)
+            counted, pairs = sizes, flip_matrix(problem.geometry, draw.width, reached, share_above, gram)
         return pairs.matrix, pairs.norm
 
     return forcing
