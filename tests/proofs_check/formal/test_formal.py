@@ -18,6 +18,7 @@ from tiers import family
 
 import nag_ntk
 from nag_ntk.gram import Spectrum
+from nag_ntk.theorem import THEOREMS
 from proofs_check.commands import formal as formal_command
 from proofs_check.formal import coq, sources
 from proofs_check.lemmas import CATALOGUE, contraction, gd_matrix, momentum_matrix
@@ -306,12 +307,11 @@ def test_the_rate_of_gradient_descent_is_the_same(readings, monkeypatch):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_contractions_have_the_same_constants(readings, monkeypatch, name):
-    lemma = LEMMAS["gd-contraction" if name == "gradient_descent" else f"{name.replace('_', '-')}-contraction"]
     monkeypatch.setattr(contraction, "_inequality", lambda run, method, prefactor, rate: (method, prefactor, rate))
     for (s, _), (_, values) in readings.items():
         spectrum = SimpleNamespace(kappa=float(s * s))
-        found = lemma.check(SimpleNamespace(untuned=lambda _: "", data=SimpleNamespace(spectrum=spectrum)))
-        method, prefactor, rate = found if name == "gradient_descent" else found["sharp"]
+        run = SimpleNamespace(untuned=lambda _: "", data=SimpleNamespace(spectrum=spectrum))
+        method, prefactor, rate = contraction.claimed(run, THEOREMS[name])
         assert method == name
         assert math.isclose(prefactor, values.get(f"{name} prefactor", 1), rel_tol=ROUNDING)
         assert math.isclose(rate, values[f"{name} claim"], rel_tol=ROUNDING)

@@ -27,7 +27,7 @@ OPTIONS = {"shapes": SHAPES, "steps": (3, 11), "seeds": 4}
 
 
 def _half_of_the_bound(run):
-    inequality = DISTANCE.check(run)
+    inequality = DISTANCE.check(run)[""]
     assert isinstance(inequality, Inequality)
     assert inequality.where is not None
     # below about 1e-12 both sides are rounding, and half of the allowance for it is no claim worth refuting
