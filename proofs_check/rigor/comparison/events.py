@@ -147,14 +147,12 @@ class Pairs(NamedTuple):
         matrix: B + |H(0) - H_inf|, (n, n).
         norm: bound on its spectral norm.
         flips: bound on the share of neurons that can flip, the largest over the samples.
-        second: bound on the share that can flip only after another flip, the largest over the samples.
     """
 
     reached: Reached
     matrix: np.ndarray
     norm: float
     flips: float
-    second: float
 
 
 ShareAbove = Callable[[np.ndarray, bool], np.ndarray]
@@ -188,7 +186,7 @@ def flip_matrix(geometry: Geometry, width: int, reached: Reached, share_above: S
     matrix = (geometry.kernel_size * np.minimum(count, 1.0) + also) * OUTWARD
     matrix = np.maximum(matrix, matrix.T)
     flips = float(np.minimum(single + later, 1.0).max())
-    return Pairs(reached, matrix, spectral_norm_above(matrix), flips, float(later.max()))
+    return Pairs(reached, matrix, spectral_norm_above(matrix), flips)
 
 
 def _probabilities(geometry: Geometry, width: int, reached: Reached) -> tuple[np.ndarray, ...]:

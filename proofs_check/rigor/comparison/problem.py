@@ -18,6 +18,9 @@ from proofs_check.rigor.enclosure.gram import Inputs
 _FALL = 9.0
 _LONGEST = 100_000_000
 
+_Entries = tuple[np.ndarray, np.ndarray]
+"""Matrices, (T+1, n, n), and a bound on the error of their entries, (T+1, 1, 1)."""
+
 
 class Known(NamedTuple):
     """The linear model from xi(0) = -y at the steps 0, ..., T.
@@ -119,7 +122,7 @@ def prepare(inputs: Inputs, targets: Sequence[float] | np.ndarray, tuning: Tunin
     sizes = (masked_sums(shape.kernel, filters.swapaxes(1, 2)).sum(axis=1) + error) * OUTWARD
     return Problem(
         shape, target, tuning, model, distance, scalar, responses, weighted, rate, factor, numbers, variance, sizes,
-        _known(shape, model, scalar, target, steps),
+        _known(shape, model.entries(scalar.start[: steps + 1]), (filters, filter_error), target),
     )  # fmt: skip
 
 
@@ -131,15 +134,14 @@ def linear_paths(problem: Problem, spread: OutputSpread) -> Linear:
     return Linear(residual * OUTWARD, problem.known.reach, random)
 
 
-def _known(shape: Geometry, model: Model, modes: Modes, targets: np.ndarray, last: int) -> Known:
-    """Bound the linear model from xi(0) = -y."""
+def _known(shape: Geometry, starts: _Entries, filtered: _Entries, targets: np.ndarray) -> Known:
+    """Bound the linear model from xi(0) = -y: `starts` and `filtered` are its residuals and filters from xi(0) = I."""
     n = len(targets)
-    start, start_error = model.entries(modes.start[: last + 1])
-    filters, filter_error = model.entries(modes.start_filter[: last + 1])
+    (start, _), (filters, _) = starts, filtered
     size = np.abs(targets).sum()
     error, path_error = (
         (part[:, :, 0] + n * 2.0**-50 * np.abs(matrices).max(axis=(1, 2))[:, None]) * size
-        for part, matrices in ((start_error, start), (filter_error, filters))
+        for matrices, part in (starts, filtered)
     )
     path = filters @ targets
     sums = shape.kernel_size.sum(axis=1)

@@ -27,7 +27,6 @@ class Geometry(NamedTuple):
             where two of the three are the same.
         error: bound on the rounding errors of `kernel`, `active` and `gram`, entrywise.
         kappa: lower bound of the condition number of the working spectrum.
-        least, largest: lower bound of 3/4 lambda_0 and upper bound of lambda_max(H_inf) + lambda_0/4.
     """
 
     kernel: np.ndarray
@@ -39,8 +38,6 @@ class Geometry(NamedTuple):
     triple_density: np.ndarray
     error: float
     kappa: float
-    least: float
-    largest: float
 
 
 class Tuning(NamedTuple):
@@ -72,7 +69,7 @@ def geometry(inputs: Inputs) -> Geometry:
         inputs: n rows that are not zero; only their directions matter.
 
     Returns:
-        A Geometry; kappa is 0 and least 0 if lambda_0 > 0 is not proved.
+        A Geometry; kappa is 0 if lambda_0 > 0 is not proved.
 
     Raises:
         ValueError: as for `primitive_rows`.
@@ -108,10 +105,8 @@ def geometry(inputs: Inputs) -> Geometry:
                 ):  # fmt: skip
                     array[i, j] = array[j, i] = value
         low, high = arb(spectrum.lambda_min_low), arb(spectrum.lambda_min_high)
-        least = float_below(low * 3 / 4)
-        kappa = float_below((arb(spectrum.lambda_max_low) + low / 4) / (high * 3 / 4)) if least > 0 else 0.0
-        largest = float_above(arb(spectrum.lambda_max_high) + high / 4)
-    return Geometry(kernel, size, sine, active, gram, second, _triple_density(kernel), 2.0**-52, kappa, least, largest)
+        kappa = float_below((arb(spectrum.lambda_max_low) + low / 4) / (high * 3 / 4)) if low > 0 else 0.0
+    return Geometry(kernel, size, sine, active, gram, second, _triple_density(kernel), 2.0**-52, kappa)
 
 
 def _triple_density(kernel: np.ndarray) -> np.ndarray:
