@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from nag_ntk.engines import deviation
-from nag_ntk.engines.dense.rows import any_row
 from nag_ntk.engines.deviation import Limits, Reach, Touched
+from nag_ntk.engines.rows import any_row
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
 from nag_ntk.run import neurons

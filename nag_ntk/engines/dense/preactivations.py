@@ -7,8 +7,8 @@ near-parallel inputs.
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.dense.rows import column_sums
 from nag_ntk.engines.representation import Representation
+from nag_ntk.engines.rows import column_sums
 from nag_ntk.precision import HIGHEST
 
 

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines import REPRESENTATIONS, rows
 from nag_ntk.engines import deviation as ever_flipped
-from nag_ntk.engines.dense import deviation, rows
+from nag_ntk.engines.dense import deviation
 from nag_ntk.engines.dense.begin import initialise
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
 from nag_ntk.engines.engine import RunSteps, TrainedGroup

@@ -6,8 +6,8 @@ weight, so that small steps are not rounded against large weights.
 
 import jax.numpy as jnp
 
-from nag_ntk.engines.dense.rows import column_sums
 from nag_ntk.engines.representation import Representation
+from nag_ntk.engines.rows import column_sums
 from nag_ntk.precision import HIGHEST
 
 
