@@ -17,7 +17,7 @@ from proofs_check.rigor.comparison.recursion import Forcing, Linear, forward, ke
 from proofs_check.rigor.comparison.responses import Model, Modes
 
 _NEURONS = 2**25  # neurons that a check may draw again
-_SEEDS = 32
+_SEEDS = 128
 _SPAN = 64  # blocks of 1,024 neurons drawn at a time
 _FIRST = 32  # steps of the first attempt, doubled as long as the majorant stays small
 _GROWN = 1e3  # a majorant above this multiple of |xi(0)| says nothing
@@ -45,10 +45,16 @@ def _spans(run: Run, seed: int) -> Iterator[np.ndarray]:
         yield np.asarray(span, np.float64)[:, : trajectory.width - first * BLOCK]
 
 
-def _modes(eigenvalues: np.ndarray, method: Method, start: str, steps: int) -> Modes:
+def _numbers(method: Method, start: str) -> tuple[float, float, float, float]:
+    """Return p, l, beta and c: S grows by q + p xi in a step, q becomes beta q + l xi, and q(0) = -c xi(0)."""
+    step, decay, lift = map(float, coefficients(method, 2)[0])
+    return step, lift, decay, initial_momentum(method, start)
+
+
+def _modes(eigenvalues: np.ndarray, numbers: tuple[float, float, float, float], steps: int) -> Modes:
     """Compute the scalar responses in float64; the bound on their rounding is part of the lemma's allowance."""
-    step, decay, lift = coefficients(method, steps + 2)[0]
-    first = np.stack([np.zeros_like(eigenvalues), np.full_like(eigenvalues, -initial_momentum(method, start))])
+    step, lift, decay, push = numbers
+    first = np.stack([np.zeros_like(eigenvalues), np.full_like(eigenvalues, -push)])
     record = np.zeros((3, steps + 1, 2, len(eigenvalues)))
     residual, total, momentum = np.ones_like(first), np.zeros_like(first), first
     for k in range(steps + 1):
@@ -63,7 +69,10 @@ def _forcing(
     kernel: np.ndarray, preactivation: np.ndarray, width: int, linear: Linear, *, share: float, second: bool
 ) -> Forcing:
     """Count the pairs of this network that can flip; return the matrix B of docs/theory/comparison.md, equation (3)."""
-    size, active = np.abs(preactivation) * width**0.5, preactivation >= 0
+    size = np.abs(preactivation) * width**0.5
+    order = np.argsort(size.min(axis=0))  # a neuron none of whose pairs is within its first reach adds nothing
+    size, active = size[:, order], preactivation[:, order] >= 0
+    least = size.min(axis=0)
     absolute, widest = np.abs(kernel), np.maximum.accumulate(linear.reach)
     last: list = [None, None]
 
@@ -71,13 +80,14 @@ def _forcing(
         reach = ((widest[time] + extra) * (1 + _ALLOWANCE))[:, None]
         if not np.isfinite(reach).all():
             return None
-        inside = size <= reach
+        some = slice(np.searchsorted(least, reach.max(), side="right"))
+        inside = size[:, some] <= reach
         near = inside.sum(axis=0) - inside
         far = (absolute @ path * (1 + _ALLOWANCE))[:, None]
-        flips = inside | ((size <= far) & (near > 0)) if second else inside
+        flips = inside | ((size[:, some] <= far) & (near > 0)) if second else inside
         count = int(flips.sum())
         if last[0] != count:  # the sets only grow
-            f, a = flips.astype(np.float32), active.astype(np.float32)
+            f, a = flips.astype(np.float32), active[:, some].astype(np.float32)
             counts = ((1 - f) * a) @ f.T + f @ np.maximum(f, a).T
             matrix = share * absolute * counts / width
             last[:] = count, (matrix, spectral_norm_above(np.maximum(matrix, matrix.T)))
@@ -93,15 +103,16 @@ def _majorant(
     trajectory, method, kernel = run.trajectory, run.methods[k], run.data.kernel
     values, vectors = np.linalg.eigh(gram)
     model = Model(vectors, values, 1e-13)
-    step, decay, lift = coefficients(method, trajectory.steps + 2)[0]
-    numbers = (float(step), abs(float(lift)), float(decay), initial_momentum(method, trajectory.start))
+    numbers = _numbers(method, trajectory.start)
+    step, lift, decay, push = numbers
+    sizes = step, abs(lift), decay, push
     steps, result = min(_FIRST, trajectory.steps), np.full((trajectory.steps + 1, len(kernel)), np.inf)
     while True:
-        modes = _modes(values, method, trajectory.start, steps)
+        modes = _modes(values, numbers, steps)
         start, filters = (model.entries(part)[0] @ residual for part in (modes.start, modes.start_filter))
         linear = Linear(np.abs(start), masked_sums(kernel, filters), np.zeros_like(start))
         count = _forcing(kernel, preactivation, trajectory.width, linear, **options)
-        bound = forward(kernels(model, modes, kernel, 1e-15, steps), linear, count, numbers).residual
+        bound = forward(kernels(model, modes, kernel, 1e-15, steps), linear, count, sizes).residual
         large = np.flatnonzero(bound.max(axis=1) > _GROWN * np.linalg.norm(residual))
         upto = int(large[0]) if large.size else len(bound)
         if upto <= steps or steps == trajectory.steps:
