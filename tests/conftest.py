@@ -38,12 +38,19 @@ LONGEST = (
 """Files, without `test_`, in the order in which workers begin with them: those that take longest, then all others."""
 
 
+QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+"""XLA compiles the many programs that the tests need once in a third of the time; `--optimised` leaves it as it is."""
+
+
 def pytest_addoption(parser):
     parser.addoption("--ceiling", type=float, metavar="SECONDS", help="fail if a test takes more than so many seconds")
+    parser.addoption("--optimised", action="store_true", help="compile programs as users do, which takes longer")
 
 
 def pytest_configure(config):
-    """Keep what is compiled, for other workers, child processes and later runs; set the limit on a test's time."""
+    """Compile quickly; keep what is compiled for other workers, processes and runs; limit the time of a test."""
+    if not config.option.optimised:
+        os.environ.setdefault("XLA_FLAGS", QUICK)
     cache = getattr(config, "cache", None)
     if cache is not None and not jax.config.jax_compilation_cache_dir:
         folder = str(cache.mkdir("compiled"))
