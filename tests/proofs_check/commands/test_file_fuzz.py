@@ -24,7 +24,7 @@ from networks import GOOD, attempt
 from proofs_check import store
 from proofs_check.rigor.certificates.certificate import body_of, distance
 from proofs_check.rigor.certificates.certificate import write as write_certificate
-from proofs_check.running import runner, session
+from proofs_check.running import runner, session, widths
 from proofs_check.store.files import digest
 from proofs_check.study.load import parse_study
 
@@ -38,6 +38,7 @@ ALLOWED = {"certificate": (0, 1, 2)}  # 1: it is one, and a claim of it fails
 def call(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "prepare_jax", lambda: None)
+    monkeypatch.setattr(widths, "compared_widths", lambda *_: [])  # seconds a dataset, which the reading of it is not
     return caller(monkeypatch, capsys)
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -41,8 +42,8 @@ def run():
 @pytest.fixture(scope="module")
 def first_of_each(run):
     """Pre-activations of the first neuron of each pair, (s, m/2, n)."""
-    drawn = (draw(seed_key(0, s), WIDTH, run.trajectory.rank, init="antisymmetric") for s in range(SEEDS))
-    return np.stack([np.asarray(network.weights)[::2] @ run.data.coordinates.T for network in drawn])
+    weights = jax.jit(lambda s: draw(seed_key(0, s), WIDTH, run.trajectory.rank, init="antisymmetric").weights)
+    return np.stack([np.asarray(weights(s))[::2] @ run.data.coordinates.T for s in np.arange(SEEDS)])
 
 
 def binomial_p(count: int, trials: int, p: float) -> float:
