@@ -3,9 +3,8 @@
 import os
 import signal
 
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # a worker per core leaves no core for a second thread; read on import
+# Read on import: a worker per core leaves no core for a second thread.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import pytest

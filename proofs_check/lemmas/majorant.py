@@ -179,4 +179,5 @@ COMPARISON = Lemma(
     constants="All are 1. The losses: absolute values entry by entry, the largest path over all patterns in the reach, and momentum "
     "without its signs in mu.",
     trains=True,
+    study={"seeds": 16},
 )

@@ -38,7 +38,8 @@ ALLOWED = {"certificate": (0, 1, 2)}  # 1: it is one, and a claim of it fails
 def call(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "prepare_jax", lambda: None)
-    monkeypatch.setattr(widths, "compared_widths", lambda *_: [])  # seconds a dataset, which the reading of it is not
+    # they take seconds for each dataset, and read no file
+    monkeypatch.setattr(widths, "compared_widths", lambda *_, **options: [])
     return caller(monkeypatch, capsys)
 
 
