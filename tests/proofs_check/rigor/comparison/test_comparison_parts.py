@@ -1,0 +1,155 @@
+"""Own paths, responses and tail of the explicit widths against their definitions, in 50 digits or in closed form."""
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx
+from test_comparison_proof import METHODS, tuning
+
+import nag_ntk
+from nag_ntk.theorem import theorem_tuning
+from proofs_check.rigor.comparison import prepare
+from proofs_check.rigor.comparison.tail import tail
+from proofs_check.rigor.enclosure.gram import limit_gram_ball
+
+BITS = 170
+
+
+@cache
+def problem(method):
+    nag_ntk.enable_float64()
+    data = nag_ntk.sphere(5, 50)
+    return data, prepare(data.coordinates, data.targets, tuning(method, data))
+
+
+def filters(method, steps):
+    """S(0), ..., S(steps) of the linear model with the gradient start and xi(0) = -y, but for its sign."""
+    data = problem(method)[0]
+    own, residual = theorem_tuning(method, data), arb_mat(data.size, 1, data.targets.tolist())
+    eta, beta, gamma = arb(own.eta), arb(own.beta), arb(own.gamma)
+    step, lift = eta * (1 + gamma), eta * (beta * (1 + gamma) - gamma)
+    gram, first, total, momentum, record = (
+        limit_gram_ball(data.coordinates, BITS), residual, 0 * residual, -eta * gamma * residual, []
+    )  # fmt: skip
+    for _ in range(steps + 1):
+        record.append(total)
+        total, momentum = total + momentum + step * residual, beta * momentum + lift * residual
+        residual = first - gram * total
+    return record
+
+
+def mean_size(kernel, j, own, v):
+    """The root of E (own + sum_k v_k A_k)^2 over the patterns A of the samples k != j, given z_j = 0."""
+    others = [k for k in range(kernel.nrows()) if k != j]
+
+    def covariance(a, b):
+        return kernel[a, b] - kernel[a, j] * kernel[b, j]
+
+    def both(a, b):
+        if a == b:
+            return arb(1) / 2
+        correlation = covariance(a, b) / (covariance(a, a) * covariance(b, b)).sqrt()
+        return arb(1) / 4 + correlation.asin() / (2 * arb.pi())
+
+    square = sum((v[a] * v[b] * both(a, b) for a in others for b in others), arb(0))
+    return (own**2 + own * sum((v[k] for k in others), arb(0)) + square).sqrt()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_own_paths_in_fifty_digits(method):
+    """Half of what the total variation and the end of a path are on average, by the arcsine law, for both patterns."""
+    data, found = problem(method)
+    n, steps, bound = data.size, found.steps, found.known.own.range
+    with ctx.workprec(BITS):
+        rows = arb_mat(data.coordinates.tolist())
+        kernel, path = rows * rows.transpose(), filters(method, steps)
+        for j in (0, 3):
+            scaled = [[total[k, 0] * kernel[j, k] for k in range(n)] for total in path]
+            moves = [[b - a for a, b in zip(*pair, strict=True)] for pair in itertools.pairwise(scaled)]
+            for t in (1, steps // 3, steps):
+                value = arb(0)
+                for side in (0, 1):
+                    parts = [*moves[:t], scaled[t]]
+                    value += sum((mean_size(kernel, j, side * part[j], part) for part in parts), arb(0)) / 4
+                mean = float(value.mid())
+                # the bound is the largest up to step t: the variation never falls, but the end may
+                assert mean * (1 - 1e-12) <= bound[t, j] <= mean * (1 + 1e-6 if t == 1 else 1.2)
+
+
+def responses(method, push, steps):
+    """The largest |y(k)| over all eigenvalues, k = 0, ..., steps, of the residual that starts at 1 with q(0) = push."""
+    data = problem(method)[0]
+    own, values = theorem_tuning(method, data), np.linalg.eigvalsh(data.gram_limit)
+    step, lift = own.eta * (1 + own.gamma), own.eta * (own.beta * (1 + own.gamma) - own.gamma)
+    residual, total, momentum, record = np.ones(len(values)), np.zeros(len(values)), np.full(len(values), push), []
+    for _ in range(steps + 1):
+        record.append(np.abs(residual).max())
+        total, momentum = total + momentum + step * residual, own.beta * momentum + lift * residual
+        residual = 1 - values * total
+    return np.array(record)
+
+
+def transfer(value, own, z):
+    """sum_k y(k) z^-k of the response y to a jump, for an eigenvalue: a quotient of two quadratic polynomials."""
+    step, lift = own.eta * (1 + own.gamma), own.eta * (own.beta * (1 + own.gamma) - own.gamma)
+    return z * (z - own.beta) / ((z - 1) * (z - own.beta) + value * (step * (z - own.beta) + lift))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gain_is_the_largest_modulus_of_the_transfer_function(method):
+    data, found = problem(method)
+    own, largest = theorem_tuning(method, data), 0.0
+    circle = found.rate * np.exp(1j * np.linspace(0, np.pi, 20_001))
+    for value in np.linalg.eigvalsh(data.gram_limit):
+        largest = max(largest, float(np.abs(transfer(value, own, circle)).max()))
+    assert (1 - 1e-12) * largest <= found.weighted.gain <= 1.02 * largest
+
+
+def resolved(rate):
+    """Number of steps after which rounding is no longer small beside r^k."""
+    return int(np.log(1e-11) / np.log(rate))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_later_responses_are_those_of_a_long_run(method):
+    """The root of the sum of squares of r^-k |Y(k)|, k from some step on."""
+    data, found = problem(method)
+    own, long = theorem_tuning(method, data), resolved(found.rate)
+    for later, push in ((found.weighted.later, 0.0), (found.weighted.later_start, -own.eta * own.gamma)):
+        weighted = responses(method, push, long) * found.rate ** -np.arange(long + 1.0)
+        sums = np.sqrt(np.cumsum(weighted[::-1] ** 2)[::-1])
+        for k in (0, 1, found.steps // 4):
+            assert sums[k] * (1 - 1e-6) <= later[k] <= sums[k] * 1.05
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_tail_bounds_the_worst_that_the_recursion_allows(method):
+    """x(t) = |Y_g(t)| + sum over s of |Y(t-s)| norm mu(s), run on after step 20 with a norm that closes."""
+    data, found = problem(method)
+    step, lift, decay, push = found.numbers
+    norm = 0.2 / (found.weighted.gain * (step + lift / (found.rate - decay)) / found.rate)
+    last, long = 20, resolved(found.rate)
+    own = theorem_tuning(method, data)
+    size, first = responses(method, 0.0, long), responses(method, -own.eta * own.gamma, long)
+    share, effect, mu, momentum = (np.zeros(long + 1) for _ in range(4))
+    share[0], momentum[0] = first[0], push * first[0]
+    for t in range(1, long + 1):
+        mu[t] = momentum[t - 1] + step * share[t - 1]
+        momentum[t] = decay * momentum[t - 1] + lift * share[t - 1]
+        effect[t] = norm * mu[t]
+        share[t] = first[t] + size[t - 1 :: -1] @ effect[1 : t + 1]
+    rest = tail(found.weighted, found.rate, share[last], momentum[last], effect[: last + 1], norm, found.numbers)
+    after = np.arange(last + 1, long + 1)
+    worst, path = (share[after] / found.rate**after).max(), mu[after].sum()
+    assert worst <= rest.share <= 10 * worst
+    assert path <= rest.path <= 10 * path
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_tail_does_not_close_for_a_norm_that_is_too_large(method):
+    _, found = problem(method)
+    effect = np.zeros(found.steps + 1)
+    for norm, closed in ((1e-6, True), (1e3, False)):
+        assert (tail(found.weighted, found.rate, 1e-3, 0.0, effect, norm, found.numbers) is not None) == closed
