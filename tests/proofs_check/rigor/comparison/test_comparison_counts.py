@@ -61,6 +61,17 @@ def test_limits_hold_and_are_tight(trials, p):
         assert exact_tail(lower + 1, trials, p) > arb(log).exp()
 
 
+@given(st.integers(1, 10**12), st.floats(0, 1), st.floats(-700, -1e-6), st.booleans())
+@example(trials=1, p=1.0, log=-1.0, bounded=False)
+@example(trials=7, p=0.0, log=-1.0, bounded=True)
+@example(trials=10**12, p=1e-300, log=-1e-6, bounded=False)
+def test_the_limit_is_the_least_count_that_the_tail_allows(trials, p, log, bounded):
+    count = float(upper_count(trials, np.array(p), log, bounded))
+    assert 0 <= count <= trials
+    assert float(log_tail_above(np.array(count + 1), trials, np.array(p), bounded)) <= log
+    assert float(log_tail_above(np.array(count), trials, np.array(p), bounded)) > log
+
+
 def test_a_sum_of_bounded_variables_needs_the_larger_limit():
     """Pairs of neurons: N = 2 Bin(m/2, p) has another tail than Bin(m, p), and a larger one."""
     single, bounded = (float(upper_count(1000, np.array(0.1), -10.0, flag)) for flag in (False, True))
