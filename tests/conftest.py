@@ -15,6 +15,7 @@ from jaxtyping import install_import_hook
 # Before nag_ntk is imported, or its annotations are not checked.
 install_import_hook("nag_ntk", "beartype.beartype")
 
+from compilation import quick_flags  # noqa: E402
 from in_process import STUDY, caller  # noqa: E402
 
 import nag_ntk  # noqa: E402
@@ -41,10 +42,6 @@ LONGEST = (
 """Files, without `test_`, in the order in which workers begin with them: those that take longest, then all others."""
 
 
-QUICK = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
-"""XLA compiles the many programs that the tests need once in half the time; `--optimised` leaves it as it is."""
-
-
 def pytest_addoption(parser):
     parser.addoption("--ceiling", type=float, metavar="SECONDS", help="fail if a test takes more than so many seconds")
     parser.addoption("--optimised", action="store_true", help="compile programs as users do, which takes longer")
@@ -52,9 +49,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Compile quickly; keep what is compiled for other workers, processes and runs; limit the time of a test."""
-    if not config.option.optimised:
-        os.environ.setdefault("XLA_FLAGS", QUICK)
     cache = getattr(config, "cache", None)
+    if cache is not None and not config.option.optimised and "XLA_FLAGS" not in os.environ:
+        os.environ["XLA_FLAGS"] = quick_flags(cache)  # of the workers and of child processes too
     if cache is not None and not jax.config.jax_compilation_cache_dir:
         folder = str(cache.mkdir("compiled"))
         os.environ["NAG_NTK_CACHE"] = folder  # of the command line
