@@ -11,6 +11,7 @@ from test_comparison_proof import METHODS, tuning
 import nag_ntk
 from nag_ntk.theorem import theorem_tuning
 from proofs_check.rigor.comparison import prepare
+from proofs_check.rigor.comparison.paths import own_paths
 from proofs_check.rigor.comparison.tail import tail
 from proofs_check.rigor.enclosure.gram import limit_gram_ball
 
@@ -153,3 +154,19 @@ def test_tail_does_not_close_for_a_norm_that_is_too_large(method):
     effect = np.zeros(found.steps + 1)
     for norm, closed in ((1e-6, True), (1e3, False)):
         assert (tail(found.weighted, found.rate, 1e-3, 0.0, effect, norm, found.numbers) is not None) == closed
+
+
+def test_errors_of_a_path_are_paid_for():
+    """An error e of S changes a path by at most e sum_l |K_jl|, and its range by twice that, up to the present step."""
+    _, found = problem("nesterov")
+    kernel, path = found.geometry.kernel, np.cumsum(np.random.default_rng(0).standard_normal((5, 5)), axis=0)
+    path[0], errors = 0, np.array([0.0, 0.3, 0.1, 0.2, 0.4])
+    exact, wide = (own_paths(kernel, found.geometry.sine, path, error) for error in (0 * errors, errors))
+    change = 2 * np.maximum.accumulate(errors)[:, None] * np.abs(kernel).sum(axis=1)
+    off = ~np.eye(5, dtype=bool)
+    assert (wide.range - exact.range >= change * (1 - 1e-9)).all()
+    assert (
+        (wide.with_active - exact.with_active)[:, off] >= (change[:, None] * np.ones((5, 5, 5)))[:, off] * (1 - 1e-9)
+    ).all()
+    assert (wide.largest - np.maximum.accumulate(np.abs(path), axis=0) >= -1e-12).all()
+    assert (wide.largest[-1] >= np.abs(path + errors[:, None]).max(axis=0)).all()
