@@ -3,6 +3,7 @@
 import numpy as np
 
 _UNIT = 2.0**-53
+_LEAST = 1e-280  # smaller probabilities are replaced by it: a quotient by them would overflow
 MOST_TRIALS = 2.0**50
 
 
@@ -35,7 +36,7 @@ def log_tail_above(count: np.ndarray, trials: float, probability: np.ndarray, bo
         True
     """
     k, p = np.broadcast_arrays(np.asarray(count, float), np.asarray(probability, float))
-    m = float(trials)
+    m, p = float(trials), np.where(p > 0, np.maximum(p, _LEAST), p)
     inside = (k > m * p) & (k < m) & (p > 0)
     safe_k, safe_p = np.where(inside, k, 1.0), np.where(inside, p, 0.25 / max(m, 1.0))
     rest = np.where(inside, m - safe_k, 1.0)
