@@ -35,7 +35,7 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 LONGEST = (
-    "simulate", "lemmas", "devices", "own", "screened", "cli", "slack", "theory_figures", "steps", "probe", "search",
+    "site", "simulate", "lemmas", "devices", "own", "screened", "cli", "slack", "theory_figures", "steps", "probe", "search",
     "certificates", "screened_parts", "screened_edges", "cells", "store_edges", "shadow", "results", "formal", "report",
     "bench", "certify", "sweep", "calibration", "enclosure_powers", "recheck", "testing", "optax", "store",
 )  # fmt: skip
