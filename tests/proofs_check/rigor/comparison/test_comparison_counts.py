@@ -339,3 +339,36 @@ def test_exact_arithmetic_of_the_tuning():
     assert Fraction(push) >= eta * beta
     assert Fraction(decay) == beta
     assert Fraction(lift) >= eta * beta * beta
+
+
+@pytest.mark.parametrize("width", [300, 10**5])
+def test_gram_matrices_of_nearly_opposite_points_may_lie_further_above_than_below(width):
+    """Both patterns are active with probability 0.004: the binomial is skew, and both of its tails are kept small."""
+    points = [[1.0, 0.0], [-1.0, 0.025]]
+    shape, failure = geometry(points), 0.1
+    share = gram_deviation(shape, Draw(width), failure)[0, 1] / shape.kernel_size[0, 1]
+    most = math.floor(width * (shape.active[0, 1] + share))
+    assert exact_tail(most + 1, width, shape.active[0, 1]) <= failure / 6
+    least = math.ceil(width * (shape.active[0, 1] - share))
+    assert least <= 0 or exact_tail(width - least + 1, width, 1 - shape.active[0, 1]) <= failure / 6
+
+
+def test_patterns_that_differ_from_those_on_the_boundary_are_paid_for(points, path):
+    """Mean change of the range of an own path between w, as close to the boundary as can flip, and its projection."""
+    shape, rng, width = geometry(points), np.random.default_rng(6), 400
+    reached = reached_by(shape, path, 0.5, 0.0)
+    with_change, without = (
+        _probabilities(shape, width, part)[0] for part in (reached, reached._replace(largest=np.zeros(4)))
+    )
+    paid = (with_change - without) / (PHI / math.sqrt(width))
+    kernel, reach = points @ points.T, (reached.linear + reached.extra) / math.sqrt(width)
+    for j in range(4):
+        weights, z = rng.standard_normal((50_000, 3)), rng.uniform(-reach[j], reach[j], 50_000)
+        weights -= np.outer(weights @ points[j], points[j])
+        sizes = []
+        for moved in (weights, weights + np.outer(z, points[j])):
+            active = (moved @ points.T >= 0).astype(float)
+            active[:, j] = z >= 0
+            f = (active * kernel[j]) @ path.T
+            sizes.append(np.maximum(f.max(axis=1), 0) - np.minimum(f.min(axis=1), 0))
+        assert 0 < np.abs(sizes[1] - sizes[0]).mean() <= paid[j]
