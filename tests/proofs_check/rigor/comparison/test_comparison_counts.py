@@ -8,6 +8,7 @@ import pytest
 from flint import arb, ctx
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from proofs_check.rigor.comparison.binomial import log_tail_above, upper_count
 from proofs_check.rigor.comparison.events import (
@@ -353,22 +354,40 @@ def test_gram_matrices_of_nearly_opposite_points_may_lie_further_above_than_belo
     assert least <= 0 or exact_tail(width - least + 1, width, 1 - shape.active[0, 1]) <= failure / 6
 
 
-def test_patterns_that_differ_from_those_on_the_boundary_are_paid_for(points, path):
-    """Mean change of the range of an own path between w, as close to the boundary as can flip, and its projection."""
-    shape, rng, width = geometry(points), np.random.default_rng(6), 400
-    reached = reached_by(shape, path, 0.5, 0.0)
-    with_change, without = (
-        _probabilities(shape, width, part)[0] for part in (reached, reached._replace(largest=np.zeros(4)))
-    )
-    paid = (with_change - without) / (PHI / math.sqrt(width))
-    kernel, reach = points @ points.T, (reached.linear + reached.extra) / math.sqrt(width)
+@pytest.mark.parametrize(("scale", "linear"), [(1.0, None), (0.001, 10.0)], ids=["paths", "extra movement"])
+def test_patterns_that_differ_from_those_on_the_boundary_are_paid_for(points, path, scale, linear):
+    """What differs between w, as close to the boundary of j as can flip, and its projection on it, on average.
+
+    In the range of an own path, and in this range with the extra movement where i is active.
+    """
+    shape, rng, width, path = geometry(points), np.random.default_rng(6), 400, scale * path
+    reached = reached_by(shape, path, 2.0, 0.0)
+    reached = reached if linear is None else reached._replace(linear=np.full(4, linear))
+    one, active, *_ = _probabilities(shape, width, reached)
+    root = math.sqrt(width)
+    paid = one * root / PHI - reached.own - 2 * reached.extra
+    paid_active = active * root / PHI - reached.own_active - reached.extra
+    kernel, reach = points @ points.T, (reached.linear + reached.extra) / root
     for j in range(4):
         weights, z = rng.standard_normal((50_000, 3)), rng.uniform(-reach[j], reach[j], 50_000)
         weights -= np.outer(weights @ points[j], points[j])
-        sizes = []
+        sizes, masked = [], []
         for moved in (weights, weights + np.outer(z, points[j])):
-            active = (moved @ points.T >= 0).astype(float)
-            active[:, j] = z >= 0
-            f = (active * kernel[j]) @ path.T
+            a = (moved @ points.T >= 0).astype(float)
+            a[:, j] = z >= 0
+            f = (a * kernel[j]) @ path.T
             sizes.append(np.maximum(f.max(axis=1), 0) - np.minimum(f.min(axis=1), 0))
+            masked.append((sizes[-1] + 2 * reached.extra[j])[:, None] * a)
+        others = np.arange(4) != j
         assert 0 < np.abs(sizes[1] - sizes[0]).mean() <= paid[j]
+        assert (np.abs(masked[1] - masked[0]).mean(axis=0) <= paid_active[:, j])[others].all()
+
+
+def test_two_inactive_pairs_near_their_boundaries_have_the_density_of_two_normals(points, path):
+    shape, width = geometry(points), 10**10
+    reached = reached_by(shape, path, 0.5, 0.0)
+    quadrant = _probabilities(shape, width, reached)[2] * width
+    reach, kernel = reached.linear + reached.extra, points @ points.T
+    for i, j in ((0, 1), (2, 0), (3, 1)):
+        density = stats.multivariate_normal(cov=[[1, kernel[i, j]], [kernel[i, j], 1]]).pdf([0, 0])
+        assert quadrant[i, j] == pytest.approx(reach[i] * reach[j] * density, rel=1e-6)
