@@ -15,6 +15,7 @@ from proofs_check.rigor.comparison.events import (
     Draw,
     Reached,
     _probabilities,
+    events_of_counts,
     flip_matrix,
     gram_deviation,
     output_spread,
@@ -391,3 +392,47 @@ def test_two_inactive_pairs_near_their_boundaries_have_the_density_of_two_normal
     for i, j in ((0, 1), (2, 0), (3, 1)):
         density = stats.multivariate_normal(cov=[[1, kernel[i, j]], [kernel[i, j], 1]]).pdf([0, 0])
         assert quadrant[i, j] == pytest.approx(reach[i] * reach[j] * density, rel=1e-6)
+
+
+def test_flips_after_two_others_are_counted():
+    """Nearly orthogonal points: one flip moves the other samples little, two flips move all samples far."""
+    points = np.array([[1.0, 0.05, 0.0], [0.0, 1.0, 0.05], [0.05, 0.0, 1.0]])
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    shape, width, one = geometry(points), 150, np.ones(3)
+    reached = Reached(one, one, np.outer(one, one) / 2, one, 0 * one, 20 * one)
+    size = np.abs(np.random.default_rng(8).standard_normal((1_000_000, 3)) @ points.T) * math.sqrt(width)
+    kernel = np.abs(points @ points.T)
+    first, far, after = size <= 1, kernel @ reached.path, 1 + 20 * kernel
+    flips = first
+    for _ in range(3):
+        count, only = flips.sum(axis=1, keepdims=True), flips.argmax(axis=1)  # the one that flipped, where it is one
+        flips = flips | ((count == 1) & (size <= after[:, only].T)) | ((count > 1) & (size <= far))
+    later = (flips & ~first).mean(axis=0)
+    assert (later <= _probabilities(shape, width, reached)[3]).all()
+    sine = np.where(np.eye(3), np.inf, shape.sine)
+    one_before = 4 * (after / sine).sum(axis=1) / (2 * math.pi * width)
+    assert (later > 1.03 * one_before).all()  # one flip before them does not explain them
+
+
+def test_only_properties_of_the_sign_are_counted_with_the_limits_of_pairs_that_differ(points, path):
+    """Whether a pair flips first depends on the sign of its neuron; strips around the boundaries do not."""
+    reached, asked = reached_by(geometry(points), path, 0.3, 3.0), []
+
+    def share_above(p, signed):
+        asked.append((np.asarray(p).copy(), signed))
+        return p
+
+    flip_matrix(geometry(points), 2000, reached, share_above, np.zeros((4, 4)))
+    one, active, quadrant, second = _probabilities(geometry(points), 2000, reached)
+    for expected, signed in ((one, True), (active, True), (quadrant, False), (second, False)):
+        assert [flag for p, flag in asked if p.shape == expected.shape and (p == expected).all()] == [signed]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_every_count_of_the_matrix_is_paid_for(n):
+    """As many probabilities as `flip_matrix` asks to be exceeded rarely, those that are 0 by symmetry not counted."""
+    shape = geometry(np.eye(n) + 0.1)
+    reached, asked = Reached(np.ones(n), *(np.full(s, 0.5) for s in ((n,), (n, n), (n,), (n,), (n,)))), []
+    flip_matrix(shape, 1000, reached, lambda p, _: asked.append(p) or p, np.zeros((n, n)))
+    single, active, later, quadrant = map(np.count_nonzero, asked)
+    assert events_of_counts(n) >= single + active + later + quadrant // 2
