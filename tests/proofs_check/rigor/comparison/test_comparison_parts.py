@@ -12,6 +12,7 @@ import nag_ntk
 from nag_ntk.theorem import theorem_tuning
 from proofs_check.rigor.comparison import prepare
 from proofs_check.rigor.comparison.paths import own_paths
+from proofs_check.rigor.comparison.responses import Model, linear_model
 from proofs_check.rigor.comparison.tail import tail
 from proofs_check.rigor.enclosure.gram import limit_gram_ball
 
@@ -125,12 +126,13 @@ def test_later_responses_are_those_of_a_long_run(method):
             assert sums[k] * (1 - 1e-6) <= later[k] <= sums[k] * 1.05
 
 
+@pytest.mark.parametrize("share_of_closing", [1e-12, 0.2])
 @pytest.mark.parametrize("method", METHODS)
-def test_tail_bounds_the_worst_that_the_recursion_allows(method):
+def test_tail_bounds_the_worst_that_the_recursion_allows(method, share_of_closing):
     """x(t) = |Y_g(t)| + sum over s of |Y(t-s)| norm mu(s), run on after step 20 with a norm that closes."""
     data, found = problem(method)
     step, lift, decay, push = found.numbers
-    norm = 0.2 / (found.weighted.gain * (step + lift / (found.rate - decay)) / found.rate)
+    norm = share_of_closing / (found.weighted.gain * (step + lift / (found.rate - decay)) / found.rate)
     last, long = 20, resolved(found.rate)
     own = theorem_tuning(method, data)
     size, first = responses(method, 0.0, long), responses(method, -own.eta * own.gamma, long)
@@ -170,3 +172,44 @@ def test_errors_of_a_path_are_paid_for():
     ).all()
     assert (wide.largest - np.maximum.accumulate(np.abs(path), axis=0) >= -1e-12).all()
     assert (wide.largest[-1] >= np.abs(path + errors[:, None]).max(axis=0)).all()
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-7])
+def test_errors_of_eigenvectors_are_part_of_the_bound(size):
+    """V' diag(modes) V'^T with V' orthogonal, from vectors that are off by no more than the model's defect."""
+    rng = np.random.default_rng(1)
+    exact = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    vectors = exact + size * rng.standard_normal((6, 6))
+    defect = max(np.linalg.norm(vectors - exact, 2), np.linalg.norm(vectors.T @ vectors - np.eye(6), 2))
+    modes = rng.standard_normal((4, 6)) * np.array([1.0, 10.0, 1e3, 1e-3])[:, None]
+    found, error = Model(vectors, np.ones(6), float(defect)).entries(modes)
+    far = np.abs(found - np.matmul(exact * modes[:, None, :], exact.T)).max(axis=(1, 2))
+    assert (far <= error[:, 0, 0]).all()
+    assert (error[:, 0, 0] <= 30 * far).all()
+
+
+@pytest.mark.parametrize(("wrong", "turned"), [(0.0, 0.0), (1e-9, 0.0), (1e-9, 1e-10)])
+def test_a_model_is_next_to_its_matrix(monkeypatch, wrong, turned):
+    """In 50 digits: the distance of V diag(values) V^T, V made orthogonal, from the matrix is within the bound.
+
+    However wrong the eigenvalues and eigenvectors are that NumPy finds.
+    """
+    eigh = np.linalg.eigh
+
+    def off_by(matrix):
+        values, vectors = eigh(matrix)
+        return values + wrong, vectors + turned * np.arange(25).reshape(5, 5)
+
+    monkeypatch.setattr(np.linalg, "eigh", off_by)
+    matrix = limit_gram_ball(problem("nesterov")[0].coordinates, BITS)
+    rounded = np.array([[float(x.mid()) for x in row] for row in matrix.tolist()])
+    model, distance = linear_model(rounded)
+    with ctx.workprec(BITS):
+        vectors, one = arb_mat(model.vectors.tolist()), arb_mat(np.eye(5).tolist())
+        gap = vectors.transpose() * vectors - one
+        assert sum(float(x) ** 2 for row in gap.tolist() for x in row) ** 0.5 <= model.defect * 1.001
+        for _ in range(4):  # Newton's iteration for the orthogonal matrix next to V
+            vectors = vectors * (3 * one - vectors.transpose() * vectors) * (arb(1) / 2)
+        near = vectors * arb_mat(np.diag(model.eigenvalues).tolist()) * vectors.transpose()
+        off = max(float(abs(near[i, j] - arb(rounded[i, j])).upper()) for i in range(5) for j in range(5))
+    assert 0.9 * wrong < off <= distance < 1e-13 + 1000 * wrong
