@@ -12,8 +12,8 @@ import nag_ntk
 from nag_ntk.theorem import theorem_tuning
 from proofs_check.rigor.comparison import prepare
 from proofs_check.rigor.comparison.paths import own_paths
-from proofs_check.rigor.comparison.responses import Model, linear_model
-from proofs_check.rigor.comparison.tail import tail
+from proofs_check.rigor.comparison.responses import Model, linear_model, modes
+from proofs_check.rigor.comparison.tail import tail, weighted_responses
 from proofs_check.rigor.enclosure.gram import limit_gram_ball
 
 BITS = 170
@@ -126,28 +126,62 @@ def test_later_responses_are_those_of_a_long_run(method):
             assert sums[k] * (1 - 1e-6) <= later[k] <= sums[k] * 1.05
 
 
-@pytest.mark.parametrize("share_of_closing", [1e-12, 0.2])
-@pytest.mark.parametrize("method", METHODS)
-def test_tail_bounds_the_worst_that_the_recursion_allows(method, share_of_closing):
-    """x(t) = |Y_g(t)| + sum over s of |Y(t-s)| norm mu(s), run on after step 20 with a norm that closes."""
-    data, found = problem(method)
-    step, lift, decay, push = found.numbers
-    norm = share_of_closing / (found.weighted.gain * (step + lift / (found.rate - decay)) / found.rate)
-    last, long = 20, resolved(found.rate)
-    own = theorem_tuning(method, data)
-    size, first = responses(method, 0.0, long), responses(method, -own.eta * own.gamma, long)
-    share, effect, mu, momentum = (np.zeros(long + 1) for _ in range(4))
-    share[0], momentum[0] = first[0], push * first[0]
+def worst_case(method, value, pattern, norm, carried, last, long):
+    """Residual and mu of one eigenvalue, where flips have all the effect norm mu(s), with signs of a pattern.
+
+    Up to step `last` nothing flips; at this step the momentum is made `carried` times as large.
+    """
+    own = theorem_tuning(method, problem(method)[0])
+    step, lift = own.eta * (1 + own.gamma), own.eta * (own.beta * (1 + own.gamma) - own.gamma)
+    residual, total, q, effect = np.ones(long + 1), 0.0, -own.eta * own.gamma, 0.0
+    momentum, mu, kept = own.eta * own.gamma, np.zeros(long + 1), None
     for t in range(1, long + 1):
-        mu[t] = momentum[t - 1] + step * share[t - 1]
-        momentum[t] = decay * momentum[t - 1] + lift * share[t - 1]
-        effect[t] = norm * mu[t]
-        share[t] = first[t] + size[t - 1 :: -1] @ effect[1 : t + 1]
-    rest = tail(found.weighted, found.rate, share[last], momentum[last], effect[: last + 1], norm, found.numbers)
-    after = np.arange(last + 1, long + 1)
-    worst, path = (share[after] / found.rate**after).max(), mu[after].sum()
-    assert worst <= rest.share <= 10 * worst
-    assert path <= rest.path <= 10 * path
+        if t == last + 1:
+            momentum, kept = momentum * carried, momentum * carried
+        mu[t] = momentum + step * abs(residual[t - 1])
+        momentum = own.beta * momentum + abs(lift) * abs(residual[t - 1])
+        total, q = total + q + step * residual[t - 1], own.beta * q + lift * residual[t - 1]
+        linear = 1 - value * total + effect
+        sign = {"plus": 1, "minus": -1, "alternating": (-1) ** t, "away": 1 if linear >= 0 else -1}[pattern]
+        effect += sign * norm * mu[t] * (t > last)
+        residual[t] = 1 - value * total + effect
+    return np.abs(residual), mu, kept
+
+
+@pytest.mark.parametrize("carried", [1.0, 1e6])
+@pytest.mark.parametrize("share_of_closing", [1e-12, 0.2, 0.9])
+@pytest.mark.parametrize("method", METHODS)
+def test_tail_bounds_the_worst_after_the_last_step(method, share_of_closing, carried):
+    """The root of the sum of squares of r^-t |xi(t)| after step 5, and the sum of mu."""
+    data, found = problem(method)
+    step, lift, decay, _ = found.numbers
+    norm = share_of_closing / (found.weighted.gain * (step + lift / (found.rate - decay)) / found.rate)
+    last, long = 5, int(np.log(1e-8) / np.log(found.rate))
+    after, ratios, paths = np.arange(last + 1, long + 1), [], []
+    for value in np.linalg.eigvalsh(data.gram_limit):
+        for pattern in ("plus", "minus", "alternating", "away"):
+            residual, mu, momentum = worst_case(method, value, pattern, norm, carried, last, long)
+            rest = tail(
+                found.weighted, found.rate, residual[last], momentum, np.zeros(last + 1), norm, found.numbers
+            )  # fmt: skip
+            ratios.append(np.linalg.norm(residual[after] / found.rate**after) / rest.share)
+            paths.append(mu[after].sum() / rest.path)
+    assert 0.01 < max(ratios) <= 1 + 1e-6
+    assert 0.01 < max(paths) <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_responses_beyond_the_last_one_computed_are_part_of_the_sums(method):
+    """As few scalar responses as suffice for a bound, against many."""
+    data, found = problem(method)
+    own, values, length = tuning(method, data), np.linalg.eigvalsh(data.gram_limit), 8
+    push = own.eta * own.gamma
+    while (short := weighted_responses(modes(values, own, length), found.rate, push)) is None:
+        length += 1
+    many = weighted_responses(modes(values, own, 4 * length), found.rate, push)
+    for few, more in ((short.later, many.later), (short.later_start, many.later_start)):
+        assert more[length] * (1 - 1e-6) <= few[length] <= 30 * more[length]
+    assert many.gain * (1 - 1e-6) <= short.gain <= 1.05 * many.gain
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -181,9 +215,9 @@ def test_errors_of_eigenvectors_are_part_of_the_bound(size):
     exact = np.linalg.qr(rng.standard_normal((6, 6)))[0]
     vectors = exact + size * rng.standard_normal((6, 6))
     defect = max(np.linalg.norm(vectors - exact, 2), np.linalg.norm(vectors.T @ vectors - np.eye(6), 2))
-    modes = rng.standard_normal((4, 6)) * np.array([1.0, 10.0, 1e3, 1e-3])[:, None]
-    found, error = Model(vectors, np.ones(6), float(defect)).entries(modes)
-    far = np.abs(found - np.matmul(exact * modes[:, None, :], exact.T)).max(axis=(1, 2))
+    responses = rng.standard_normal((4, 6)) * np.array([1.0, 10.0, 1e3, 1e-3])[:, None]
+    found, error = Model(vectors, np.ones(6), float(defect)).entries(responses)
+    far = np.abs(found - np.matmul(exact * responses[:, None, :], exact.T)).max(axis=(1, 2))
     assert (far <= error[:, 0, 0]).all()
     assert (error[:, 0, 0] <= 30 * far).all()
 
