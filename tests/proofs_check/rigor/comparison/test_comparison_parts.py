@@ -127,13 +127,13 @@ def test_later_responses_are_those_of_a_long_run(method):
 
 
 def worst_case(method, value, pattern, norm, carried, last, long):
-    """Residual and mu of one eigenvalue, where flips have all the effect norm mu(s), with signs of a pattern.
+    """Residual, mu and effect of one eigenvalue, where flips have all the effect norm mu(s), with signs of a pattern.
 
-    Up to step `last` nothing flips; at this step the momentum is made `carried` times as large.
+    After step `last` the momentum is made `carried` times as large, if that is not 1; then nothing flips before it.
     """
     own = theorem_tuning(method, problem(method)[0])
     step, lift = own.eta * (1 + own.gamma), own.eta * (own.beta * (1 + own.gamma) - own.gamma)
-    residual, total, q, effect = np.ones(long + 1), 0.0, -own.eta * own.gamma, 0.0
+    residual, total, q, effect = np.ones(long + 1), 0.0, -own.eta * own.gamma, np.zeros(long + 1)
     momentum, mu, kept = own.eta * own.gamma, np.zeros(long + 1), None
     for t in range(1, long + 1):
         if t == last + 1:
@@ -141,11 +141,11 @@ def worst_case(method, value, pattern, norm, carried, last, long):
         mu[t] = momentum + step * abs(residual[t - 1])
         momentum = own.beta * momentum + abs(lift) * abs(residual[t - 1])
         total, q = total + q + step * residual[t - 1], own.beta * q + lift * residual[t - 1]
-        linear = 1 - value * total + effect
+        linear = 1 - value * total + effect.sum()
         sign = {"plus": 1, "minus": -1, "alternating": (-1) ** t, "away": 1 if linear >= 0 else -1}[pattern]
-        effect += sign * norm * mu[t] * (t > last)
-        residual[t] = 1 - value * total + effect
-    return np.abs(residual), mu, kept
+        effect[t] = sign * norm * mu[t] * (t > last or carried == 1)
+        residual[t] = 1 - value * total + effect.sum()
+    return np.abs(residual), mu, np.abs(effect), kept
 
 
 @pytest.mark.parametrize("carried", [1.0, 1e6])
@@ -160,9 +160,9 @@ def test_tail_bounds_the_worst_after_the_last_step(method, share_of_closing, car
     after, ratios, paths = np.arange(last + 1, long + 1), [], []
     for value in np.linalg.eigvalsh(data.gram_limit):
         for pattern in ("plus", "minus", "alternating", "away"):
-            residual, mu, momentum = worst_case(method, value, pattern, norm, carried, last, long)
+            residual, mu, effect, momentum = worst_case(method, value, pattern, norm, carried, last, long)
             rest = tail(
-                found.weighted, found.rate, residual[last], momentum, np.zeros(last + 1), norm, found.numbers
+                found.weighted, found.rate, residual[last], momentum, effect[: last + 1], norm, found.numbers
             )  # fmt: skip
             ratios.append(np.linalg.norm(residual[after] / found.rate**after) / rest.share)
             paths.append(mu[after].sum() / rest.path)
