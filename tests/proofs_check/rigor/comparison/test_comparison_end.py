@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_comparison_proof import METHODS, tuning
+from test_comparison_proof import METHODS, five, least, recursion, tuning
 
 import nag_ntk
 from proofs_check.rigor.comparison import Draw, prepare
@@ -31,7 +31,7 @@ def ended(monkeypatch, method, fall, share):
 @pytest.mark.parametrize("share", [1e-9, 0.5])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_last_level_covers_what_a_longer_recursion_reaches(monkeypatch, method, share):
-    """Extra reach and path over all steps; the theorem's ratio; from a recursion that ends early and one that does not."""
+    """Extra reach and path over all steps, and the theorem's ratio: what an early end bounds, and a later one reaches."""
     problem, linear, run, norm = ended(monkeypatch, method, 2.5, share)
     longer, _, further, _ = ended(monkeypatch, method, 14.0, share)
     assert longer.steps > 3 * problem.steps
@@ -50,3 +50,28 @@ def test_the_last_level_covers_what_a_longer_recursion_reaches(monkeypatch, meth
         shares = np.hypot(shares, np.append(shares[0], shares[:-1])) / np.sqrt(2)
     claimed = longer.factor * longer.rate ** np.arange(longer.steps + 1)
     assert (shares / claimed)[1:].max() <= used
+
+
+def test_a_last_level_that_covers_only_the_recursion_itself_proves_nothing():
+    """The path goes on after step T, so the counts at the last level must cover more than was reached by then."""
+    _, problem = five("nesterov")
+    linear, levels, run = recursion(problem, least("nesterov", True).width, True)
+    known = proofs.Closing(False, "", 1)
+    assert proofs._attempt(problem, linear, levels, known).closes
+    time, last = levels[-1]
+    for name, reached in (("path", run.path[-1]), ("extra", run.extra.max(axis=0))):
+        short = last._replace(reached=last.reached._replace(**{name: reached * (1 + 1e-9)}))
+        found = proofs._attempt(problem, linear, [*levels[:-1], (time, short)], known)
+        assert not found.closes
+        assert found.reason == "more pairs can flip than were counted after the last step"
+
+
+@pytest.mark.parametrize("name", ["extra", "path"])
+def test_a_level_is_used_only_for_what_it_covers(name):
+    _, problem = five("nesterov")
+    levels = recursion(problem, least("nesterov", True).width, True)[1]
+    forcing, reached = proofs._stepwise(levels), levels[-1][1].reached
+    numbers = {"extra": reached.extra, "path": reached.path}
+    assert forcing(problem.steps, **numbers)[0] is levels[-1][1].matrix
+    assert forcing(problem.steps, **{**numbers, name: numbers[name] * (1 + 1e-9)}) is None
+    assert forcing(problem.steps + 1, **numbers) is None
