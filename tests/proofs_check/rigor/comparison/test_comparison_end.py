@@ -31,7 +31,7 @@ def ended(monkeypatch, method, fall, share):
 @pytest.mark.parametrize("share", [1e-9, 0.5])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_last_level_covers_what_a_longer_recursion_reaches(monkeypatch, method, share):
-    """Extra reach and path over all steps, and the theorem's ratio: what an early end bounds, and a later one reaches."""
+    """Extra reach and path over all steps, and the theorem's ratio: bounds of an early end, values of a later."""
     problem, linear, run, norm = ended(monkeypatch, method, 2.5, share)
     longer, _, further, _ = ended(monkeypatch, method, 14.0, share)
     assert longer.steps > 3 * problem.steps
@@ -75,3 +75,12 @@ def test_a_level_is_used_only_for_what_it_covers(name):
     assert forcing(problem.steps, **numbers)[0] is levels[-1][1].matrix
     assert forcing(problem.steps, **{**numbers, name: numbers[name] * (1 + 1e-9)}) is None
     assert forcing(problem.steps + 1, **numbers) is None
+
+
+@pytest.mark.parametrize("method", ["nesterov", "heavy_ball"])
+def test_the_theorem_is_asked_of_both_steps_of_a_state_after_the_last_one(method):
+    """|V(t)|^2 |V(0)|^-2 is the mean of the squares at t and t - 1, each of them as large as the tail allows."""
+    _, problem = five(method)
+    rest = proofs.Tail(3 * problem.factor, 0.0)
+    used = proofs._used(problem, np.zeros(problem.steps + 1), rest)
+    assert used >= 3 * np.sqrt((1 + problem.rate**-2) / 2)
