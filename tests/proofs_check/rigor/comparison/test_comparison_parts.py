@@ -9,7 +9,7 @@ from flint import arb, arb_mat, ctx
 from test_comparison_proof import METHODS, tuning
 
 import nag_ntk
-from nag_ntk.theorem import theorem_tuning
+from nag_ntk.theorem import THEOREMS, theorem_tuning
 from proofs_check.rigor.comparison import prepare
 from proofs_check.rigor.comparison.paths import own_paths
 from proofs_check.rigor.comparison.responses import Model, linear_model, modes
@@ -247,3 +247,14 @@ def test_a_model_is_next_to_its_matrix(monkeypatch, wrong, turned):
         near = vectors * arb_mat(np.diag(model.eigenvalues).tolist()) * vectors.transpose()
         off = max(float(abs(near[i, j] - arb(rounded[i, j])).upper()) for i in range(5) for j in range(5))
     assert 0.9 * wrong < off <= distance < 1e-13 + 1000 * wrong
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_proved_is_the_theorem(method):
+    """The rate 1 - c/kappa^p and the factor P kappa^(1-p) of the theorem, rounded down: no less is proved."""
+    data, found = problem(method)
+    theorem, kappa = THEOREMS[method], data.spectrum.kappa
+    rate = 1 - float(theorem.rate) / kappa ** float(theorem.order)
+    factor = float(theorem.prefactor) * kappa ** float(1 - theorem.order)
+    for proved, claimed in ((found.rate, rate), (found.factor, factor)):
+        assert claimed * (1 - 1e-9) <= proved < claimed
