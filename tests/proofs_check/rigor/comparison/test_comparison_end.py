@@ -84,3 +84,19 @@ def test_the_theorem_is_asked_of_both_steps_of_a_state_after_the_last_one(method
     rest = proofs.Tail(3 * problem.factor, 0.0)
     used = proofs._used(problem, np.zeros(problem.steps + 1), rest)
     assert used >= 3 * np.sqrt((1 + problem.rate**-2) / 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_bound_for_every_start_is_the_recursion_of_norms(monkeypatch, method):
+    """x(t) = |Y_g(t)| + sum over s of |Y(t-s)| norm mu(s), mu from x, term by term."""
+    problem, _, run, norm = ended(monkeypatch, method, 4.0, 0.5)
+    step, lift, decay, push = problem.numbers
+    start, jump = (np.abs(part).max(axis=1) for part in (problem.modes.start, problem.modes.jump))
+    share, effect, momentum = [start[0]], [0.0], push * start[0]
+    for t in range(1, problem.steps + 1):
+        effect.append(norm * (momentum + step * share[-1]))
+        momentum = decay * momentum + lift * share[-1]
+        share.append(start[t] + sum(jump[t - s] * effect[s] for s in range(1, t + 1)))
+    assert (run.share >= np.array(share) * (1 - 1e-12)).all()
+    assert run.share == pytest.approx(share, rel=1e-6)
+    assert run.share_momentum == pytest.approx(momentum, rel=1e-6)
