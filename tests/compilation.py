@@ -10,7 +10,7 @@ FLAGS = ("--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=fa
 
 
 def quick_flags(cache) -> str:
-    """Those of FLAGS that the installed XLA knows, as one string; it would end the process that names another.
+    """Return the FLAGS that the installed XLA knows, as one string; XLA aborts a process with an unknown flag.
 
     Args:
         cache: pytest's cache, in which the answer is kept for each release of jaxlib.
@@ -24,7 +24,7 @@ def quick_flags(cache) -> str:
 
 
 def _starts(flag: str) -> bool:
-    """Whether JAX starts with a flag, in a process of its own."""
+    """Start JAX with a flag in a child process; return True if XLA accepts the flag."""
     program = "import jax; jax.devices('cpu')"
     environment = {**os.environ, "XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu"}
     return not subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True).returncode

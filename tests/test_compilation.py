@@ -4,7 +4,7 @@ import compilation
 
 
 class Cache(dict):
-    """As pytest's cache."""
+    """Stand-in for pytest's cache: get and set."""
 
     def set(self, key, value):
         self[key] = value

@@ -1,4 +1,4 @@
-"""What is bounded for all steps after the last one of the recursion, against a recursion that goes further."""
+"""Bounds on all steps after the last one of the recursion, compared with a recursion that goes further."""
 
 import numpy as np
 import pytest

@@ -1,16 +1,13 @@
 """Own paths, responses and tail of the explicit widths against their definitions, in 50 digits or in closed form."""
 
 import itertools
-from functools import cache
 
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
-from test_comparison_proof import METHODS, tuning
+from test_comparison_proof import METHODS, five, tuning
 
-import nag_ntk
 from nag_ntk.theorem import THEOREMS, theorem_tuning
-from proofs_check.rigor.comparison import prepare
 from proofs_check.rigor.comparison.paths import own_paths
 from proofs_check.rigor.comparison.responses import Model, linear_model, modes
 from proofs_check.rigor.comparison.tail import tail, weighted_responses
@@ -19,16 +16,9 @@ from proofs_check.rigor.enclosure.gram import limit_gram_ball
 BITS = 170
 
 
-@cache
-def problem(method):
-    nag_ntk.enable_float64()
-    data = nag_ntk.sphere(5, 50)
-    return data, prepare(data.coordinates, data.targets, tuning(method, data))
-
-
 def filters(method, steps):
     """S(0), ..., S(steps) of the linear model with the gradient start and xi(0) = -y, but for its sign."""
-    data = problem(method)[0]
+    data = five(method)[0]
     own, residual = theorem_tuning(method, data), arb_mat(data.size, 1, data.targets.tolist())
     eta, beta, gamma = arb(own.eta), arb(own.beta), arb(own.gamma)
     step, lift = eta * (1 + gamma), eta * (beta * (1 + gamma) - gamma)
@@ -62,7 +52,7 @@ def mean_size(kernel, j, own, v):
 @pytest.mark.parametrize("method", METHODS)
 def test_own_paths_in_fifty_digits(method):
     """Half of what the total variation and the end of a path are on average, by the arcsine law, for both patterns."""
-    data, found = problem(method)
+    data, found = five(method)
     n, steps, bound = data.size, found.steps, found.known.own.range
     with ctx.workprec(BITS):
         rows = arb_mat(data.coordinates.tolist())
@@ -82,7 +72,7 @@ def test_own_paths_in_fifty_digits(method):
 
 def responses(method, push, steps):
     """The largest |y(k)| over all eigenvalues, k = 0, ..., steps, of the residual that starts at 1 with q(0) = push."""
-    data = problem(method)[0]
+    data = five(method)[0]
     own, values = theorem_tuning(method, data), np.linalg.eigvalsh(data.gram_limit)
     step, lift = own.eta * (1 + own.gamma), own.eta * (own.beta * (1 + own.gamma) - own.gamma)
     residual, total, momentum, record = np.ones(len(values)), np.zeros(len(values)), np.full(len(values), push), []
@@ -101,7 +91,7 @@ def transfer(value, own, z):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_gain_is_the_largest_modulus_of_the_transfer_function(method):
-    data, found = problem(method)
+    data, found = five(method)
     own, largest = theorem_tuning(method, data), 0.0
     circle = found.rate * np.exp(1j * np.linspace(0, np.pi, 20_001))
     for value in np.linalg.eigvalsh(data.gram_limit):
@@ -109,16 +99,16 @@ def test_gain_is_the_largest_modulus_of_the_transfer_function(method):
     assert (1 - 1e-12) * largest <= found.weighted.gain <= 1.02 * largest
 
 
-def resolved(rate):
-    """Number of steps after which rounding is no longer small beside r^k."""
-    return int(np.log(1e-11) / np.log(rate))
+def steps_until(rate, size):
+    """Number of steps in which r^k falls to a size; rounding must stay small beside it."""
+    return int(np.log(size) / np.log(rate))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_later_responses_are_those_of_a_long_run(method):
     """The root of the sum of squares of r^-k |Y(k)|, k from some step on."""
-    data, found = problem(method)
-    own, long = theorem_tuning(method, data), resolved(found.rate)
+    data, found = five(method)
+    own, long = theorem_tuning(method, data), steps_until(found.rate, 1e-11)
     for later, push in ((found.weighted.later, 0.0), (found.weighted.later_start, -own.eta * own.gamma)):
         weighted = responses(method, push, long) * found.rate ** -np.arange(long + 1.0)
         sums = np.sqrt(np.cumsum(weighted[::-1] ** 2)[::-1])
@@ -131,7 +121,7 @@ def worst_case(method, value, pattern, norm, carried, last, long):
 
     After step `last` the momentum is made `carried` times as large, if that is not 1; then nothing flips before it.
     """
-    own = theorem_tuning(method, problem(method)[0])
+    own = theorem_tuning(method, five(method)[0])
     step, lift = own.eta * (1 + own.gamma), own.eta * (own.beta * (1 + own.gamma) - own.gamma)
     residual, total, q, effect = np.ones(long + 1), 0.0, -own.eta * own.gamma, np.zeros(long + 1)
     momentum, mu, kept = own.eta * own.gamma, np.zeros(long + 1), None
@@ -153,10 +143,10 @@ def worst_case(method, value, pattern, norm, carried, last, long):
 @pytest.mark.parametrize("method", METHODS)
 def test_tail_bounds_the_worst_after_the_last_step(method, share_of_closing, carried):
     """The root of the sum of squares of r^-t |xi(t)| after step 5, and the sum of mu."""
-    data, found = problem(method)
+    data, found = five(method)
     step, lift, decay, _ = found.numbers
     norm = share_of_closing / (found.weighted.gain * (step + lift / (found.rate - decay)) / found.rate)
-    last, long = 5, int(np.log(1e-8) / np.log(found.rate))
+    last, long = 5, steps_until(found.rate, 1e-8)
     after, ratios, paths = np.arange(last + 1, long + 1), [], []
     for value in np.linalg.eigvalsh(data.gram_limit):
         for pattern in ("plus", "minus", "alternating", "away"):
@@ -172,8 +162,8 @@ def test_tail_bounds_the_worst_after_the_last_step(method, share_of_closing, car
 
 @pytest.mark.parametrize("method", METHODS)
 def test_responses_beyond_the_last_one_computed_are_part_of_the_sums(method):
-    """As few scalar responses as suffice for a bound, against many."""
-    data, found = problem(method)
+    """Compare the sums from the shortest run that gives a bound with those from a run four times as long."""
+    data, found = five(method)
     own, values, length = tuning(method, data), np.linalg.eigvalsh(data.gram_limit), 8
     push = own.eta * own.gamma
     while (short := weighted_responses(modes(values, own, length), found.rate, push)) is None:
@@ -186,7 +176,7 @@ def test_responses_beyond_the_last_one_computed_are_part_of_the_sums(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_tail_does_not_close_for_a_norm_that_is_too_large(method):
-    _, found = problem(method)
+    _, found = five(method)
     effect = np.zeros(found.steps + 1)
     for norm, closed in ((1e-6, True), (1e3, False)):
         assert (tail(found.weighted, found.rate, 1e-3, 0.0, effect, norm, found.numbers) is not None) == closed
@@ -194,7 +184,7 @@ def test_tail_does_not_close_for_a_norm_that_is_too_large(method):
 
 def test_errors_of_a_path_are_paid_for():
     """An error e of S changes a path by at most e sum_l |K_jl|, and its range by twice that, up to the present step."""
-    _, found = problem("nesterov")
+    _, found = five("nesterov")
     kernel, path = found.geometry.kernel, np.cumsum(np.random.default_rng(0).standard_normal((5, 5)), axis=0)
     path[0], errors = 0, np.array([0.0, 0.3, 0.1, 0.2, 0.4])
     exact, wide = (own_paths(kernel, found.geometry.sine, path, error) for error in (0 * errors, errors))
@@ -235,7 +225,7 @@ def test_a_model_is_next_to_its_matrix(monkeypatch, wrong, turned):
         return values + wrong, vectors + turned * np.arange(25).reshape(5, 5)
 
     monkeypatch.setattr(np.linalg, "eigh", off_by)
-    matrix = limit_gram_ball(problem("nesterov")[0].coordinates, BITS)
+    matrix = limit_gram_ball(five("nesterov")[0].coordinates, BITS)
     rounded = np.array([[float(x.mid()) for x in row] for row in matrix.tolist()])
     model, distance = linear_model(rounded)
     with ctx.workprec(BITS):
@@ -252,7 +242,7 @@ def test_a_model_is_next_to_its_matrix(monkeypatch, wrong, turned):
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_proved_is_the_theorem(method):
     """The rate 1 - c/kappa^p and the factor P kappa^(1-p) of the theorem, rounded down: no less is proved."""
-    data, found = problem(method)
+    data, found = five(method)
     theorem, kappa = THEOREMS[method], data.spectrum.kappa
     rate = 1 - float(theorem.rate) / kappa ** float(theorem.order)
     factor = float(theorem.prefactor) * kappa ** float(1 - theorem.order)
