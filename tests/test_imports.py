@@ -95,10 +95,11 @@ def library_knows_no_checks(root: Path) -> list[str]:
 
 def rigorous_part_stands_alone(root: Path) -> list[str]:
     rigor = "proofs_check/rigor"
-    recheckers = [str(path.relative_to(root)) for path in (root / rigor / "certificates").glob("recheck*")]
+    recheckers = [str(path.relative_to(root)) for path in (root / rigor).glob("*/recheck*")]
+    first = "proofs_check.rigor.certificates.recheck"  # what the second rechecker shares with the first
     return [
         *importing(root, [rigor], (*JAX, *PACKAGES), but=("proofs_check.rigor",)),
-        *importing(root, recheckers, ("proofs_check.rigor", "numpy", "scipy")),
+        *importing(root, recheckers, ("proofs_check.rigor", "numpy", "scipy"), but=(first,)),
     ]
 
 
@@ -241,6 +242,12 @@ BREAKS = [
         "from proofs_check.rigor.enclosure import ball",
     ),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/recheck.py", "import numpy"),
+    (rigorous_part_stands_alone, "proofs_check/rigor/initial/recheck.py", "import numpy"),
+    (
+        rigorous_part_stands_alone,
+        "proofs_check/rigor/initial/recheck.py",
+        "from proofs_check.rigor.initial.pairs import Pairs",
+    ),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/recheck/main.py", "import nag_ntk"),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/flow.py", "from nag_ntk import gram_limit"),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/prove.py", "from proofs_check.lemma import Proof"),
@@ -273,12 +280,13 @@ CLEAN = {
     "nag_ntk/gram.py": "import jax\nfrom nag_ntk.arrays import Array\ndef f():\n    return jax.devices()",
     "proofs_check/rigor/enclosure/ball.py": "from flint import arb\nfrom proofs_check.rigor.enclosure import matrix",
     "proofs_check/rigor/certificates/recheck.py": "from flint import arb",
+    "proofs_check/rigor/initial/recheck.py": "from proofs_check.rigor.certificates.recheck import need",
     "proofs_check/rigor/certificates/flow.py": "import numpy\nfrom proofs_check.rigor.enclosure import ball",
     "proofs_check/lemmas/flips.py": "from nag_ntk import gram\nfrom proofs_check.lemma import Lemma",
     "proofs_check/lemmas/__init__.py": "from proofs_check.lemmas import flips",
     "proofs_check/report/page.py": "import jinja2\nfrom proofs_check.store import read",
     "setup.cfg": "[options]\npackages =\n  nag_ntk\n  proofs_check.rigor.enclosure\n  proofs_check.rigor.certificates\n"
-    "  proofs_check.lemmas\n  proofs_check.report\n",
+    "  proofs_check.rigor.initial\n  proofs_check.lemmas\n  proofs_check.report\n",
 }
 
 

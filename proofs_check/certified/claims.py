@@ -15,16 +15,20 @@ from typing import Any
 
 from flint import arb, ctx
 
+from nag_ntk import Dataset, Method, theorem_tuning
 from nag_ntk.theorem import THEOREMS
 from proofs_check.certified import networks
 from proofs_check.judging.verdict import Outcome
 from proofs_check.lemma import NotApplicable, Proof, Run
-from proofs_check.rigor.certificates import certificate, confirm
+from proofs_check.rigor.certificates import certificate
 from proofs_check.rigor.certificates.flow import Flow, norm
 from proofs_check.rigor.certificates.problem import ProblemError
 from proofs_check.rigor.certificates.prove import NotProved, prove
 from proofs_check.rigor.certificates.prove import Proof as NetworkProof
 from proofs_check.rigor.enclosure import enclose_extreme_eigenvalues, float_above, float_below
+from proofs_check.rigor.initial import confirm
+from proofs_check.rigor.initial.certificate import body_of as initial_body
+from proofs_check.rigor.initial.prove import prove_initial
 
 _MAX_PROOF_STEPS = 20000
 
@@ -75,6 +79,21 @@ def stated_bounds(method: str, kappa: arb) -> dict[str, tuple[float, float]]:
         return {
             part: (float_below((_ball(prefactor) * factor).lower()), rate) for part, prefactor in theorem.forms.items()
         }
+
+
+def stated_parts(data: Dataset, method: Method, start: str = "gradient") -> dict[str, tuple[float, float]]:
+    """Return (c, rho) of each part of a method's theorem on a dataset, none if none speaks of these numbers and start.
+
+    Example:
+        >>> from nag_ntk import gradient_descent, sphere, theorem_tuning
+        >>> data = sphere(3, 3)
+        >>> list(stated_parts(data, theorem_tuning("nesterov", data))), stated_parts(data, gradient_descent(1e-3))
+        (['paper-form', 'sharp'], {})
+    """
+    if method.name not in THEOREMS or not data.spectrum.lambda_min > 0 or (start != "gradient" and method.has_memory):
+        return {}
+    tuned = method.close_to(theorem_tuning(method.name, data))
+    return stated_bounds(method.name, kappa_below(data.inputs)) if tuned else {}
 
 
 def _ball(fraction: Fraction) -> arb:
@@ -169,10 +188,38 @@ def rows(run: Run, seeds: int, key: int, lemmas: Sequence[str]) -> Iterator[tupl
                 yield Outcome(name, run.name, proof, seconds), certificate.file_name(network.name), body
 
 
+def _from_first_weights(
+    network: networks.Case, parts: dict[str, tuple[float, float]]
+) -> tuple[dict[str, Proof], dict[str, Any]] | None:
+    """Try to prove the parts of the theorem without running the network; None without a confirmed proof of any."""
+    try:
+        proof = prove_initial(network.problem, list(parts.values()))
+    except (NotProved, ProblemError):
+        return None
+    if not proof.contraction:
+        return None
+    body = initial_body(proof, network.name)
+    if recheck_objection(body):
+        return None
+    facts = {"certificate": certificate.file_name(network.name), "digest": body["digest"], "allowed": proof.allowed}
+    proofs = {}
+    for part, (c, rho) in parts.items():
+        proved, bound = (c, rho) in proof.contraction, f"{c:.6g} {rho:.6g}^t |V(0)|"
+        pairs = len(network.problem.weights) * len(network.problem.targets)
+        what = (
+            f"proved for this network and all t from its first weights: |V(t)| <= {bound}"
+            if proved
+            else f"zero loss is proved for this network from its first weights, but not |V(t)| <= {bound} for all t"
+        )
+        after = f"rate {proof.rate:.6f} from step {proof.steps} on, at most {proof.allowed} of {pairs} pairs flip"
+        proofs[part] = Proof(True if proved else None, proof.rate, rho, f"{what}; {after}", {}, facts)
+    return proofs, body
+
+
 def _decide_parts(
     network: networks.Case, parts: dict[str, tuple[float, float]]
 ) -> tuple[dict[str, Proof], dict[str, Any] | None]:
-    """Try to prove every part of the theorem for one network.
+    """Try to prove every part of the theorem for one network, from its first weights or else by following the run.
 
     Args:
         network: the network.
@@ -181,10 +228,16 @@ def _decide_parts(
     Returns:
         A decision per part, and the certificate; None without a proof.
     """
+    # the cheaper proof first; the other one, which follows the run, proves or refutes what it leaves open
+    from_start = _from_first_weights(network, parts)
+    if from_start and all(proof.decided for proof in from_start[0].values()):
+        return from_start
     residual_bounds = ResidualBounds()
     try:
         proof = prove(network.problem, _MAX_PROOF_STEPS, observe=residual_bounds)
     except (NotProved, ProblemError) as error:
+        if from_start:
+            return from_start
         return {part: Proof(None, 1.0, rho, f"no proof: {error}") for part, (_, rho) in parts.items()}, None
     decided_bounds = {part: residual_bounds.decide_bound(proof, c, rho) for part, (c, rho) in parts.items()}
     proved = [parts[part] for part, (decision, _, _) in decided_bounds.items() if decision]

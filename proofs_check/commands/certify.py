@@ -20,8 +20,8 @@ _SLIDES = 200
 @click.option("--method", help="Only this method.")
 @click.option("--seeds", type=click.IntRange(min=1), help="Only the first N seeds of every run.")
 @click.option(
-    "--from", "begin", type=click.Choice(["start", "late"]), default="start", show_default=True,
-    help="Prove from the first weights on, or from those late in a float64 run.",
+    "--from", "begin", type=click.Choice(["start", "initialisation", "late"]), default="start", show_default=True,
+    help="Follow the run from its first weights; prove from them without running it; or start late in a float64 run.",
 )  # fmt: skip
 @click.option("--steps", type=click.IntRange(min=1), default=20000, show_default=True, help="Steps to follow at most.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the certificates [nag-ntk-certificates/NAME].")
@@ -80,9 +80,11 @@ class Unconfirmed(Exception):
 def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
     """Prove one network, write its certificate and recheck it; return a line about the proof."""
     from proofs_check.certified import networks
-    from proofs_check.rigor.certificates import certificate, confirm
+    from proofs_check.rigor.certificates import certificate
     from proofs_check.rigor.certificates.prove import prove
 
+    if begin == "initialisation":
+        return _prove_at_initialisation(one, folder)
     problem, offset, note = one.problem, 0, ""
     if begin == "late":
         problem, offset, last = networks.late(problem, steps)
@@ -100,16 +102,43 @@ def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
         note = f", float64 run within {deviation:.1e} of it"
     else:
         body = certificate.body_of(proof, name)
-    path = folder / certificate.file_name(name)
-    certificate.write(body, path)
-    objection = confirm.objection(path)
-    if objection:
-        raise Unconfirmed(f"recheck does not confirm {path.name}: {objection}")
+    path = _write_and_recheck(body, folder / certificate.file_name(name))
     but = f" but for {len(proof.sliding)} sliding pairs" if proof.sliding else ""
     return (
         f"proved, locked in from step {offset + proof.lock_in} on{but}, rate {proof.contraction.rate:.6f}, "
         f"{proof.flips} flips, {proof.precision} bits{note}, rechecked, {path.name}"
     )
+
+
+def _prove_at_initialisation(one: Any, folder: Path) -> str:
+    """Prove one network from its first weights, without running it; return a line about the proof."""
+    from proofs_check.certified.claims import stated_parts
+    from proofs_check.rigor.certificates.certificate import file_name
+    from proofs_check.rigor.initial.certificate import body_of
+    from proofs_check.rigor.initial.prove import prove_initial
+
+    parts = stated_parts(one.data, one.method, one.problem.start)
+    proof = prove_initial(one.problem, list(parts.values()))
+    name = f"{one.name} at initialisation"
+    path = _write_and_recheck(body_of(proof, name), folder / file_name(name))
+    shown = [part or "one form" for part, pair in parts.items() if pair in proof.contraction]
+    theorem = f"the theorem's inequality ({', '.join(shown)}) for all t, " if shown else ""
+    pairs = len(one.problem.weights) * len(one.problem.inputs)
+    return (
+        f"proved from the first weights, {theorem}rate {proof.rate:.6f} from step {proof.steps} on, at most "
+        f"{proof.allowed} of {pairs} pairs flip, {proof.bits} bits, rechecked, {path.name}"
+    )
+
+
+def _write_and_recheck(body: dict[str, Any], path: Path) -> Path:
+    from proofs_check.rigor.certificates import certificate
+    from proofs_check.rigor.initial import confirm
+
+    certificate.write(body, path)
+    objection = confirm.objection(path)
+    if objection:
+        raise Unconfirmed(f"recheck does not confirm {path.name}: {objection}")
+    return path
 
 
 @click.command()
@@ -122,7 +151,7 @@ def recheck(file: Path, memory: float, seconds: float) -> int:
     Exit codes: 0 proved; 1 a claim fails, or stays undecided; 2 the file is no certificate, altered or too
     large, or memory or time do not suffice.
     """
-    from proofs_check.rigor.certificates import recheck as checker
+    from proofs_check.rigor.initial import confirm
 
-    bounded: Callable[[str, float, float], int] = checker.bounded
-    return bounded(str(file), memory, seconds)
+    bounded: Callable[[Path, float, float], int] = confirm.bounded
+    return bounded(file, memory, seconds)

@@ -36,8 +36,22 @@ def written(value: Number) -> str:
     return value.hex() if isinstance(value, float) else f"{value.numerator}/{value.denominator}"
 
 
-def _line(values: Iterable[Number]) -> str:
+def line(values: Iterable[Number]) -> str:
+    """Write numbers as one string, each exactly."""
     return " ".join(map(written, values))
+
+
+def stated_problem(problem: Problem) -> dict[str, Any]:
+    """Write a problem as the part of a file that states it."""
+    return {
+        "inputs": [line(row) for row in problem.inputs],
+        "targets": line(problem.targets),
+        "weights": [line(row) for row in problem.weights],
+        "before": [line(row) for row in problem.before or ()],
+        "signs": "".join("+" if sign > 0 else "-" for sign in problem.signs),
+        "eta": written(problem.eta), "beta": written(problem.beta), "gamma": written(problem.gamma),
+        "start": problem.start,
+    }  # fmt: skip
 
 
 def digest(body: dict[str, Any]) -> str:
@@ -109,28 +123,20 @@ def body_of(
         "versions": {
             "python": platform.python_version(), "python-flint": flint.__version__, "flint": flint.__FLINT_VERSION__,
         },
-        "problem": {
-            "inputs": [_line(row) for row in problem.inputs],
-            "targets": _line(problem.targets),
-            "weights": [_line(row) for row in problem.weights],
-            "before": [_line(row) for row in problem.before or ()],
-            "signs": "".join("+" if sign > 0 else "-" for sign in problem.signs),
-            "eta": written(problem.eta), "beta": written(problem.beta), "gamma": written(problem.gamma),
-            "start": problem.start,
-        },
+        "problem": stated_problem(problem),
         "claim": {
             "bits": proof.precision, "applied": proof.applied, "lock_in": proof.lock_in, "flips": proof.flips,
             "sliding": [list(pair) for pair in proof.sliding],
             **{key: written(getattr(proof.contraction, key)) for key in ("lambda_min", "lambda_max", "rate", "shear")},
-            "metric": _line(proof.metric),
-            "contraction": [_line(pair) for pair in contraction],
-            "calm": [[t, _line((x.lambda_min, x.rate, x.shear))] for t, x in proof.calm],
+            "metric": line(proof.metric),
+            "contraction": [line(pair) for pair in contraction],
+            "calm": [[t, line((x.lambda_min, x.rate, x.shear))] for t, x in proof.calm],
             "energy": written(energy),
             "enclosures": {
-                str(t): [_line(_wider(low, -1) for low, _ in pairs), _line(_wider(high, 1) for _, high in pairs)]
+                str(t): [line(_wider(low, -1) for low, _ in pairs), line(_wider(high, 1) for _, high in pairs)]
                 for t, pairs in sorted(proof.enclosures.items())
             },
-            "float64": [_line(row) for row in simulated],
+            "float64": [line(row) for row in simulated],
             "distance": written(distance),
         },
     }  # fmt: skip

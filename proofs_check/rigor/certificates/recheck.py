@@ -19,7 +19,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from flint import arb, arb_mat, ctx, fmpq, fmpz_mat
 
 FORMAT = "nag-ntk certificate 2"
 MAX_BITS, MAX_STEPS = 1 << 15, 10**6
-MAX_BYTES, MAX_PAIRS, MAX_WORK = 1 << 26, 1 << 22, 1 << 24  # of the file, samples times neurons, bits times steps
+MAX_BYTES, MAX_PAIRS, MAX_WORK = 1 << 27, 1 << 22, 1 << 24  # of the file, samples times neurons, bits times steps
 MEMORY, SECONDS = 4.0, 7200.0  # GiB and seconds allowed by default
 LOW = 64  # bits for bounds
 NUMBER = re.compile(r"-?(0x[01](\.[0-9a-f]{1,13})?p[+-][0-9]{1,4}|[0-9]{1,4000}/[1-9][0-9]{0,3999})")
@@ -67,6 +67,22 @@ def read_json(path: Path) -> Any:
         require(status.st_size <= MAX_BYTES, f"the file has {status.st_size} bytes; at most {MAX_BYTES} are read")
         text = file.read(MAX_BYTES + 1).decode("utf-8")
     return json.loads(text, object_pairs_hook=unique_names, parse_float=refuse_float, parse_constant=refuse_float)
+
+
+def read_body(path: Path, form: str) -> dict[str, Any]:
+    """Read a certificate of this format; check its digest and the names in it, those of the claims excepted."""
+    body = read_json(path)
+    require(isinstance(body, dict) and body.get("format") == form, f"not a {form}")
+    check_names(body, "format name statement versions problem claim digest")
+    digest = body.pop("digest")
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    fits = digest == hashlib.sha256(text.encode()).hexdigest()
+    require(fits, "the digest does not fit: the file was altered or damaged")
+    problem = body["problem"]
+    check_names(body["versions"], "python python-flint flint")
+    check_names(problem, "inputs targets weights before signs eta beta gamma start")
+    texts([body["name"], problem["signs"], *body["versions"].values()])
+    return body
 
 
 def check_names(value: Any, names: str) -> None:
@@ -128,18 +144,9 @@ class Certificate:
     """The contents of a file: a problem (n samples, m neurons, weights, method) and the claims about it."""
 
     def __init__(self, path: Path) -> None:
-        body = read_json(path)
-        require(isinstance(body, dict) and body.get("format") == FORMAT, f"not a {FORMAT}")
-        check_names(body, "format name statement versions problem claim digest")
-        digest = body.pop("digest")
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-        fits = digest == hashlib.sha256(text.encode()).hexdigest()
-        require(fits, "the digest does not fit: the file was altered or damaged")
+        body = read_body(path, FORMAT)
         problem, claim = body["problem"], body["claim"]
-        check_names(body["versions"], "python python-flint flint")
-        check_names(problem, "inputs targets weights before signs eta beta gamma start")
         check_names(claim, CLAIMS)
-        texts([body["name"], problem["signs"], *body["versions"].values()])
         self.read_sizes(problem, claim)
         self.read_problem(problem)
         self.read_claim(claim)
@@ -182,6 +189,11 @@ class Certificate:
             for t, ends in claim["enclosures"].items()
         }
         self.simulated = [numbers(line, self.n) for line in texts(claim["float64"])]
+
+    def summary(self) -> str:
+        """Say in one line what was proved."""
+        exception = f" but of {len(self.sliding)} pairs" if self.sliding else ""
+        return f"no pattern{exception} changes after step {self.lock_in}; rate {float(self.bounds[2]):.6f}"
 
     def check_ranges(self) -> None:
         """Require that the shapes agree and that the proof covers the method."""
@@ -512,7 +524,7 @@ def positive_definite(matrix: arb_mat) -> bool:
     return not rows
 
 
-def contracts(run: Run, low: arb, high: arb, rate: arb, shear: arb) -> None:
+def contracts(run: Any, low: arb, high: arb, rate: arb, shear: arb) -> None:
     """Show that the eigenvalues of H lie between low and high, and the bound (8) on the powers of N(eta H)."""
     need(low > 0 and 0 < rate and rate < 1 and shear >= 0, "a rate below 1")
     for z in (run.eta * low, run.eta * high):
@@ -522,7 +534,7 @@ def contracts(run: Run, low: arb, high: arb, rate: arb, shear: arb) -> None:
     need(high is run.H_norm or positive_definite(upper), "the bounds on the eigenvalues of H")
 
 
-def schur_cohn(run: Run, z: arb, rate: arb, shear: arb) -> bool:
+def schur_cohn(run: Any, z: arb, rate: arb, shear: arb) -> bool:
     """Return True if the eigenvalues of N(z) are at most the rate and |N|_F^2 - 2 det N at most the shear squared."""
     first, corner = 1 - (1 + run.gamma) * z, -run.ell / run.eta * z
     trace, determinant = first + run.beta, run.beta - run.gamma * z
@@ -607,8 +619,13 @@ def shrinks(net: Certificate, sizes: list[tuple[arb, arb]]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Check the file named by the only argument; print one line and return the exit code."""
+    return decide(arguments, Certificate, verify)
+
+
+def decide(arguments: list[str], form: Callable[[Path], Any], check: Callable[[Any], None]) -> int:
+    """Read the file named by the only argument as a certificate of a form; check it with its bits, then with twice."""
     try:
-        net = Certificate(Path(arguments[0]))
+        net = form(Path(arguments[0]))
     except Exception as error:  # whatever is wrong with it, it is no certificate
         print(f"no certificate: {type(error).__name__}: {' '.join(ascii(str(error))[1:-1].split())[:160]}")
         return 2
@@ -616,20 +633,19 @@ def main(arguments: list[str]) -> int:
     for bits in (net.bits, 2 * net.bits):  # a bound that fails may have been too coarse
         try:
             with ctx.workprec(bits):
-                verify(net)
+                check(net)
         except Unproved as error:
             message = f"not proved with {bits} bits: {error}"
         else:
-            exception, rate = f" but of {len(net.sliding)} pairs" if net.sliding else "", float(net.bounds[2])
-            print(f"proved, {bits} bits: no pattern{exception} changes after step {net.lock_in}; rate {rate:.6f}")
+            print(f"proved, {bits} bits: {net.summary()}")
             return 0
     print(message)
     return 1
 
 
-def bounded(path: str, memory: float, seconds: float) -> int:
+def bounded(path: str, memory: float, seconds: float, place: tuple[str, ...] = (__file__,)) -> int:
     """Check a file in a process of its own with so many GiB and seconds; return 2 where they do not suffice."""
-    command = [sys.executable, "-I", __file__, "--inner", str(int(memory * 2**30)), str(math.ceil(seconds)), path]
+    command = [sys.executable, "-I", *place, "--inner", str(int(memory * 2**30)), str(math.ceil(seconds)), path]
     process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     if process.returncode in (0, 1, 2) and process.stdout.count("\n") == 1:
         print(process.stdout, end="")
@@ -638,19 +654,21 @@ def bounded(path: str, memory: float, seconds: float) -> int:
     return 2
 
 
-def program(arguments: list[str]) -> int:
+def program(
+    arguments: list[str], check: Callable[[list[str]], int] = main, place: tuple[str, ...] = (__file__,)
+) -> int:
     """Run the command line; with `--inner`, set the limits of this process and check the file in it."""
     if arguments[:1] == ["--inner"]:
         memory, seconds = map(int, arguments[1:3])
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        return main(arguments[3:])
+        return check(arguments[3:])
     parser = argparse.ArgumentParser(description="Verify a certificate from its file alone.")
     parser.add_argument("file")
     parser.add_argument("--memory", type=float, default=MEMORY, help="GiB of memory at most [%(default)s]")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds of a core at most [%(default)s]")
     options = parser.parse_args(arguments)
-    return bounded(options.file, options.memory, options.seconds)
+    return bounded(options.file, options.memory, options.seconds, place)
 
 
 if __name__ == "__main__":

@@ -64,14 +64,14 @@ def check(body, folder, *, signed=True, apart=False):
 
 
 def test_it_is_small_and_knows_nothing():
-    """One program of at most 460 lines of code: blank lines, comments and docstrings are for the reader."""
+    """One program of at most 470 lines of code: blank lines, comments and docstrings are for the reader."""
     text, notes = FILE.read_text(), set()
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
             notes |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     lines = [line.strip() for k, line in enumerate(text.splitlines(), 1) if k not in notes]
-    assert sum(bool(line) and not line.startswith("#") for line in lines) <= 460
+    assert sum(bool(line) and not line.startswith("#") for line in lines) <= 470
     names = {a.name for x in ast.walk(tree) if isinstance(x, ast.Import) for a in x.names}
     froms = {x.module or "." for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
     assert {n.split(".")[0] for n in names | froms} <= {*sys.stdlib_module_names, "flint"}
