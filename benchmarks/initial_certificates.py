@@ -3,7 +3,7 @@
     python benchmarks/initial_certificates.py [--seeds 16] [--only digits-10]
 
 Each network is drawn as `verify` draws it, proved, written and rechecked. The numbers go into
-benchmarks/initial_certificates.json; docs/certificates.md shows them. An hour and a half on one core.
+benchmarks/initial_certificates.json; docs/initial-certificates.md shows them. An hour and a half on one core.
 """
 
 import argparse

@@ -22,7 +22,7 @@ def objection(path: Path) -> str:
         The sentence that `recheck` prints if it exits with code 1 or 2.
 
     Cost:
-        About that of `prove`; for a certificate at initialisation see docs/certificates.md.
+        About that of `prove`; for a certificate at initialisation see docs/initial-certificates.md.
 
     Example:
         >>> objection(Path("no such file"))[:15]

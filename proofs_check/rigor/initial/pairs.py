@@ -1,7 +1,7 @@
 """Pairs (neuron, sample) of one network whose activation pattern can change: who is near its kink, and what that costs.
 
-Notation of docs/certificates.md: zeta_ri = sqrt(m) w_r.x_i, A_ri its pattern, s_ri = +-1 the sign of zeta_ri. Before a
-neuron has flipped, zeta_ri moves by -a_r sum_j K_ij A_rj S_j(t): its own path. Neurons with the same pattern and sign
+Notation of docs/initial-certificates.md: zeta_ri = sqrt(m) w_r.x_i, A_ri its pattern, s_ri = +-1 the sign of zeta_ri.
+Before a neuron has flipped, zeta_ri moves by -a_r sum_j K_ij A_rj S_j(t): its own path. Neurons with the same pattern and sign
 share it.
 """
 

@@ -115,7 +115,7 @@ def prove_initial(problem: Problem, contraction: Sequence[tuple[float, float]] =
         O(m n p + T^2 n^2 + T N n) operations, N the number of neurons that come near a kink.
 
     Source:
-        derived; docs/certificates.md.
+        derived; docs/initial-certificates.md.
 
     Example:
         >>> proof = prove_initial(Problem(((1.0,),), (0.5,), ((1.0,),), (1,), 0.5, 0.0, 0.0))
@@ -232,7 +232,7 @@ def _tail(
     after = rate / (1 - rate)
     for _ in range(_ROUNDS):
         masked, moved, both = pairs.effects()
-        # (residual, movement) <= first + matrix (residual, movement), see docs/certificates.md
+        # (residual, movement) <= first + matrix (residual, movement), see docs/initial-certificates.md
         first = np.concatenate([
             total["residual"] @ (forward.residual[-1] + both @ kept / rate) + late @ kept
             + total["late"] @ forward.pending,

@@ -4,7 +4,7 @@ The training of the network is not run. From its first weights the program compu
 distance of each pre-activation from its kink, and runs bounds on residual and flips forward, all in ball arithmetic.
 It imports the standard library, python-flint and the other rechecker, `recheck.py` in proofs_check/rigor/certificates,
 whose parser, limits and bound on the linear model it shares; nothing of what made the file. Formulas, by their numbers
-(12) to (19), and symbols are those of docs/certificates.md.
+(12) to (19), and symbols are those of docs/initial-certificates.md.
 """
 
 import math
@@ -116,7 +116,8 @@ def sizes(matrix: arb_mat) -> Vector:
 class Start:
     """The network at its first step.
 
-    K, H and xi are those of docs/certificates.md, eta and so on what `contracts` of the other rechecker reads. Besides,
+    K, H and xi are those of docs/initial-certificates.md; eta, ell and so on what `contracts` of the other rechecker
+    reads. Besides,
         size[i][j]: |K_ij|, from above
         classes: (pattern, a_r) of the neurons near a kink -> its number
         members: (number of the class, distances of all samples from their kinks) of each such neuron
@@ -163,7 +164,7 @@ class Start:
 
 
 class Linear:
-    """Responses of the linear model, with the names of docs/certificates.md.
+    """Responses of the linear model, with the names of docs/initial-certificates.md.
 
     jumps, drives: |R|, |Delta R|, |Y| and |R_W|, |Delta R_W|, |Y_W| at the steps 1, ..., T, one below the other
     xi, S: the model from xi(0), steps 0, ..., T
@@ -204,7 +205,7 @@ class Linear:
         return {**late, **driven, **more, "Y": now["Y"] - H * change, "dR": change, "R": now["R"] + change}
 
     def remainders(self, now: dict[str, arb_mat], weight: arb) -> dict[str, arb]:
-        """Bound every entry of the sums over k > L by the powers of the linear model, (8), from the state at L."""
+        """Bound every entry of the sums over k > L by the powers of the linear model from L on, (8) and (19)."""
         low, _, linear_rate, shear, _, _ = map(arb, self.net.bounds)
         q, gap, lift = linear_rate / self.rate, self.rate - self.beta, abs(self.l)
         powers = 1 / (1 - q) + shear / self.rate / (1 - q) ** 2
@@ -230,7 +231,7 @@ class Linear:
             self.S.append(S)
 
 
-# 3. Flips: the pairs that the bounds do not exclude, and what they add, (15) to (17).
+# 3. Flips: the pairs that the bounds do not exclude, (15), and how many there are, (16).
 
 
 class Flips:
@@ -329,11 +330,11 @@ class Strays:
         return self.known[j, since]
 
 
-# 4. The proof: the recursion up to step T, and all later steps, (17) to (19).
+# 4. The proof: the recursion up to step T, (17), and all later steps, (18).
 
 
 class Proof:
-    """The bounds, step by step. Names are those of docs/certificates.md: X, Q, V, M, dS, e."""
+    """The bounds, step by step. Names are those of docs/initial-certificates.md: X, Q, V, M, dS, e."""
 
     def __init__(self, start: Start, linear: Linear) -> None:
         self.start, self.linear, self.net, self.flips = start, linear, start.net, Flips(start)
@@ -383,7 +384,7 @@ class Proof:
             need(most + sum((k * x for k, x in zip(size, dS, strict=True)), ZERO) <= far, "the reach of the neurons")
 
     def after_all(self) -> None:
-        """Show the claimed bounds for all steps after T, (19), with all pairs that may flip then."""
+        """Show the claimed bounds for all steps after T, (18), with all pairs that may flip then."""
         net, rate, n = self.net, self.linear.rate, self.net.n
         zeta, delta = ([arb(x) for x in values] for values in (net.residual, net.movement))
         need(all(x >= 0 for x in (*zeta, *delta)), "bounds that are not negative")

@@ -159,3 +159,84 @@ def test_a_float64_run_that_blows_up_is_refused():
     one = networks.case(data, nag_ntk.heavy_ball(1e305, 0.9), 20)
     with pytest.raises(ProblemError, match="smaller step size"):
         networks.late(one.problem, 400)
+
+
+WIDE = """
+dataset: {source: sphere, samples: 5, dimension: 50}
+methods: [gradient_descent, nesterov]
+width: 1024
+seeds: 2
+steps: 5
+lemmas: [gd-contraction, nesterov-contraction]
+"""
+
+
+def test_certify_at_initialisation(call, study):
+    Path("wide.yaml").write_text(WIDE)
+    end = call("certify", "wide.yaml", "--seeds", "1", "--from", "initialisation", "--out", "c")
+    assert end.code == 0, end.out + end.err
+    assert end.out.count("proved from the first weights, the theorem's inequality (") == 2
+    assert "(paper-form, sharp) for all t" in end.out
+    files = sorted(Path("c").iterdir())
+    assert [path.name for path in files] == [
+        f"wide.{name}.seed.0.at.initialisation.json" for name in ("gradient_descent", "nesterov")
+    ]
+    for path in files:
+        assert call("recheck", str(path)).code == 0
+        path.write_text(path.read_text().replace("0x1", "0x2", 1))
+        assert call("recheck", str(path)).code == 2
+    narrow = call("certify", "mine.yaml", "--seeds", "1", "--from", "initialisation", "--out", "n")
+    assert narrow.code == 1
+    assert narrow.out.count("the width is too small for a proof at initialisation") == 2
+    assert list(Path("n").iterdir()) == []
+
+
+def test_verify_takes_the_cheaper_proof(call, study, monkeypatch):
+    """From the first weights where that proves the theorem, the run is then not followed; else by following the run."""
+    from proofs_check.certified import claims
+
+    monkeypatch.setattr(claims, "prove", lambda *given, **named: pytest.fail("the run was followed"))
+    Path("wide.yaml").write_text(WIDE)
+    assert call("verify", "wide.yaml", "--certify", "1", "--out", "r").code == 0
+    findings = json.loads(Path("r/results.json").read_text())["findings"]
+    found = {row["lemma"]: row for row in findings if row["lemma"].endswith("seed-0")}
+    assert set(found) == {"gd-contraction/seed-0", "nesterov-contraction/paper-form-seed-0",
+                          "nesterov-contraction/sharp-seed-0"}  # fmt: skip
+    for row in found.values():
+        assert row["verdict"] == "CERTIFIED"
+        assert "from its first weights: |V(t)| <=" in row["reason"]
+        assert " of 5120 pairs flip" in row["reason"]
+    for path in Path("r/certificates").iterdir():
+        assert call("recheck", str(path)).code == 0
+
+
+def test_what_the_first_weights_leave_open_is_proved_by_following_the_run(monkeypatch):
+    from proofs_check.certified import claims
+    from proofs_check.rigor.initial import confirm
+
+    data = nag_ntk.sphere(5, 50)
+    one = networks.case(data, nag_ntk.theorem_tuning("nesterov", data), 1024)
+    parts = claims.stated_parts(data, one.method)
+    tight = {**parts, "tight": (1.0, parts["sharp"][1])}  # a prefactor that only the run itself keeps to, if at all
+    found, body = claims._decide_parts(one, tight)
+    assert body["format"] == "nag-ntk certificate 2"
+    assert "lock-in" in found["sharp"].reason
+    monkeypatch.setattr(claims, "prove", lambda *given, **named: (_ for _ in ()).throw(NotProved("none")))
+    found, body = claims._decide_parts(one, tight)
+    assert (found["sharp"].decided, found["tight"].decided) == (True, None)
+    assert "zero loss is proved for this network from its first weights, but not |V(t)| <= 1 " in found["tight"].reason
+    monkeypatch.setattr(confirm, "objection", lambda path: "no")
+    found, body = claims._decide_parts(one, tight)
+    assert body is None
+    assert all(proof.decided is None and "no proof: none" in proof.reason for proof in found.values())
+
+
+def test_parts_are_stated_for_the_theorems_own_numbers_only():
+    from proofs_check.certified.claims import stated_parts
+
+    data = nag_ntk.sphere(3, 3)
+    method = nag_ntk.theorem_tuning("nesterov", data)
+    assert set(stated_parts(data, method)) == {"paper-form", "sharp"}
+    assert stated_parts(data, method, "extrapolated") == {}
+    assert stated_parts(data, nag_ntk.nesterov(1e-3, 0.5)) == {}
+    assert stated_parts(data, nag_ntk.theorem_tuning("gradient_descent", data), "extrapolated").keys() == {""}

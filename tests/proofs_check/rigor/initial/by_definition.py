@@ -1,6 +1,6 @@
 """The bounds of a certificate at initialisation by their definitions, in NumPy: sums over the past, no recursion.
 
-Written from docs/certificates.md, not from the code: convolutions are sums, filters are applied to whole sequences.
+Written from docs/initial-certificates.md, not from the code: convolutions are sums, filters act on whole sequences.
 """
 
 from typing import NamedTuple
