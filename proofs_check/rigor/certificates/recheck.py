@@ -36,6 +36,7 @@ CLAIMS = (
     "bits applied lock_in flips sliding lambda_min lambda_max rate shear metric contraction calm energy enclosures "
     "float64 distance"
 )
+PROBLEM = "inputs targets weights before signs eta beta gamma start"
 ZERO, ONE = arb(0), arb(1)
 
 
@@ -69,7 +70,7 @@ def read_json(path: Path) -> Any:
     return json.loads(text, object_pairs_hook=unique_names, parse_float=refuse_float, parse_constant=refuse_float)
 
 
-def read_body(path: Path, form: str) -> dict[str, Any]:
+def read_body(path: Path, form: str, names: str = PROBLEM) -> dict[str, Any]:
     """Read a certificate of this format; check its digest and the names in it, those of the claims excepted."""
     body = read_json(path)
     require(isinstance(body, dict) and body.get("format") == form, f"not a {form}")
@@ -78,10 +79,9 @@ def read_body(path: Path, form: str) -> dict[str, Any]:
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     fits = digest == hashlib.sha256(text.encode()).hexdigest()
     require(fits, "the digest does not fit: the file was altered or damaged")
-    problem = body["problem"]
     check_names(body["versions"], "python python-flint flint")
-    check_names(problem, "inputs targets weights before signs eta beta gamma start")
-    texts([body["name"], problem["signs"], *body["versions"].values()])
+    check_names(body["problem"], names)
+    texts([body["name"], *body["versions"].values()])
     return body
 
 
@@ -156,6 +156,7 @@ class Certificate:
 
     def read_sizes(self, problem: dict[str, Any], claim: dict[str, Any]) -> None:
         """Read the counts, and refuse more work than is allowed before any number is parsed."""
+        texts([problem["signs"]])
         self.n, self.m = len(texts(problem["inputs"])), len(problem["signs"])
         self.applied, self.bits = whole(claim["applied"], MAX_STEPS), whole(claim["bits"], MAX_BITS)
         self.lock_in, self.flips = whole(claim["lock_in"], MAX_STEPS), whole(claim["flips"], MAX_PAIRS * MAX_STEPS)
@@ -169,6 +170,10 @@ class Certificate:
         lists = (texts(problem[name]) for name in ("inputs", "weights", "before"))
         self.inputs, self.weights, self.before = ([numbers(row, length) for row in rows] for rows in lists)
         self.signs = [{"+": 1, "-": -1}[sign] for sign in problem["signs"]]
+        self.read_method(problem)
+
+    def read_method(self, problem: dict[str, Any]) -> None:
+        """Read the targets and the method."""
         self.targets, self.start = numbers(problem["targets"], self.n), problem["start"]
         self.eta, self.beta, self.gamma = (numbers(problem[name], 1)[0] for name in ("eta", "beta", "gamma"))
         self.gradient_descent = self.beta == 0 and self.gamma == 0

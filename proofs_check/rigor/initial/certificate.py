@@ -7,22 +7,41 @@ from typing import Any
 import flint
 
 from proofs_check.rigor.certificates.certificate import digest, line, stated_problem, written
+from proofs_check.rigor.certificates.problem import Problem
+from proofs_check.rigor.initial.pairs import Drawn
 from proofs_check.rigor.initial.prove import InitialProof
 
-FORMAT = "nag-ntk certificate at initialisation 1"
+FORMAT, FORMAT_DRAWN = "nag-ntk certificate at initialisation 1", "nag-ntk certificate of a drawn network 1"
 
 
 def statement(proof: InitialProof, energy: float) -> str:
     """Write the claims of a proof as one sentence."""
     problem = proof.problem
     method = ", ".join(f"{name} = {float(getattr(problem, name))!r}" for name in ("eta", "beta", "gamma"))
-    n, m = len(problem.inputs), len(problem.weights)
+    n = len(problem.inputs)
+    if isinstance(problem, Drawn):
+        draw, m = problem.draw, problem.draw.width
+        network = f"a network of {m} {draw.init} neurons"
+        weights = (
+            f": any weights w within 2^-40 + 2^-50 exp(w^2/2) of those drawn from seed {draw.seed} of key {draw.key}"
+        )
+    else:
+        m, weights = len(problem.weights), ""
+        network = f"this network of {m} neurons"
     return (
-        f"Training this network of {m} neurons on these {n} samples in exact arithmetic with {method} brings the loss "
-        f"to zero, as its first weights prove. For all k >= 0 the residual at step {proof.steps} + k is at most r^k E "
-        f"with r = {proof.rate!r}, E = {energy!r}. Of the {m * n} pairs (neuron, sample) at most {proof.allowed} ever "
-        "change sign."
+        f"Training {network} on these {n} samples in exact arithmetic with {method} brings the loss "
+        f"to zero, as its first weights prove{weights}. For all k >= 0 the residual at step {proof.steps} + k is at "
+        f"most r^k E with r = {proof.rate!r}, E = {energy!r}. Of the {m * n} pairs (neuron, sample) at most "
+        f"{proof.allowed} ever change sign."
     )
+
+
+def _stated(problem: Problem | Drawn) -> dict[str, Any]:
+    if isinstance(problem, Problem):
+        return stated_problem(problem)
+    whole = stated_problem(Problem(problem.inputs, problem.targets, (), (), *problem[3:]))
+    kept = {key: value for key, value in whole.items() if key not in ("weights", "before", "signs")}
+    return {**kept, "draw": problem.draw._asdict()}
 
 
 def body_of(proof: InitialProof, name: str = "") -> dict[str, Any]:
@@ -45,13 +64,13 @@ def body_of(proof: InitialProof, name: str = "") -> dict[str, Any]:
     energy = math.hypot(*proof.residual) * (1 + 2.0**-40)
     linear = proof.linear
     body = {
-        "format": FORMAT,
+        "format": FORMAT_DRAWN if isinstance(proof.problem, Drawn) else FORMAT,
         "name": name,
         "statement": statement(proof, energy),
         "versions": {
             "python": platform.python_version(), "python-flint": flint.__version__, "flint": flint.__FLINT_VERSION__,
         },
-        "problem": stated_problem(proof.problem),
+        "problem": _stated(proof.problem),
         "claim": {
             "bits": proof.bits, "steps": proof.steps, "horizon": proof.horizon, "allowed": proof.allowed,
             "lambda_min": written(linear.lambda_min), "lambda_max": written(linear.lambda_max),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from proofs_check.rigor.certificates import recheck as whole_run
 from proofs_check.rigor.initial import recheck as initial
+from proofs_check.rigor.initial import recheck_drawn
 
 _HEAD = 4096
 
@@ -28,7 +29,7 @@ def objection(path: Path) -> str:
         >>> objection(Path("no such file"))[:15]
         'no certificate:'
     """
-    check: Callable[[list[str]], int] = initial.main if _at_initialisation(path) else whole_run.main
+    check, _ = _program(path)
     with redirect_stdout(io.StringIO()) as output:
         code = check([str(path)])
     return "" if code == 0 else output.getvalue().strip()
@@ -45,14 +46,17 @@ def bounded(path: Path, memory: float, seconds: float) -> int:
     Returns:
         0 proved, 1 a claim fails or is not decided, 2 no certificate, or memory or time do not suffice.
     """
-    place = initial.PLACE if _at_initialisation(path) else (whole_run.__file__,)
-    return whole_run.bounded(str(path), memory, seconds, place)
+    return whole_run.bounded(str(path), memory, seconds, _program(path)[1])
 
 
-def _at_initialisation(path: Path) -> bool:
-    """Look for the format at the head of a file; the program that reads it checks the format again."""
+def _program(path: Path) -> tuple[Callable[[list[str]], int], tuple[str, ...]]:
+    """Choose the program by the format at the head of a file; that program checks the format again."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            return initial.FORMAT.encode() in file.read(_HEAD)
+            head = file.read(_HEAD)
     except OSError:
-        return False
+        head = b""
+    for other in (initial, recheck_drawn):
+        if other.FORMAT.encode() in head:
+            return other.main, other.PLACE
+    return whole_run.main, (whole_run.__file__,)

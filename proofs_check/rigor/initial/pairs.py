@@ -1,13 +1,39 @@
 """Pairs (neuron, sample) of one network whose activation pattern can change: who is near its kink, and what that costs.
 
 Notation of docs/initial-certificates.md: zeta_ri = sqrt(m) w_r.x_i, A_ri its pattern, s_ri = +-1 the sign of zeta_ri.
-Before a neuron has flipped, zeta_ri moves by -a_r sum_j K_ij A_rj S_j(t): its own path. Neurons with the same pattern and sign
-share it.
+Before a neuron has flipped, zeta_ri moves by -a_r sum_j K_ij A_rj S_j(t): its own path. Neurons with the same pattern
+and a_r share it.
 """
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from proofs_check.rigor.certificates.problem import Problem
+from proofs_check.rigor.certificates.problem import Number, Problem
+from proofs_check.rigor.initial.drawn import Draw, blocks
+
+_SPAN = 1 << 16
+
+
+class Drawn(NamedTuple):
+    """A training run as in `Problem`, of a network that is stated by how it is drawn.
+
+    Attributes:
+        inputs: (n, p).
+        targets: (n,).
+        draw: the network.
+        eta, beta, gamma: step size, momentum and weight of the look-ahead.
+        start: "gradient" or "extrapolated".
+    """
+
+    inputs: tuple[tuple[Number, ...], ...]
+    targets: tuple[Number, ...]
+    draw: Draw
+    eta: Number
+    beta: Number
+    gamma: Number
+    start: str = "gradient"
 
 
 class Pairs:
@@ -21,34 +47,50 @@ class Pairs:
         flipped: pairs of the selected neurons that can have flipped, (N, n).
     """
 
-    def __init__(self, problem: Problem) -> None:
-        """Compute pre-activations, patterns, H(0) and xi(0) in float64."""
-        inputs = np.array([[float(x) for x in row] for row in problem.inputs])
-        self.width = len(problem.weights)
-        self._scaled = np.array(problem.weights, dtype=float) @ inputs.T * self.width**0.5
-        self._active = self._scaled >= 0
-        self._signs = np.array(problem.signs, dtype=float)
-        active = self._active.astype(float)
-        self.kernel = inputs @ inputs.T
+    def __init__(self, problem: Problem | Drawn) -> None:
+        """Compute patterns, H(0) and xi(0) in float64."""
+        self._problem = problem
+        self._inputs = np.array([[float(x) for x in row] for row in problem.inputs])
+        n = len(self._inputs)
+        self.kernel = self._inputs @ self._inputs.T
         self.size = np.abs(self.kernel)
-        outputs = self._signs @ np.maximum(self._scaled, 0) / self.width
-        self.residual = outputs - np.array([float(y) for y in problem.targets])
-        self.gram = self.kernel * (active.T @ active) / self.width
+        together, outputs, self.width = np.zeros((n, n)), np.zeros(n), 0
+        for scaled, signs in self._chunks():
+            active = (scaled >= 0).astype(np.float32)
+            together += active.T @ active
+            outputs += signs @ np.maximum(scaled, 0)
+            self.width += len(signs)
+        self.residual = outputs / self.width**0.5 - np.array([float(y) for y in problem.targets])
+        self.gram = self.kernel * together / self.width
+
+    def _chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield w_r.x_i, (N, n), and a_r, (N,), of some neurons at a time."""
+        problem = self._problem
+        if isinstance(problem, Drawn):
+            for weights, signs in blocks(problem.draw, self._inputs.shape[1]):
+                yield weights @ self._inputs.T, signs
+        else:
+            for k in range(0, len(problem.weights), _SPAN):
+                some = slice(k, k + _SPAN)
+                weights = np.array([[float(x) for x in row] for row in problem.weights[some]])
+                yield weights @ self._inputs.T, np.array(problem.signs[some], dtype=float)
 
     def select(self, radius: np.ndarray) -> None:
         """Keep the neurons with a pre-activation within a radius of its kink, (n,); no pair has flipped."""
-        near = np.flatnonzero((np.abs(self._scaled) <= radius).any(axis=1))
-        self._margin = np.abs(self._scaled[near])
-        self._mask = self._active[near].astype(float)
-        rows = np.concatenate([self._mask, self._signs[near, None]], axis=1)
-        classes, self._class = np.unique(rows, axis=0, return_inverse=True)
+        kept, root = [], self.width**0.5
+        for scaled, signs in self._chunks():
+            near = (np.abs(scaled) * root <= radius).any(axis=1)
+            kept.append(np.column_stack([scaled[near] * root, signs[near]]))
+        found = np.concatenate(kept)
+        scaled, signs = found[:, :-1], found[:, -1:]
+        self._margin, self._mask = np.abs(scaled), (scaled >= 0).astype(float)
+        classes, self._class = np.unique(np.concatenate([self._mask, signs], axis=1), axis=0, return_inverse=True)
         self._class = self._class.reshape(-1)
         self._masks = classes[:, :-1]
         # s_ri a_r: in which direction the own path brings sample i to its kink
         self._toward = np.where(self._masks > 0, 1.0, -1.0) * classes[:, -1:]
         self.flipped = np.zeros(self._margin.shape, bool)
-        self._path, self._momentum = np.zeros_like(self._margin), np.zeros_like(self._margin)
-        self._step = np.zeros_like(self._margin)
+        self._path, self._momentum, self._step = (np.zeros_like(self._margin) for _ in range(3))
 
     @property
     def count(self) -> int:

@@ -16,7 +16,7 @@ from proofs_check.rigor.certificates.contraction import contraction as bound_rat
 from proofs_check.rigor.certificates.problem import Problem, check, matrix
 from proofs_check.rigor.certificates.prove import NotProved
 from proofs_check.rigor.comparison.recursion import masked_sums
-from proofs_check.rigor.initial.pairs import Pairs
+from proofs_check.rigor.initial.pairs import Drawn, Pairs
 from proofs_check.rigor.initial.responses import Numbers, Responses, responses
 
 _FALL = 1e-9
@@ -24,10 +24,12 @@ _GROWN = 20.0
 _LONGEST = 4000
 _LARGEST = 20_000_000
 _ROUNDS = 60
+_RADII = (1.25, 2.0, 8.0)
+"""Neurons are followed within this many times the largest path of the linear model; more where that was too few."""
 _SHARES = (0.5, 0.25, 0.125, 0.0625)
 """Shares of 1 - rate of the linear model that are tried as 1 - rate of the proof, after the rates that are claimed."""
 _SLACK = 1 + 2.0**-10
-"""Factor on claimed bounds: room for sums cut off after L steps, and for another program's rounding."""
+"""Factor on the sums of responses: room for those after step L, and for another program's rounding."""
 
 
 class InitialProof(NamedTuple):
@@ -51,7 +53,7 @@ class InitialProof(NamedTuple):
         contraction: pairs (c, rho) with |V(t)| <= c rho^t |V(0)| for all t.
     """
 
-    problem: Problem
+    problem: Problem | Drawn
     bits: int
     steps: int
     horizon: int
@@ -93,11 +95,11 @@ class _Tail(NamedTuple):
     widest: np.ndarray
 
 
-def prove_initial(problem: Problem, contraction: Sequence[tuple[float, float]] = ()) -> InitialProof:
+def prove_initial(problem: Problem | Drawn, contraction: Sequence[tuple[float, float]] = ()) -> InitialProof:
     """Find a proof that this run reaches zero loss from its first weights alone, or raise with the reason.
 
     Args:
-        problem: the run; its start is "gradient" or "extrapolated".
+        problem: the run, with its weights or with how they are drawn; its start is "gradient" or "extrapolated".
         contraction: pairs (c, rho); claimed are those with |V(t)| <= c rho^t |V(0)| for all t.
 
     Returns:
@@ -122,9 +124,9 @@ def prove_initial(problem: Problem, contraction: Sequence[tuple[float, float]] =
         >>> proof.allowed, round(proof.rate, 9)
         (0, 0.75)
     """
-    check(problem)
     if problem.start == "state":
         raise NotProved("a proof at initialisation begins with the first weights, not with two steps of a run")
+    check(_with_weights(problem))
     pairs, numbers = Pairs(problem), Numbers.of(problem)
     linear = _linear(problem, pairs)
     rates = [rho for _, rho in contraction] + [1 - (1 - linear.rate) * share for share in _SHARES]
@@ -135,11 +137,14 @@ def prove_initial(problem: Problem, contraction: Sequence[tuple[float, float]] =
     if steps > _LONGEST or steps * len(pairs.kernel) ** 2 > _LARGEST:
         raise NotProved(f"the linear model has the rate {linear.rate!r}: {steps} steps are needed, too many")
     answer = responses(pairs.gram, pairs.residual, numbers, 3 * steps)
-    radius = 4 * np.maximum(masked_sums(pairs.kernel, answer.path[: steps + 1]).max(axis=0), 1e-300)
-    pairs.select(radius)
-    forward = _forward(pairs, answer, numbers, steps)
-    rate, tail = _first_tail(pairs, answer, numbers, forward, steps, rates)
-    if not (tail.widest * _SLACK < radius).all():
+    furthest = np.maximum(masked_sums(pairs.kernel, answer.path[: steps + 1]).max(axis=0), 1e-300)
+    for share in _RADII:
+        pairs.select(share * furthest)
+        forward = _forward(pairs, answer, numbers, steps)
+        rate, tail = _first_tail(pairs, answer, numbers, forward, steps, rates)
+        if (tail.widest * _SLACK < share * furthest).all():
+            break
+    else:
         raise NotProved("more neurons come near a kink than are followed: the width is too small")
     sizes = np.linalg.norm(forward.residual, axis=1)
     memory = problem.beta != 0 or problem.gamma != 0  # V(t) = [xi(t); xi(t-1)], not xi(t)
@@ -151,7 +156,17 @@ def prove_initial(problem: Problem, contraction: Sequence[tuple[float, float]] =
     )  # fmt: skip
 
 
-def _linear(problem: Problem, pairs: Pairs) -> Contraction:
+def _with_weights(problem: Problem | Drawn) -> Problem:
+    """Return the problem itself, or with one neuron in place of those that are drawn."""
+    if isinstance(problem, Problem):
+        return problem
+    row = (0.0,) * len(problem.inputs[0])
+    return Problem(
+        problem.inputs, problem.targets, (row,), (1,), problem.eta, problem.beta, problem.gamma, problem.start
+    )
+
+
+def _linear(problem: Problem | Drawn, pairs: Pairs) -> Contraction:
     """Bound the eigenvalues of H(0) and the rate of the linear model."""
     ends = extreme_eigenvalues(matrix(pairs.gram.tolist()))
     if ends is None or not ends[0] > 0:
@@ -243,12 +258,13 @@ def _tail(
             [sums * total["residual"] @ both + total["driven"] @ masked, total["residual"] @ moved],
             [sums * total["change"] @ both + total["driven_change"] @ masked, total["change"] @ moved],
         ])  # fmt: skip
+        first, matrix_ = first * _SLACK, matrix_ * _SLACK
         if not np.abs(np.linalg.eigvals(matrix_)).max() < 1:
             raise NotProved(
                 f"after step {steps} the {pairs.count} pairs that may flip could undo the contraction at the rate "
                 f"{rate!r}: the width is too small for a proof at initialisation"
             )
-        residual, movement = np.split(np.linalg.solve(np.eye(len(first)) - matrix_, first) * _SLACK, 2)
+        residual, movement = np.split(np.linalg.solve(np.eye(len(first)) - matrix_, first), 2)
         deviation = forward.deviation + movement * after
         path = forward.path + (kept / rate + sums * residual) * after
         reach = pairs.own_reach(answer.path[steps], deviation)

@@ -45,26 +45,33 @@ def statement(problem: dict[str, Any], claim: dict[str, Any]) -> str:
 class Certificate(base.Certificate):
     """The contents of a file: a network, its data and method as in the other certificates, and other claims."""
 
+    form, names, words = FORMAT, base.PROBLEM, staticmethod(statement)
+
     def __init__(self, path: Path) -> None:
-        body = base.read_body(path, FORMAT)
+        body = base.read_body(path, self.form, self.names)
         problem, claim = body["problem"], body["claim"]
         base.check_names(claim, CLAIMS)
         self.read_sizes(problem, claim)
         self.read_problem(problem)
         self.read_claim(claim)
         self.check_ranges()
-        words = statement(problem, claim)
+        words = self.words(problem, claim)
         require(body["statement"] == words, f"the statement is not what the claims say, which is: {words}")
 
     def read_sizes(self, problem: dict[str, Any], claim: dict[str, Any]) -> None:
         """Read the counts, and refuse more work than is allowed before any number is parsed."""
+        base.texts([problem["signs"]])
         self.n, self.m = len(base.texts(problem["inputs"])), len(problem["signs"])
-        self.bits, self.steps = whole(claim["bits"], base.MAX_BITS), whole(claim["steps"], MAX_HORIZON)
-        self.horizon = whole(claim["horizon"], MAX_HORIZON)
-        pairs, entries = self.n * max(self.n, self.m), self.n**2 * (self.horizon + 1)
+        pairs = self.n * max(self.n, self.m)
         require(pairs <= base.MAX_PAIRS, f"samples times neurons (or samples) are {pairs}; at most {base.MAX_PAIRS}")
+        self.read_steps(claim, self.n * self.m)
+
+    def read_steps(self, claim: dict[str, Any], pairs: int) -> None:
+        """Read how long the linear model is followed, and how many pairs may change sign."""
+        self.bits, self.steps = whole(claim["bits"], base.MAX_BITS), whole(claim["steps"], MAX_HORIZON)
+        self.horizon, self.allowed = whole(claim["horizon"], MAX_HORIZON), whole(claim["allowed"], pairs)
+        entries = self.n**2 * (self.horizon + 1)
         require(entries <= MAX_ENTRIES, f"samples^2 times steps are {entries}; at most {MAX_ENTRIES}")
-        self.allowed = whole(claim["allowed"], pairs)
 
     def read_claim(self, claim: dict[str, Any]) -> None:
         """Read the claims."""
@@ -77,10 +84,14 @@ class Certificate(base.Certificate):
 
     def check_ranges(self) -> None:
         """Require that the shapes agree and that the proof covers method and start."""
-        sizes = len(self.weights) == self.m > 0 and not self.before and 1 < self.steps <= self.horizon
-        start = self.start in ("gradient", "extrapolated")
+        require(len(self.weights) == self.m > 0 and not self.before, "shapes, or weights of two steps")
+        self.check_method()
+
+    def check_method(self) -> None:
+        """Require that the proof covers method and start."""
+        start = self.start in ("gradient", "extrapolated") and 1 < self.steps <= self.horizon
         method = self.eta > 0 and 0 <= self.beta < 1 and self.gamma >= 0 and self.bits >= LOW
-        require(sizes and start and method, "shapes, start, step size, momentum, steps or precision out of range")
+        require(start and method, "start, step size, momentum, steps or precision out of range")
 
     def summary(self) -> str:
         """Say in one line what was proved."""
@@ -119,6 +130,7 @@ class Start:
     K, H and xi are those of docs/initial-certificates.md; eta, ell and so on what `contracts` of the other rechecker
     reads. Besides,
         size[i][j]: |K_ij|, from above
+        error: how far xi(0) may be from `xi`, besides its radii; first: xi with that
         classes: (pattern, a_r) of the neurons near a kink -> its number
         members: (number of the class, distances of all samples from their kinks) of each such neuron
     """
@@ -129,11 +141,19 @@ class Start:
         self.ell = self.eta * (self.beta * (1 + self.gamma) - self.gamma)
         self.classes: dict[tuple[frozenset[int], int], int] = {}
         self.members: list[tuple[int, list[float]]] = []
-        totals, together = [ZERO] * net.n, [[0] * net.n for _ in range(net.n)]
-        reach = [above(arb(x)) for x in net.reach]
         with ctx.workprec(max(ctx.prec, 2 * LOW)):
             self.K = (arb_mat(net.inputs) * arb_mat(net.inputs).transpose()).tolist()
-        root = arb(net.m).sqrt()
+        self.size = [[x.abs_upper() for x in row] for row in self.K]
+        together, self.xi, self.error = self.collect([above(arb(x)) for x in net.reach])
+        pairs = zip(self.K, together, strict=True)
+        self.H = arb_mat([[k * c / net.m for k, c in zip(*rows, strict=True)] for rows in pairs])
+        self.H_norm = max(sum(map(abs, row), ZERO).upper() for row in self.H.tolist())
+        self.first = [x + arb(0, e) for x, e in zip(self.xi, self.error, strict=True)]
+
+    def collect(self, reach: list[float]) -> tuple[list[list[int]], Vector, Vector]:
+        """Set the members; return the counts of neurons active together, xi(0) and the error of its midpoints."""
+        net, root = self.net, arb(self.net.m).sqrt()
+        totals, together = [ZERO] * net.n, [[0] * net.n for _ in range(net.n)]
         with ctx.workprec(4 * LOW):  # products and sums of floats of like size are exact
             for z, signs in self.chunks():
                 active = base.patterns(z)
@@ -144,13 +164,14 @@ class Start:
                         totals[i] += sign * row[i]
                     distances = [max(0.0, below(abs(x) * root)) for x in row]
                     if any(x <= far for x, far in zip(distances, reach, strict=True)):
-                        key = frozenset(samples), sign
-                        self.members.append((self.classes.setdefault(key, len(self.classes)), distances))
-        self.xi = [total / root - arb(y) for total, y in zip(totals, net.targets, strict=True)]
-        self.size = [[x.abs_upper() for x in row] for row in self.K]
-        pairs = zip(self.K, together, strict=True)
-        self.H = arb_mat([[k * c / net.m for k, c in zip(*rows, strict=True)] for rows in pairs])
-        self.H_norm = max(sum(map(abs, row), ZERO).upper() for row in self.H.tolist())
+                        self.join(frozenset(samples), sign, distances)
+        xi = [total / root - arb(y) for total, y in zip(totals, net.targets, strict=True)]
+        return together, xi, [ZERO] * net.n
+
+    def join(self, active: frozenset[int], sign: int, distances: list[float]) -> None:
+        """Add a neuron that comes near a kink."""
+        kind = self.classes.setdefault((active, sign), len(self.classes))
+        self.members.append((kind, distances))
 
     def chunks(self) -> Iterator[tuple[list[list[arb]], list[int]]]:
         """Yield the pre-activations w_r.x_i of some neurons at a time, with their signs a_r."""
@@ -219,16 +240,27 @@ class Linear:
         return {name: x.upper() for name, x in tails.items()}
 
     def follow(self) -> None:
-        """Run the linear model from xi(0) up to step T."""
-        start, xi = self.start, column(self.start.xi)
-        push = start.eta * start.gamma if self.net.start == "gradient" else ZERO
-        S, q = arb_mat(self.net.n, 1), -push * xi
-        self.xi, self.S = [xi], [S]
+        """Run the linear model from xi(0) up to step T; from I too if xi(0) has an error."""
+        n, steps, error = self.net.n, self.net.steps, self.start.error
+        states = self.run(column(self.start.xi))
+        self.xi, self.S = [xi for xi, _, _ in states], [S for _, S, _ in states]
+        self.errors = [[ZERO] * (3 * n) for _ in range(steps + 1)]
+        if any(x > 0 for x in error):
+            far = column(error)
+            for t, (Y, R, change) in enumerate(self.run(base.diagonal([ONE] * n))):
+                parts = (upper(arb_mat(n, n, sizes(part)) * far) for part in (R, change, Y))
+                self.errors[t] = [x for part in parts for x in part]
+
+    def run(self, xi: arb_mat) -> list[tuple[arb_mat, arb_mat, arb_mat]]:
+        """Run the linear model from residuals xi; return xi, S and the last change of S at the steps 0, ..., T."""
+        push = self.start.eta * self.start.gamma if self.net.start == "gradient" else ZERO
+        S = change = arb_mat(xi.nrows(), xi.ncols())
+        q, states = -push * xi, [(xi, S, change)]
         for _ in range(self.net.steps):
             change = q + self.p * xi
-            q, S, xi = self.beta * q + self.l * xi, S + change, xi - start.H * change
-            self.xi.append(xi)
-            self.S.append(S)
+            q, S, xi = self.beta * q + self.l * xi, S + change, xi - self.start.H * change
+            states.append((xi, S, change))
+        return states
 
 
 # 3. Flips: the pairs that the bounds do not exclude, (15), and how many there are, (16).
@@ -340,11 +372,11 @@ class Proof:
         self.start, self.linear, self.net, self.flips = start, linear, start.net, Flips(start)
         n = self.net.n
         push = start.eta * start.gamma if self.net.start == "gradient" else ZERO
-        self.X = [[x.abs_upper() for x in start.xi]]
+        self.X = [[x.abs_upper() for x in start.first]]
         self.Q = [(push * x).upper() for x in self.X[0]]
         self.V = self.M = self.dS = self.e = [ZERO] * n
         self.p, self.lift = linear.p.abs_upper(), linear.l.abs_upper()
-        self.ahead = [[ZERO] * (3 * n) for _ in range(self.net.steps + 1)]
+        self.ahead = list(linear.errors)
         self.effects = self.flips.effects()
 
     def decayed(self, values: Vector, driven: Vector) -> Vector:
@@ -415,7 +447,7 @@ class Proof:
         """Show |V(t)| <= c rho^t |V(0)| for all t and each pair that is claimed."""
         net, rate = self.net, self.linear.rate
         both = 0 if net.gradient_descent else 1  # V(t) = [xi(t); xi(t-1)], xi(-1) = xi(0); for gradient descent xi(t)
-        first = sum((x.abs_lower() * x.abs_lower() for x in self.start.xi), ZERO).sqrt() * arb(1 + both).sqrt()
+        first = sum((x.abs_lower() * x.abs_lower() for x in self.start.first), ZERO).sqrt() * arb(1 + both).sqrt()
         squares = [sum((x * x for x in row), ZERO) for row in self.X]
         for c, rho in ((arb(c), arb(rho)) for c, rho in net.contraction):
             need(c >= 1 and rate <= rho, "the contraction: prefactor below 1, or rate")
@@ -429,7 +461,11 @@ class Proof:
 
 def verify(net: Certificate) -> None:
     """Check every claim from the first weights; raise Unproved if one fails."""
-    start = Start(net)
+    conclude(net, Start(net))
+
+
+def conclude(net: Certificate, start: Start) -> None:
+    """Check every claim from what the first weights give."""
     low, high, linear_rate, shear, rate, _ = map(arb, net.bounds)
     need(linear_rate < rate and rate < 1 and start.beta < rate, "a rate above that of the linear model, and below 1")
     base.contracts(start, low, high, linear_rate, shear)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from proofs_check.rigor.certificates.problem import Problem
+from proofs_check.rigor.initial.pairs import Drawn
 
 
 class Numbers(NamedTuple):
@@ -20,7 +21,7 @@ class Numbers(NamedTuple):
     push: float
 
     @classmethod
-    def of(cls, problem: Problem) -> "Numbers":
+    def of(cls, problem: Problem | Drawn) -> "Numbers":
         """Compute the numbers of a problem."""
         eta, beta, gamma = float(problem.eta), float(problem.beta), float(problem.gamma)
         push = eta * gamma if problem.start == "gradient" else 0.0
