@@ -205,7 +205,7 @@ def _from_first_weights(
     proofs = {}
     for part, (c, rho) in parts.items():
         proved, bound = (c, rho) in proof.contraction, f"{c:.6g} {rho:.6g}^t |V(0)|"
-        pairs = len(network.problem.weights) * len(network.problem.targets)
+        pairs = network.width * network.data.size
         what = (
             f"proved for this network and all t from its first weights: |V(t)| <= {bound}"
             if proved
@@ -234,7 +234,7 @@ def _decide_parts(
         return from_start
     residual_bounds = ResidualBounds()
     try:
-        proof = prove(network.problem, _MAX_PROOF_STEPS, observe=residual_bounds)
+        proof = prove(networks.followable(network), _MAX_PROOF_STEPS, observe=residual_bounds)
     except (NotProved, ProblemError) as error:
         if from_start:
             return from_start

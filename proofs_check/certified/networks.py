@@ -6,11 +6,16 @@ This is the only file of the package that knows the simulator.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nag_ntk import Dataset, Method, enable_float64, simulate
-from nag_ntk.network import draw, seed_key
+from nag_ntk.network import BLOCK, draw, draw_block, seed_key
 from proofs_check.rigor.certificates.problem import Problem, ProblemError
+from proofs_check.rigor.certificates.recheck import MAX_PAIRS
+from proofs_check.rigor.initial.drawn import Draw, blocks, tolerance
+from proofs_check.rigor.initial.pairs import Drawn
 
 
 class Case(NamedTuple):
@@ -20,7 +25,8 @@ class Case(NamedTuple):
         name: run, method and seed, for the file of the certificate.
         data: the dataset.
         method: the method.
-        problem: the same network, data and method in exact numbers.
+        problem: the same network, data and method in exact numbers; a network with more pairs of neuron and sample than
+            a certificate may hold is stated by how it is drawn.
         seed: the seed.
         key: the study's base key.
         init: how the network was drawn.
@@ -29,10 +35,15 @@ class Case(NamedTuple):
     name: str
     data: Dataset
     method: Method
-    problem: Problem
+    problem: Problem | Drawn
     seed: int
     key: int
     init: str = "independent"
+
+    @property
+    def width(self) -> int:
+        """The number of neurons, m."""
+        return self.problem.draw.width if isinstance(self.problem, Drawn) else len(self.problem.weights)
 
 
 def _rows(array: Any) -> tuple[tuple[float, ...], ...]:
@@ -60,7 +71,7 @@ def case(
         A Case.
 
     Raises:
-        ProblemError: the method's numbers change with the step.
+        ProblemError: the method's numbers change with the step, or a wide network is drawn otherwise on this machine.
         InputError: an odd width with antisymmetric pairs.
 
     Example:
@@ -72,13 +83,56 @@ def case(
         raise ProblemError(f"{method.name}: numbers that change with the step have no linear rate to certify")
     enable_float64()
     coordinates = data.coordinates
+    name = f"{run} {label or method.name} seed {seed}".strip()
+    if width * data.size > MAX_PAIRS:
+        wide = Drawn(
+            _rows(coordinates), tuple(data.targets.tolist()), Draw(key, seed, width, init),
+            method.eta, method.beta, method.gamma, start,
+        )  # fmt: skip
+        _compare_draws(wide.draw, coordinates.shape[1])
+        return Case(name, data, method, wide, seed, key, init)
     network = draw(seed_key(key, seed), width, coordinates.shape[1], init=init)
     signs = tuple(int(sign) for sign in np.asarray(network.signs).tolist())
     problem = Problem(
         _rows(coordinates), tuple(data.targets.tolist()), _rows(network.weights), signs,
         method.eta, method.beta, method.gamma, start,
     )  # fmt: skip
-    return Case(f"{run} {label or method.name} seed {seed}".strip(), data, method, problem, seed, key, init)
+    return Case(name, data, method, problem, seed, key, init)
+
+
+def _compare_draws(drawing: Draw, dimension: int) -> None:
+    """Check that what `simulate` draws is within the tolerance of what a certificate says.
+
+    Raises:
+        ProblemError: some weight or sign is not.
+    """
+    key, count = seed_key(drawing.key, drawing.seed), 0
+    drawn = jax.jit(
+        lambda indices: jax.lax.map(lambda k: draw_block(key, k, dimension, "float64", drawing.init), indices)
+    )
+    for weights, signs in blocks(drawing, dimension):
+        indices = jnp.arange(count, count + -(-len(signs) // BLOCK), dtype=jnp.uint32)
+        network = drawn(indices)
+        same = np.asarray(network.weights).reshape(-1, dimension)[: len(signs)]
+        if not (np.abs(weights - same) <= tolerance(weights)).all():
+            raise ProblemError("JAX draws other weights on this machine than a certificate would state")
+        if not (np.asarray(network.signs).reshape(-1)[: len(signs)] == signs).all():
+            raise ProblemError("JAX draws other signs on this machine than a certificate would state")
+        count += len(indices)
+
+
+def followable(one: Case) -> Problem:
+    """Return the problem of a network whose run can be followed.
+
+    Raises:
+        ProblemError: the network is too wide for that.
+    """
+    if isinstance(one.problem, Drawn):
+        raise ProblemError(
+            f"the run of {one.width} neurons on {one.data.size} samples is not followed, more than {MAX_PAIRS} pairs; "
+            "a proof at initialisation may do"
+        )
+    return one.problem
 
 
 def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
@@ -105,7 +159,7 @@ def cases(study: Any, seeds: int | None = None) -> Iterator[Case]:
 def simulated(one: Case, steps: int) -> list[list[float]]:
     """Return the residuals of the float64 run at steps 0..steps, from `simulate`."""
     run = simulate(
-        one.data, one.method, len(one.problem.weights), [one.seed], steps, start=one.problem.start, init=one.init,
+        one.data, one.method, one.width, [one.seed], steps, start=one.problem.start, init=one.init,
         key=one.key,
     )  # fmt: skip
     return run.residual[0, 0].tolist()

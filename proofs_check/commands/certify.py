@@ -85,7 +85,7 @@ def _prove_and_recheck(one: Any, begin: str, steps: int, folder: Path) -> str:
 
     if begin == "initialisation":
         return _prove_at_initialisation(one, folder)
-    problem, offset, note = one.problem, 0, ""
+    problem, offset, note = networks.followable(one), 0, ""
     if begin == "late":
         problem, offset, last = networks.late(problem, steps)
         note = f", last flip seen {last}"
@@ -123,7 +123,7 @@ def _prove_at_initialisation(one: Any, folder: Path) -> str:
     path = _write_and_recheck(body_of(proof, name), folder / file_name(name))
     shown = [part or "one form" for part, pair in parts.items() if pair in proof.contraction]
     theorem = f"the theorem's inequality ({', '.join(shown)}) for all t, " if shown else ""
-    pairs = len(one.problem.weights) * len(one.problem.inputs)
+    pairs = one.width * one.data.size
     return (
         f"proved from the first weights, {theorem}rate {proof.rate:.6f} from step {proof.steps} on, at most "
         f"{proof.allowed} of {pairs} pairs flip, {proof.bits} bits, rechecked, {path.name}"

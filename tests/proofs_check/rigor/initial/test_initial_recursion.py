@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from networks import METHODS, network, problems
 
 from proofs_check.rigor.certificates.certificate import write
+from proofs_check.rigor.certificates.contraction import contraction
+from proofs_check.rigor.certificates.problem import Problem
 from proofs_check.rigor.initial import prove, recheck
 from proofs_check.rigor.initial.certificate import body_of
 from proofs_check.rigor.initial.pairs import Pairs
@@ -130,3 +132,53 @@ def test_trained_networks_stay_within_the_bounds(problem, width):
 @settings(max_examples=1500)
 def test_many_trained_networks_stay_within_the_bounds(problem, width):
     test_trained_networks_stay_within_the_bounds.hypothesis.inner_test(problem, width)
+
+
+@pytest.mark.parametrize("horizon", [2, 3, 6])
+@pytest.mark.parametrize("name", ["heavy ball", "nesterov", "gradient descent"])
+def test_sums_that_are_cut_off_early_are_not_too_small(name, horizon, tmp_path):
+    """One sample, both eigenvalues of the linear model equal: its powers are as large as (8) allows, for long."""
+    beta = {"heavy ball": 0.81, "nesterov": 0.75, "gradient descent": 0.0}[name]
+    gamma = beta if name == "nesterov" else 0.0
+    eta, rate = 0.25, 0.95
+    z = {"heavy ball": (1 - beta**0.5) ** 2, "nesterov": ((1 - beta) / (1 + beta)) ** 2, "gradient descent": 0.1}[name]
+    problem = Problem((((z / eta) ** 0.5,),), (1.0,), ((1.0,),), (1,), eta, beta, gamma)
+    found = contraction(eta, beta, gamma, z / eta * (1 - 1e-9), z / eta * (1 + 1e-9))
+    proof = claims(problem, 2, horizon, linear=found, rate=rate)
+    linear = followed(proof, tmp_path, 0)[1]
+    long = kernels(Case.of(problem), np.array([[z / eta]]), 3000)
+    for part, total in linear.total.items():
+        exact = np.abs(long[part][:, 0, 0]) @ rate ** -np.arange(3000.0)
+        assert exact * (1 - 1e-6) <= float(total[0, 0]) <= 200 * exact, part
+
+
+@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
+def test_an_error_of_the_first_residual_goes_through_the_linear_model(start, tmp_path):
+    """No flips: |xi_lin| + |Y_start| error, and the same of the filter and its change."""
+    half = spread(network(12, "nesterov", 3), 1e6)
+    signs = tuple(-sign for sign in half.signs)
+    problem = half._replace(start=start, weights=half.weights * 2, signs=half.signs + signs)
+    net, error = read(claims(problem, STEPS), tmp_path), [0.25, 0.0, 0.5]
+
+    class Vague(recheck.Start):
+        def collect(self, reach):
+            together, xi, _ = super().collect(reach)
+            return together, xi, [recheck.arb(x) for x in error]
+
+    with ctx.workprec(net.bits):
+        first = Vague(net)
+        linear = recheck.Linear(first)
+        with ctx.workprec(recheck.LOW):
+            run = recheck.Proof(first, linear)
+            for t in range(1, STEPS + 1):
+                run.step(t)
+    assert run.flips.all == 0
+    case = Case.of(problem)
+    k, n = kernels(case, Pairs(problem).gram, STEPS + 1), 3
+    Y, R = ([of[t] + case.push * sign * late[t] for t in range(STEPS + 1)]
+            for of, late, sign in ((k["Y"], k["ZH"], 1.0), (k["R"], 0 * k["R"], 0.0)))  # fmt: skip
+    plain = bounds(problem, STEPS)
+    assert np.allclose(small(run.X), plain.X + np.array([np.abs(y) @ error for y in Y]), rtol=1e-9)
+    filters = [R[t] - case.push * (sum(case.beta ** (u - 1) * (np.eye(n) - k["R"][t - u] @ Pairs(problem).gram)
+                                       for u in range(1, t + 1))) if t else R[0] for t in range(STEPS + 1)]  # fmt: skip
+    assert np.allclose([float(x) for x in run.dS], np.abs(filters[STEPS]) @ error, rtol=1e-9)
