@@ -96,10 +96,16 @@ def library_knows_no_checks(root: Path) -> list[str]:
 def rigorous_part_stands_alone(root: Path) -> list[str]:
     rigor = "proofs_check/rigor"
     recheckers = [str(path.relative_to(root)) for path in (root / rigor).glob("*/recheck*")]
-    first = "proofs_check.rigor.certificates.recheck"  # what the second rechecker shares with the first
+    drawing = [path for path in recheckers if path.endswith("recheck_drawn.py")]  # draws networks again, with NumPy
+    # what the later programs share with those before them
+    first, second = (f"proofs_check.rigor.{room}.recheck" for room in ("certificates", "initial"))
+    others = [path for path in recheckers if path not in drawing]
     return [
         *importing(root, [rigor], (*JAX, *PACKAGES), but=("proofs_check.rigor",)),
-        *importing(root, recheckers, ("proofs_check.rigor", "numpy", "scipy"), but=(first,)),
+        *importing(root, others, ("proofs_check.rigor", "numpy", "scipy"), but=(first,)),
+        *importing(
+            root, drawing, ("proofs_check.rigor", "scipy"), but=(first, second, "proofs_check.rigor.initial.drawn")
+        ),
     ]
 
 
@@ -248,6 +254,11 @@ BREAKS = [
         "proofs_check/rigor/initial/recheck.py",
         "from proofs_check.rigor.initial.pairs import Pairs",
     ),
+    (
+        rigorous_part_stands_alone,
+        "proofs_check/rigor/initial/recheck_drawn.py",
+        "from proofs_check.rigor.initial.prove import prove_initial",
+    ),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/recheck/main.py", "import nag_ntk"),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/flow.py", "from nag_ntk import gram_limit"),
     (rigorous_part_stands_alone, "proofs_check/rigor/certificates/prove.py", "from proofs_check.lemma import Proof"),
@@ -281,6 +292,7 @@ CLEAN = {
     "proofs_check/rigor/enclosure/ball.py": "from flint import arb\nfrom proofs_check.rigor.enclosure import matrix",
     "proofs_check/rigor/certificates/recheck.py": "from flint import arb",
     "proofs_check/rigor/initial/recheck.py": "from proofs_check.rigor.certificates.recheck import need",
+    "proofs_check/rigor/initial/recheck_drawn.py": "import numpy\nfrom proofs_check.rigor.initial import recheck",
     "proofs_check/rigor/certificates/flow.py": "import numpy\nfrom proofs_check.rigor.enclosure import ball",
     "proofs_check/lemmas/flips.py": "from nag_ntk import gram\nfrom proofs_check.lemma import Lemma",
     "proofs_check/lemmas/__init__.py": "from proofs_check.lemmas import flips",
