@@ -18,6 +18,7 @@ from proofs_check.rigor.certificates.prove import NotProved
 from proofs_check.rigor.certificates.recheck import Unproved
 from proofs_check.rigor.initial import confirm, recheck
 from proofs_check.rigor.initial.certificate import body_of
+from proofs_check.rigor.initial.pairs import Pairs
 from proofs_check.rigor.initial.prove import prove_initial
 
 WIDTH = 256
@@ -241,3 +242,43 @@ def test_what_cannot_be_proved_is_said():
         prove_initial(problem._replace(eta=1000.0))
     with pytest.raises(NotProved, match="positive definite"):
         prove_initial(problem._replace(weights=((1.0, 1.0),) * WIDTH, inputs=((1.0, 0.0), (1.0, 0.5), (1.0, 0.25))))
+
+
+def look(seed, folder, monkeypatch):
+    """One random small network: (confirmed with honest claims, confirmed with those of the linear model)."""
+    random = np.random.default_rng(seed)
+    name = list(METHODS)[seed % len(METHODS)]
+    problem = network(int(2 ** random.uniform(3, 9)), name, seed + 100)
+    problem = problem._replace(start=STARTS[seed // len(METHODS) % 2])
+    confirmed = []
+    for blind in (False, True):
+        with monkeypatch.context() as patch:
+            if blind:  # the maker sees no flips: its claims are those of the linear model, true of very few networks
+                patch.setattr(Pairs, "advance", lambda self, *given: False)
+            try:
+                proof = prove_initial(problem)
+            except NotProved:
+                confirmed.append(None)
+                continue
+        confirmed.append(objection(proof, folder) == "")
+        if confirmed[-1]:
+            residuals, patterns = train(problem, proof.steps + 200)
+            later = np.outer(proof.rate ** np.arange(201.0), proof.residual)
+            assert (np.abs(residuals[proof.steps :]) <= later + 1e-12).all(), seed
+            assert (patterns != patterns[0]).any(axis=0).sum() <= proof.allowed, seed
+    return confirmed
+
+
+def test_no_network_is_certified_falsely(tmp_path, monkeypatch):
+    """Small random networks about as wide as the proof asks for, some wider; and claims that ignore all flips."""
+    found = [look(seed, tmp_path, monkeypatch) for seed in range(24)]
+    honest, blind = ([x for x in column if x is not None] for column in zip(*found, strict=True))
+    assert 3 < len(honest) < 21
+    assert all(honest)
+    assert sum(blind) < 0.2 * len(blind)
+
+
+@pytest.mark.slow
+def test_of_a_thousand_networks_none_is_certified_falsely(tmp_path, monkeypatch):
+    found = [look(seed, tmp_path, monkeypatch)[0] for seed in range(1000, 2000)]
+    assert 100 < sum(x is not None for x in found) < 900
