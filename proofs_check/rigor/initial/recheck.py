@@ -272,6 +272,7 @@ class Flips:
     toward: s_ri a_r K_ij A_rj, a row per class and sample; around: |K_ij| A_rj
     waiting: per class and sample the members that have not flipped there, farthest first
     flipped: per member that has flipped, sample -> (step, M_j and Q_j then); all: how many pairs
+    near: per member that has flipped, the samples on which it can flip while strays are at most `most`
     C, E, D: the counts of (16)
     """
 
@@ -292,6 +293,8 @@ class Flips:
         for line in self.waiting:
             line.sort(reverse=True)
         self.flipped: dict[int, dict[int, tuple[int, arb, arb]]] = {}
+        self.near: dict[int, list[int]] = {}
+        self.far, self.most = [above(arb(x)) for x in start.net.reach], [0.0] * n
         self.all = 0
         self.C, self.E, self.D = ([[0] * n for _ in range(n)] for _ in range(3))
         self.widths = [[above(x) for x in row] for row in start.size]
@@ -305,11 +308,15 @@ class Flips:
     def find(self, reaches: list[float], since: Vector, momentum: Vector, step: int, strays: "Strays") -> bool:
         """Add all pairs that may have flipped, with M and Q as of now; return True if there are any."""
         n, found = self.start.net.n, []
-        for r, flipped in self.flipped.items():
-            kind, distances = self.start.members[r]
-            away = [(j, strays(j, *then)) for j, then in flipped.items()]
-            for i in range(n):
-                if i not in flipped:
+        if any(now > most for now, most in zip(map(above, strays.M), self.most, strict=True)):
+            self.most = [2 * above(x) for x in strays.M]
+            for r in self.flipped:
+                self.look_around(r)
+        for r, near in self.near.items():
+            if near:
+                kind, distances = self.start.members[r]
+                away = [(j, strays(j, *then)) for j, then in self.flipped[r].items()]
+                for i in near:
                     reach = reaches[kind * n + i]
                     more = sum(self.widths[i][j] * stray for j, stray in away)
                     if distances[i] <= reach + more + 2.0**-45 * (abs(reach) + more):
@@ -322,8 +329,18 @@ class Flips:
                 self.count(r, -1)
                 self.flipped.setdefault(r, {})[i] = step, since[i], momentum[i]
                 self.count(r, 1)
+                self.look_around(r)
                 self.all += 1
         return bool(found)
+
+    def look_around(self, r: int) -> None:
+        """Set `near` of a member: no path reaches further than the claimed reach, which is shown at every step."""
+        flipped, distances = self.flipped[r], self.start.members[r][1]
+        self.near[r] = [
+            i
+            for i, (distance, far, widths) in enumerate(zip(distances, self.far, self.widths, strict=True))
+            if i not in flipped and distance <= (far + sum(widths[j] * self.most[j] for j in flipped)) * (1 + 2.0**-40)
+        ]
 
     def count(self, r: int, change: int) -> None:
         """Add a neuron to C, E and D, or take it out."""

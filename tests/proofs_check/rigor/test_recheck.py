@@ -63,7 +63,7 @@ def check(body, folder, *, signed=True, apart=False):
     return code, said
 
 
-@pytest.mark.parametrize(("file", "most"), [(FILE, 470), (FILE.parents[1] / "initial" / "recheck.py", 360)])
+@pytest.mark.parametrize(("file", "most"), [(FILE, 475), (FILE.parents[1] / "initial" / "recheck.py", 360)])
 def test_it_is_small_and_knows_nothing(file, most):
     """Programs of few lines of code: blank lines, comments and docstrings are for the reader."""
     text, notes = file.read_text(), set()

@@ -182,3 +182,26 @@ def test_an_error_of_the_first_residual_goes_through_the_linear_model(start, tmp
     filters = [R[t] - case.push * (sum(case.beta ** (u - 1) * (np.eye(n) - k["R"][t - u] @ Pairs(problem).gram)
                                        for u in range(1, t + 1))) if t else R[0] for t in range(STEPS + 1)]  # fmt: skip
     assert np.allclose([float(x) for x in run.dS], np.abs(filters[STEPS]) @ error, rtol=1e-9)
+
+
+@pytest.mark.parametrize("alone", ["Y", "q", "dR", "Z", "dZ"])
+@pytest.mark.parametrize("name", ["heavy ball", "nesterov"])
+def test_what_is_left_after_the_last_step_of_the_responses(name, alone, tmp_path):
+    """From a state in which one part alone is not 0, so that no other makes up for it."""
+    beta = 0.81
+    gamma, eta, rate = beta if name == "nesterov" else 0.0, 0.25, 0.95
+    z = 0.01 if name == "heavy ball" else ((1 - beta) / (1 + beta)) ** 2
+    problem = Problem((((z / eta) ** 0.5,),), (1.0,), ((1.0,),), (1,), eta, beta, gamma)
+    found = contraction(eta, beta, gamma, z / eta * (1 - 1e-9), z / eta * (1 + 1e-9))
+    linear = followed(claims(problem, 2, linear=found, rate=rate), tmp_path, 0)[1]
+    zero = recheck.arb_mat(1, 1)
+    now = dict.fromkeys(("Y", "q", "dR", "R", "Z", "dZ", "ZR", "ZH", "dZH"), zero) | {alone: zero + 1}
+    left = {name: float(x) for name, x in linear.remainders(now, recheck.ONE).items()}
+    sums = dict.fromkeys(left, 0.0)
+    for k in range(1, 2000):
+        now = {name: of.mid() for name, of in linear.after(now).items()}
+        for part in sums:
+            sums[part] += abs(float(now[part][0, 0])) * rate**-k
+    for part, total in sums.items():
+        assert total <= left[part] * (1 + 1e-9), part
+    assert max(sums.values()) > 0.5
