@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from proofs_check.rigor.certificates.problem import Number, Problem
-from proofs_check.rigor.initial.drawn import Draw, blocks
+from proofs_check.rigor.initial.drawn import Draw, blocks, tolerance
 
 _SPAN = 1 << 16
+_ROOM = 1e-6
+"""Relative room in each reach: pairs at the edge count as flipped, whatever another program's rounding."""
 
 
 class Drawn(NamedTuple):
@@ -55,7 +57,7 @@ class Pairs:
         self.kernel = self._inputs @ self._inputs.T
         self.size = np.abs(self.kernel)
         together, outputs, self.width = np.zeros((n, n)), np.zeros(n), 0
-        for scaled, signs in self._chunks():
+        for scaled, signs, _ in self._chunks():
             active = (scaled >= 0).astype(np.float32)
             together += active.T @ active
             outputs += signs @ np.maximum(scaled, 0)
@@ -63,27 +65,27 @@ class Pairs:
         self.residual = outputs / self.width**0.5 - np.array([float(y) for y in problem.targets])
         self.gram = self.kernel * together / self.width
 
-    def _chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield w_r.x_i, (N, n), and a_r, (N,), of some neurons at a time."""
+    def _chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield w_r.x_i, (N, n), a_r, (N,), and what the products may be off, (N, n), of some neurons at a time."""
         problem = self._problem
         if isinstance(problem, Drawn):
             for weights, signs in blocks(problem.draw, self._inputs.shape[1]):
-                yield weights @ self._inputs.T, signs
+                yield weights @ self._inputs.T, signs, 2 * tolerance(weights) @ np.abs(self._inputs).T
         else:
             for k in range(0, len(problem.weights), _SPAN):
                 some = slice(k, k + _SPAN)
                 weights = np.array([[float(x) for x in row] for row in problem.weights[some]])
-                yield weights @ self._inputs.T, np.array(problem.signs[some], dtype=float)
+                products = weights @ self._inputs.T
+                yield products, np.array(problem.signs[some], dtype=float), np.zeros_like(products)
 
     def select(self, radius: np.ndarray) -> None:
         """Keep the neurons with a pre-activation within a radius of its kink, (n,); no pair has flipped."""
         kept, root = [], self.width**0.5
-        for scaled, signs in self._chunks():
+        for scaled, signs, error in self._chunks():
             near = (np.abs(scaled) * root <= radius).any(axis=1)
-            kept.append(np.column_stack([scaled[near] * root, signs[near]]))
-        found = np.concatenate(kept)
-        scaled, signs = found[:, :-1], found[:, -1:]
-        self._margin, self._mask = np.abs(scaled), (scaled >= 0).astype(float)
+            kept.append((scaled[near] * root, signs[near, None], error[near] * root))
+        scaled, signs, error = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        self._margin, self._mask = np.abs(scaled) - error, (scaled >= 0).astype(float)
         classes, self._class = np.unique(np.concatenate([self._mask, signs], axis=1), axis=0, return_inverse=True)
         self._class = self._class.reshape(-1)
         self._masks = classes[:, :-1]
@@ -128,7 +130,7 @@ class Pairs:
             sums = (1 - decay ** (time - self._step[some])) / (1 - decay)
             strayed = np.where(self.flipped[some], later - self._path[some] - sums * self._momentum[some], 0.0)
             reach[some] += strayed @ self.size
-        new = (self._margin <= reach) & ~self.flipped
+        new = (self._margin <= reach + _ROOM * np.abs(reach)) & ~self.flipped
         if not new.any():
             return False
         self.flipped |= new

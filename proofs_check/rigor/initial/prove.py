@@ -136,7 +136,7 @@ def prove_initial(problem: Problem | Drawn, contraction: Sequence[tuple[float, f
     steps = max(8, math.ceil(math.log(_FALL) / math.log(linear.rate)))
     if steps > _LONGEST or steps * len(pairs.kernel) ** 2 > _LARGEST:
         raise NotProved(f"the linear model has the rate {linear.rate!r}: {steps} steps are needed, too many")
-    answer = responses(pairs.gram, pairs.residual, numbers, 3 * steps)
+    answer = responses(pairs.gram, pairs.residual, numbers, 4 * steps)
     furthest = np.maximum(masked_sums(pairs.kernel, answer.path[: steps + 1]).max(axis=0), 1e-300)
     for share in _RADII:
         pairs.select(share * furthest)

@@ -84,7 +84,7 @@ class Start(recheck.Start):
             together += active.T @ active  # whole numbers below 2^24, so exact
             outputs = np.maximum(z, 0)
             # k u times the sum of sizes bounds the rounding of a sum of k terms in any order
-            errors += (error.sum(axis=0) + 2.0**-50 * len(z) * outputs.sum(axis=0)) * _OUTWARD
+            errors += (error.sum(axis=0) + 2.0**-52 * len(z) * outputs.sum(axis=0)) * _OUTWARD
             for i, x in enumerate((signs @ outputs).tolist()):
                 sums[i].append(x)
             distances = np.maximum(0, (np.abs(z) - error) * root * (1 - 2.0**-40))

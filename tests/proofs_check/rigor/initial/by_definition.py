@@ -221,4 +221,6 @@ def last_bounds(problem: Problem, found: Bounds, rate: float, length: int):
         if all(np.allclose(a, b, rtol=1e-12, atol=0) for a, b in zip(new, (zeta, delta), strict=True)):
             return zeta, delta, flipped
         zeta, delta = new
+        if zeta.max() > 1e6 * found.X.max():
+            break
     raise AssertionError("no bounds after the last step")

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from by_definition import bounds, last_bounds, train
+from by_definition import Case, bounds, claims, last_bounds, train
 from flint import arb, ctx
 from networks import METHODS, network
 from test_initial_recursion import followed
@@ -26,8 +26,8 @@ STARTS = ("gradient", "extrapolated")
 
 
 @cache
-def proved(name, start="gradient", seed=3):
-    return prove_initial(network(WIDTH, name, seed)._replace(start=start))
+def proved(name, start="gradient", seed=3, width=WIDTH):
+    return prove_initial(network(width, name, seed)._replace(start=start))
 
 
 def objection(proof, folder):
@@ -81,6 +81,67 @@ def test_the_bounds_for_all_later_steps_are_the_least_ones(name, start, tmp_path
             values[i] = least[i] * 0.9999
             expected = f"the bounds on residual and movement after step {proof.steps}"
             assert objection(near._replace(**{key: tuple(values)}), tmp_path) == expected, (key, i)
+
+
+EARLY = {"gradient descent": 48, "heavy ball": 32, "nesterov": 24, "strong look-ahead": 72, "nesterov, overdamped": 48}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_pairs_that_flip_after_the_last_step_are_counted(name, tmp_path):
+    """The recursion ends early, so that some pairs can flip only after it; all from the least bounds."""
+    proof, steps = proved(name, width=1024), EARLY[name]
+    found = bounds(proof.problem, steps)
+    zeta, delta, flipped = last_bounds(proof.problem, found, proof.rate, proof.horizon)
+    flips = int(flipped.sum())
+    assert flips > found.flipped[-1].sum()
+    proof = proof._replace(
+        steps=steps, residual=tuple(zeta * 1.001), movement=tuple(delta * 1.001), reach=(1e9,) * 3, allowed=flips + 1
+    )
+    assert objection(proof, tmp_path) == ""
+    assert objection(proof._replace(allowed=flips - 1), tmp_path) == "so few pairs that may change sign"
+    for claim in (
+        proof._replace(residual=tuple(zeta * 0.9999), movement=tuple(delta)),
+        proof._replace(residual=tuple(zeta), movement=tuple(delta * 0.9999)),
+    ):
+        assert objection(claim, tmp_path).startswith("the bounds on residual and movement")
+    # the reach: of the linear model's path for the worst pattern, and of what strays from it
+    case = Case.of(proof.problem)
+    K = case.inputs @ case.inputs.T
+    terms = found.path[:, None, :] * K
+    widest = np.maximum(np.maximum(terms, 0).sum(-1), np.maximum(-terms, 0).sum(-1))
+    rest = np.array(proof.movement) * proof.rate / (1 - proof.rate)
+    at_steps, after = widest + found.dS @ np.abs(K), widest[-1] + (found.dS[-1] + rest) @ np.abs(K)
+    needed = np.maximum(at_steps.max(axis=0), after)
+    assert objection(proof._replace(reach=tuple(needed * 1.0001)), tmp_path) == ""
+    for i in range(3):
+        reach = needed * np.where(np.arange(3) == i, 0.9999, 1.0001)
+        assert objection(proof._replace(reach=tuple(reach)), tmp_path) == "the reach of the neurons"
+
+
+def test_the_reach_is_that_of_every_step(tmp_path):
+    """A path that overshoots comes nearer to a kink on its way than at its end."""
+    problem = network(1024, "heavy ball", 3)
+    proof = claims(problem, 40)
+    run = followed(proof, tmp_path, 0)[2]
+    paths = [[float(x) for x in S.entries()] for S in run.linear.S]
+    K = Case.of(problem).inputs @ Case.of(problem).inputs.T
+    terms = np.array(paths)[:, None, :] * K
+    widest = np.maximum(np.maximum(terms, 0).sum(-1), np.maximum(-terms, 0).sum(-1))
+    assert (widest.max(axis=0) > 1.001 * widest[-1]).any()
+    run.net.reach = (widest.max(axis=0) * 0.999).tolist()
+
+    def go_on():
+        for t in range(1, 41):
+            run.step(t)
+
+    with pytest.raises(Unproved, match="the reach of the neurons"):
+        go_on()
+
+
+def test_bounds_are_not_negative(tmp_path):
+    """With negative bounds (18) may hold where nothing converges."""
+    proof = proved("nesterov")._replace(residual=(-1.0,) * 3, movement=(-1.0,) * 3)
+    assert objection(proof, tmp_path) == "bounds that are not negative"
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -188,6 +249,9 @@ def test_another_network_is_refused(tmp_path):
     assert said(half, tmp_path)[0] == 1
     assert said(changed(body, "problem", signs=problem["signs"][:-1]), tmp_path)[0] == 2
     assert said(changed(body, "problem", eta="4/1"), tmp_path)[0] == 1
+    less = (float.fromhex(body["claim"]["energy"]) * 0.9999).hex()
+    code, words = said(changed(body, "claim", energy=less), tmp_path)
+    assert (code, "the energy" in words) == (1, True)
 
 
 MALFORMED = [
