@@ -83,13 +83,17 @@ def test_the_bounds_for_all_later_steps_are_the_least_ones(name, start, tmp_path
             assert objection(near._replace(**{key: tuple(values)}), tmp_path) == expected, (key, i)
 
 
-EARLY = {"gradient descent": 48, "heavy ball": 32, "nesterov": 24, "strong look-ahead": 72, "nesterov, overdamped": 48}
+EARLY = [
+    ("gradient descent", 1024, 3, 48), ("heavy ball", 1024, 3, 32), ("nesterov", 1024, 3, 24),
+    ("strong look-ahead", 1024, 3, 72), ("nesterov, overdamped", 1024, 3, 48),
+    ("nesterov, overdamped", 4096, 5, 32),  # here some pairs flip only because their neuron has strayed
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_pairs_that_flip_after_the_last_step_are_counted(name, tmp_path):
+@pytest.mark.parametrize(("name", "width", "seed", "steps"), EARLY)
+def test_pairs_that_flip_after_the_last_step_are_counted(name, width, seed, steps, tmp_path):
     """The recursion ends early, so that some pairs can flip only after it; all from the least bounds."""
-    proof, steps = proved(name, width=1024), EARLY[name]
+    proof = proved(name, seed=seed, width=width)
     found = bounds(proof.problem, steps)
     zeta, delta, flipped = last_bounds(proof.problem, found, proof.rate, proof.horizon)
     flips = int(flipped.sum())
@@ -157,7 +161,9 @@ def test_a_little_more_than_is_true_is_refused(name, tmp_path):
     }
     for words, claim in wrong.items():
         assert objection(claim, tmp_path) == words
-    assert objection(proof._replace(rate=1.0), tmp_path)
+    for rate in (1.0, 1.5):
+        words = "a rate above that of the linear model, and below 1"
+        assert objection(proof._replace(rate=rate), tmp_path) == words
     for i in range(3):
         reach = tuple(x * (0.99 if k == i else 1) for k, x in enumerate(proof.reach))
         assert objection(proof._replace(reach=reach), tmp_path) == "the reach of the neurons"
