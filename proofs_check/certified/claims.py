@@ -90,7 +90,7 @@ def stated_parts(data: Dataset, method: Method, start: str = "gradient") -> dict
         >>> list(stated_parts(data, theorem_tuning("nesterov", data))), stated_parts(data, gradient_descent(1e-3))
         (['paper-form', 'sharp'], {})
     """
-    if method.name not in THEOREMS or not data.spectrum.lambda_min > 0 or (start != "gradient" and method.has_memory):
+    if method.name not in THEOREMS or data.singular or (start != "gradient" and method.has_memory):
         return {}
     tuned = method.close_to(theorem_tuning(method.name, data))
     return stated_bounds(method.name, kappa_below(data.inputs)) if tuned else {}

@@ -36,7 +36,7 @@ _FAR = (
 
 
 class Draw(NamedTuple):
-    """How a network is drawn.
+    """The numbers that determine the random first weights and signs of a network.
 
     Attributes:
         key: the study's base key.

@@ -66,26 +66,27 @@ class Pairs:
         self.gram = self.kernel * together / self.width
 
     def _chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield w_r.x_i, (N, n), a_r, (N,), and what the products may be off, (N, n), of some neurons at a time."""
+        """Yield w_r.x_i, (N, n), a_r, (N,), and w_r, (N, p), of some neurons at a time."""
         problem = self._problem
         if isinstance(problem, Drawn):
             for weights, signs in blocks(problem.draw, self._inputs.shape[1]):
-                yield weights @ self._inputs.T, signs, 2 * tolerance(weights) @ np.abs(self._inputs).T
+                yield weights @ self._inputs.T, signs, weights
         else:
             for k in range(0, len(problem.weights), _SPAN):
                 some = slice(k, k + _SPAN)
                 weights = np.array([[float(x) for x in row] for row in problem.weights[some]])
-                products = weights @ self._inputs.T
-                yield products, np.array(problem.signs[some], dtype=float), np.zeros_like(products)
+                yield weights @ self._inputs.T, np.array(problem.signs[some], dtype=float), weights
 
     def select(self, radius: np.ndarray) -> None:
         """Keep the neurons with a pre-activation within a radius of its kink, (n,); no pair has flipped."""
         kept, root = [], self.width**0.5
-        for scaled, signs, error in self._chunks():
+        for scaled, signs, weights in self._chunks():
             near = (np.abs(scaled) * root <= radius).any(axis=1)
-            kept.append((scaled[near] * root, signs[near, None], error[near] * root))
-        scaled, signs, error = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-        self._margin, self._mask = np.abs(scaled) - error, (scaled >= 0).astype(float)
+            kept.append((scaled[near] * root, signs[near, None], weights[near]))
+        scaled, signs, weights = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        self._margin, self._mask = np.abs(scaled), (scaled >= 0).astype(float)
+        if isinstance(self._problem, Drawn):  # the weights are known up to the tolerance
+            self._margin -= 2 * root * tolerance(weights) @ np.abs(self._inputs).T
         classes, self._class = np.unique(np.concatenate([self._mask, signs], axis=1), axis=0, return_inverse=True)
         self._class = self._class.reshape(-1)
         self._masks = classes[:, :-1]

@@ -77,7 +77,6 @@ class _Forward(NamedTuple):
         momentum: Q(T), (n,).
         pending: V(T), what masked residuals still add by their momentum, (n,).
         path: M(T), (n,).
-        effects: counts at T.
     """
 
     residual: np.ndarray
@@ -86,7 +85,6 @@ class _Forward(NamedTuple):
     momentum: np.ndarray
     pending: np.ndarray
     path: np.ndarray
-    effects: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class _Tail(NamedTuple):
@@ -215,7 +213,7 @@ def _forward(pairs: Pairs, answer: Responses, numbers: Numbers, steps: int) -> _
                 f"{pairs.count} pairs that may flip: the width is too small for a proof at initialisation"
             )
         ahead[t + 1 :] += jumps[1 : steps + 1 - t] @ forced + drives[1 : steps + 1 - t] @ masked
-    return _Forward(residual, deviation, widest, momentum, pending, path, effects)
+    return _Forward(residual, deviation, widest, momentum, pending, path)
 
 
 def _first_tail(

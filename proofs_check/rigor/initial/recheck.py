@@ -365,7 +365,7 @@ class Flips:
 
 
 class Strays:
-    """How far the filter of a neuron may be from that of its first pattern, after its flip on a sample, (15)."""
+    """Bounds on the distance between the filter of a neuron that flipped and the filter of its first pattern, (15)."""
 
     def __init__(self, M: Vector, beta: arb, step: int) -> None:
         self.M, self.beta, self.step = M, beta, step

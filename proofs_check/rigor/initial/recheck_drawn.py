@@ -7,7 +7,7 @@ float64 with bounds on each rounding. What follows from them is proved in ball a
 
 import math
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from flint import arb
@@ -71,7 +71,7 @@ class Start(recheck.Start):
 
     def collect(self, reach: list[float]) -> tuple[list[list[int]], list[arb], list[arb]]:
         """Draw all neurons, and see that each sign holds within the tolerance; else as the other rechecker."""
-        net: Certificate = self.net  # type: ignore[assignment]
+        net = cast(Certificate, self.net)
         inputs = np.array([[float(arb(x)) for x in row] for row in net.inputs])
         rounded = 2.0**-51 * (inputs.shape[1] + 8)  # of inputs, products and their sum, relative to the terms
         sizes, root, far = np.abs(inputs).T * _OUTWARD, math.sqrt(net.m), np.array(reach)
