@@ -50,6 +50,8 @@ FLIP_SET = Lemma(
     kind=Claim.EVERY_RUN,
     source="derived",
     provenance="derived",
+    formal=("flipset.flip_set_two_reaches",),
+    formal_part="The whole lemma is proved for both starts.",
     decision="The engine compares every pair with what is allowed when it flips first; its largest quotient at every step against 1, "
     "rounding inside. One violation refutes.",
     check=_ratio,

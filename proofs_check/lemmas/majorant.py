@@ -168,6 +168,8 @@ COMPARISON = Lemma(
     kind=Claim.EVERY_RUN,
     source="derived",
     provenance="derived",
+    formal=("majorant.majorant",),
+    formal_part="The bound is proved for both starts, for all numbers that meet the inequalities of the recursion.",
     rests_on=("output-decomposition", "flip-set", "output-deviation"),
     decision="Every entry of the residual at every step against the majorant, computed from the first weights alone; one "
     "violation beyond rounding refutes.",

@@ -73,6 +73,8 @@ OUTPUT_DECOMPOSITION = Lemma(
     kind=Claim.EVERY_RUN,
     source="derived",
     provenance="derived",
+    formal=("majorant.residual_decomposition", "majorant.filter_decomposition"),
+    formal_part="The decomposition is proved for both starts; that other neurons add nothing is part of output-deviation.",
     decision="Both identities at every step against bounds on their rounding errors; one violation refutes. psi is summed over the "
     "neurons by the engine, S, Y and xi_L are computed apart from it. A part for each.",
     check=lambda run: {"flips": _flips(run), "response": _response(run)},
