@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from proofs_check.formal.sources import FOLDER, requirements, texts
@@ -23,7 +22,6 @@ CLASSICAL_REALS = (
 )
 """The axioms of Coq's library of classical real numbers; no other axiom is allowed."""
 _LIMIT = 600.0
-_VALUE = re.compile(r'\("([^"]+)", \(\(?(-?\d+)\)?(?:%Z)?, (\d+)(?:%Z)?\)\)')
 
 
 class CoqMissing(Exception):
@@ -193,36 +191,3 @@ def _axioms(folder: Path, ids: list[str], name: str) -> dict[str, tuple[str, ...
         if not names and "Closed under the global context" not in answer:
             raise NotProved(f"no answer about the axioms of {theorem.strip()}: {answer[:200]}")
     return by_theorem
-
-
-def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> list[tuple[bool, dict[str, Fraction]]]:
-    """Evaluate Coq's constants at s = sqrt(kappa) and an eigenvalue h of the spectrum [1, s^2]; see tie.v.
-
-    Args:
-        compiled: from `build`.
-        grid: pairs (s, h), s >= 1.
-
-    Returns:
-        For each pair, True if the hypotheses of the theorems allow it, and the exact constants by name.
-    """
-    points = list(grid)
-    pairs = "; ".join(f"({_rational(s)}, {_rational(h)})" for s, h in points)
-    text = (
-        "From Coq Require Import QArith List String.\nFrom NagNtk Require Import tie.\nImport ListNotations.\n"
-        "Open Scope string_scope.\nSet Printing Depth 1000000.\nSet Printing Width 1000000.\n"
-        f'Goal True. idtac "@@". Abort.\nEval vm_compute in map (fun p => reading (fst p) (snd p)) [{pairs}].\n'
-    )
-    (compiled.folder / "grid.v").write_text(text, encoding="utf-8")
-    answer = run(compiled.folder, "grid").split("@@", 1)[1]
-    parts = re.split(r"\((true|false),", answer)[1:]
-    values = [
-        (verdict == "true", {name: Fraction(int(top), int(low)) for name, top, low in _VALUE.findall(constants)})
-        for verdict, constants in zip(parts[::2], parts[1::2], strict=True)
-    ]
-    if len(values) != len(points):
-        raise NotProved(f"expected {len(points)} readings, Coq printed {len(values)}")
-    return values
-
-
-def _rational(value: Fraction) -> str:
-    return f"({value.numerator} # {value.denominator})%Q"

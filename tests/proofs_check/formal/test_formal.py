@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from in_process import caller
 from kept_build import kept_build
+from needed import needed_by
 from tiers import family
 
 import nag_ntk
 from nag_ntk.gram import Spectrum
 from nag_ntk.theorem import THEOREMS
 from proofs_check.commands import formal as formal_command
-from proofs_check.formal import coq, sources
+from proofs_check.formal import coq, evaluation, sources
 from proofs_check.lemmas import CATALOGUE, contraction, gd_matrix, momentum_matrix
 from proofs_check.lemmas.distance import DISTANCE
 from proofs_check.lemmas.flips import FLIP_COUNT
@@ -71,7 +72,7 @@ def test_lemmas_name_theorems_that_are_there():
     # what no lemma names: steps in between, and certificates, which are no lemmas of the catalogue
     assert {name.partition(".")[0] for name in known - named} <= {
         "blocks", "certified", "companion", "counts", "diagonal", "filters", "flips", "gronwall", "initial", "lockin",
-        "outputs", "reach", "realpairs", "responses", "satisfiable", "weighted",
+        "outputs", "reach", "realpairs", "responses", "satisfiable", "twin", "twinsteps", "weighted",
     }  # fmt: skip
 
 
@@ -96,40 +97,8 @@ def captured(monkeypatch, module, function, act):
 
 
 @pytest.fixture(scope="module")
-def with_coq():
-    """Without Coq the tests that need it are skipped, and .ci/run insists on having it."""
-    if shutil.which("coqc") is None:
-        pytest.skip(coq.INSTALL)
-
-
-def needed_by(goal):
-    """The files that one file requires, directly or through others, and itself."""
-    texts, found, waiting = sources.texts(), set(), {goal}
-    while waiting:
-        found |= waiting
-        waiting = {need for name in waiting for need in sources.requirements(texts[name])} - found
-    return {name: texts[name] for name in sorted(found)}
-
-
-@pytest.fixture(scope="module")
-def compiled(with_coq, pytestconfig, tmp_path_factory):
-    """What tie.v needs compiled, or unpacked as an earlier run left it where no proof has changed since."""
-    cache, source = getattr(pytestconfig, "cache", None), tmp_path_factory.mktemp("tie")
-    for name, text in needed_by("tie").items():
-        (source / f"{name}.v").write_text(text, encoding="utf-8")
-    return kept_build(cache and cache.mkdir("formal"), tmp_path_factory.mktemp("formal"), source)
-
-
-@pytest.fixture(scope="module")
-def everything(with_coq, pytestconfig, tmp_path_factory):
-    """Every file compiled, or unpacked."""
-    cache = getattr(pytestconfig, "cache", None)
-    return kept_build(cache and cache.mkdir("formal"), tmp_path_factory.mktemp("formal"))
-
-
-@pytest.fixture(scope="module")
 def readings(compiled):
-    return dict(zip([*INSIDE, *OUTSIDE], coq.readings(compiled, [*INSIDE, *OUTSIDE]), strict=True))
+    return dict(zip([*INSIDE, *OUTSIDE], evaluation.readings(compiled, [*INSIDE, *OUTSIDE]), strict=True))
 
 
 @pytest.mark.slow

@@ -1,0 +1,87 @@
+"""Coq's recursion of certificates at initialisation against what the rechecker computes, side by side."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from flint import ctx
+
+from proofs_check.formal import evaluation
+from proofs_check.rigor.certificates.certificate import write
+from proofs_check.rigor.certificates.contraction import Contraction
+from proofs_check.rigor.certificates.problem import Problem
+from proofs_check.rigor.initial import recheck
+from proofs_check.rigor.initial.certificate import body_of
+from proofs_check.rigor.initial.prove import InitialProof
+
+pytestmark = pytest.mark.slow  # it needs every file compiled
+STEPS = 4
+
+
+def network(method, start):
+    """Three samples with rational coordinates of length 1, nine neurons, weights on a grid of eighths."""
+    rng = np.random.default_rng(5)
+    inputs = ((1.0, 0.0), (0.6, 0.8), (-0.28, 0.96))
+    weights = tuple(tuple(float(x) for x in row) for row in rng.integers(-16, 17, (9, 2)) / 8)
+    return Problem(inputs, (2.0, -1.5, 1.0), weights, (1, -1, 1, 1, -1, -1, 1, -1, 1), *method, start)
+
+
+def followed(problem, folder):
+    """The rechecker's recursion, with the flips of every step; its claims are about nothing in particular."""
+    n, m = len(problem.inputs), len(problem.weights)
+    wide = (1e9,) * n
+    claimed = InitialProof(
+        problem, 512, STEPS, STEPS, Contraction(2.0**-20, 100.0, 0.5, 1.0), 0.75, wide, wide, wide, n * m, (1.0,), ()
+    )
+    write(body_of(claimed), folder / "one.json")
+    net = recheck.Certificate(folder / "one.json")
+    with ctx.workprec(net.bits):
+        start = recheck.Start(net)
+        linear = recheck.Linear(start)
+        with ctx.workprec(recheck.LOW):
+            run, flips, masks = recheck.Proof(start, linear), [set()], [run_e(None)]
+            for t in range(1, STEPS + 1):
+                run.step(t)
+                flips.append({(r, i) for r, found in run.flips.flipped.items() for i in found})
+                masks.append(run_e(run))
+            return start, run, flips, masks
+
+
+def run_e(run):
+    """Bounds of that step which the rechecker keeps only until the next one: e, dS, M."""
+    return run and tuple([float(x) for x in values] for values in (run.e, run.dS, run.M))
+
+
+@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
+@pytest.mark.parametrize("method", [(0.25, 0.0, 0.0), (0.25, 0.5, 0.0), (0.25, 0.5, 0.5)], ids=["gd", "hb", "nag"])
+def test_the_right_hand_sides_are_those_of_the_rechecker(everything, tmp_path, method, start):
+    """mu, e, dS and X at every step, to the rechecker's rounding; D and f enter X."""
+    problem = network(method, start)
+    first, run, flips, kept = followed(problem, tmp_path)
+    exact = [[Fraction(float(x)) for x in row] for row in run.X]
+    eta, beta, gamma = map(Fraction, method)
+    rows = [[Fraction(x) for x in row] for row in problem.inputs]
+    kernel = [[sum(a * b for a, b in zip(x, y, strict=True)) for y in rows] for x in rows]
+    pre = [[sum(Fraction(a) * b for a, b in zip(w, x, strict=True)) for x in rows] for w in problem.weights]
+    active = [[z >= 0 for z in row] for row in pre]
+    m, n = len(active), len(rows)
+    gram = [[kernel[i][j] * sum(row[i] and row[j] for row in active) / m for j in range(n)] for i in range(n)]
+    found = evaluation.recursion(everything, evaluation.Network(
+        kernel, gram, active, [[[(r, i) in now for i in range(n)] for r in range(m)] for now in flips],
+        beta, eta * (1 + gamma), eta * (beta * (1 + gamma) - gamma), eta * gamma * (start == "gradient"),
+        [Fraction(float(x.mid())) for x in first.xi], exact,
+    ))  # fmt: skip
+    assert len(found) == STEPS
+    moved = np.cumsum([[float(x) for x in step.rise] for step in found], axis=0)
+    for t, step in enumerate(found):
+        _, dS, M = kept[t + 1]
+        assert np.allclose(moved[t], M, rtol=1e-9)
+        assert np.allclose([float(x) for x in step.totals], dS, rtol=1e-9)
+        assert np.allclose([float(x) for x in step.residuals], [float(x) for x in run.X[t + 1]], rtol=1e-9)
+        if t:
+            assert np.allclose([float(x) for x in step.masks], kept[t][0], rtol=1e-9)
+    # something has flipped on one sample and on several, so that every count enters
+    assert sum(len(now) for now in flips) > 5
+    per_neuron = [len(list(group)) for _, group in itertools.groupby(sorted(flips[-1]), key=lambda pair: pair[0])]
+    assert max(per_neuron) > 1
