@@ -3,6 +3,7 @@
 This package simulates the training; proofs_check checks claims about it and gives verdicts.
 """
 
+from nag_ntk.run.configuration import configure
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.gram import Spectrum, angles, cross_gram, extreme_eigenvalues, gram, gram_limit
@@ -34,6 +35,7 @@ __all__ = [
     "cifar10",
     "companion_matrix",
     "companion_power_norms",
+    "configure",
     "cross_gram",
     "digits",
     "draw",

@@ -11,7 +11,7 @@ from nag_ntk.errors import InputError
 
 HIGHEST = jax.lax.Precision.HIGHEST
 _NO_FLOAT64 = (
-    "float64 is switched off in JAX: call nag_ntk.enable_float64() before the first computation, "
+    "float64 is switched off in JAX: call nag_ntk.configure() before the first computation, "
     'or pass dtype="float32" to simulate'
 )
 

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from nag_ntk import __version__
-from proofs_check.running import session
+from nag_ntk.run.configuration import cache_folder
 
 
 def remember(digest: str, lemma: str) -> None:
@@ -30,6 +30,6 @@ def has_passed(digest: str, lemma: str) -> bool:
 
 
 def _path(digest: str, lemma: str) -> Path | None:
-    folder = session.cache_folder()
+    folder = cache_folder()
     name = hashlib.sha256(f"{__version__} {digest} {lemma}".encode()).hexdigest()
     return None if folder is None else folder / "passed" / name

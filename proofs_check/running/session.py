@@ -3,11 +3,9 @@
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 PROGRAM = "nag-ntk"
@@ -62,35 +60,6 @@ def silence() -> None:
 
 def prepare_jax() -> None:
     """Set JAX up: float64, one CPU device per core, compilations cached on disk."""
-    import jax
-
     import nag_ntk
-    from nag_ntk.run import devices
 
-    nag_ntk.enable_float64()
-    configured = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not configured:
-        jax.config.update("jax_num_cpu_devices", devices.cores())
-    folder = cache_folder()
-    if folder is not None:
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-
-
-def cache_folder() -> Path | None:
-    """Return NAG_NTK_CACHE, or our folder in the user's cache; None if it cannot be written, or is set to nothing."""
-    try:
-        setting = os.environ.get("NAG_NTK_CACHE")
-        if setting is not None:
-            folder = Path(setting) if setting else None
-        elif sys.platform == "win32":
-            folder = Path(os.environ["LOCALAPPDATA"]) / PROGRAM / "Cache"
-        elif sys.platform == "darwin":
-            folder = Path.home() / "Library" / "Caches" / PROGRAM
-        else:
-            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PROGRAM
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder if folder is not None and os.access(folder, os.W_OK) else None
-    except (OSError, KeyError, RuntimeError):  # RuntimeError: no home
-        return None
+    nag_ntk.configure()

@@ -16,7 +16,7 @@ from proofs_check.commands import lemmas as lemmas_command
 from proofs_check.judging.finding import Finding, Verdict
 from proofs_check.judging.result import StudyResult
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.running import runner, session
+from proofs_check.running import runner
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -306,19 +306,6 @@ def test_a_reader_that_goes_away(tmp_path, arguments):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=120) == 0
-
-
-def test_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("NAG_NTK_CACHE", str(tmp_path / "a"))
-    assert session.cache_folder() == tmp_path / "a"
-    (tmp_path / "file").write_text("")
-    for unusable in ("", str(tmp_path / "file"), str(tmp_path / "file" / "b")):
-        monkeypatch.setenv("NAG_NTK_CACHE", unusable)
-        assert session.cache_folder() is None
-    monkeypatch.delenv("NAG_NTK_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    if sys.platform == "linux":
-        assert session.cache_folder() == tmp_path / "xdg" / "nag-ntk"
 
 
 CACHED = """
