@@ -135,6 +135,41 @@ Proof.
   - rewrite (certified_patterns t q i Hq Hi F), Rminus_diag_eq, Rabs_R0 by reflexivity. lra.
 Qed.
 
+(** certificate-at-initialisation, the theorem's inequality: bounds that stay below C rho^t |V(0)| up to T, and
+    sqrt(1 + r^-2) |zeta| <= C rho^T |V(0)| with r <= rho, give  |V(t)| <= C rho^t |V(0)|  for all t. *)
+Theorem certified_contraction (C rho : R) : 0 < r -> r <= rho ->
+  let first := norm2 n (stacked net W O) in
+  (forall t, (t <= T)%nat -> norm2 n (X t, X (pred t)) <= C * rho ^ t * first) ->
+  sqrt (1 + / (r * r)) * norm n zeta <= C * rho ^ T * first ->
+  forall t, norm2 n (stacked net W t) <= C * rho ^ t * first.
+Proof.
+  intros Pos Le first Early Late t.
+  assert (Below : forall x y a b, (forall i, (i < n)%nat -> Rabs (x i) <= a i) -> (forall i, (i < n)%nat -> Rabs (y i) <= b i) ->
+    norm2 n (x, y) <= norm2 n (a, b)).
+  { intros x y u v A B. unfold norm2. apply sqrt_le_1_alt. unfold dot2. cbn [fst snd]. rewrite <- !norm_sq.
+    pose proof (norm_le_pointwise n x u A). pose proof (norm_le_pointwise n y v B).
+    pose proof (norm_nonneg n x). pose proof (norm_nonneg n y). nra. }
+  destruct (Nat.le_gt_cases t T) as [L|L].
+  - eapply Rle_trans; [|now apply Early]. apply Below; intros i Hi; apply (proj1 at_T); try assumption; lia.
+  - set (k := (t - T - 1)%nat). replace t with (T + S k)%nat by (unfold k; lia).
+    apply Rle_trans with (r ^ S k * (sqrt (1 + / (r * r)) * norm n zeta)).
+    + apply Rle_trans with (norm2 n (vscal (r ^ S k) zeta, vscal (r ^ k) zeta)).
+      * unfold stacked. apply Below; intros i Hi; unfold vscal; [now apply certified_residual|].
+        replace (pred (T + S k)) with (T + k)%nat by lia. now apply certified_residual.
+      * unfold norm2. rewrite <- (sqrt_Rsqr (r ^ S k * (sqrt (1 + / (r * r)) * norm n zeta))).
+        2: { apply Rmult_le_pos; [apply power_nonneg|apply Rmult_le_pos; [apply sqrt_pos|apply norm_nonneg]]. }
+        apply sqrt_le_1_alt. unfold Rsqr, dot2. cbn [fst snd]. rewrite !dot_scal_l, !dot_scal_r, <- norm_sq.
+        assert (Q : 0 < / (r * r)) by (apply Rinv_0_lt_compat, Rmult_lt_0_compat; assumption).
+        apply Rle_trans with (r ^ S k * r ^ S k * (sqrt (1 + / (r * r)) * sqrt (1 + / (r * r))) * (norm n zeta * norm n zeta)).
+        2: { apply Req_le. ring. }
+        rewrite sqrt_sqrt by lra. simpl pow. apply Req_le. field. assumption || lra.
+    + apply Rle_trans with (r ^ S k * (C * rho ^ T * first)); [apply Rmult_le_compat_l; [apply power_nonneg|assumption]|].
+      assert (P : 0 <= C * rho ^ T * first).
+      { eapply Rle_trans; [|exact Late]. apply Rmult_le_pos; [apply sqrt_pos|apply norm_nonneg]. }
+      rewrite pow_add. replace (C * (rho ^ T * rho ^ S k) * first) with (rho ^ S k * (C * rho ^ T * first)) by ring.
+      apply Rmult_le_compat_r; [assumption|]. apply pow_incr. lra.
+Qed.
+
 (** A certificate at initialisation implies convergence: the training error goes to zero. *)
 Theorem certified_convergence : Un_cv (fun t => norm n (xi t)) 0.
 Proof.

@@ -233,6 +233,7 @@ DAMAGE = [
     ("certificate", "delta c j * / (1 - r)", "delta c j", "certified"),
     ("certificate", "step_bound j * / (1 - r)", "step_bound j", "certified"),
     ("certificate", "i <= rate c ^ S k * zeta c i", "i <= 2 * rate c ^ S k * zeta c i", "certified"),
+    ("certified", "sqrt (1 + / (r * r)) * norm n zeta <= C", "norm n zeta <= C", "certified"),
     ("weighted", "late_jump i / r", "late_jump i", "weighted"),
     ("sharp", "gamma p <= 2)", "gamma p <= 3)", "sharp"),
 ]
