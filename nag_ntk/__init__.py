@@ -3,7 +3,6 @@
 This package simulates the training; proofs_check checks claims about it and gives verdicts.
 """
 
-from nag_ntk.run.configuration import configure
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.gram import Spectrum, angles, cross_gram, extreme_eigenvalues, gram, gram_limit
@@ -12,6 +11,7 @@ from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, neste
 from nag_ntk.network import Network, draw, forward, residual, seed_key
 from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_count, preactivations
 from nag_ntk.precision import enable_float64
+from nag_ntk.run.configuration import configure
 from nag_ntk.run.probe import Probe, Snapshot
 from nag_ntk.run.trajectory import Trajectory
 from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, mnist, near_parallel_pairs, sphere

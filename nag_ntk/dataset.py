@@ -113,6 +113,15 @@ class Dataset:
         self.inputs, self.targets, self.name = rows, labels, name
         self.origin = MappingProxyType(dict(origin))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or another process needs; what is computed from it is computed there."""
+        return {"inputs": self.inputs, "targets": self.targets, "name": self.name, "origin": dict(self.origin)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over a state as it is: its rows have been checked."""
+        arrays = {name: _read_only(np.array(state[name])) for name in ("inputs", "targets")}
+        vars(self).update(state, **arrays, origin=MappingProxyType(dict(state["origin"])))
+
     def __repr__(self) -> str:
         """Dataset(name, n, d)."""
         return f"Dataset({self.name!r}, n={self.size}, d={self.dimension})"

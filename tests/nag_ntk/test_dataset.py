@@ -1,5 +1,8 @@
 """Datasets: what is accepted, how it is reduced to the span of the inputs, and what bad data is answered with."""
 
+import copy
+import pickle
+
 import numpy as np
 import oracles
 import pytest
@@ -230,3 +233,19 @@ def test_close_pairs_keep_their_rank():
 def test_repeated_inputs_have_no_condition_number():
     data = Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0])
     assert abs(data.spectrum.lambda_0) < tolerances.PSD
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))], ids=["copy", "pickle"]
+)
+def test_a_dataset_can_be_copied_and_sent_to_another_process(copied):
+    data = Dataset(np.array([[1.0, 0.0], [0.6, 0.8]], np.float32), [1, -1], name="two", origin={"source": "mine"})
+    for given_ in (data, digits(5)):
+        kappa = given_.spectrum.kappa  # what is cached is no obstacle
+        other = copied(given_)
+        assert (other.name, other.origin, other.spectrum.kappa) == (given_.name, given_.origin, kappa)
+        assert np.array_equal(other.inputs, given_.inputs)
+        assert np.array_equal(other.targets, given_.targets)
+        assert not other.inputs.flags.writeable
+        with pytest.raises(TypeError):
+            other.origin["source"] = "another"
