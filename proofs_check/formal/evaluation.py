@@ -89,6 +89,41 @@ def recursion(compiled: Compiled, network: Network) -> list[Step]:
     return [Step(*rows[k : k + 6]) for k in range(0, len(rows), 6)]
 
 
+def deviation(
+    compiled: Compiled, kernel: Sequence[Sequence[Fraction]], active: Sequence[Sequence[bool]],
+    flips: Sequence[Sequence[bool]], path: Sequence[Fraction],
+) -> tuple[list[list[Fraction]], list[Fraction]]:  # fmt: skip
+    """Evaluate B and b of the comparison theorem with the definitions of Coq (twinsteps.v).
+
+    Args:
+        compiled: from `coq.build`.
+        kernel: K, n rows of n.
+        active: first patterns, m rows of n.
+        flips: pairs that may have flipped, m rows of n.
+        path: S, n numbers.
+
+    Returns:
+        (B, b): n rows of n, and the largest |sum_j K_ij a_j S_j| over masks a, n numbers.
+
+    Raises:
+        NotProved: Coq could not evaluate them.
+    """
+    n, m = len(path), len(active)
+    text = _HEAD.format(file="twin twinsteps") + "\n".join(
+        (
+            f"Definition K := {_table(kernel)}.",
+            f"Definition A (r i : nat) : bool := nth i (nth r {_lists(active, _bit)} []) false.",
+            f"Definition F (r i : nat) : bool := nth i (nth r {_lists(flips, _bit)} []) false.",
+            f"Definition x (i : nat) : Q := nth i {_list(path, _rational)} 0%Q.",
+            f"Eval vm_compute in map (fun q => let q := Qred q in (Qnum q, Zpos (Qden q))) (flat_map (fun i => map "
+            f"(q_deviation_count K {m} A F i) (seq 0 {n})) (seq 0 {n}) ++ map (q_widest {n} K x) (seq 0 {n})).\n",
+        )
+    )
+    (compiled.folder / "evaluated.v").write_text(text, encoding="utf-8")
+    values = [Fraction(int(top), int(low)) for top, low in _PAIR.findall(run(compiled.folder, "evaluated"))]
+    return [values[k : k + n] for k in range(0, n * n, n)], values[n * n :]
+
+
 def _table(rows: Sequence[Sequence[Fraction]]) -> str:
     return f"(fun i j : nat => nth j (nth i {_lists(rows, _rational)} []) 0%Q)"
 

@@ -18,6 +18,7 @@ Proof. unfold Q2R. simpl. lra. Qed.
 Fixpoint q_sum (n : nat) (f : nat -> Q) : Q := match n with O => 0%Q | S k => Qred (q_sum k f + f k) end.
 Definition q_abs (x : Q) : Q := if Qle_bool 0 x then x else (- x)%Q.
 Definition q_min (x y : Q) : Q := if Qle_bool x y then x else y.
+Definition q_max (x y : Q) : Q := if Qle_bool x y then y else x.
 Definition q_bit (c : bool) : Q := if c then 1%Q else 0%Q.
 
 Lemma read_red x : Q2R (Qred x) = Q2R x.
@@ -41,6 +42,14 @@ Proof.
   unfold q_min. destruct (Qle_bool x y) eqn:E.
   - apply Qle_bool_iff, Qle_Rle in E. now rewrite Rmin_left.
   - rewrite Rmin_right; [reflexivity|]. destruct (Rle_or_lt (Q2R y) (Q2R x)) as [L|L]; [assumption|].
+    apply Rlt_le, Rle_Qle, Qle_bool_iff in L. congruence.
+Qed.
+
+Lemma read_max x y : Q2R (q_max x y) = Rmax (Q2R x) (Q2R y).
+Proof.
+  unfold q_max. destruct (Qle_bool x y) eqn:E.
+  - apply Qle_bool_iff, Qle_Rle in E. now rewrite Rmax_right.
+  - rewrite Rmax_left; [reflexivity|]. destruct (Rle_or_lt (Q2R y) (Q2R x)) as [L|L]; [assumption|].
     apply Rlt_le, Rle_Qle, Qle_bool_iff in L. congruence.
 Qed.
 

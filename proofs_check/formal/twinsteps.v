@@ -1,7 +1,7 @@
 (** The tie of certificates at initialisation, continued: right-hand sides of their conditions, counts, and one recursion. *)
 
 From Coq Require Import Reals Lra Lia Bool QArith Qreals List.
-From NagNtk Require Import vectors matrices companion network filters outputs counts responses deviation initial twin.
+From NagNtk Require Import vectors matrices companion network filters outputs counts responses deviation flipset initial twin.
 Import ListNotations.
 Open Scope R_scope.
 
@@ -44,6 +44,18 @@ Qed.
 End Size.
 
 (** ** Counts: first patterns A, pairs F that may have flipped, K *)
+
+(** The largest sum over a subset of samples, b of the comparison theorem. *)
+Definition q_widest (n : nat) (K : q_mat) (x : nat -> Q) (i : nat) : Q :=
+  q_max (q_sum n (fun j => q_max 0 (K i j * x j))) (q_sum n (fun j => q_max 0 (- (K i j * x j)))).
+
+(** The twin of the widest reach b. *)
+Theorem widest_reads n net K x i : n = samples net -> (forall i j, kernel net i j = Q2R (K i j)) ->
+  widest net (fun j => Q2R (x j)) i = Q2R (q_widest n K x i).
+Proof.
+  intros En Ek. unfold widest, q_widest. rewrite <- En, read_max, !read_sum.
+  f_equal; apply sum_ext; intros j _; rewrite read_max, ?Q2R_opp, Q2R_mult, Q2R_zero, Ek; reflexivity.
+Qed.
 
 Section Counts.
 Variables (K : q_mat) (m : nat) (A F : nat -> nat -> bool).

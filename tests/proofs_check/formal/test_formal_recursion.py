@@ -8,9 +8,11 @@ import pytest
 from flint import ctx
 
 from proofs_check.formal import evaluation
+from proofs_check.lemmas.majorant import _forcing
 from proofs_check.rigor.certificates.certificate import write
 from proofs_check.rigor.certificates.contraction import Contraction
 from proofs_check.rigor.certificates.problem import Problem
+from proofs_check.rigor.comparison.recursion import Linear, masked_sums
 from proofs_check.rigor.initial import recheck
 from proofs_check.rigor.initial.certificate import body_of
 from proofs_check.rigor.initial.prove import InitialProof
@@ -85,3 +87,26 @@ def test_the_right_hand_sides_are_those_of_the_rechecker(everything, tmp_path, m
     assert sum(len(now) for now in flips) > 5
     per_neuron = [len(list(group)) for _, group in itertools.groupby(sorted(flips[-1]), key=lambda pair: pair[0])]
     assert max(per_neuron) > 1
+
+
+def test_the_counts_and_reaches_of_the_comparison_are_those_of_the_lemma(everything):
+    """B and b for neurons of every kind: none flipped, one sample, after another one, several."""
+    rng = np.random.default_rng(7)
+    angles = (Fraction(3, 5), Fraction(4, 5)), (Fraction(1), Fraction(0)), (Fraction(-7, 25), Fraction(24, 25))
+    kernel = [[a * c + b * d for c, d in angles] for a, b in angles]
+    floats = np.array([[float(x) for x in row] for row in kernel])
+    m, path = 24, [Fraction(3, 2), Fraction(-1), Fraction(1, 4)]
+    pre = rng.integers(-40, 41, (3, m)) / 16 + 1 / 64  # (n, m), never at a boundary below
+    moved = np.array([float(x) for x in path])
+    reach = masked_sums(floats, moved[None])
+    size, near, far = np.abs(pre) * m**0.5, reach[0], np.full(3, 9.0)
+    inside = size <= near[:, None]
+    others = inside.sum(axis=0) - inside > 0
+    flips = inside | ((size <= (np.abs(floats) @ far)[:, None]) & others)
+    assert 0 < inside.sum() < flips.sum() < flips.size
+    linear = Linear(np.zeros((1, 3)), reach, np.zeros((1, 3)))
+    found = _forcing(floats, pre, m, linear, share=1.0, second=True)(0, np.zeros(3), far)
+    B, b = evaluation.deviation(everything, kernel, (pre.T >= 0).tolist(), flips.T.tolist(), path)
+    assert found is not None
+    assert np.allclose([[float(x) for x in row] for row in B], found[0], rtol=1e-12)
+    assert np.allclose([float(x) for x in b], near, rtol=1e-12)
