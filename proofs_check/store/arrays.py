@@ -76,6 +76,12 @@ def record(group: Any, run: "Run") -> None:
 
 
 def labels(methods: Any) -> list[str]:
-    """Return the names of the methods; a name that occurs twice is followed by step size and momentum."""
+    """Return the names of the methods; a name that occurs twice is followed by step size and momentum.
+
+    Example:
+        >>> from nag_ntk import gradient_descent, heavy_ball
+        >>> labels([gradient_descent(0.5), heavy_ball(0.5, 0.25), heavy_ball(0.5, 0.75)])
+        ['gradient_descent', 'heavy_ball(eta=0.5, beta=0.25)', 'heavy_ball(eta=0.5, beta=0.75)']
+    """
     names = [m.name for m in methods]
     return [m.name if names.count(m.name) == 1 else f"{m.name}(eta={m.eta!r}, beta={m.beta!r})" for m in methods]
