@@ -10,7 +10,8 @@ Open Scope R_scope.
 
 (** The numbers of a certificate: bounds X of |xi|, f of jumps, e of masks' errors, D of steps of S and dS of S - S_lin; the
     pairs [may] that may have flipped up to a step, the last step T of the recursion, a rate, and after T bounds zeta of the
-    residual, delta of a step of S and memory of its momentum, over r^k, and the pairs [late] that may ever flip. *)
+    residual, delta of a step of S from T + k to T + k + 1 and memory of the momentum of mu, all over r^k, and the pairs
+    [late] that may ever flip. (The page divides the step from T + k - 1 to T + k by r^k: its delta is this one over r.) *)
 Record numbers := Numbers {
   X : nat -> vec; f : nat -> vec; e : nat -> vec; D : nat -> vec; dS : nat -> vec;
   may : nat -> nat -> nat -> bool; T : nat; rate : R;

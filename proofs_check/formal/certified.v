@@ -135,7 +135,25 @@ Proof.
   - rewrite (certified_patterns t q i Hq Hi F), Rminus_diag_eq, Rabs_R0 by reflexivity. lra.
 Qed.
 
-(** certificate-at-initialisation, the theorem's inequality: bounds that stay below C rho^t |V(0)| up to T, and
+(** certificate-at-initialisation, the theorem's inequality without momentum: bounds that stay below C rho^t |xi(0)| up to
+    T, and |zeta| <= C rho^T |xi(0)| with r <= rho, give  |xi(t)| <= C rho^t |xi(0)|  for all t. *)
+Theorem certified_descent (C rho : R) : r <= rho ->
+  (forall t, (t <= T)%nat -> norm n (X t) <= C * rho ^ t * norm n (xi O)) -> norm n zeta <= C * rho ^ T * norm n (xi O) ->
+  forall t, norm n (xi t) <= C * rho ^ t * norm n (xi O).
+Proof.
+  intros Le Early Late t. destruct (Nat.le_gt_cases t T) as [L|L].
+  - eapply Rle_trans; [|now apply Early]. apply norm_le_pointwise. intros i Hi. now apply (proj1 at_T).
+  - set (k := (t - T)%nat). replace t with (T + k)%nat by (unfold k; lia).
+    apply Rle_trans with (r ^ k * norm n zeta).
+    + eapply Rle_trans; [apply (norm_le_pointwise n _ (vscal (r ^ k) zeta)); intros i Hi; unfold vscal; now apply certified_residual|].
+      rewrite norm_scal, (Rabs_pos_eq (r ^ k)) by apply power_nonneg. lra.
+    + apply Rle_trans with (r ^ k * (C * rho ^ T * norm n (xi O))); [apply Rmult_le_compat_l; [apply power_nonneg|assumption]|].
+      assert (P : 0 <= C * rho ^ T * norm n (xi O)) by (eapply Rle_trans; [apply norm_nonneg|exact Late]).
+      rewrite pow_add. replace (C * (rho ^ T * rho ^ k) * norm n (xi O)) with (rho ^ k * (C * rho ^ T * norm n (xi O))) by ring.
+      apply Rmult_le_compat_r; [assumption|]. apply pow_incr. split; [apply rate_range|assumption].
+Qed.
+
+(** certificate-at-initialisation, the theorem's inequality with momentum: bounds that stay below C rho^t |V(0)| up to T, and
     sqrt(1 + r^-2) |zeta| <= C rho^T |V(0)| with r <= rho, give  |V(t)| <= C rho^t |V(0)|  for all t. *)
 Theorem certified_contraction (C rho : R) : 0 < r -> r <= rho ->
   let first := norm2 n (stacked net W O) in

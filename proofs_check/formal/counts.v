@@ -145,7 +145,7 @@ Definition both_count (t : nat) : mat := fun i j =>
 Let inv_m_pos : 0 < / INR m.
 Proof. apply Rinv_0_lt_compat. exact (width_pos net ok). Qed.
 
-(** The errors of the masks: |mask_error(t)| <= C X(t). *)
+(** The errors of the masks, (16) and (17) of the page: |mask_error(t)| <= mask_count(t) X(t). *)
 Theorem mask_bound t i : (i < n)%nat -> below t -> kept t -> Rabs (mask_error t i) <= mul n (mask_count t) (X t) i.
 Proof.
   intros Hi B K. unfold outputs.mask_error, mul, mask_count. fold n m (xi t).
@@ -170,7 +170,8 @@ Proof.
   now apply Rmult_le_pos.
 Qed.
 
-(** The jumps: with |S(t+1) - S(t)| <= D,  |jump(t)| <= E min(D, mu) + B mu  for the counts up to t + 1. *)
+(** The jumps: with |S(t+1) - S(t)| <= D, and the counts of the pairs that may have flipped up to t + 1,
+      |jump(t)| <= half_count min(D, mu) + both_count mu. *)
 Theorem jump_bound t i D : (i < n)%nat -> below t -> kept (S t) ->
   (forall j, (j < n)%nat -> Rabs (total_rise t j) <= D j) ->
   Rabs (jump t i) <= mul n (half_count (S t)) (fun j => Rmin (D j) (rise_bound_of t j)) i

@@ -176,7 +176,8 @@ Proof.
     simpl Nat.add in A. unfold total at 2 in A. simpl filter in A. cbn [fst] in A. rewrite Rminus_0_r in A. exact A.
 Qed.
 
-(** comparison: |xi(t)| <= X(t) at every step up to T, and no other pair has changed its sign. *)
+(** certificate-at-initialisation, the recursion (17): |xi(t)| <= X(t) at every step up to T, and no pair outside [may]
+    has changed its sign. *)
 Theorem comparison T : steps T -> forall t, (t <= T)%nat -> holds t.
 Proof.
   intros St. induction t as [|t IH]; intros L; [apply holds_first; intros; now apply (begins T St)|].

@@ -90,18 +90,19 @@ Qed.
 
 (** ** The recursion *)
 
-Variables X g dS reach : nat -> vec.
+Variables X g reach : nat -> vec.
 Variable may : nat -> nat -> nat -> bool.
 Hypothesis may_grows : forall t r i, may t r i = true -> may (S t) r i = true.
 Let zeta r i := Rabs (sqrt (INR m) * pre net (W O) r i).
 Local Notation total_bound := (total_bound p push X).
 
-(** Bounds X of |xi|, g of |psi(t+1) - psi(t)|, dS of |S - S_lin|, reaches b, and the pairs F that may have flipped. *)
+(** Bounds X of |xi|, g of |psi(t+1) - psi(t)|, reaches b for every S that g allows, and the pairs F that may have flipped. *)
 Record majorises : Prop := Majorises {
-  begins : forall i, (i < n)%nat -> Rabs (xi O i) <= X O i /\ 0 <= dS O i;
-  totals : forall t i, (i < n)%nat -> sum t (fun s => mul n (mabs (R (t - S s))) (g s) i) <= dS (S t) i;
-  reaches : forall t u j (x : vec), (u <= t)%nat -> (j < n)%nat ->
-    (forall k, (k < n)%nat -> Rabs (x k - linear_total net p push W u k) <= dS u k) -> widest net x j <= reach t j;
+  begins : forall i, (i < n)%nat -> Rabs (xi O i) <= X O i;
+  reaches : forall t u j (y : nat -> vec), (u <= t)%nat -> (j < n)%nat ->
+    (forall s k, (s < pred u)%nat -> (k < n)%nat -> Rabs (y s k) <= g s k) ->
+    widest net (fun k => linear_total net p push W u k + sum (pred u) (fun s => mul n (R (pred u - S s)) (y s) k)) j
+    <= reach t j;
   own : forall t r i, (r < m)%nat -> (i < n)%nat -> may (S t) r i = false -> reach (S t) i < zeta r i;
   others : forall t r i j, (r < m)%nat -> (i < n)%nat -> (j < n)%nat -> j <> i -> may (S t) r i = false ->
     sum n (fun k => Rabs (kernel net i k) * total_bound (S t) k) < zeta r i \/ reach (S t) j < zeta r j;
@@ -124,12 +125,9 @@ Let holds t := below net W X t /\ kept net W may t /\ forall s j, (s < t)%nat ->
 Let holds_next t : holds t -> holds (S t).
 Proof.
   intros [B [K J]].
-  assert (N : forall u k, (u <= S t)%nat -> (k < n)%nat -> Rabs (total u k - linear_total net p push W u k) <= dS u k).
-  { intros [|u] k Hu Hk.
-    - unfold total, linear_total. simpl. rewrite Rminus_0_r, Rabs_R0. now apply (begins given).
-    - rewrite (filter_decomposition u k Hk). eapply Rle_trans; [|apply (totals given u k Hk)].
-      match goal with |- Rabs (?x + ?y - ?x) <= _ => replace (x + y - x) with y by ring end.
-      apply sum_bound. intros s j Hs Hj. apply J; [lia|assumption]. }
+  assert (N : forall u k, (k < n)%nat -> total u k
+    = linear_total net p push W u k + sum (pred u) (fun s => mul n (R (pred u - S s)) (psi_rise s) k)).
+  { intros [|u] k Hk; [unfold total, linear_total; simpl; ring|now apply filter_decomposition]. }
   assert (K' : kept net W may (S t)).
   { apply kept_next; [assumption|]. intros r i Hr Hi F.
     destruct (Req_EM_T (now net W (S t) r i) (first net W r i)) as [E|Ne]; [assumption|exfalso].
@@ -138,7 +136,13 @@ Proof.
       Hr Hi (le_n _)) as [A|[A [j [Hj [Nj C]]]]].
     - intros s Hs. apply B. lia.
     - intros u Hu s Hs. apply B. lia.
-    - intros u j Hu Hj. apply (reaches given (S t) u j); try assumption. intros k Hk. now apply N.
+    - intros u j Hu Hj. unfold widest.
+      rewrite (sum_ext _ (fun k => Rmax 0 (kernel net j k * total u k)) (fun k => Rmax 0 (kernel net j k * (linear_total net p push W u k
+        + sum (pred u) (fun s => mul n (R (pred u - S s)) (psi_rise s) k))))) by (intros k Hk; now rewrite N).
+      rewrite (sum_ext _ (fun k => Rmax 0 (- (kernel net j k * total u k))) (fun k => Rmax 0 (- (kernel net j k
+        * (linear_total net p push W u k + sum (pred u) (fun s => mul n (R (pred u - S s)) (psi_rise s) k))))))
+        by (intros k Hk; now rewrite N).
+      apply (reaches given (S t) u j psi_rise Hu Hj). intros s k Hs Hk. apply J; [lia|assumption].
     - exact Ne.
     - unfold zeta in O1. fold m in A. lra.
     - fold n m in A, C. destruct (others given t r i j Hr Hi Hj Nj F) as [O2|O2]; unfold zeta in O2; lra. }

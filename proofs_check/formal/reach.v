@@ -1,4 +1,4 @@
-(** Which pairs can flip: a neuron that what moves it leaves on its side has not changed its sign. *)
+(** Which pairs can flip: where the movement is less than the first distance from 0, the sign is the first one. *)
 
 From Coq Require Import Reals Lra Lia Bool FunctionalExtensionality.
 From NagNtk Require Import vectors matrices companion network filters outputs counts.
@@ -22,12 +22,13 @@ Local Notation total := (total net p push W).
 Local Notation path_of := (path_of net p push W).
 Local Notation stray := (stray p X may).
 
-(** (the reach of) zeta_ri = sqrt m z_ri: own linear path, what the outputs may add, and what flipped samples may add. *)
+(** A bound on how far sqrt m z_ri has moved towards 0 at step t: along the neuron's own linear path, by what the outputs
+    add, and by its samples that may have flipped. *)
 Definition reach (t r i : nat) (path dS : vec) : R :=
   (if Rle_dec 0 (pre net (W O) r i) then 1 else -1) * sign net r * sum n (fun j => kernel net i j * (first r j * path j))
   + sum n (fun j => Rabs (kernel net i j) * (first r j * dS j)) + sum n (fun j => Rabs (kernel net i j) * stray t r j).
 
-(** flip-set, for one pair: a neuron that the reach leaves on its side has not changed its sign. *)
+(** flip-set, for one pair: if the reach at step t is below sqrt m |z_ri(0)|, the pattern of (r, i) at t is the first one. *)
 Theorem flip_set t r i (path dS : vec) : (r < m)%nat -> (i < n)%nat -> (forall s, (s < t)%nat -> below net W X s /\ kept net W may s) ->
   (forall j, (j < n)%nat -> Rabs (total t j - path j) <= dS j) ->
   reach t r i path dS < Rabs (sqrt (INR m) * pre net (W O) r i) -> now t r i = first r i.

@@ -55,7 +55,7 @@ Variables (n : nat) (H : mat) (b p l : R).
 Record view := View { of_x : mat; of_q : mat; of_v : mat }.
 Definition seen (o : view) (x q v : vec) (i : nat) : R := mul n (of_x o) x i + mul n (of_q o) q i + mul n (of_v o) v i.
 
-(** The residual; S(t+1) - S(t); and S(t+1) - S(t) summed, if c = 1. *)
+(** The residual, and S(t+1) - S(t). The sum of the latter over steps is the view of c = 1 below. *)
 Definition residual_view : view := View eye (mscal 0 eye) (mscal 0 eye).
 Definition rise_view : view := View (mscal p eye) eye (mscal 0 eye).
 (** The same one step earlier, with c times S(t+1) - S(t) added. *)
@@ -65,7 +65,8 @@ Definition earlier (c : R) (o : view) : view :=
        (madd (of_x o) (mscal b (of_v o))).
 Fixpoint ahead (c : R) (o : view) (k : nat) : view := match k with O => o | S j => earlier c (ahead c o j) end.
 
-(** After a jump of x by I: the residual Y(k), the step of its filter. After an error of the mask: p Y + l Z. *)
+(** What a jump and an error of the mask in the step from t to t + 1 have done k steps after t + 1. Of the residual's view:
+    Y(k) and Y_W(k+1); of the view of S(t+1) - S(t): Delta R(k+1) and Delta R_W(k+2), or with c = 1 their sums. *)
 Definition to_jump (c : R) (o : view) (k : nat) : mat := of_x (ahead c o k).
 Definition to_mask (c : R) (o : view) (k : nat) : mat :=
   madd (mscal p (of_x (ahead c o k))) (mscal l (of_v (ahead c o k))).
@@ -99,7 +100,8 @@ Hypothesis x_next : forall t i, (i < n)%nat ->
 Hypothesis q_next : forall t i, q (S t) i = b * q t i + l * x t i.
 Hypothesis v_next : forall t i, v (S t) i = b * v t i + l * h t i.
 
-(** [out t k]: what is looked at, k steps after t. *)
+(** Superposition: what is seen k steps after t is what the state of t leaves, plus the answers to what entered since,
+    sum over s < k of to_jump(k-1-s) phi(t+s) + to_mask(k-1-s) h(t+s). *)
 Theorem superposition (c : R) (o : view) (out : nat -> nat -> vec) :
   (forall t i, (i < n)%nat -> out t O i = seen o (x t) (q t) (v t) i) ->
   (forall t k i, (i < n)%nat -> out t (S k) i = c * (q t i + p * x t i) + out (S t) k i) ->
@@ -136,7 +138,7 @@ Fixpoint model (x0 q0 : vec) (t : nat) : vec * vec :=
             fun i => b * snd (model x0 q0 s) i + l * fst (model x0 q0 s) i)
   end.
 
-(** The same as a bound: what the state of t leaves, and what each later step adds. *)
+(** Superposition as a bound: what is seen differs from what the state of t leaves by the sum of the bounds since. *)
 Theorem superposition_bound (c : R) (o : view) (out : nat -> nat -> vec) (f e : nat -> vec) :
   (forall t i, (i < n)%nat -> out t O i = seen o (x t) (q t) (v t) i) ->
   (forall t k i, (i < n)%nat -> out t (S k) i = c * (q t i + p * x t i) + out (S t) k i) ->
@@ -152,7 +154,7 @@ Proof.
 Qed.
 End Responses.
 
-(** The views of the residual are the linear model's: with x0 = I and q0 = 0 this is Y(k), the answer to a jump. *)
+(** The residual of the linear model from x0 and q0 is what its view sees; with x0 = e_j and q0 = 0, column j of Y(t). *)
 Theorem model_seen n H b p l x0 q0 t i : (i < n)%nat ->
   fst (model n H b p l x0 q0 t) i = seen n (ahead n H b p l 0 (residual_view) t) x0 q0 (fun _ => 0) i.
 Proof.

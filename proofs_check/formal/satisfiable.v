@@ -1,4 +1,4 @@
-(** The hypotheses can hold: training exists for every start, and a network meets every condition of the theorem.
+(** The hypotheses can hold: training exists from all first weights (gradient start), and a network meets every condition of the theorem.
 
     A conditional theorem says nothing where its conditions contradict each other.  One neuron and one sample are enough
     to see that these do not, with a residual that is not zero. *)
@@ -17,7 +17,7 @@ Fixpoint history (net : network) (p : method) (W0 : weights) (t : nat) : weights
                   + eta p * gamma p * gradient net before r k, now)
   end.
 
-(** Every method can be run from every initial network. *)
+(** Every method can be run from all first weights, here with the gradient start. *)
 Theorem training_exists net p W0 : exists W, W O = W0 /\ trained net p W.
 Proof.
   exists (fun t => fst (history net p W0 t)). split; [reflexivity|].

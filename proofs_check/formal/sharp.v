@@ -113,7 +113,8 @@ Proof.
   fold (g O) g. induction t as [|t IH]; [simpl; ring|]. rewrite filter_next. pose proof (S1 t) as E. lra.
 Qed.
 
-(** distance, the sharper bound: at every time T and for every neuron r
+(** distance, the sharper bound: if gamma (1-beta) <= beta, and gamma <= 2 or the start is extrapolated, then at every
+    time T and for every neuron r, with |K| the norm of the kernel,
       |w_r(T) - w_r(0)| <= (eta/(1-beta)) sqrt(|K|/m) sum_{s<T} |xi(s)|. *)
 Theorem sharp_distance T r : (r < m)%nat ->
   moved net (W O) (W T) r <= full_speed p * sqrt (top / INR m) * sum T (fun s => norm n (residual net (W s))).

@@ -50,11 +50,12 @@ Definition q_widest (n : nat) (K : q_mat) (x : nat -> Q) (i : nat) : Q :=
   q_max (q_sum n (fun j => q_max 0 (K i j * x j))) (q_sum n (fun j => q_max 0 (- (K i j * x j)))).
 
 (** The twin of the widest reach b. *)
-Theorem widest_reads n net K x i : n = samples net -> (forall i j, kernel net i j = Q2R (K i j)) ->
+Theorem widest_reads n net K x i : n = samples net ->
+  (forall i j, (i < n)%nat -> (j < n)%nat -> kernel net i j = Q2R (K i j)) -> (i < n)%nat ->
   widest net (fun j => Q2R (x j)) i = Q2R (q_widest n K x i).
 Proof.
-  intros En Ek. unfold widest, q_widest. rewrite <- En, read_max, !read_sum.
-  f_equal; apply sum_ext; intros j _; rewrite read_max, ?Q2R_opp, Q2R_mult, Q2R_zero, Ek; reflexivity.
+  intros En Ek Hi. unfold widest, q_widest. rewrite <- En, read_max, !read_sum.
+  f_equal; apply sum_ext; intros j Hj; rewrite read_max, ?Q2R_opp, Q2R_mult, Q2R_zero, Ek by assumption; reflexivity.
 Qed.
 
 Section Counts.
@@ -74,8 +75,8 @@ End Counts.
 Section Counted.
 Variables (net : network) (W : nat -> weights) (K : q_mat) (A : nat -> nat -> bool) (may : nat -> nat -> nat -> bool) (t : nat).
 Hypothesis some : (0 < width net)%nat.
-Hypothesis kernel_read : forall i j, kernel net i j = Q2R (K i j).
-Hypothesis patterns_read : forall r i, first net W r i = bit (A r i).
+Hypothesis kernel_read : forall i j, (i < samples net)%nat -> (j < samples net)%nat -> kernel net i j = Q2R (K i j).
+Hypothesis patterns_read : forall r i, (r < width net)%nat -> (i < samples net)%nat -> first net W r i = bit (A r i).
 Let m := width net.
 
 Lemma share_reads x : / INR m * Q2R x = Q2R (q_share m x).
@@ -87,24 +88,24 @@ Proof.
     pose proof (lt_0_INR m some). lra.
 Qed.
 
-(** The counts of the errors of masks, of pairs with one flipped sample and of pairs with both. *)
-Theorem counts_read i j :
+(** The twins of the counts: of errors of masks, of neurons with one flipped sample, with both, and B of the comparison. *)
+Theorem counts_read i j : (i < samples net)%nat -> (j < samples net)%nat ->
   mask_count net W may t i j = Q2R (q_mask_count K m A (may t) i j)
   /\ half_count net W may t i j = Q2R (q_half_count K m A (may t) i j)
   /\ both_count net may t i j = Q2R (q_both_count K m (may t) i j)
   /\ deviation_count net W may t i j = Q2R (q_deviation_count K m A (may t) i j).
 Proof.
-  unfold mask_count, half_count, both_count, deviation_count, q_mask_count, q_half_count, q_both_count, q_deviation_count.
+  intros Hi Hj. unfold mask_count, half_count, both_count, deviation_count, q_mask_count, q_half_count, q_both_count, q_deviation_count.
   fold m. repeat split.
   - unfold off. destruct (Nat.eqb i j); [rewrite Rabs_R0, Q2R_zero; ring|].
-    rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read. f_equal. f_equal. apply sum_ext. intros r _.
+    rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read by assumption. f_equal. f_equal. apply sum_ext. intros r Hr.
     now rewrite Q2R_mult, !read_bit, patterns_read.
-  - rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read. f_equal. f_equal. apply sum_ext. intros r _.
+  - rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read by assumption. f_equal. f_equal. apply sum_ext. intros r Hr.
     now rewrite !Q2R_mult, !read_bit, patterns_read.
-  - rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read. f_equal. f_equal. apply sum_ext. intros r _.
+  - rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read by assumption. f_equal. f_equal. apply sum_ext. intros r Hr.
     now rewrite Q2R_mult, !read_bit.
-  - rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read. f_equal. f_equal. apply sum_ext. intros r _.
-    rewrite read_bit. unfold touched, q_touched. rewrite !patterns_read.
+  - rewrite Q2R_mult, read_abs, <- share_reads, read_sum, <- kernel_read by assumption. f_equal. f_equal. apply sum_ext. intros r Hr.
+    rewrite read_bit. unfold touched, q_touched. rewrite !patterns_read by assumption.
     destruct (A r i), (A r j); simpl bit; destruct (Req_EM_T 1 1) as [_|Z], (Req_EM_T 0 1) as [Y|_]; try lra; reflexivity.
 Qed.
 End Counted.

@@ -225,7 +225,7 @@ DAMAGE = [
     ("deviation", "(may t r i || may t r j)", "may t r i", "deviation"),
     ("flipset", "Rmax (sum n", "Rmin (sum n", "flipset"),
     ("majorant", "(deviation_count net W may (S t)) (rise", "(deviation_count net W may t) (rise", "majorant"),
-    ("majorant", "(g s) i) <= dS (S t) i", "(g s) i) <= 2 * dS (S t) i", "majorant"),
+    ("majorant", "Rabs (y s k) <= g s k", "Rabs (y s k) <= g s k / 2", "majorant"),
     ("initial", "e t i <= D t i", "e t i <= 2 * D t i", "initial"),
     ("initial", "e (S t) i <= X (S t) i", "e (S t) i <= X (S t) i + 1", "initial"),
     ("certificate", "memory c j + Rabs l * zeta c j", "memory c j + l * zeta c j", "tail"),
