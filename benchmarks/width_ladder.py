@@ -3,11 +3,12 @@
     python benchmarks/width_ladder.py [--folder docs/figures]
 
 One figure per dataset, docs/figures/widths-DATASET.png; docs/widths.md shows them. Every number is computed on the
-spot: five minutes on two cores.
+spot, five minutes on two cores, but for the widths at which single networks are proved: certified_widths.py finds them.
 """
 
 import argparse
 import io
+import json
 from pathlib import Path
 
 import matplotlib
@@ -34,6 +35,10 @@ ROWS = {
     "hoeffding": r"$H(0)$ near $H^\infty$: Hoeffding",
     "chernoff": r"$\lambda_{\min}(H(0))$: matrix Chernoff",
 }
+PROVED = {
+    "initial": f"proved at initialisation, {SEEDS} of {SEEDS}",
+    "run": f"proved by following the run, {SEEDS} of {SEEDS}",
+}
 OBSERVED = f"seen to suffice, {SEEDS} seeds"
 
 
@@ -53,14 +58,20 @@ def observed_width(data: nag_ntk.Dataset, steps: int) -> int | None:
 def draw(data: nag_ntk.Dataset, steps: int, path: Path) -> None:
     """Draw the ladder of one dataset into a PNG of 128 colours, and print its numbers."""
     rows = (*required_widths(data, DELTA), *compared_widths(data, DELTA))
-    widths = {(row.id, row.method): row.width for row in rows}
+    widths: dict[tuple[str, str], float] = {(row.id, row.method): row.width for row in rows}
+    proved = json.loads((Path(__file__).parents[1] / "docs/certified-widths.json").read_text())[data.name]
+    assert proved["seeds"] == SEEDS
+    widths |= {(row, method): proved[row][method] for row in PROVED for method in THREE if proved[row][method]}
     seen = observed_width(data, steps)
     print(f"{path}: { ({' '.join(key): f'{width:.3g}' for key, width in widths.items()}) }, seen {seen}", flush=True)
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(figsize=(6.4, 4.8), layout="constrained")
-        for place, name in enumerate(ROWS):
-            methods = THREE if (name, THREE[0]) in widths else ("",)
+        figure, axes = pyplot.subplots(figsize=(6.4, 5.6), layout="constrained")
+        names = {**ROWS, **PROVED}
+        for place, name in enumerate(names):
+            methods = ("",) if (name, "") in widths else THREE
             for k, method in enumerate(methods):
+                if (name, method) not in widths:
+                    continue  # not reached
                 shift = 0.28 * (1 - k) if len(methods) > 1 else 0
                 colour, marker = (COLOURS[method], "o^s"[k]) if method else ("0.25", "D")
                 width = widths[name, method]
@@ -68,11 +79,11 @@ def draw(data: nag_ntk.Dataset, steps: int, path: Path) -> None:
                 axes.annotate(_rounded(width), (width, shift - place), (6, 0), textcoords="offset points", fontsize=7,
                               va="center", color=colour)  # fmt: skip
         if seen is not None:
-            axes.plot(seen, -len(ROWS), "s", color=COLOURS["nesterov"], ms=6, mfc="white")
-            axes.annotate(f"{seen}", (seen, -len(ROWS)), (7, 0), textcoords="offset points", fontsize=7, va="center",
+            axes.plot(seen, -len(names), "s", color=COLOURS["nesterov"], ms=6, mfc="white")
+            axes.annotate(f"{seen}", (seen, -len(names)), (7, 0), textcoords="offset points", fontsize=7, va="center",
                           color=COLOURS["nesterov"])  # fmt: skip
-        axes.set_yticks(-np.arange(len(ROWS) + 1), [*ROWS.values(), OBSERVED])
-        axes.set(xscale="log", xlabel="width $m$ (neurons)", xlim=(10, 1e27), ylim=(-len(ROWS) - 0.5, 0.5))
+        axes.set_yticks(-np.arange(len(names) + 1), [*names.values(), OBSERVED])
+        axes.set(xscale="log", xlabel="width $m$ (neurons)", xlim=(10, 1e27), ylim=(-len(names) - 0.5, 0.5))
         axes.set_xticks(10.0 ** np.arange(2, 27, 4))
         for k, method in enumerate(THREE):
             axes.plot([], [], "o^s"[k], color=COLOURS[method], label=NAMES[method])
