@@ -416,7 +416,7 @@ def test_float64_must_be_switched_on():
     for dtype in (None, "float64"):
         with jax.enable_x64(False), pytest.raises(InputError) as caught:
             simulate(data, STUDY[0], 4, dtype=dtype)
-        assert "enable_float64()" in str(caught.value)
+        assert "configure()" in str(caught.value)
         assert 'dtype="float32"' in str(caught.value)
 
 
