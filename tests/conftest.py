@@ -35,10 +35,10 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 LONGEST = (
-    "endurance", "site", "simulate", "lemmas", "devices", "own", "screened", "cli", "slack", "theory_figures",
-    "steps", "probe", "search", "certificates", "screened_parts", "screened_edges", "cells", "store_edges", "shadow",
-    "results", "formal", "formal_recursion", "report", "bench", "certify", "sweep", "calibration", "enclosure_powers",
-    "recheck", "testing", "optax", "store",
+    "endurance", "initial_claims", "site", "simulate", "lemmas", "devices", "own", "screened", "cli", "slack",
+    "theory_figures", "steps", "probe", "search", "certificates", "screened_parts", "screened_edges", "cells",
+    "store_edges", "shadow", "results", "formal", "formal_recursion", "report", "bench", "certify", "sweep",
+    "calibration", "enclosure_powers", "recheck", "testing", "optax", "store",
 )  # fmt: skip
 """Files, without `test_`, in the order in which workers begin with them: those that take longest, then all others."""
 
