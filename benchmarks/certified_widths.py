@@ -14,21 +14,16 @@ import json
 import time
 from pathlib import Path
 
+from initial_certificates import attempt
+
 import nag_ntk
 from proofs_check.certified import networks
 from proofs_check.certified.claims import ResidualBounds, recheck_objection, stated_parts
 from proofs_check.rigor.certificates import certificate
 from proofs_check.rigor.certificates.prove import NotProved, prove
-from proofs_check.rigor.initial.certificate import body_of
-from proofs_check.rigor.initial.prove import prove_initial
 
-DATA = {
-    "sphere-5x50": nag_ntk.sphere(5, 50),
-    "sphere-10x100": nag_ntk.sphere(10, 100),
-    "sphere-8x8": nag_ntk.sphere(8, 8),
-    "digits-10": nag_ntk.digits(10),
-    "digits-20": nag_ntk.digits(20),
-}
+_SETS = (nag_ntk.sphere(5, 50), nag_ntk.sphere(10, 100), nag_ntk.sphere(8, 8), nag_ntk.digits(10), nag_ntk.digits(20))
+DATA = {data.name: data for data in _SETS}
 METHODS = ("nesterov", "heavy_ball", "gradient_descent")
 # half decades, as far as an hour or two reach; no width of 20 digits does
 INITIAL = tuple(round(10 ** (k / 2)) for k in range(4, 14))
@@ -39,12 +34,8 @@ FILE = Path(__file__).parents[1] / "docs/certified-widths.json"
 
 def from_first_weights(data: nag_ntk.Dataset, method: nag_ntk.Method, width: int, seed: int) -> bool:
     """Return True if a form of the theorem is proved for this network before training, and recheck confirms it."""
-    try:
-        one = networks.case(data, method, width, seed)
-        proof = prove_initial(one.problem, list(stated_parts(data, method).values()))
-    except NotProved:
-        return False
-    return bool(proof.contraction) and not recheck_objection(body_of(proof, one.name))
+    found = attempt(data, method, width, seed)
+    return found["proved"] and bool(found["parts"])
 
 
 def from_run(data: nag_ntk.Dataset, method: nag_ntk.Method, width: int, seed: int) -> bool:
@@ -84,18 +75,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=16)
     options = parser.parse_args()
     nag_ntk.enable_float64()
-    for key, data in DATA.items():
-        if options.only not in (None, key):
+    for name, data in DATA.items():
+        if options.only not in (None, name):
             continue
-        print(data.name, flush=True)
-        limits = LIMITS.get(key, dict.fromkeys(METHODS, INITIAL[-1]))
-        grids = {name: tuple(m for m in INITIAL if m <= limits.get(name, 0)) for name in METHODS}
+        print(name, flush=True)
+        limits = LIMITS.get(name, dict.fromkeys(METHODS, INITIAL[-1]))
+        grids = {method: tuple(m for m in INITIAL if m <= limits.get(method, 0)) for method in METHODS}
         found = {
-            "initial": {name: least(from_first_weights, data, name, grids[name], options.seeds) for name in METHODS},
-            "run": {name: least(from_run, data, name, RUN, options.seeds) for name in METHODS},
+            "initial": {key: least(from_first_weights, data, key, grids[key], options.seeds) for key in METHODS},
+            "run": {key: least(from_run, data, key, RUN, options.seeds) for key in METHODS},
         }
         kept = json.loads(FILE.read_text()) if FILE.exists() else {}
-        FILE.write_text(json.dumps({**kept, data.name: {"seeds": options.seeds, **found}}, indent=1) + "\n")
+        FILE.write_text(json.dumps({**kept, name: {"seeds": options.seeds, **found}}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from certified_widths import DATA, FILE
 from PIL import Image
 from theory_plots import COLOURS, NAMES, STYLE, THREE
 
@@ -39,6 +40,7 @@ PROVED = {
     "initial": f"proved at initialisation, {SEEDS} of {SEEDS}",
     "run": f"proved by following the run, {SEEDS} of {SEEDS}",
 }
+STEPS = {"sphere-5x50": 40, "sphere-10x100": 40, "sphere-8x8": 100, "digits-10": 150, "digits-20": 250}
 OBSERVED = f"seen to suffice, {SEEDS} seeds"
 
 
@@ -59,7 +61,7 @@ def draw(data: nag_ntk.Dataset, steps: int, path: Path) -> None:
     """Draw the ladder of one dataset into a PNG of 128 colours, and print its numbers."""
     rows = (*required_widths(data, DELTA), *compared_widths(data, DELTA))
     widths: dict[tuple[str, str], float] = {(row.id, row.method): row.width for row in rows}
-    proved = json.loads((Path(__file__).parents[1] / "docs/certified-widths.json").read_text())[data.name]
+    proved = json.loads(FILE.read_text())[data.name]
     assert proved["seeds"] == SEEDS
     widths |= {(row, method): proved[row][method] for row in PROVED for method in THREE if proved[row][method]}
     seen = observed_width(data, steps)
@@ -112,11 +114,8 @@ def main() -> None:
     folder = parser.parse_args().folder
     nag_ntk.enable_float64()
     folder.mkdir(parents=True, exist_ok=True)
-    for data, steps in (
-        (nag_ntk.sphere(5, 50), 40), (nag_ntk.sphere(10, 100), 40), (nag_ntk.sphere(8, 8), 100),
-        (nag_ntk.digits(10), 150), (nag_ntk.digits(20), 250),
-    ):  # fmt: skip
-        draw(data, steps, folder / f"widths-{data.name}.png")
+    for name, data in DATA.items():
+        draw(data, STEPS[name], folder / f"widths-{name}.png")
 
 
 if __name__ == "__main__":

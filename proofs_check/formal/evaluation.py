@@ -9,6 +9,7 @@ from proofs_check.formal.coq import Compiled, NotProved, run
 
 _VALUE = re.compile(r'\("([^"]+)", \(\(?(-?\d+)\)?(?:%Z)?, (\d+)(?:%Z)?\)\)')
 _PAIR = re.compile(r"\(\(?(-?\d+)\)?(?:%Z)?, (\d+)(?:%Z)?\)")
+_TWINS = "twin twinsteps"
 _HEAD = (
     "From Coq Require Import QArith List String.\nFrom NagNtk Require Import {file}.\nImport ListNotations.\n"
     "Open Scope string_scope.\nSet Printing Depth 1000000.\nSet Printing Width 1000000.\n"
@@ -70,21 +71,19 @@ def recursion(compiled: Compiled, network: Network) -> list[Step]:
     """
     n, m, last = len(network.residual), len(network.active), len(network.bounds) - 1
     flips = _list(network.flips, lambda pairs: _lists(pairs, _bit))
-    text = _HEAD.format(file="twin twinsteps") + "\n".join(
-        (
-            f"Definition K := {_table(network.kernel)}.",
-            f"Definition H := {_table(network.gram)}.",
-            f"Definition A (r i : nat) : bool := nth i (nth r {_lists(network.active, _bit)} []) false.",
-            f"Definition F (t r i : nat) : bool := nth i (nth r (nth t {flips} []) []) false.",
-            f"Definition xi (i : nat) : Q := nth i {_list(network.residual, _rational)} 0%Q.",
-            f"Definition X (t i : nat) : Q := nth i (nth t {_lists(network.bounds, _rational)} []) 0%Q.",
-            f"Eval vm_compute in map (map (map (fun q => (Qnum q, Zpos (Qden q))))) (q_steps {n} {m} K H A F "
-            f"{' '.join(map(_rational, (network.beta, network.p, network.lift, network.push)))} xi X {last}).\n",
-        )
+    answer = _evaluate(
+        compiled,
+        _TWINS,
+        f"Definition K := {_table(network.kernel)}.",
+        f"Definition H := {_table(network.gram)}.",
+        f"Definition A (r i : nat) : bool := nth i (nth r {_lists(network.active, _bit)} []) false.",
+        f"Definition F (t r i : nat) : bool := nth i (nth r (nth t {flips} []) []) false.",
+        f"Definition xi (i : nat) : Q := nth i {_list(network.residual, _rational)} 0%Q.",
+        f"Definition X := {_table(network.bounds)}.",
+        f"Eval vm_compute in map (map (map (fun q => (Qnum q, Zpos (Qden q))))) (q_steps {n} {m} K H A F "
+        f"{' '.join(map(_rational, (network.beta, network.p, network.lift, network.push)))} xi X {last}).",
     )
-    (compiled.folder / "evaluated.v").write_text(text, encoding="utf-8")
-    answer = run(compiled.folder, "evaluated").split("@@", 1)[1]
-    values = [Fraction(int(top), int(low)) for top, low in _PAIR.findall(answer)]
+    values = _fractions(answer)
     rows = [values[k : k + n] for k in range(0, len(values), n)]
     return [Step(*rows[k : k + 6]) for k in range(0, len(rows), 6)]
 
@@ -109,19 +108,29 @@ def deviation(
         NotProved: Coq could not evaluate them.
     """
     n, m = len(path), len(active)
-    text = _HEAD.format(file="twin twinsteps") + "\n".join(
-        (
-            f"Definition K := {_table(kernel)}.",
-            f"Definition A (r i : nat) : bool := nth i (nth r {_lists(active, _bit)} []) false.",
-            f"Definition F (r i : nat) : bool := nth i (nth r {_lists(flips, _bit)} []) false.",
-            f"Definition x (i : nat) : Q := nth i {_list(path, _rational)} 0%Q.",
-            f"Eval vm_compute in map (fun q => let q := Qred q in (Qnum q, Zpos (Qden q))) (flat_map (fun i => map "
-            f"(q_deviation_count K {m} A F i) (seq 0 {n})) (seq 0 {n}) ++ map (q_widest {n} K x) (seq 0 {n})).\n",
-        )
+    answer = _evaluate(
+        compiled,
+        _TWINS,
+        f"Definition K := {_table(kernel)}.",
+        f"Definition A (r i : nat) : bool := nth i (nth r {_lists(active, _bit)} []) false.",
+        f"Definition F (r i : nat) : bool := nth i (nth r {_lists(flips, _bit)} []) false.",
+        f"Definition x (i : nat) : Q := nth i {_list(path, _rational)} 0%Q.",
+        f"Eval vm_compute in map (fun q => let q := Qred q in (Qnum q, Zpos (Qden q))) (flat_map (fun i => map "
+        f"(q_deviation_count K {m} A F i) (seq 0 {n})) (seq 0 {n}) ++ map (q_widest {n} K x) (seq 0 {n})).",
     )
-    (compiled.folder / "evaluated.v").write_text(text, encoding="utf-8")
-    values = [Fraction(int(top), int(low)) for top, low in _PAIR.findall(run(compiled.folder, "evaluated"))]
+    values = _fractions(answer)
     return [values[k : k + n] for k in range(0, n * n, n)], values[n * n :]
+
+
+def _evaluate(compiled: Compiled, files: str, *lines: str) -> str:
+    """Run lines of Coq after the files they need; return what is printed, the marker before it cut off."""
+    text = _HEAD.format(file=files) + "\n".join(lines) + "\n"
+    (compiled.folder / "evaluated.v").write_text(text, encoding="utf-8")
+    return run(compiled.folder, "evaluated").split("@@", 1)[1]
+
+
+def _fractions(answer: str) -> list[Fraction]:
+    return [Fraction(int(top), int(low)) for top, low in _PAIR.findall(answer)]
 
 
 def _table(rows: Sequence[Sequence[Fraction]]) -> str:
@@ -152,9 +161,7 @@ def readings(compiled: Compiled, grid: Iterable[tuple[Fraction, Fraction]]) -> l
     """
     points = list(grid)
     pairs = "; ".join(f"({_rational(s)}, {_rational(h)})" for s, h in points)
-    text = _HEAD.format(file="tie") + f"Eval vm_compute in map (fun p => reading (fst p) (snd p)) [{pairs}].\n"
-    (compiled.folder / "grid.v").write_text(text, encoding="utf-8")
-    answer = run(compiled.folder, "grid").split("@@", 1)[1]
+    answer = _evaluate(compiled, "tie", f"Eval vm_compute in map (fun p => reading (fst p) (snd p)) [{pairs}].")
     parts = re.split(r"\((true|false),", answer)[1:]
     values = [
         (verdict == "true", {name: Fraction(int(top), int(low)) for name, top, low in _VALUE.findall(constants)})

@@ -139,11 +139,6 @@ Lemma jump_step t (g : vec) : below net W X t -> kept net W may (S t) ->
   <= mul n (half_count net W may (S t)) (fun j => Rmin (g j) (mu t j)) i + mul n (both_count net may (S t)) (mu t) i.
 Proof. intros B K G i Hi. now apply (jump_bound net ok p push W beta_nonneg now_nonneg push_nonneg X may may_grows). Qed.
 
-Lemma holds_before t : holds t -> forall s, (s < t)%nat -> below net W X s /\ kept net W may s.
-Proof.
-  intros [B [K _]] s Hs. split; [intros u Hu; apply B; lia|intros u Hu; apply K; lia].
-Qed.
-
 Lemma below_next t : below net W X t -> (forall i, (i < n)%nat -> Rabs (xi (S t) i) <= X (S t) i) -> below net W X (S t).
 Proof. intros B L s Hs i Hi. destruct (Nat.eq_dec s (S t)) as [->|N]; [now apply L|]. apply B; [lia|assumption]. Qed.
 
@@ -162,9 +157,6 @@ Proof.
   - lia.
   - lia.
 Qed.
-
-Lemma start_momentum i : q O i = - push * xi O i.
-Proof. reflexivity. Qed.
 
 Lemma total_near T t i : steps T -> (t <= T)%nat -> holds t -> (i < n)%nat ->
   forall s, (s <= t)%nat -> Rabs (total net p push W s i - linear_total s i) <= dS s i.

@@ -44,10 +44,6 @@ Proof.
   rewrite Rabs_mult. apply Rmult_le_compat_l; [apply Rabs_pos|now apply L].
 Qed.
 
-Lemma mul_mono n A x y i : (forall j, (j < n)%nat -> 0 <= A i j) -> (forall j, (j < n)%nat -> x j <= y j) ->
-  mul n A x i <= mul n A y i.
-Proof. intros P L. apply sum_le. intros j Hj. apply Rmult_le_compat_l; [now apply P|now apply L]. Qed.
-
 Section Responses.
 Variables (n : nat) (H : mat) (b p l : R).
 

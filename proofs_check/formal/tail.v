@@ -67,12 +67,6 @@ Proof.
   replace (T + 1)%nat with (t + (T + 1 - t))%nat by lia. apply G.
 Qed.
 
-Lemma zeta_nonneg j : (j < n)%nat -> 0 <= zeta j.
-Proof.
-  intros Hj. eapply Rle_trans; [|apply (residual_begins _ _ _ _ _ given j Hj)].
-  apply (bound_nonneg net W X T j); [apply at_T|assumption].
-Qed.
-
 Lemma power_nonneg k : 0 <= r ^ k.
 Proof. apply pow_le, rate_range. Qed.
 

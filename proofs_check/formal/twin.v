@@ -92,8 +92,7 @@ Definition q_rise_view (p : Q) : q_view := QView (fun i j => p * q_eye i j)%Q q_
 Section Size.
 Variable n : nat.
 
-(** A list of values, so that each is computed once. *)
-Definition q_vec (f : nat -> Q) : nat -> Q := let values := map (fun i => Qred (f i)) (seq 0 n) in fun i => nth i values 0%Q.
+(** Rows as lists of values, so that each is computed once. *)
 Definition q_table (A : q_mat) : q_mat :=
   let rows := map (fun i => map (fun j => Qred (A i j)) (seq 0 n)) (seq 0 n) in fun i j => nth j (nth i rows []) 0%Q.
 
@@ -116,9 +115,6 @@ Proof.
   intros L. rewrite (nth_indep _ d (f O)) by now rewrite map_length, seq_length.
   rewrite map_nth, seq_nth by assumption. reflexivity.
 Qed.
-
-Lemma read_vec f i : (i < n)%nat -> Q2R (q_vec f i) = Q2R (f i).
-Proof. intros L. unfold q_vec. cbv zeta. rewrite nth_seq by assumption. apply read_red. Qed.
 
 Lemma read_table A i j : (i < n)%nat -> (j < n)%nat -> Q2R (q_table A i j) = Q2R (A i j).
 Proof. intros Hi Hj. unfold q_table. cbv zeta. rewrite !nth_seq by assumption. apply read_red. Qed.

@@ -40,7 +40,7 @@ def test_an_early_call_and_a_late_one():
     )
 
 
-def test_a_device_per_core_unless_told_otherwise(tmp_path):
+def test_a_device_per_core_unless_told_otherwise():
     program = (
         "import nag_ntk, jax\nnag_ntk.configure(float64=False)\nprint(len(jax.devices()), jax.numpy.ones(()).dtype)"
     )

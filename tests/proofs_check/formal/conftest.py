@@ -18,7 +18,7 @@ def with_coq():
 
 @pytest.fixture(scope="session")
 def compiled(with_coq, pytestconfig, tmp_path_factory):
-    """What tie.v needs compiled, or unpacked as an earlier run left it where no proof has changed since."""
+    """The compiled files of tie.v and all that it requires, unpacked from an earlier run if no proof has changed."""
     cache, source = getattr(pytestconfig, "cache", None), tmp_path_factory.mktemp("tie")
     for name, text in needed_by("tie").items():
         (source / f"{name}.v").write_text(text, encoding="utf-8")
@@ -27,6 +27,6 @@ def compiled(with_coq, pytestconfig, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def everything(with_coq, pytestconfig, tmp_path_factory):
-    """Every file compiled, or unpacked."""
+    """The compiled files of all proofs, unpacked from an earlier run if none has changed."""
     cache = getattr(pytestconfig, "cache", None)
     return kept_build(cache and cache.mkdir("formal"), tmp_path_factory.mktemp("formal"))

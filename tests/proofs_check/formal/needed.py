@@ -1,8 +1,11 @@
 """Which files of the formal proofs a file needs."""
 
+from functools import cache
+
 from proofs_check.formal import sources
 
 
+@cache
 def needed_by(goal):
     """The files that one file requires, directly or through others, and itself."""
     texts, found, waiting = sources.texts(), set(), {goal}

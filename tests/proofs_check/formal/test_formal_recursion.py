@@ -30,7 +30,7 @@ def network(method, start):
 
 
 def followed(problem, folder):
-    """The rechecker's recursion, with the flips of every step; its claims are about nothing in particular."""
+    """The rechecker's recursion, with flips, e, dS and M of every step; its claims are about nothing in particular."""
     n, m = len(problem.inputs), len(problem.weights)
     wide = (1e9,) * n
     claimed = InitialProof(
@@ -42,17 +42,13 @@ def followed(problem, folder):
         start = recheck.Start(net)
         linear = recheck.Linear(start)
         with ctx.workprec(recheck.LOW):
-            run, flips, masks = recheck.Proof(start, linear), [set()], [run_e(None)]
+            run, flips, kept = recheck.Proof(start, linear), [set()], []
             for t in range(1, STEPS + 1):
                 run.step(t)
                 flips.append({(r, i) for r, found in run.flips.flipped.items() for i in found})
-                masks.append(run_e(run))
-            return start, run, flips, masks
-
-
-def run_e(run):
-    """Bounds of that step which the rechecker keeps only until the next one: e, dS, M."""
-    return run and tuple([float(x) for x in values] for values in (run.e, run.dS, run.M))
+                # what the rechecker holds of the last step only
+                kept.append([[float(x) for x in values] for values in (run.e, run.dS, run.M)])
+            return start, run, flips, kept
 
 
 @pytest.mark.parametrize("start", ["gradient", "extrapolated"])
@@ -77,12 +73,12 @@ def test_the_right_hand_sides_are_those_of_the_rechecker(everything, tmp_path, m
     assert len(found) == STEPS
     moved = np.cumsum([[float(x) for x in step.rise] for step in found], axis=0)
     for t, step in enumerate(found):
-        _, dS, M = kept[t + 1]
+        _, dS, M = kept[t]  # of step t + 1
         assert np.allclose(moved[t], M, rtol=1e-9)
         assert np.allclose([float(x) for x in step.totals], dS, rtol=1e-9)
         assert np.allclose([float(x) for x in step.residuals], [float(x) for x in run.X[t + 1]], rtol=1e-9)
         if t:
-            assert np.allclose([float(x) for x in step.masks], kept[t][0], rtol=1e-9)
+            assert np.allclose([float(x) for x in step.masks], kept[t - 1][0], rtol=1e-9)
     # something has flipped on one sample and on several, so that every count enters
     assert sum(len(now) for now in flips) > 5
     per_neuron = [len(list(group)) for _, group in itertools.groupby(sorted(flips[-1]), key=lambda pair: pair[0])]
