@@ -1,17 +1,47 @@
 """Choice of the engine of a run: the engine that the user names, or the one with the fewest operations."""
 
+import jax
 import numpy as np
 
 from nag_ntk.engines import screened
 from nag_ntk.engines.dense.preactivations import PREACTIVATIONS
 from nag_ntk.engines.dense.weights import WEIGHTS
 from nag_ntk.engines.prepared import EngineChoice
+from nag_ntk.engines.representation import Representation
 from nag_ntk.errors import InputError
 from nag_ntk.network import Network, residual
 from nag_ntk.run.inputs import Inputs, Shape
 
 REPRESENTATIONS = {each.name: each for each in (WEIGHTS, PREACTIVATIONS)}
 """Representations of the movement in the dense engine, by name."""
+
+_BATCHED = "batched-"
+
+
+def batched(representation: str) -> str:
+    """Return the name of the batched engine of a representation.
+
+    Example:
+        >>> batched("weights")
+        'batched-weights'
+    """
+    return _BATCHED + representation
+
+
+def is_batched(engine: str) -> bool:
+    """Return True for the name of a batched engine."""
+    return engine.startswith(_BATCHED)
+
+
+def representation_of(engine: str) -> Representation:
+    """Return the representation of the movement in a dense or batched engine, by the engine's name.
+
+    Example:
+        >>> representation_of("batched-weights").name, representation_of("preactivations").name
+        ('weights', 'preactivations')
+    """
+    return REPRESENTATIONS[engine.removeprefix(_BATCHED)]
+
 
 _COMPILE_COST = 5 * 10**10
 """Cost of compiling the screened engine, some seconds, in operations."""
@@ -23,6 +53,29 @@ _ACTIVE_SHARE, _WARM_UP_STEPS = 0.05, 100
 """Share of the neurons at risk that is evaluated late in a run; number of first steps in which all are evaluated."""
 _NEURON_COST_RATIO = 2.5
 """Cost of evaluating a neuron in the screened engine, sorting included, over its cost in the dense engine."""
+
+
+_NETWORK_COST, _BATCH_COST = 40_000, 150_000
+"""Fixed cost in operations, on a CPU, of a step of one network in a dense engine, and of a step of a batched engine."""
+_PAIR_COST = 60
+"""What a pair of neuron and sample costs more in a batched engine than in a dense one, on a CPU, in operations."""
+
+
+def _is_batched_cheaper(shape: Shape, n: int, networks: int) -> bool:
+    """Return True if a batched engine is cheaper than a dense one: on accelerators, and for small networks on CPUs.
+
+    An accelerator waits for the host at every turn of the dense engines' loops. On a CPU the dense engines keep a
+    network in the cache, look at patterns only where they may change, and pay for every network and step.
+
+    Args:
+        shape: of the run.
+        n: number of samples.
+        networks: number of networks that are trained together.
+    """
+    if jax.default_backend() != "cpu":
+        return True
+    extra = _PAIR_COST * n * shape.width * (1 + (shape.recursion or shape.deviation))
+    return _BATCH_COST + networks * extra < networks * _NETWORK_COST
 
 
 def _screened(shape: Shape, inputs: Inputs, schedules: np.ndarray, network: Network | None) -> EngineChoice:
@@ -48,8 +101,9 @@ def choose_engine(
     """Choose the engine of a run.
 
     Operations are counted over all steps, methods and seeds. The cost of a dense engine is its cost per neuron times m.
-    The cost of the screened engine is a fixed amount per step, the evaluation of the neurons at risk (all in the first
-    steps, few later), the survey of all neurons, and the longer compilation.
+    A batched engine takes the place of a dense one where it is cheaper. The cost of the screened engine is a fixed
+    amount per step, the evaluation of the neurons at risk (all in the first steps, few later), the survey of all
+    neurons, and the longer compilation.
 
     Args:
         shape: its engine is a name or "auto".
@@ -83,8 +137,12 @@ def choose_engine(
             raise InputError('engine="screened" does not hold all neurons, so it cannot measure probes; leave them out')
         return screened_choice()
     cheapest = min(REPRESENTATIONS.values(), key=lambda each: each.cost(n, rank))
-    representation = REPRESENTATIONS.get(shape.engine, cheapest)
-    name = representation.name if shape.engine == "auto" else shape.engine
+    representation = REPRESENTATIONS.get(shape.engine.removeprefix(_BATCHED), cheapest)
+    name = shape.engine
+    if name == "auto":
+        name = representation.name
+        if _is_batched_cheaper(shape, n, methods * seeds):
+            name = batched(name)
     cost = seed_steps * shape.width * representation.cost(n, rank)
     dense = EngineChoice(name, lambda width: width, representation.rows(n, rank), np.empty(0), operations=cost)
     if shape.engine != "auto" or spread or probed or cost <= fixed_cost or survey_cost > _MAX_SURVEY_COST:

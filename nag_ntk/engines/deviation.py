@@ -111,6 +111,19 @@ def fold_columns(before, after, arrays, add: Callable[..., Any], totals):
     return jax.lax.while_loop(lambda carry: jnp.any(carry[0] > 0), some, (left, totals))[1]
 
 
+def quotients(limits: Limits, size) -> jax.Array:
+    """Divide |w_r(0).x_i| by what the limits allow the pair, (n, ..., L).
+
+    Args:
+        limits: (n, ...) each.
+        size: |w_r(0).x_i|, (n, ..., L).
+    """
+    first, largest = limits.first[..., None], jnp.maximum(*limits)[..., None]
+    near = (size <= first).astype(jnp.int32)
+    elsewhere = jnp.sum(near, axis=0, dtype=jnp.int32)[None] > near  # near the boundary of another sample
+    return size / jnp.where(elsewhere, largest, first)
+
+
 def enter(limits: Limits, touched: Touched, before, after, origin) -> Touched:
     """Add the pairs of some neurons that enter F.
 
@@ -125,9 +138,6 @@ def enter(limits: Limits, touched: Touched, before, after, origin) -> Touched:
         origin: (n, L), w_r(0).x_i of the neurons.
     """
     size, active, new = jnp.abs(origin), origin >= 0, after & ~before
-    near = (size <= limits.first[:, None]).astype(jnp.int32)
-    elsewhere = jnp.sum(near, axis=0, dtype=jnp.int32)[None, :] > near  # near the boundary of another sample
-    allowed = jnp.where(elsewhere, jnp.maximum(*limits)[:, None], limits.first[:, None])
 
     def counts(pairs):
         either, quiet = pairs | active, active & ~pairs
@@ -136,7 +146,7 @@ def enter(limits: Limits, touched: Touched, before, after, origin) -> Touched:
     return Touched(
         pairs=touched.pairs + jnp.sum(new, dtype=jnp.int32),
         counts=touched.counts + counts(after) - counts(before),
-        ratio=jnp.maximum(touched.ratio, jnp.max(jnp.where(new, size / allowed, 0))),
+        ratio=jnp.maximum(touched.ratio, jnp.max(jnp.where(new, quotients(limits, size), 0))),
         reach=jnp.maximum(touched.reach, jnp.max(jnp.where(new, size, 0), axis=1)),
     )
 

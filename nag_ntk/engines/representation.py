@@ -11,6 +11,8 @@ from nag_ntk.arrays import Array
 class Representation(NamedTuple):
     """Way to store the movement u exactly; G = A o xi, (n, m), is the masked residual.
 
+    Several networks may stand on axes between the first and the last: (n, ..., m).
+
     Attributes:
         name: as in simulate(engine=...).
         rows: (n, p) -> length of a column of the state.

@@ -1,4 +1,4 @@
-"""Reductions over the rows of an (n, m) array, n short and m long, in a form that XLA on CPU vectorises.
+"""Reductions over the rows of an (n, ..., m) array, n short and m long, in a form that XLA on CPU vectorises.
 
 At most eight slices of the rows are combined element by element, in one fused pass. XLA's own reduction over an axis
 takes one element at a time, and a product with ones first writes the array of all terms; both take two to three times
@@ -17,7 +17,7 @@ _PARTS = 7
 
 
 def fold(array: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array]) -> jax.Array:
-    """Combine rows by an associative, commutative operation: (n, m) -> (k, m) with k = ceil(n / 7) or fewer.
+    """Combine rows by an associative, commutative operation: (n, ...) -> (k, ...) with k = ceil(n / 7) or fewer.
 
     Example:
         >>> fold(jnp.arange(20.0).reshape(10, 2), jnp.add).tolist()
@@ -36,9 +36,9 @@ def fold(array: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array])
 
 
 def column_sums(array: jax.Array) -> jax.Array:
-    """Sum over the rows, (m,)."""
+    """Sum over the rows, (..., m)."""
     partial_sums = fold(array, jnp.add)
-    return jnp.dot(jnp.ones(partial_sums.shape[0], partial_sums.dtype), partial_sums, precision=HIGHEST)
+    return jnp.tensordot(jnp.ones(partial_sums.shape[0], partial_sums.dtype), partial_sums, 1, precision=HIGHEST)
 
 
 def total(array: jax.Array) -> jax.Array:

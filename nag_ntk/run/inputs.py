@@ -108,16 +108,18 @@ def sign_error_bound(shape: Shape, inputs: Inputs, max_weight, majorant, step, r
     Args:
         shape: as for every engine.
         inputs: as for every engine.
-        max_weight: max |w_r(0)|.
-        majorant: bound on the coefficients |c_ri|, (n,).
+        max_weight: max |w_r(0)|, (...).
+        majorant: bound on the coefficients |c_ri|, (n, ...), a column per network.
         step: number of the step.
         roundings: number of roundings of a stored coefficient in a step.
 
     Returns:
-        (), in the floating type of the run.
+        (...), in the floating type of the run.
     """
     n, rank = inputs.coordinates.shape
     dtype = inputs.coordinates.dtype
     unit = higham_gamma(1, dtype)
     growth = (n + rank + 8 + roundings * (step + 1)).astype(dtype) * unit
-    return (rank + 2) * unit * max_weight + growth * jnp.sum(majorant) / jnp.sqrt(jnp.asarray(shape.width, dtype))
+    return (rank + 2) * unit * max_weight + growth * jnp.sum(majorant, axis=0) / jnp.sqrt(
+        jnp.asarray(shape.width, dtype)
+    )

@@ -116,6 +116,22 @@ def initial_preactivations(shape: Shape, coordinates, weights) -> jax.Array:
     return jnp.repeat(jnp.dot(coordinates, weights[::2].T, precision=HIGHEST), 2, axis=1)
 
 
+def active_parts(shape: Shape, preactivation, signs) -> tuple[jax.Array, jax.Array]:
+    """Return relu(z_ri) and a_r / sqrt m, or the differences in antisymmetric pairs and the signs of their first.
+
+    The sum of their products is the output of the network, exactly 0 where pairs cancel.
+
+    Args:
+        shape: the static configuration.
+        preactivation: z_ri, (..., L).
+        signs: a_r / sqrt m, (..., L).
+    """
+    active = jnp.maximum(preactivation, 0)
+    if shape.init == "antisymmetric":
+        return active[..., ::2] - active[..., 1::2], signs[..., ::2]
+    return active, signs
+
+
 def outputs(shape: Shape, preactivation, signs) -> jax.Array:
     """Compute sum_r (a_r / sqrt m) relu(z_ri) over the neurons of a block, (n,); exactly 0 where pairs cancel.
 
@@ -127,10 +143,7 @@ def outputs(shape: Shape, preactivation, signs) -> jax.Array:
     Accuracy: gamma_L relative to the sum of absolute terms. In antisymmetric pairs the difference of the two neurons is
         taken first, which replaces one sum by another, so the bound is the same.
     """
-    active = jnp.maximum(preactivation, 0)
-    if shape.init == "antisymmetric":
-        active, signs = active[:, ::2] - active[:, 1::2], signs[::2]
-    return jnp.dot(active, signs, precision=HIGHEST)
+    return jnp.dot(*active_parts(shape, preactivation, signs), precision=HIGHEST)
 
 
 def discard_padding(shape: Shape, network: Network) -> Network:

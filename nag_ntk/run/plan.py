@@ -124,10 +124,12 @@ def make_plan(
     *, n: int, rank: int, rows: int, width: int, columns: Callable[[int], int], seeds: int, methods: int, steps: int,
     dtype: np.dtype, recursion: bool, radii: int, chunk: int | None, limit: int | float | None,
     mesh: tuple[int, int] | None = None, host_bytes: int = 0, probe_bytes: int | None = None, deviation: bool = False,
+    batched: bool = False,
 ) -> Plan:  # fmt: skip
     """Plan a run; refuse one that does not fit into memory.
 
-    The estimate counts the state of a group of seeds, the temporaries of each device, and the record.
+    The estimate counts the state of a group of seeds, the temporaries of each device, and the record. A batched engine
+    has the temporaries of all networks of a group at once; its group is as large as fits an accelerator.
 
     Args:
         n: number of samples.
@@ -149,6 +151,7 @@ def make_plan(
         probe_bytes: bytes of the records of probes per seed and method; None without probes. Probes need the memory
             of a whole network in addition to the state.
         deviation: True if the deviation from the linear model is recorded.
+        batched: True for a batched engine.
 
     Raises:
         CapacityError: with the estimate, the limit, and the width that would fit.
@@ -161,22 +164,27 @@ def make_plan(
     # a given length is not changed, so that runs of different lengths share one compilation
     chunk_steps = min(chunk, steps + 1) if chunk else -(-(steps + 1) // chunks)
     devices, neuron_devices = mesh or (min(len(jax.local_devices()), seeds), 1)
-    length = neurons.block_length(max(n, rows), devices * neuron_devices)
+    length = 0 if batched else neurons.block_length(max(n, rows), devices * neuron_devices)
 
     def sizes(width: int) -> tuple[int, int]:
-        """Return the bytes of one network's state, and of the temporaries of the devices that share a network."""
+        """Return the bytes of one network's state, and of the temporaries of a network on all of its devices."""
         stored = columns(width)
         blocks, block_size = neurons.block_layout(stored, neuron_devices, length)
         total = neuron_devices * blocks * block_size
         # per neuron: n pre-activations and a sign; per method its movement and momentum term, and a pattern of n bytes
         state = total * (item * (n + 1 + methods * 2 * rows) + methods * n)
         state += methods * neuron_devices * 4 * n * n if recursion else 0
+        # the batched engines keep the pre-activations of the step before
+        state += methods * total * item * n if recursion and batched else 0
         # the pairs that ever flipped and their neurons, two matrices of counts, and seven vectors
         state += methods * (total * (n + 1) + neuron_devices * (8 * n * n + 7 * item * n)) if deviation else 0
         # the draw: weights, random bits, pre-activations and masks
         drawing = neuron_devices * neurons.per_device(stored, neuron_devices) * item * (3 * rank + 3 * n)
         # a step: the product, masks and forcing (the masked residual in the form of the state) of a block
         block = neuron_devices * block_size * item * (5 * n + 3 * rows)
+        if batched:  # as XLA counts them; the patterns again in the type of a product, and 0/1 for flags
+            flags = n * (recursion * (3 * item + 12) + deviation * (item + 12))
+            block = methods * total * (item * (7 * n + 2 * rows) + flags)
         # a snapshot of a probe: W(0), movement and pre-activations, in two layouts
         snapshot = 0 if probe_bytes is None else width * item * (4 * rank + 3 * n + 3)
         return state, max(drawing, 2 * state + block, state + snapshot) + neuron_devices * item * 8 * n * n
@@ -193,14 +201,17 @@ def make_plan(
         state, scratch = sizes(width)
         per_seed = state + max(state, network_bytes(width)) + host_bytes * columns(width)
         # the record twice: the parts of all chunks, and their concatenation
-        return 2 * record + devices * scratch + group * per_seed
+        return 2 * record + (group if batched else devices) * scratch + group * per_seed
 
     state, _ = sizes(width)
-    group = min(seeds, max(devices, _GROUP_TARGET // max(state, network_bytes(width)) // devices * devices))
-    group = -(-group // devices) * devices
+    per_device = -(-seeds // devices)
+    if not batched or jax.default_backend() == "cpu":
+        per_device = min(per_device, max(1, _GROUP_TARGET // max(state, network_bytes(width)) // devices))
     allowed = free_memory() if limit is None else limit
-    while group > devices and needed(width, group, devices) > allowed:
-        group -= devices
+    per_device = max(1, largest_width(lambda each: needed(width, each * devices, devices) <= allowed, per_device + 1))
+    if batched:  # groups of nearly equal size: the last one is filled up
+        per_device = -(-seeds // (devices * -(-seeds // (devices * per_device))))
+    group = per_device * devices
     while mesh is None and devices > 1 and needed(width, group, devices) > allowed:
         group = devices = devices - 1
     estimate = needed(width, group, devices)

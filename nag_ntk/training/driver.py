@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from nag_ntk.engines.dense.measure import probe_now
 from nag_ntk.engines.engine import Engine
+from nag_ntk.engines.measure import probe_now
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.run.checkpoint import Checkpoint
 from nag_ntk.run.devices import fetch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines import choose_engine, screened
+from nag_ntk.engines import choose_engine, is_batched, screened
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
@@ -159,7 +159,8 @@ def prepare(
         n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),
         methods=len(methods), steps=steps, dtype=floating, recursion=recursion, deviation=deviation,
         radii=len(near_radii) + 3 * data.size * len(pattern_radii), chunk=chunk, limit=limit, mesh=device_mesh,
-        host_bytes=choice.host_bytes, probe_bytes=_probe_bytes(probes, data, m, steps, dtype) if probes else None,
+        host_bytes=choice.host_bytes, batched=is_batched(choice.engine),
+        probe_bytes=_probe_bytes(probes, data, m, steps, dtype) if probes else None,
     )  # fmt: skip
     if choice.engine == screened.NAME:
         screened.check_memory(shape, inputs, choice.thresholds, limit)

@@ -69,8 +69,9 @@ def simulate(
         seeds: the number of seeds (0, 1, 2, ...), or the seed numbers. The draw of a seed depends on `key`, its number
             and the span of the inputs, not on the other seeds.
         steps: T >= 0.
-        engine: "weights", "preactivations", "screened" (all three exact), or "auto": the engine with the fewest
-            operations. Only "screened" does not store all weights; its cost per step grows like the root of the width.
+        engine: "weights" or "preactivations", network by network; "batched-weights" or "batched-preactivations", the
+            same for all networks side by side, for accelerators; "screened", which does not store all weights, and
+            whose cost per step grows like the root of the width. All are exact. "auto": the one of the least cost.
         start: "gradient" or "extrapolated", see method.py.
         init: how networks are drawn: "independent" neurons, or "antisymmetric" pairs of neurons with equal weights and
             opposite signs, for an even width, so that f = 0 and the residual is -y at step 0, exactly.
@@ -83,10 +84,10 @@ def simulate(
         deviation: True to record the deviation from the linear model of H(0), and a bound on it.
         gram_path: True to record the spectrum of H(t) about every 128 steps, at step 0 and at step T; the steps
             depend on T and on the probes, not on the chunks.
-        probes: additional quantities to measure, see nag_ntk.Probe; dense engines only.
+        probes: additional quantities to measure, see nag_ntk.Probe; not with "screened".
         chunk: largest number of steps between calls of `progress`; None to choose it.
         memory_limit: bytes that the run may use; the machine's free memory if None.
-        devices: number of devices for the seeds, and for the neurons of each network (dense engines only); "auto":
+        devices: number of devices for the seeds, and for the neurons of each network (not "screened"); "auto":
             all devices for the seeds, in several processes a mesh of all devices. See docs/devices.md.
         progress: called between chunks with the completed and the total number of seed-steps.
         checkpoint: store of the finished chunks, from which an interrupted run continues; see checkpoint.py.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from nag_ntk import simulate
-from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines import REPRESENTATIONS, is_batched, representation_of, screened
 from nag_ntk.engines.prepared import Prepared
 from proofs_check.running.prepare import RunSetup
 from proofs_check.study.load import RunSpec, Study
@@ -68,16 +68,27 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
     return seconds
 
 
-def _engine(plan: Prepared) -> Any:
-    """Return the dense engine of a run, or the one whose rate stands for that of the screened engine."""
+def _engine(plan: Prepared) -> str:
+    """Return the engine of a run, or the dense one whose rate stands for that of the screened engine."""
     n, rank = plan.inputs.coordinates.shape
-    dense = REPRESENTATIONS.get(plan.shape.engine)
-    return dense or min(REPRESENTATIONS.values(), key=lambda engine: engine.cost(n, rank))
+    if plan.shape.engine != screened.NAME:
+        return plan.shape.engine
+    return min(REPRESENTATIONS.values(), key=lambda each: each.cost(n, rank)).name
+
+
+def _cost(plan: Prepared) -> int:
+    """Return the operations of a step per neuron of a seed, under all methods."""
+    return len(plan.methods) * representation_of(_engine(plan)).cost(*plan.inputs.coordinates.shape)
+
+
+def _seeds(plan: Prepared) -> int:
+    """Return the number of seeds with which the rate of a run is measured: as many as are trained side by side."""
+    return plan.layout.group if is_batched(plan.shape.engine) else plan.layout.devices
 
 
 def _width(plan: Prepared) -> int:
     """Return the width at which the rate of a run is measured."""
-    cost = len(plan.methods) * _engine(plan).cost(*plan.inputs.coordinates.shape)
+    cost = _cost(plan) * (_seeds(plan) if is_batched(plan.shape.engine) else 1)
     return min(plan.shape.width, max(_MIN_WIDTH, _MAX_STEP_OPERATIONS // cost // 2 * 2))  # even, for neurons in pairs
 
 
@@ -85,17 +96,17 @@ def _kind(plan: Prepared) -> Any:
     """Return a key that agrees for runs of the same rate."""
     shape, inputs = plan.shape, plan.inputs
     counted = (shape.deviation, len(plan.radii), len(plan.overlap_radii))
-    engine = _engine(plan).name, len(plan.methods)
+    engine = _engine(plan), len(plan.methods), _seeds(plan)
     program = shape.dtype, shape.init, shape.recursion, shape.devices
     return engine, inputs.coordinates.shape, _width(plan), program, counted
 
 
 def _measure_rate(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
-    engine, width, devices = _engine(plan), _width(plan), plan.layout.devices
+    width, seeds = _width(plan), _seeds(plan)
     methods = [method._replace(table=()) for method in setups.methods]  # a table may have fewer steps
     options = {
         **setups.options(spec),
-        "engine": engine.name,
+        "engine": _engine(plan),
         "chunk": _STEPS_PER_CHUNK,
         "gram_path": False,
         "probes": (),
@@ -103,20 +114,19 @@ def _measure_rate(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
 
     def timed(chunks: int) -> float:
         start = time.perf_counter()
-        simulate(setups.data, methods, width, devices, chunks * _STEPS_PER_CHUNK - 1, **options)
+        simulate(setups.data, methods, width, seeds, chunks * _STEPS_PER_CHUNK - 1, **options)
         return time.perf_counter() - start
 
     first = timed(1)
     short, long = map(min, zip(*((timed(1), timed(_CHUNKS_OF_LONG_RUN)) for _ in range(_REPETITIONS)), strict=True))
     step = max((long - short) / ((_CHUNKS_OF_LONG_RUN - 1) * _STEPS_PER_CHUNK), 1e-9)
     drawing = max(short - step * _STEPS_PER_CHUNK, 1e-9)
-    cost = len(plan.methods) * width * engine.cost(*plan.inputs.coordinates.shape)
-    return Rate(devices * cost / step, devices * width / drawing, max(first - short, 0.0))
+    return Rate(seeds * width * _cost(plan) / step, seeds * width / drawing, max(first - short, 0.0))
 
 
 def _seconds(plan: Prepared, rate: Rate) -> float:
     """Return the seconds of one run without compiling; devices that have no seed left wait for the others."""
     seeds, devices = len(plan.seeds), plan.layout.devices
     filled = devices * math.ceil(seeds / devices) / seeds
-    drawn = 0 if plan.shape.engine not in REPRESENTATIONS else seeds * plan.shape.width / rate.draws
+    drawn = 0 if plan.shape.engine == screened.NAME else seeds * plan.shape.width / rate.draws
     return filled * (plan.choice.operations / rate.operations + drawn)

@@ -229,7 +229,9 @@ class RunFields(Record):
     """What came before step 0: the first step is a gradient step, or the textbook two-line Nesterov's."""
     init: Literal["independent", "antisymmetric"] = "independent"
     """How networks are drawn: independent neurons, or pairs of equal weights and opposite signs, whose output is 0."""
-    engine: Literal["auto", "weights", "preactivations", "screened"] = "auto"
+    engine: Literal["auto", "weights", "preactivations", "batched-weights", "batched-preactivations", "screened"] = (
+        "auto"
+    )
     """Which exact representation of the run to compute with."""
     dtype: Literal["float64", "float32"] | None = None
     """Floating-point type; absent: float64 wherever the device has it."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines.choice import is_batched, representation_of
 from nag_ntk.engines.dense import deviation
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
 from nag_ntk.network import Network, checksum, seed_key
@@ -45,8 +45,12 @@ def _initial_record(shape: Shape, inputs: Inputs, network: Network, preactivatio
     return {"initial_gram": gram, "overlap_range": overlaps, **neurons.device_sum(shape, sums)}
 
 
-def _initialise(shape: Shape, inputs: Inputs, network: Network):
-    """Return (InitialNetwork, states of all methods) of one network, and the record of step 0."""
+def begin(shape: Shape, inputs: Inputs, network: Network):
+    """Arrange one network in blocks and record step 0.
+
+    Returns:
+        The InitialNetwork, its residual (n,), the record, and this device's overlap of its pattern with itself, (n, n).
+    """
     sqrt_width = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
     padding = neurons.padding_preactivation(shape.dtype)
     preactivation = neurons.initial_preactivations(shape, inputs.coordinates, network.weights)
@@ -65,8 +69,15 @@ def _initialise(shape: Shape, inputs: Inputs, network: Network):
         neurons.to_blocks(shape, signs[None], 0.0)[:, 0],
         jnp.sqrt(neurons.device_max(shape, max_square)),
     )
+    return initial, residual, record, overlap
+
+
+def _initialise(shape: Shape, inputs: Inputs, network: Network):
+    """Return (InitialNetwork, states of all methods) of one network, and the record of step 0."""
+    initial, residual, record, overlap = begin(shape, inputs, network)
+    kernel = inputs.kernel
     count, n, length = initial.preactivation.shape
-    rows = REPRESENTATIONS[shape.engine].rows(n, inputs.coordinates.shape[1])
+    rows = representation_of(shape.engine).rows(n, inputs.coordinates.shape[1])
     at_rest = jnp.zeros((count, rows, length), kernel.dtype)
     local = neurons.per_device(shape.width, shape.neuron_devices)
     counts = jnp.round(overlap * local).astype(jnp.int32)[None] if shape.recursion else None
@@ -89,15 +100,19 @@ def _initialise(shape: Shape, inputs: Inputs, network: Network):
 _NETWORKS = PartitionSpec(SEEDS, NEURONS)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _draw_networks(shape: Shape, dimension: int, key, seeds) -> Network:
-    """Draw the networks of a group of seeds, (s, M, p) and (s, M); `shape` comes from `neurons.draw_shape`."""
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _draw_networks(shape: Shape, dimension: int, together: bool, key, seeds) -> Network:
+    """Draw the networks of a group of seeds, (s, M, p) and (s, M), one after the other or together.
+
+    `shape` comes from `neurons.draw_shape`.
+    """
+    for_each = jax.vmap if together else lambda function: partial(jax.lax.map, function)
 
     def one_seed(key, seed):
         return neurons.draw_local(shape, seed_key(key, seed), dimension)
 
     def all_seeds(key, seeds):
-        return jax.lax.map(partial(one_seed, key), seeds)
+        return for_each(partial(one_seed, key))(seeds)
 
     return shard_over_mesh(shape, all_seeds, (PartitionSpec(SEEDS),), _NETWORKS)(key, seeds)
 
@@ -116,20 +131,25 @@ def _initialise_networks(shape: Shape, inputs: Inputs, networks: Network):
     return shard_over_mesh(shape, all_seeds, (_NETWORKS,), results)(inputs, networks)
 
 
+def drawn_networks(shape: Shape, inputs: Inputs, seeds, network: Network | None) -> Network:
+    """Draw the networks of a group of seeds, or take the given one, padded to whole blocks of 1,024 neurons.
+
+    A separate compiled program draws the networks. All widths with the same number of blocks share it, whatever they
+    record; the random number generator takes as long to compile as everything else together.
+    """
+    if network is None:
+        together = is_batched(shape.engine) and jax.default_backend() != "cpu"
+        return _draw_networks(neurons.draw_shape(shape), inputs.coordinates.shape[1], together, inputs.key, seeds)
+    padding = neurons.drawn_width(shape.width, shape.neuron_devices) - shape.width
+    weights, signs = np.pad(network.weights, ((0, padding), (0, 0))), np.pad(network.signs, (0, padding))
+    return Network(weights[None], signs[None])
+
+
 def initialise(shape: Shape, inputs: Inputs, seeds, network: Network | None):
     """Draw the networks of a group of seeds, or use the given one, and make their states at step 0.
-
-    A separate compiled program draws the networks. All widths with the same number of blocks of 1,024 neurons share it,
-    whatever they record; the random number generator takes as long to compile as everything else together.
 
     Returns:
         ((InitialNetwork, DenseState), record of step 0), with a leading axis for the seeds; the states also have one
         for the methods.
     """
-    if network is None:
-        drawn = _draw_networks(neurons.draw_shape(shape), inputs.coordinates.shape[1], inputs.key, seeds)
-    else:
-        padding = neurons.drawn_width(shape.width, shape.neuron_devices) - shape.width
-        weights, signs = np.pad(network.weights, ((0, padding), (0, 0))), np.pad(network.signs, (0, padding))
-        drawn = Network(weights[None], signs[None])
-    return _initialise_networks(shape, inputs, drawn)
+    return _initialise_networks(shape, inputs, drawn_networks(shape, inputs, seeds, network))

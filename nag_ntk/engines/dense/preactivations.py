@@ -21,7 +21,7 @@ def _forcing(_, masked_residual):
 
 
 def _response(kernel, coefficients):
-    product = jnp.dot(kernel, coefficients, precision=HIGHEST)
+    product = jnp.tensordot(kernel, coefficients, 1, precision=HIGHEST)
     # K is positive semidefinite; rounding may leave a square a hair below zero
     return product, jnp.maximum(column_sums(coefficients * product), 0)
 

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from nag_ntk.engines import REPRESENTATIONS, rows
 from nag_ntk.engines import deviation as ever_flipped
+from nag_ntk.engines import rows
+from nag_ntk.engines.choice import representation_of
 from nag_ntk.engines.dense import deviation
 from nag_ntk.engines.dense.begin import initialise
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
@@ -27,13 +28,23 @@ from nag_ntk.run.devices import fetch
 from nag_ntk.run.inputs import SEEDS, Inputs, Shape, shard_over_mesh, sign_error_bound
 from nag_ntk.schedule import step_coefficients
 
-__all__ = ["advance", "apply_step", "gram_now", "train"]
+__all__ = ["advance", "apply_step", "combine_devices", "gram_now", "train"]
 
 
-def apply_step(representation, operator, state: DenseState, movement, momentum, pattern):
-    """Apply the pending step of a block: return its movement and momentum term, (rows, L) each."""
-    forcing = representation.forcing(operator, jnp.where(pattern, state.residual[:, None], 0))
-    movement_step, decay, momentum_step = state.coefficients
+def apply_step(representation, operator, residual, coefficients, movement, momentum, pattern):
+    """Apply the pending step of a block: return its movement and momentum term, (rows, ..., L) each.
+
+    Args:
+        representation: of the movement.
+        operator: its constant matrix.
+        residual: (n, ..., 1), at the step of the block.
+        coefficients: of the step; scalars, or (1, ..., 1) each.
+        movement: (rows, ..., L).
+        momentum: (rows, ..., L).
+        pattern: (n, ..., L).
+    """
+    forcing = representation.forcing(operator, jnp.where(pattern, residual, 0))
+    movement_step, decay, momentum_step = coefficients
     return movement + momentum + movement_step * forcing, decay * momentum + momentum_step * forcing
 
 
@@ -78,15 +89,16 @@ def _step_blocks(shape: Shape, inputs: Inputs, initial: InitialNetwork, state: D
     Returns:
         The state with new movement, momentum, pattern and statistics, and the totals over the blocks.
     """
-    representation = REPRESENTATIONS[shape.engine]
+    representation = representation_of(shape.engine)
     operator = representation.operator(inputs.coordinates)
     count, n, _ = initial.preactivation.shape
+    pending = partial(apply_step, representation, operator, state.residual[:, None], state.coefficients)
 
     def work(index, block, totals):
         """Apply the pending step to one block, given its part of the state, and record it."""
         movement, momentum, pattern, flips, flip_reach, touched = block
         origin, signs = _take(initial.preactivation, index), _take(initial.signs, index)
-        new_movement, new_momentum = apply_step(representation, operator, state, movement, momentum, pattern)
+        new_movement, new_momentum = pending(movement, momentum, pattern)
         change, squared = representation.response(operator, new_movement)
         preactivation = origin - signs[None, :] * change
         sums = totals["sums"]
@@ -208,7 +220,7 @@ def _scan_steps(shape: Shape, inputs: Inputs, initial: InitialNetwork, schedule,
     return jax.lax.scan(one_step, state, schedule)
 
 
-def _combine_devices(shape: Shape, recorded: dict) -> dict:
+def combine_devices(shape: Shape, recorded: dict) -> dict:
     """Combine the records that the devices of a network made of their neurons into a record of all neurons."""
     sums = {name: recorded[name] for name in ("flips", "undecided", "recursion") if name in recorded}
     largest = neurons.device_max(shape, {"square": recorded["square"], "flip_reach": recorded["flip_reach"]})
@@ -251,7 +263,7 @@ def advance(shape: Shape, inputs: Inputs, states, schedules):
 
     def all_seeds(shared, states):
         states, recorded = jax.lax.map(partial(one_seed, shared), states)
-        return states, _combine_devices(shape, recorded)
+        return states, combine_devices(shape, recorded)
 
     split = partition(shape)
     return shard_over_mesh(shape, all_seeds, (split,), (split, PartitionSpec(SEEDS)))((inputs, schedules), states)
@@ -260,7 +272,7 @@ def advance(shape: Shape, inputs: Inputs, states, schedules):
 @partial(jax.jit, static_argnums=0)
 def gram_now(shape: Shape, inputs: Inputs, states):
     """Compute H(t) at the step of the states, which is not yet recorded, (s, k, n, n)."""
-    representation = REPRESENTATIONS[shape.engine]
+    representation = representation_of(shape.engine)
 
     def one_seed(inputs, states):
         initial, states = states
@@ -268,9 +280,11 @@ def gram_now(shape: Shape, inputs: Inputs, states):
         kernel = inputs.kernel
 
         def one_method(state: DenseState):
+            pending = partial(apply_step, representation, operator, state.residual[:, None], state.coefficients)
+
             def one_block(arrays):
                 origin, signs, *block = arrays
-                movement, _ = apply_step(representation, operator, state, *block)
+                movement, _ = pending(*block)
                 change, _ = representation.response(operator, movement)
                 active = origin - signs[None, :] * change >= 0
                 return pattern_counts(active, active)

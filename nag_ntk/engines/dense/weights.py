@@ -16,11 +16,11 @@ def _operator(coordinates):
 
 
 def _forcing(coordinates, masked_residual):
-    return jnp.dot(coordinates.T, masked_residual, precision=HIGHEST)
+    return jnp.tensordot(coordinates.T, masked_residual, 1, precision=HIGHEST)
 
 
 def _response(coordinates, movement):
-    return jnp.dot(coordinates, movement, precision=HIGHEST), column_sums(movement * movement)
+    return jnp.tensordot(coordinates, movement, 1, precision=HIGHEST), column_sums(movement * movement)
 
 
 WEIGHTS = Representation(

@@ -21,7 +21,9 @@ def toy(monkeypatch):
 
 
 def test_every_registered_engine_has_the_three_functions():
-    assert set(ENGINES) == {"weights", "preactivations", "screened"}
+    assert set(ENGINES) == {
+        "weights", "preactivations", "batched-weights", "batched-preactivations", "screened",
+    }  # fmt: skip
     assert all(isinstance(engine, Engine) for engine in (*ENGINES.values(), toy_engine))
 
 
@@ -53,5 +55,6 @@ def test_it_takes_a_given_network(toy):
 
 
 def test_a_name_that_is_not_registered_is_refused():
-    with pytest.raises(InputError, match="engine must be one of auto, weights, preactivations, screened, got 'toy'"):
+    names = "auto, weights, preactivations, batched-weights, batched-preactivations, screened"
+    with pytest.raises(InputError, match=f"engine must be one of {names}, got 'toy'"):
         simulate(DATA, METHODS, 64, 1, 5, engine="toy")

@@ -87,11 +87,11 @@ def test_a_given_network_and_groups_of_seeds(monkeypatch):
     table = run.probes["all"].values[0, 0, 0]
     np.testing.assert_allclose(table[:9, :2], network.weights @ DATA.basis, rtol=0, atol=1e-15)  # one product of 3
     np.testing.assert_array_equal(table[:9, -1], network.signs)
-    whole = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL])
+    whole = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL], engine="preactivations")
     monkeypatch.setattr(plan, "_GROUP_TARGET", 1)  # groups as small as can be
-    parts = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL])
+    parts = simulate(DATA, METHODS, 16, 5, 10, probes=[ALL], engine="preactivations")
     np.testing.assert_array_equal(whole.probes["all"].values, parts.probes["all"].values)
-    some = simulate(DATA, METHODS, 16, [3, 1], 10, probes=[ALL])
+    some = simulate(DATA, METHODS, 16, [3, 1], 10, probes=[ALL], engine="preactivations")
     np.testing.assert_array_equal(whole.probes["all"].values[[3, 1]], some.probes["all"].values)
     chosen = select(Run("a", DATA, METHODS, whole, 0.1), seeds=[3], methods=[1]).trajectory.probes["all"]
     np.testing.assert_array_equal(chosen.values, whole.probes["all"].values[3:4, 1:])

@@ -59,7 +59,7 @@ def test_it_shows_the_study_and_leaves_nothing(call, tmp_path, measured, monkeyp
     table = [line.split() for line in end.out.splitlines()]
     assert "small: 2 runs, 2 lemmas; nothing was trained.".split() in table
     (first,) = (row for row in table if row[:1] == ["first"])
-    assert first[1:9] == ["3", "4", "32", "4", "3", "independent", "preactivations", "float64"]
+    assert first[1:9] == ["3", "4", "32", "4", "3", "independent", "batched-preactivations", "float64"]
     assert " ".join(first).endswith("gradient_descent, nesterov(eta=0.1, beta=0.5)")
     assert "4,096" in end.out
     assert "the machine has free" in end.out
@@ -130,6 +130,8 @@ def test_a_study_that_is_done_would_not_be_run(call, tmp_path, measured):
 def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
     """A clock that goes as many operations as are counted; seeds in turn on one device or shared by all."""
     study = parse(STUDY.replace("{key: 1, width: 4096}", "{key: 1, width: 400000, steps: 50}, third: {key: 2}"))
+    runs = [spec.model_copy(update={"engine": "preactivations"}) for spec in study.runs]
+    study = study.model_copy(update={"runs": tuple(runs)})
     ready = prepare(study, CATALOGUE[:1])
     plans = {spec.name: ready[spec.name].planned(spec) for spec in study.runs}
     now, compiled = [0.0], set()
@@ -175,12 +177,13 @@ def test_what_is_measured_is_measured_on_this_machine():
 def test_operations_are_counted_for_every_engine():
     study = parse(STUDY.replace("runs: {first: {}, second: {key: 1, width: 4096}}", "runs: {a: {}}"))
     counted = {}
-    for engine in ("weights", "preactivations", "screened"):
+    for engine in ("weights", "preactivations", "batched-weights", "screened"):
         spec = study.runs[0].model_copy(update={"engine": engine})
         plan = prepare(study.model_copy(update={"runs": (spec,)}), ())["a"].planned(spec)
         counted[engine] = plan.choice.operations
     trained = 4 * 2 * 4 * 32  # steps, methods, seeds, neurons
     assert counted["weights"] == trained * REPRESENTATIONS["weights"].cost(3, 3)
+    assert counted["batched-weights"] == counted["weights"]
     assert counted["preactivations"] == trained * REPRESENTATIONS["preactivations"].cost(3, 3)
     assert counted["screened"] > 5e10, "its compilation and a fixed amount per step"
 

@@ -1,4 +1,4 @@
-"""Measurement of probes on the states of the dense engines, between two chunks of steps."""
+"""Measurement of probes on the states of the dense and the batched engines, between two chunks of steps."""
 
 from functools import partial
 
@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from nag_ntk.engines import REPRESENTATIONS
+from nag_ntk.engines.batched.state import as_dense
+from nag_ntk.engines.choice import is_batched, representation_of
 from nag_ntk.engines.dense.state import DenseState, partition
 from nag_ntk.engines.dense.step import apply_step
 from nag_ntk.network import Network, seed_key
@@ -25,17 +26,17 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
     """Measure probes at the step of the states, which is not yet recorded.
 
     Args:
-        shape: as for the dense engines, all neurons of a network on one device.
-        inputs: as for the dense engines.
+        shape: as for the engine, all neurons of a network on one device.
+        inputs: as for the engine.
         probes: the probes to measure at this step.
-        states: (InitialNetwork, DenseState) of a group of seeds.
+        states: those of the engine, of a group of seeds.
         seeds: the seed numbers, from which W(0) is drawn again.
         network: the given initial network, or None.
 
     Returns:
         Measurements by the probe's name, (s, k, ...) each.
     """
-    representation = REPRESENTATIONS[shape.engine]
+    representation = representation_of(shape.engine)
     rank = inputs.coordinates.shape[1]
     sqrt_width = jnp.sqrt(jnp.asarray(shape.width, shape.dtype))
 
@@ -45,9 +46,11 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
         signs = initial.signs.reshape(-1)[: shape.width]
 
         def one_method(state: DenseState):
+            pending = partial(apply_step, representation, operator, state.residual[:, None], state.coefficients)
+
             def one_block(arrays):
                 origin, sign, *block = arrays
-                movement, _ = apply_step(representation, operator, state, *block)
+                movement, _ = pending(*block)
                 change, _ = representation.response(operator, movement)
                 return origin - sign[None, :] * change, -sign[None, :] * representation.movement(
                     inputs.coordinates, movement
@@ -68,5 +71,7 @@ def probe_now(shape: Shape, inputs: Inputs, probes: tuple[Probe, ...], states, s
     def all_seeds(inputs, states, seeds):
         return jax.lax.map(lambda parts: one_seed(inputs, *parts), (*states, seeds))
 
-    split = PartitionSpec(SEEDS)
-    return shard_over_mesh(shape, all_seeds, (partition(shape), split), split)(inputs, states, seeds)
+    split, parts = PartitionSpec(SEEDS), partition(shape)
+    if is_batched(shape.engine):
+        states, parts = as_dense(*states), partition(shape._replace(recursion=False, deviation=False))
+    return shard_over_mesh(shape, all_seeds, (parts, split), split)(inputs, states, seeds)
