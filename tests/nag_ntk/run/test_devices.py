@@ -21,6 +21,7 @@ ROOT = Path(nag_ntk.__file__).parents[1]
 METHODS = [nag_ntk.nesterov(0.1, 0.8), nag_ntk.heavy_ball(0.1, 0.8)]
 SAME = 1e-12  # what the issue asks; sums over the neurons are rounded in another order
 ENGINES = ("weights", "preactivations")
+ALL = (*ENGINES, "batched-preactivations")
 
 
 def started(*arguments) -> subprocess.Popen:
@@ -42,7 +43,7 @@ def ended(*running: subprocess.Popen) -> None:
 def alone() -> dict[str, dict[str, np.ndarray]]:
     """The run of one device, per engine."""
     data = Dataset(*program.inputs())
-    return {e: program.leaves(program.study(simulate, METHODS, data, devices=(1, 1), engine=e)) for e in ENGINES}
+    return {e: program.leaves(program.study(simulate, METHODS, data, devices=(1, 1), engine=e)) for e in ALL}
 
 
 def assert_same(path: Path, expected: dict[str, np.ndarray]) -> None:
@@ -69,9 +70,9 @@ def test_the_runs_compared_flip(alone):
 )
 def test_any_mesh_gives_the_run_of_one_device(alone, tmp_path, count, meshes):
     """On 8 devices some hold no neuron of the 3,000 at all."""
-    ended(started(count, meshes, ",".join(ENGINES), tmp_path / "run"))
+    ended(started(count, meshes, ",".join(ALL), tmp_path / "run"))
     for mesh in meshes.split(","):
-        for engine in ENGINES:
+        for engine in ALL:
             assert_same(tmp_path / f"run-{mesh}-{engine}.npz", alone[engine])
 
 
@@ -83,7 +84,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize(
     ("mesh", "engine"),
-    family(itertools.product(["auto", "1x2"], ENGINES), lambda case: case == ("1x2", "preactivations")),
+    family(itertools.product(["auto", "1x2"], ALL), lambda case: case == ("1x2", "preactivations")),
 )
 def test_two_processes_give_the_run_of_one_and_only_the_first_writes(alone, tmp_path, mesh, engine):
     group = (f"127.0.0.1:{free_port()}", 2)
@@ -98,18 +99,19 @@ import jax
 jax.config.update("jax_num_cpu_devices", 4)
 import jax.numpy as jnp, numpy as np
 import nag_ntk
-from nag_ntk.run import inputs as problem; from nag_ntk import schedule; from nag_ntk.engines.dense import step
+from nag_ntk.run import inputs as problem; from nag_ntk import schedule; from nag_ntk.engines.registry import ENGINES
 nag_ntk.enable_float64()
 data = nag_ntk.Dataset(np.eye(6), np.ones(6))
 inputs = problem.Inputs(
     jnp.asarray(data.coordinates), jnp.asarray(data.targets), jnp.asarray([0.08]),
     jnp.zeros(0), jnp.zeros(0), jnp.uint32(0),
 )
-recursion = sys.argv[1] == "recursion"
+engine, recursion = sys.argv[1], sys.argv[2] == "recursion"
+step = ENGINES[engine]
 for devices, neuron_devices in ((2, 2), (4, 1)):
     shape = problem.Shape(
-        "preactivations", "gradient", 5000, 7, recursion, "float64", devices, neuron_devices, 1024,
-        deviation=recursion,
+        engine, "gradient", 5000, 7, recursion, "float64", devices, neuron_devices,
+        0 if engine.startswith("batched") else 1024, deviation=recursion,
     )
     state, _ = step.initialise(shape, inputs, np.arange(4, dtype=np.uint32), None)
     print("PROGRAM", devices, neuron_devices)
@@ -131,11 +133,17 @@ def collectives(text: str) -> list[tuple[str, bool]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("engine", "outputs"), [("preactivations", "f64[6]"), ("batched-preactivations", "f64[6,2,1]")]
+)
 @pytest.mark.parametrize("terms", family(["recursion", "none"], "recursion".__eq__))
-def test_one_sum_of_an_n_vector_per_step_is_all_that_crosses_devices(terms):
-    """Read from the compiled program: in loops, one all-reduce of the n = 6 outputs; the rest at the end of a chunk."""
+def test_one_sum_of_the_outputs_per_step_is_all_that_crosses_devices(engine, outputs, terms):
+    """Read from the compiled program: in loops, one all-reduce of the n = 6 outputs; the rest at the end of a chunk.
+
+    The batched engine has those of two seeds at once.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", COLLECTIVES, terms], env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
+        [sys.executable, "-c", COLLECTIVES, engine, terms], env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
         capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -144,7 +152,7 @@ def test_one_sum_of_an_n_vector_per_step_is_all_that_crosses_devices(terms):
     for text in programs:
         found = collectives(text)
         looped = [kind for kind, loop in found if loop]
-        assert looped == (["f64[6]"] if text.startswith("2 2") else []), found
+        assert looped == ([outputs] if text.startswith("2 2") else []), found
         assert bool(found) == text.startswith("2 2")
 
 

@@ -43,6 +43,8 @@ CASES = [
     {"n": 100, "d": 784, "m": 30_000, "s": 2, "k": 3, "t": 5, "engine": "preactivations", "recursion": True},
     {"n": 200, "d": 10, "m": 60_000, "s": 2, "k": 1, "t": 5, "engine": "weights", "recursion": False},
     {"n": 50, "d": 50, "m": 64, "s": 300, "k": 2, "t": 2_000, "engine": "preactivations", "recursion": False},
+    {"n": 20, "d": 20, "m": 10_000, "s": 20, "k": 2, "t": 5, "engine": "batched-preactivations", "recursion": True},
+    {"n": 50, "d": 8, "m": 50_000, "s": 8, "k": 1, "t": 5, "engine": "batched-weights", "recursion": False},
     {"n": 8, "d": 8, "m": 20_000_000, "s": 1, "k": 2, "t": 40, "engine": "screened", "recursion": False},
 ]
 
