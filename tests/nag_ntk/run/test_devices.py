@@ -143,8 +143,8 @@ def test_one_sum_of_the_outputs_per_step_is_all_that_crosses_devices(engine, out
     The batched engine has those of two seeds at once.
     """
     done = subprocess.run(
-        [sys.executable, "-c", COLLECTIVES, engine, terms], env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, timeout=400,
+        [sys.executable, "-c", COLLECTIVES, engine, terms], capture_output=True, text=True, timeout=400,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     programs = done.stdout.split("PROGRAM ")[1:]
