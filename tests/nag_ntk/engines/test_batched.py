@@ -1,6 +1,7 @@
 """The batched engines give the run of the dense ones, in a program whose only loop is that over the steps."""
 
 import collections
+import itertools
 import re
 
 import devices_program
@@ -11,6 +12,7 @@ import pytest
 import tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import family
 
 import nag_ntk
 from nag_ntk import Dataset, Network, simulate
@@ -54,9 +56,13 @@ def both(representation: str, *arguments, **options):
     return (simulate(*arguments, engine=name, **options) for name in (batched(representation), representation))
 
 
-@pytest.mark.parametrize("representation", REPRESENTATIONS)
-@pytest.mark.parametrize("start", ["gradient", "extrapolated"])
-@pytest.mark.parametrize("init", ["independent", "antisymmetric"])
+@pytest.mark.parametrize(
+    ("representation", "start", "init"),
+    family(
+        itertools.product(REPRESENTATIONS, ["gradient", "extrapolated"], ["independent", "antisymmetric"]),
+        {("weights", "gradient", "independent"), ("preactivations", "extrapolated", "antisymmetric")}.__contains__,
+    ),
+)
 def test_everything_recorded_is_that_of_the_dense_engine(representation, start, init):
     found, expected = both(representation, LARGE, METHODS, 200, 3, 40, start=start, init=init, **EVERYTHING)
     assert expected.flips.max() > 20
@@ -65,7 +71,8 @@ def test_everything_recorded_is_that_of_the_dense_engine(representation, start, 
     assert_same(found, expected)
 
 
-@settings(max_examples=3)
+@pytest.mark.slow
+@settings(max_examples=10)
 @given(
     n=st.integers(1, 9), d=st.integers(2, 5), width=st.integers(1, 70), seeds=st.integers(1, 4),
     steps=st.integers(0, 30), chunk=st.integers(1, 31),
@@ -121,7 +128,7 @@ def test_seeds_alone_and_together_are_the_same():
     np.testing.assert_allclose(among.residual[1:2], alone.residual, rtol=0, atol=tolerances.SAME_RUN)
 
 
-@pytest.mark.parametrize("representation", REPRESENTATIONS)
+@pytest.mark.parametrize("representation", family(REPRESENTATIONS, "preactivations".__eq__))
 def test_probes_measure_the_same(representation):
     probes = [
         nag_ntk.Probe("weights", lambda network: network.weights, every=5),
@@ -185,7 +192,7 @@ def operations(text: str) -> collections.Counter:
 TERMS = [{}, {"recursion": True}, {"recursion": True, "deviation": True}, {"init": "antisymmetric"}]
 
 
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@pytest.mark.parametrize("platform", family(["cuda", "tpu"], "cuda".__eq__))
 @pytest.mark.parametrize("options", TERMS, ids=str)
 @pytest.mark.parametrize("representation", REPRESENTATIONS)
 def test_the_program_for_an_accelerator_has_one_loop(platform, options, representation):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+import tolerances
 from scipy import stats
 
 import nag_ntk
@@ -148,13 +149,15 @@ def test_the_ball_is_attacked_around_the_networks_of_the_run(run, first_of_each)
 
 def test_what_is_simulated_again_is_drawn_in_pairs_again(run):
     again = simulate_again(run, LEMMAS["flip-count"], (4, 2)).trajectory
-    np.testing.assert_array_equal(again.residual, run.trajectory.residual[[4, 2]])
+    expected = run.trajectory.residual[[4, 2]]
+    np.testing.assert_allclose(again.residual, expected, rtol=0, atol=tolerances.SAME_RUN)
     assert again.init == "antisymmetric"
 
 
 def test_certificates_are_about_the_networks_of_the_run(run):
     case = networks.case(run.data, METHODS[1], WIDTH, 2, init="antisymmetric")
-    assert networks.simulated(case, 20) == run.trajectory.residual[2, 1].tolist()
+    expected = run.trajectory.residual[2, 1]  # trained together with other seeds
+    np.testing.assert_allclose(networks.simulated(case, 20), expected, rtol=0, atol=tolerances.SAME_RUN)
     weights, signs = np.array(case.problem.weights), np.array(case.problem.signs)
     np.testing.assert_array_equal(weights[::2], weights[1::2])
     np.testing.assert_array_equal(signs[::2], -signs[1::2])

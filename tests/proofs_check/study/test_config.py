@@ -71,7 +71,12 @@ MISTAKES = {
     "odd width": ("width: 5\ninit: antisymmetric", 3, "width", "the width must be even, got 5"),
     "odd width of a run": ("init: antisymmetric\nruns: {a: {}, b: {width: 7}}", 7, "runs.b.width", "even, got 7"),
     "enum of nullable": ("dtype: float46", 6, "dtype", 'did you mean "float64"?'),
-    "engine": ("engine: [auto]", 6, "engine", "one of auto, weights, preactivations, screened, got a list"),
+    "engine": (
+        "engine: [auto]",
+        6,
+        "engine",
+        "one of auto, weights, preactivations, batched-weights, batched-preactivations, screened, got a list",
+    ),
     "dataset not a mapping": ("dataset: digits", 1, "dataset", "expected a mapping"),
     "dataset without source": ("dataset: {samples: 3}", 1, "dataset.source", "choose one of digits, sphere"),
     "dataset source": ("dataset: {source: digit}", 1, "dataset.source", 'did you mean "digits"?'),
