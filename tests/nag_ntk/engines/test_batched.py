@@ -128,7 +128,7 @@ def test_seeds_alone_and_together_are_the_same():
     np.testing.assert_allclose(among.residual[1:2], alone.residual, rtol=0, atol=tolerances.SAME_RUN)
 
 
-@pytest.mark.parametrize("representation", family(REPRESENTATIONS, "preactivations".__eq__))
+@pytest.mark.parametrize("representation", family(list(REPRESENTATIONS), "preactivations".__eq__))
 def test_probes_measure_the_same(representation):
     probes = [
         nag_ntk.Probe("weights", lambda network: network.weights, every=5),
