@@ -1,4 +1,4 @@
-"""What the suite reaches on an accelerator: one command, at most six minutes, one JSON file.
+"""Measure the speed of training on an accelerator in at most six minutes, and write one JSON file.
 
     python benchmarks/speed/accelerator.py                # on a GPU or a TPU
     python benchmarks/speed/accelerator.py --small        # the same programs at sizes for a CPU, a minute

@@ -58,7 +58,7 @@ _NEURON_COST_RATIO = 2.5
 _NETWORK_COST, _BATCH_COST = 40_000, 150_000
 """Fixed cost in operations, on a CPU, of a step of one network in a dense engine, and of a step of a batched engine."""
 _PAIR_COST = 60
-"""What a pair of neuron and sample costs more in a batched engine than in a dense one, on a CPU, in operations."""
+"""Extra operations of a batched engine over a dense one, on a CPU, per step, neuron and sample."""
 
 
 def _is_batched_cheaper(shape: Shape, n: int, networks: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from nag_ntk.engines.prepared import Prepared
+from nag_ntk.run.devices import fetch
 from nag_ntk.run.inputs import Inputs, Shape
 from nag_ntk.run.trajectory import Screening
 
@@ -30,6 +31,18 @@ class TrainedGroup(NamedTuple):
     record: Mapping[str, Any]
     initial: Mapping[str, Any]
     screening: Screening | None = None
+
+
+def train_from(
+    initialise: Callable[..., Any], prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps
+) -> TrainedGroup:  # fmt: skip
+    """Run all steps from the states that `initialise` makes of a group of seeds, padded to the size of the group.
+
+    `initialise` takes (shape, inputs, seeds, initial network or None), and returns the states and the record of step 0.
+    """
+    padded = prepared.layout.pad_group(seeds)
+    states, record = initialise(prepared.shape, prepared.inputs, padded, prepared.initial)
+    return TrainedGroup(run_steps(states, seeds), fetch(record, len(seeds)))
 
 
 @runtime_checkable

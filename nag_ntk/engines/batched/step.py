@@ -19,10 +19,9 @@ from nag_ntk.engines.batched.state import BatchedNetworks, BatchedState, partiti
 from nag_ntk.engines.batched.sums import counts, neuron_sum, times
 from nag_ntk.engines.choice import representation_of
 from nag_ntk.engines.dense.step import apply_step, combine_devices
-from nag_ntk.engines.engine import RunSteps, TrainedGroup
+from nag_ntk.engines.engine import RunSteps, TrainedGroup, train_from
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.run import neurons
-from nag_ntk.run.devices import fetch
 from nag_ntk.run.inputs import SEEDS, Inputs, Shape, shard_over_mesh, sign_error_bound
 from nag_ntk.schedule import StepCoefficients, step_coefficients
 
@@ -100,9 +99,7 @@ def _one_step(shape: Shape, inputs: Inputs, initial: BatchedNetworks, state: Bat
 
 def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:
     """Draw the networks of a group of seeds, or take the given one, and run all steps."""
-    padded = prepared.layout.pad_group(seeds)
-    states, record = initialise(prepared.shape, prepared.inputs, padded, prepared.initial)
-    return TrainedGroup(run_steps(states, seeds), fetch(record, len(seeds)))
+    return train_from(initialise, prepared, seeds, run_steps)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)

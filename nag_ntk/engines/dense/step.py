@@ -19,12 +19,11 @@ from nag_ntk.engines.choice import representation_of
 from nag_ntk.engines.dense import deviation
 from nag_ntk.engines.dense.begin import initialise
 from nag_ntk.engines.dense.state import DenseState, InitialNetwork, PatternStatistics, partition
-from nag_ntk.engines.engine import RunSteps, TrainedGroup
+from nag_ntk.engines.engine import RunSteps, TrainedGroup, train_from
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.pattern import pattern_counts
 from nag_ntk.precision import HIGHEST
 from nag_ntk.run import neurons
-from nag_ntk.run.devices import fetch
 from nag_ntk.run.inputs import SEEDS, Inputs, Shape, shard_over_mesh, sign_error_bound
 from nag_ntk.schedule import step_coefficients
 
@@ -237,9 +236,7 @@ def combine_devices(shape: Shape, recorded: dict) -> dict:
 
 def train(prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:
     """Draw the networks of a group of seeds, or take the given one, and run all steps."""
-    padded = prepared.layout.pad_group(seeds)
-    states, record = initialise(prepared.shape, prepared.inputs, padded, prepared.initial)
-    return TrainedGroup(run_steps(states, seeds), fetch(record, len(seeds)))
+    return train_from(initialise, prepared, seeds, run_steps)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
