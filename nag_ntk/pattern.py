@@ -63,8 +63,12 @@ def flip_fraction(pattern: Bool[Array, "m n"], reference: Bool[Array, "m n"]) ->
     return jnp.mean(jnp.asarray(pattern) != jnp.asarray(reference), dtype=float)
 
 
-def pattern_counts(first: Bool[Array, "n m"], second: Bool[Array, "n m"]) -> Int[Array, "n n"]:
+def pattern_counts(
+    first: Bool[Array, "n m"] | Int[Array, "n m"], second: Bool[Array, "n m"] | Int[Array, "n m"]
+) -> Int[Array, "n n"]:
     """Count the neurons active in both patterns, sum_r first_ir second_jr, (n, n) int32; neurons on the last axis.
+
+    A change of pattern, with entries -1, 0 and 1, counts with its signs.
 
     Accuracy: exact (float32 accumulates integers exactly below 2^24 neurons, float64 beyond).
     """

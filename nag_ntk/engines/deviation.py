@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from nag_ntk.engines.rows import any_row
 from nag_ntk.pattern import pattern_counts
 
-_COLUMNS = 32
-"""Number of neurons whose pairs enter F at a time: in most steps it is a few of thousands."""
+_FEW = 16
+"""Up to so many neurons are taken one at a time; beyond it, products over all neurons of a block cost less."""
 
 
 class Reach(NamedTuple):
@@ -87,28 +87,32 @@ def limits(kernel, reach: Reach, majorant, error_bound, sqrt_width) -> Limits:
     return Limits(reach.linear / sqrt_width + allowance, later / sqrt_width + allowance)
 
 
-def fold_columns(before, after, arrays, add: Callable[..., Any], totals):
-    """Call totals = add(totals, before, after, *arrays) for the columns in which `before` and `after` differ.
-
-    Each call has a few columns of each; unless they are such columns, `before` and `after` agree there.
+def fold_columns(marked, arrays, add: Callable[..., Any], totals):
+    """Call totals = add(totals, *arrays) for the marked columns: for each alone if they are few, else once for all.
 
     Args:
-        before: (n, L) bool.
-        after: (n, L) bool.
-        arrays: arrays whose last axis has length L.
+        marked: (L,) bool.
+        arrays: arrays whose last axis has length L. Each call of `add` gets all of their columns, or one; columns that
+            are not marked must add nothing.
         add: the function.
         totals: any tree of arrays.
     """
 
-    def some(carry):
-        left, totals = carry
-        marks, which = jax.lax.top_k(left, min(_COLUMNS, len(left)))
-        first, second, *parts = (jnp.take(array, which, axis=-1) for array in (before, after, *arrays))
-        totals = add(totals, first, jnp.where(marks[None, :] > 0, second, first), *parts)
-        return left.at[which].set(0), totals
+    def whole(carry):
+        return jnp.zeros((), bool), jnp.zeros_like(marked), add(carry[2], *arrays)
 
-    left = any_row(before != after).astype(jnp.int32)
-    return jax.lax.while_loop(lambda carry: jnp.any(carry[0] > 0), some, (left, totals))[1]
+    def one(carry):
+        left, totals = carry
+        which = jnp.argmax(left)
+        return left.at[which].set(False), add(
+            totals, *(jax.lax.dynamic_slice_in_dim(array, which, 1, axis=-1) for array in arrays)
+        )
+
+    # A loop with at most one iteration stands for a branch: XLA copies the arrays that a branch returns. The flag tells
+    # XLA that there is no second one; otherwise it computes what does not change in the loop before it, in every step.
+    many = jnp.sum(marked, dtype=jnp.int32) > _FEW
+    _, left, totals = jax.lax.while_loop(lambda carry: carry[0], whole, (many, marked, totals))
+    return jax.lax.while_loop(lambda carry: jnp.any(carry[0]), one, (left, totals))[1]
 
 
 def quotients(limits: Limits, size) -> jax.Array:

@@ -4,12 +4,20 @@ psi(t) = f(t) - f(0) + H(0) S(t) comes from these neurons alone, and xi(t) = xi_
 """
 
 import numpy as np
-from scipy.signal import fftconvolve
+from scipy import fft
 
 from nag_ntk.precision import unit_roundoff
 from nag_ntk.schedule import initial_momentum
 from proofs_check.lemma import Claim, Control, Inequality, Lemma, NotApplicable, Run
 from proofs_check.lemmas.filters import deviation, filtered, modes, rounding
+
+
+def _convolve(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Compute sum_u first_u second_(t - u) for t = 0, ..., T - 1, the arrays being (s, T, n)."""
+    steps = first.shape[1]
+    length = fft.next_fast_len(2 * steps, real=True)
+    product = fft.rfft(first, length, axis=1) * fft.rfft(second, length, axis=1)
+    return fft.irfft(product, length, axis=1)[:, :steps]
 
 
 def _flips(run: Run, *, momentum: bool = True, share: float = 1.0) -> Inequality:
@@ -43,7 +51,7 @@ def _response(run: Run, *, start: bool = False) -> Inequality | NotApplicable:
             linear, _ = modes(run.methods[k], values, steps, left)
             answer, _ = modes(run.methods[k], values, steps, left if start else 0.0)
             passed = np.zeros_like(linear)
-            passed[:, 1:] = fftconvolve(answer[:, :-1], change[:, k], axes=1)[:, :steps]
+            passed[:, 1:] = _convolve(answer[:, :-1], change[:, k])
             predicted = np.einsum("sij,stj->sti", vectors, linear * first[:, k, None] + passed)
             observed[:, k] = np.linalg.norm(xi[:, k] - predicted, axis=-1)
             gain = np.maximum.accumulate(np.maximum(abs(answer), abs(linear)).max(-1), axis=1)

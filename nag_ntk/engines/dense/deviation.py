@@ -93,7 +93,8 @@ def look(limits: Limits, block: TouchedBlocks, sums: TouchedSums, origin, signs,
         )
         return jax.tree.map(lambda x: x[None], new)
 
-    sums = deviation.fold_columns(block.pairs, pairs, (origin, signs, block.neurons), add, sums)
+    arrays = (block.pairs, pairs, origin, signs, block.neurons)
+    sums = deviation.fold_columns(any_row(pairs != block.pairs), arrays, add, sums)
     return TouchedBlocks(pairs, any_row(pairs)), sums
 
 

@@ -72,12 +72,14 @@ def _count_flips(shape: Shape, representation, operator, initial, signs, now, be
         previous = initial - signs[None, :] * representation.response(operator, old_movement)[0]
         forward = jnp.maximum(preactivation, 0) - jnp.where(before, preactivation, 0)
         backward = jnp.maximum(previous, 0) - jnp.where(now, previous, 0)
-        old_counts = pattern_counts(before, before)
+        # now_i now_j - before_i before_j = change_i now_j + before_i change_j: two products in place of three
+        change = now.astype(jnp.int8) - before.astype(jnp.int8)
+        cross = pattern_counts(change, before)
         terms = {
             "forward": jnp.dot(forward, signs, precision=HIGHEST),
             "backward": jnp.dot(backward, signs, precision=HIGHEST),
-            "counts": (pattern_counts(now, now) - old_counts)[None],
-            "cross": (pattern_counts(now, before) - old_counts)[None],
+            "counts": (pattern_counts(change, now) + cross.T)[None],
+            "cross": cross[None],
         }
     return rows.total(flipped), flip_reach, terms
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from nag_ntk.engines import deviation
 from nag_ntk.engines.deviation import Limits, Touched
+from nag_ntk.engines.rows import any_row
 from nag_ntk.engines.screened.state import Common, RiskNeurons, ScreenedState, Sums, advance_unflipped, squared_norms
 from nag_ntk.precision import HIGHEST
 
@@ -120,8 +121,9 @@ def evaluate(kernel, state: ScreenedState, prefix, error_bound, width: int, limi
             if limits is not None:
                 ever = block.touched | flipped
                 touched = deviation.fold_columns(
-                    block.touched, ever, (block.origin,), partial(deviation.enter, limits), evaluation.touched
-                )
+                    any_row(ever != block.touched), (block.touched, ever, block.origin),
+                    partial(deviation.enter, limits), evaluation.touched,
+                )  # fmt: skip
                 pairs = ever, touched
             return pairs, flips, jnp.max(jnp.where(flipped, jnp.abs(block.origin), 0)), sums, *terms
 
