@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nag_ntk.engines.rows import any_row
 from nag_ntk.pattern import pattern_counts
 
 _FEW = 16
