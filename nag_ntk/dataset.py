@@ -107,7 +107,8 @@ class Dataset:
             # dividing by a computed norm leaves a relative error of about (d/2 + 2) u in the norm
             if excess[worst] > (rows.shape[1] + 8) * roundoff:
                 raise InputError(
-                    f"inputs must have rows of unit norm; row {worst} has norm {norms[worst]:.6g}: pass normalise=True"
+                    f"inputs must have rows of unit norm; row {worst} has norm {norms[worst]:.6g}; scale it, or let "
+                    "normalise do so (normalise=True, in a study normalise: true)"
                 )
         rows.flags.writeable = labels.flags.writeable = False
         self.inputs, self.targets, self.name = rows, labels, name

@@ -14,6 +14,10 @@ LIMIT = Path("/proc/sys/vm/max_map_count")
 USED = Path("/proc/self/maps")
 SHARE = 0.5
 """Share of the allowed mappings that may be in use before compiled programs are dropped."""
+MOST_OF_A_CALL = 400
+"""Number of mappings that the programs of one simulation are trusted not to exceed; ten times what is seen."""
+_unwatched = 0
+"""Number of calls of `watch` that need no count of the mappings."""
 
 
 def in_use() -> int:
@@ -50,3 +54,22 @@ def make_room(share: float = SHARE) -> bool:
         return False
     jax.clear_caches()
     return True
+
+
+def watch() -> bool:
+    """Call `make_room` before a simulation, unless so few mappings were in use lately that the limit is out of reach.
+
+    A count takes milliseconds in a process with thousands of mappings, as long as a small simulation does.
+
+    Returns:
+        As `make_room`.
+    """
+    global _unwatched
+    if _unwatched > 0:
+        _unwatched -= 1
+        return False
+    try:
+        _unwatched = int((SHARE * int(LIMIT.read_text()) - in_use()) / MOST_OF_A_CALL)
+    except (OSError, ValueError):
+        return False
+    return _unwatched <= 0 and make_room()

@@ -37,14 +37,40 @@ def read_only(value: Any) -> Any:
 
 
 class _ReadOnly:
-    """A record whose arrays cannot be written to."""
+    """A record whose arrays cannot be written to; it is shown by the shapes of its arrays."""
 
     def __post_init__(self) -> None:
         for each in fields(self):  # pyright: ignore[reportArgumentType]
             object.__setattr__(self, each.name, read_only(getattr(self, each.name)))
 
+    def __eq__(self, other: object) -> bool:
+        """Return True for a record of the same kind with the same values, NaN counting as equal to NaN."""
+        if type(self) is not type(other):
+            return NotImplemented
+        names = [each.name for each in fields(self)]  # pyright: ignore[reportArgumentType]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
 
-@dataclass(frozen=True)
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}  # pyright: ignore[reportArgumentType]
+        shapes = [f"{name} {value.shape}" for name, value in values.items() if isinstance(value, np.ndarray)]
+        return f"{type(self).__name__}({', '.join(shapes)})"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare two values of a record; arrays entry by entry."""
+    if isinstance(one, np.ndarray):
+        inexact = one.dtype.kind in "fc"
+        return isinstance(other, np.ndarray) and np.array_equal(one, other, equal_nan=inexact)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Recursion(_ReadOnly):
     """The terms of the residual recursion (docs/theory/residual-recursion.md), each (s, k, t+1, n).
 
@@ -62,7 +88,7 @@ class Recursion(_ReadOnly):
     backward: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Deviation(_ReadOnly):
     """The deviation from the linear model of H(0), and the pairs (neuron r, sample i) that cause it.
 
@@ -86,7 +112,7 @@ class Deviation(_ReadOnly):
     reach: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GramPath(_ReadOnly):
     """Spectrum of H(t) and its distance from H(0), at some steps of a run.
 
@@ -101,7 +127,7 @@ class GramPath(_ReadOnly):
     drift: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Probed(_ReadOnly):
     """Measurements of one probe.
 
@@ -131,7 +157,7 @@ class Screening(NamedTuple):
     repeats: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory(_ReadOnly):
     """The read-only record of `simulate`. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
 
@@ -157,6 +183,15 @@ class Trajectory(_ReadOnly):
         deviation: the deviation from the linear model, or None if it was not requested.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
         init: how the networks were drawn: "independent" or "antisymmetric"; "given" for a network of the caller.
+
+    Example:
+        >>> from nag_ntk import simulate, sphere, theorem_tuning
+        >>> data = sphere(4, 3)
+        >>> run = simulate(data, theorem_tuning("nesterov", data), 64, seeds=2, steps=5)
+        >>> run == simulate(data, theorem_tuning("nesterov", data), 64, seeds=2, steps=5)
+        True
+        >>> run
+        Trajectory(4 samples, width 64, 2 seeds, 5 steps, engine ...; largest residual norm: nesterov ... to ...)
     """
 
     residual: np.ndarray
@@ -186,6 +221,16 @@ class Trajectory(_ReadOnly):
     probes: Mapping[str, Probed] = field(default_factory=dict)
     init: str = "independent"
     deviation: Deviation | None = None
+
+    def __repr__(self) -> str:
+        samples, largest = self.residual.shape[-1], self.residual_norm.max(axis=0)  # (k, t+1), of all seeds
+        with np.errstate(invalid="ignore", divide="ignore"):
+            falls = [
+                f"{method.name} {norm[0]:.3g} to {norm[-1]:.3g}"
+                for method, norm in zip(self.methods, largest, strict=True)
+            ]
+        size = f"{samples} samples, width {self.width}, {len(self.seeds)} seeds, {self.steps} steps"
+        return f"Trajectory({size}, engine {self.engine}, {self.dtype}; largest residual norm: {', '.join(falls)})"
 
     @property
     def steps(self) -> int:

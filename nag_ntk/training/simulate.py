@@ -22,7 +22,7 @@ from nag_ntk.engines.registry import ENGINES
 from nag_ntk.method import Method
 from nag_ntk.network import Network
 from nag_ntk.run.checkpoint import Checkpoint
-from nag_ntk.run.mappings import make_room
+from nag_ntk.run.mappings import watch
 from nag_ntk.run.probe import Probe
 from nag_ntk.run.trajectory import Deviation, GramPath, Probed, Recursion, Trajectory
 from nag_ntk.training.driver import Driver
@@ -126,7 +126,7 @@ def simulate(
     )  # fmt: skip
     trainer = ENGINES[prepared.shape.engine]
     run_steps = Driver(prepared, trainer, gram_path, progress, checkpoint)
-    make_room()
+    watch()
     groups = prepared.layout.groups(prepared.seeds)
     return _trajectory(prepared, [trainer.train(prepared, group, run_steps) for group in groups], key)
 

@@ -1,7 +1,8 @@
 """Command line: read arguments, call the runner and the store, and set the exit code.
 
-Exit codes: 0 nothing refuted; 1 something REFUTED; 2 wrong usage, configuration or folder; 3 a check ended in
-ERROR, or the program did; 4 with --strict, something INCONCLUSIVE or VACUOUS; 130 interrupted; 143 terminated.
+Exit codes: 0 nothing refuted; 1 something REFUTED, an ERROR beside it or not; 2 wrong usage, configuration or folder; 3
+a check ended in ERROR, or the program did; 4 with --strict, something INCONCLUSIVE or VACUOUS; 130 interrupted; 143
+terminated.
 """
 
 import io
@@ -122,10 +123,11 @@ def cli(context: click.Context) -> int | None:
 @process_options
 @click.option("--strict", is_flag=True, help="Exit with 4 if anything is INCONCLUSIVE or VACUOUS.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table, only the headline.")
-@click.option("--slack", is_flag=True, help="Show what every link of the proof loses, not only the sums of its steps.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the reason of every verdict.")
+@click.option("--slack", is_flag=True, help="Show what every link of the proof loses, in orders of magnitude.")
 def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None,
-    certify: int | None, strict: bool, quiet: bool, slack: bool, resume: bool, save_every: float | None,
+    certify: int | None, strict: bool, quiet: bool, verbose: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None, lemma_files: tuple[Path, ...],
     dry_run: bool,
 ) -> int:  # fmt: skip
@@ -138,13 +140,14 @@ def verify(
 
     group = Group(coordinator, processes, process_id)
     call = Call(
-        config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, group, lemma_files, dry_run
+        config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, verbose, slack, group,
+        lemma_files, dry_run,
     )  # fmt: skip
     if dry_run:
         from proofs_check.commands.dry_run import look_ahead
 
         return look_ahead(call)
-    return run_study(call, links=slack)
+    return run_study(call)
 
 
 @cli.command()
@@ -181,7 +184,7 @@ def search(
         try:
             if lemma is None:
                 return again(replay, known.available.lemmas, say)
-            return attack(lemma, control, budget, seconds, seed, out, say, progress)
+            return attack(lemma, control, budget, seconds, seed, out, say, progress, lemma_files)
         except (InputError, SearchError, WitnessError) as error:
             raise Failure(str(error)) from None
     except KeyboardInterrupt:

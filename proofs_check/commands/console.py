@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,22 +24,22 @@ class Failure(Exception):
         self.code = code
 
 
-def show(tables: "Tables", quiet: bool, links: bool) -> None:
-    """Print the findings of a study as a table; with `quiet`, print only the headline.
+def show(tables: "Tables", quiet: bool, verbose: bool, links: bool) -> None:
+    """Print what a study found; with `quiet`, print only the headline.
 
     Args:
         tables: the findings, losses and notes.
         quiet: print the headline alone.
-        links: print the losses of the proof per link instead of per step.
+        verbose: print the reason of every verdict.
+        links: print what every link of the proof loses.
     """
     from proofs_check.report import terminal
 
-    header = {"console": screen(), "study": tables.study, "level": tables.level}
     with pipe_may_close():
         if quiet:
-            terminal.render_headline(tables.rows, **header)
+            terminal.render_headline(tables, console=screen())
         else:
-            terminal.render(tables.rows, **header, slack=tables.slack, links=links)
+            terminal.render(tables, console=screen(), verbose=verbose, links=links)
         for note in tables.notes:
             say(note)
 
@@ -77,8 +77,29 @@ def pipe_may_close() -> Iterator[None]:
 
 
 @contextmanager
+def waiting(what: str, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Show on a terminal that the program is at work, until the block ends or the yielded function is called.
+
+    Args:
+        what: what is being done.
+        quiet: show nothing.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = screen(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    bar.add_task(visible(what), total=None)
+    with bar:
+        yield bar.stop
+
+
+@contextmanager
 def progress(runs: Sequence[str], quiet: bool) -> Iterator[Any]:
-    """Show a progress bar per run on stderr.
+    """Show a progress bar per run on stderr, with what is being done: drawing and compiling, training, checking.
 
     Yields:
         A callback (run, done, total).
@@ -87,11 +108,15 @@ def progress(runs: Sequence[str], quiet: bool) -> Iterator[Any]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen(stderr=True), disable=quiet) as bars:
-        # a bar without a total pulses until the first chunk is done, since compiling takes a while
+        # a bar without a total pulses until the first chunk is done, since drawing and compiling take a while
         tasks = {run: bars.add_task(visible(run), total=None, start=run == runs[0]) for run in runs}
+        bars.update(tasks[runs[0]], description=visible(f"{runs[0]}: drawing, compiling"))
 
         def advance(run: str, done: int, total: int) -> None:
             bars.start_task(tasks[run])
-            bars.update(tasks[run], completed=done, total=total)
+            doing = "training" if done < total else "checking"
+            bars.update(tasks[run], completed=done, total=total, description=visible(f"{run}: {doing}"))
 
         yield advance
+        for run in runs:
+            bars.update(tasks[run], description=visible(run))

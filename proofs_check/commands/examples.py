@@ -2,7 +2,7 @@
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "verify": (
-        ("nag-ntk verify", "the default study: half a minute"),
+        ("nag-ntk verify", "the default study: about a minute"),
         ("nag-ntk verify my-study.yaml --out results --resume", "your own; goes on if it was stopped"),
         ("nag-ntk verify my-study.yaml --dry-run", "what it will need, and whether its seeds suffice"),
         ("nag-ntk verify quick --select distance --select flip-count --seeds 200", "two lemmas, more seeds"),
@@ -43,7 +43,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("nag-ntk init my-study.yaml", "the default study, every key explained"),
         ("nag-ntk init ladder.yaml --like width", "start from another one"),
     ),
-    "completion": (('eval "$(nag-ntk completion bash)"', "for this shell; put it in ~/.bashrc to keep it"),),
+    "completion": (
+        ('eval "$(nag-ntk completion bash)"', "for this shell; in ~/.bashrc for all"),
+        ('eval "$(nag-ntk completion zsh)"', "the same for zsh; ~/.zshrc"),
+        ("nag-ntk completion fish", "for fish: pipe it to source in ~/.config/fish/config.fish"),
+    ),
 }
 """Examples by command: the command line, and its effect."""
 

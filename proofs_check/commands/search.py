@@ -1,5 +1,6 @@
 """`nag-ntk search`: search for a counterexample, or replay one; the arguments are read in cli.py."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,8 +12,9 @@ Say = Callable[[str], None]
 
 
 def attack(
-    lemma: Lemma, control_id: str | None, budget: int, seconds: float, seed: int, out: Path | None, say: Say, note: Say
-) -> int:
+    lemma: Lemma, control_id: str | None, budget: int, seconds: float, seed: int, out: Path | None, say: Say, note: Say,
+    files: Sequence[Path] = (),
+) -> int:  # fmt: skip
     """Search for a counterexample, report the outcome, and store a witness.
 
     Args:
@@ -24,6 +26,7 @@ def attack(
         out: file for the witness, or None.
         say: prints a result.
         note: prints progress.
+        files: the files of lemmas that the call names, which a replay must name too.
 
     Returns:
         1 if the lemma is refuted, or the control, which must be refuted, is not; else 0.
@@ -44,7 +47,9 @@ def attack(
     say(outcome.summary())
     if outcome.witness is not None and out is not None:
         outcome.witness.save(out)
-        say(f"Witness in {out}; nag-ntk search --replay {out} checks it again.")
+        named = [word for file in files for word in ("--lemmas", str(file))]
+        command = shlex.join(["nag-ntk", "search", "--replay", str(out), *named])
+        say(f"Witness in {out}; {command} checks it again.")
     if control is None:
         return int(outcome.witness is not None)
     if outcome.witness is None:

@@ -53,14 +53,9 @@ def init(file: Path, like: str) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the completion of a shell.
+    """Print the completion of a shell.
 
     It completes commands, options, lemmas, bundled studies and files.
-
-    \b
-    bash: eval "$(nag-ntk completion bash)"        in ~/.bashrc
-    zsh:  eval "$(nag-ntk completion zsh)"         in ~/.zshrc
-    fish: nag-ntk completion fish | source         in ~/.config/fish/config.fish
     """
     kind = get_completion_class(shell)
     assert kind is not None  # one of the choices

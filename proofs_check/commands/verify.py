@@ -53,6 +53,8 @@ class Call(NamedTuple):
     save_every: float | None
     strict: bool
     quiet: bool
+    verbose: bool = False
+    slack: bool = False
     group: Group = ALONE
     lemma_files: Sequence[Path] = ()
     dry_run: bool = False
@@ -83,39 +85,39 @@ def requested(call: Call) -> Request:
     return Request(study, lemmas, call.out or Path(study.out or Path(f"{session.PROGRAM}-results") / study.name))
 
 
-def run_study(call: Call, links: bool) -> int:
+def run_study(call: Call) -> int:
     """Run a study, unless its results exist, show them, and return the exit code; raise Failure if it cannot run."""
     opened: list[Cells] = []
     try:
-        with session.terminable() as check:
-            outcome = _run(call, check, opened)
+        hidden = call.quiet or call.group.process not in (None, 0)
+        with session.terminable() as check, console.waiting("reading the study", hidden) as begun:
+            outcome = _run(call, check, opened, begun)
     except KeyboardInterrupt as stop:
         word, code = ("terminated", 143) if isinstance(stop, session.Terminated) else ("interrupted", 130)
         left = _left(opened) or "; of this run nothing was kept, earlier results are untouched"
         raise Failure(word + left, code) from None
     if outcome.result is None:  # another process shows it
         return outcome.code
-    console.show(outcome.result, call.quiet, links)
+    console.show(outcome.result, call.quiet, call.verbose, call.slack)
     if outcome.unsaved:
         raise Failure(outcome.unsaved)
-    after_results(outcome.folder, anew=outcome.seconds is not None)
+    with console.waiting("writing the report", call.quiet):
+        after_results(outcome.folder, anew=outcome.seconds is not None)
     if outcome.seconds is None:
         say(f"Results in {outcome.folder} are of this study already; nothing was run.")
     else:
-        names = (
-            store_files.MANIFEST,
-            store_files.RESULTS,
-            store_files.TRAJECTORIES,
-            store_files.SWEEP,
-            store_files.REPORT,
-        )
-        written = ", ".join(name for name in names if (outcome.folder / name).exists())
-        say(f"Results in {outcome.folder}: {written}; {outcome.seconds:.0f} s.")
+        page = " and report.html" if (outcome.folder / store_files.REPORT).exists() else ""
+        say(f"Results{page} in {outcome.folder}; {outcome.seconds:.0f} s.")
     return outcome.code
 
 
-def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Ending:
-    """Run the study of a call; append its saved runs to `opened`, for the message of an interruption."""
+def _run(
+    call: Call, check: Callable[[], None], opened: "list[Cells]", begun: Callable[[], None]
+) -> _Ending:  # fmt: skip
+    """Run the study of a call; append its saved runs to `opened`, for the message of an interruption.
+
+    `begun` is called when the first run begins.
+    """
     start = time.perf_counter()
     from nag_ntk import InputError
     from proofs_check import store
@@ -141,6 +143,7 @@ def _run(call: Call, check: Callable[[], None], opened: "list[Cells]") -> _Endin
         keeping = shared.under_way if several else store.under_way
         every = store.EVERY if call.save_every is None else call.save_every
         with keeping(folder, wanted, resume=call.resume, note=_note if first else _silent, every=every) as cells:
+            begun()
             if cells is not None and first:
                 opened.append(cells)
                 if call.resume and not call.quiet and (cells.finished() or cells.unfinished()):

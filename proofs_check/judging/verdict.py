@@ -188,6 +188,11 @@ class _TrialsClaim:
         return Finding(self.outcome.lemma, self.outcome.run, verdict, noted, **facts, proved=_known(self.evidence))
 
 
+def _short(value: object) -> object:
+    """Return a float of a witness as a text of six digits, anything else as it is."""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
 @dataclass(frozen=True)
 class _LawClaim:
     """A law with its interval at `share`, the level of the study divided by the number of tested claims."""
@@ -215,7 +220,7 @@ class _LawClaim:
         law, outcome = self.evidence, self.outcome
         assert refuted is not None  # a law always has a p-value
         half_width = (self.high - self.low) / 2
-        where = ", ".join(f"{axis} {label}" for axis, label in law.witness.items())
+        where = ", ".join(f"{axis} {_short(label)}" for axis, label in law.witness.items())
         numbers = (
             f"worst deviation {law.deviation:.3g}{f' at {where}' if where else ''} over {law.trials} draws; "
             f"interval [{self.low:.3g}, {self.high:.3g}] (confidence 1 - {self.share:.2g})"

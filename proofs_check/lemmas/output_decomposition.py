@@ -4,7 +4,7 @@ psi(t) = f(t) - f(0) + H(0) S(t) comes from these neurons alone, and xi(t) = xi_
 """
 
 import numpy as np
-from scipy import fft
+from scipy.fft import next_fast_len
 
 from nag_ntk.precision import unit_roundoff
 from nag_ntk.schedule import initial_momentum
@@ -15,9 +15,9 @@ from proofs_check.lemmas.filters import deviation, filtered, modes, rounding
 def _convolve(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Compute sum_u first_u second_(t - u) for t = 0, ..., T - 1, the arrays being (s, T, n)."""
     steps = first.shape[1]
-    length = fft.next_fast_len(2 * steps, real=True)
-    product = fft.rfft(first, length, axis=1) * fft.rfft(second, length, axis=1)
-    return fft.irfft(product, length, axis=1)[:, :steps]
+    length = next_fast_len(2 * steps, real=True)
+    product = np.fft.rfft(first, length, axis=1) * np.fft.rfft(second, length, axis=1)
+    return np.fft.irfft(product, length, axis=1)[:, :steps]
 
 
 def _flips(run: Run, *, momentum: bool = True, share: float = 1.0) -> Inequality:

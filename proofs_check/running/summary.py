@@ -57,8 +57,9 @@ def summary(run: "Run") -> dict[str, Any]:
         data: numbers of the dataset, from widths.facts.
         methods: a row per method: its parameters; `tuned`, true if it has the theorem's tuning; then the rates of the
             linear model and of the theorem (both 1 - .../kappa^p), their fractions and their power of kappa, and the
-            theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)| with momentum); and the
-            observed rate as quantiles over seeds.
+            theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)| with momentum); and, as
+            quantiles over seeds: the observed rate; fall, |xi(T)|/|xi(0)|; the steps until |xi(t)| <= |xi(0)|/1000;
+            the largest share of flipped activations and the largest distance of a neuron from its start.
         claims: number of seeds in which each claim failed at this width.
         asked: widths that theory requires.
     """
@@ -107,9 +108,21 @@ def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, An
             "theorem": {name: str(getattr(theorem, name)) for name in ("order", "linear_rate", "rate")},
         }
     if trajectory.steps:
-        rates = np.sort(observed_rate(trajectory.residual_norm[:, k]))  # NaN last
-        row["observed_rate"] = [rates[int(level * (len(rates) - 1))] for level in SEED_LEVELS]
+        norms = np.asarray(trajectory.residual_norm[:, k], float)
+        row["observed_rate"] = _levels(observed_rate(norms))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            row["fall"] = _levels(norms[:, -1] / norms[:, 0])
+        low = norms <= norms[:, :1] / 1000
+        row["steps_to_thousandth"] = _levels(np.where(low.any(axis=1), low.argmax(axis=1), np.nan))
+        row["flip_fraction"] = _levels(np.asarray(trajectory.flip_fraction[:, k], float).max(axis=1))
+        row["distance"] = _levels(np.asarray(trajectory.distance[:, k], float).max(axis=1))
     return row
+
+
+def _levels(values: np.ndarray) -> list[float]:
+    """Return the quantiles over the seeds, (s,), at SEED_LEVELS; NaN counts as the largest."""
+    ordered = np.sort(values)
+    return [ordered[int(level * (len(ordered) - 1))] for level in SEED_LEVELS]
 
 
 def _claims(run: "Run") -> list[dict[str, Any] | None]:

@@ -1,5 +1,6 @@
 """Files of a study: manifest.json, results.json, trajectories.nc, sweep.nc, certificates, and the runs under way."""
 
+from proofs_check.judging.result import Tables
 from proofs_check.store.arrays import AXES, NUMBERS, VARIABLES, image
 from proofs_check.store.cells import Cells
 from proofs_check.store.files import (
@@ -40,6 +41,7 @@ __all__ = [
     "Series",
     "StoreError",
     "StoredResult",
+    "Tables",
     "already_done",
     "changed",
     "check_writable",

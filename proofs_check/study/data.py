@@ -3,6 +3,7 @@
 To add a source, write its record, with a new word for `source:`, and add it to DataSpec.
 """
 
+import base64
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
@@ -146,6 +147,71 @@ class NpzData(DataRecord):
         return from_npz(self.path, *names, self.normalise, samples=self.samples, offset=self.offset)
 
 
+MOST_NUMBERS = 500_000
+"""Largest number of entries of inputs that a study may hold itself; more belong in a file."""
+
+
+class ArraysData(DataRecord):
+    """The bytes of arrays in the study itself, such as those of a Dataset that a program hands over."""
+
+    source: Literal["arrays"]
+    samples: Count
+    """How many rows the inputs have."""
+    inputs: NonEmpty
+    """The inputs, row by row, as base64 of little-endian float64."""
+    targets: NonEmpty
+    """The targets, one for each row, in the same form."""
+    label: NonEmpty = "data"
+    """What the data are called in tables and figures."""
+
+    @model_validator(mode="after")
+    def _numbers_for_each_row(self) -> "ArraysData":
+        reason = ""
+        for name in ("inputs", "targets"):
+            try:
+                size = len(base64.b64decode(getattr(self, name), validate=True))
+            except ValueError:
+                size = -1
+            if size < 1 or size % (8 * self.samples) or (name == "targets" and size != 8 * self.samples):
+                each = "one number" if name == "targets" else "the same number of numbers"
+                reason = f"{name} must be base64 of float64 numbers, {each} for each of {self.samples} samples"
+        if reason:
+            raise PydanticCustomError("dataset", "{reason}", {"reason": reason})
+        return self
+
+    @classmethod
+    def fields_of(cls, data: "Dataset") -> dict[str, Any]:
+        """Return the fields that hold a dataset.
+
+        Raises:
+            nag_ntk.InputError: for more than MOST_NUMBERS numbers.
+        """
+        from nag_ntk import InputError
+
+        if data.inputs.size > MOST_NUMBERS:
+            raise InputError(
+                f"data of {data.size} x {data.dimension} numbers, and a study holds at most {MOST_NUMBERS:,} itself: "
+                "write inputs and targets with numpy.savez and give {'source': 'npz', 'path': ...}"
+            )
+        texts = {
+            name: base64.b64encode(getattr(data, name).astype("<f8").tobytes()).decode()
+            for name in ("inputs", "targets")
+        }
+        return {"source": "arrays", "samples": data.size, **texts, "label": data.name or "data"}
+
+    def build(self) -> "Dataset":
+        """Make the dataset."""
+        import numpy as np
+
+        from nag_ntk import Dataset
+
+        inputs, targets = (
+            np.frombuffer(base64.b64decode(text), "<f8").reshape(self.samples, -1)
+            for text in (self.inputs, self.targets)
+        )
+        return Dataset(inputs, targets[:, 0], name=self.label)
+
+
 class FileData(ImageFields):
     """Images in files of the user's own, or fetched from OpenML where the study asks for it."""
 
@@ -190,7 +256,7 @@ class Cifar10Data(FileData):
 
 
 DataSpec = Annotated[
-    DigitsData | SphereData | PairsData | NpzData | MnistData | FashionMnistData | Cifar10Data,
+    DigitsData | SphereData | PairsData | NpzData | ArraysData | MnistData | FashionMnistData | Cifar10Data,
     Field(discriminator="source"),
 ]
 DATA_MODELS: dict[str, type[DataRecord]] = {

@@ -7,13 +7,45 @@ from typing import Any
 
 import numpy as np
 
-from nag_ntk import InputError, Method
+from nag_ntk import Dataset, InputError, Method
 from nag_ntk.method import METHODS, WITHOUT_MOMENTUM, nesterov_increasing
+from proofs_check.study.data import ArraysData
 from proofs_check.study.load import Study, load_study, parse_study
 from proofs_check.study.models import SCHEDULED
 from proofs_check.study.validate import KnownLemmas
 
 _DEEPEST = 20
+
+
+DEFAULTS = {"methods": ["gradient_descent", "heavy_ball", "nesterov"], "width": 1024, "seeds": 128, "steps": 500}
+"""What a study of a Dataset takes from the default study where its caller says nothing."""
+
+
+def with_fields(given: Any, fields: Mapping[str, Any]) -> Any:
+    """Add fields that are given apart from a study to it; a Dataset alone gets the other fields of the default study.
+
+    Args:
+        given: as for `study_from`, or None.
+        fields: name of a field of a study -> its value; values of None are left out.
+
+    Raises:
+        InputError: for fields beside a study that is no mapping, or without data.
+
+    Example:
+        >>> with_fields({"width": 8}, {"seeds": 3, "steps": None})
+        {'width': 8, 'seeds': 3}
+    """
+    fields = {name: value for name, value in fields.items() if value is not None}
+    if not fields:
+        return "quick" if given is None else given
+    if given is None and "dataset" in fields:
+        return {**DEFAULTS, **fields}
+    if isinstance(given, Mapping):
+        return {**given, **fields}
+    names = ", ".join("data" if name == "dataset" else name for name in fields)
+    if given is None:
+        raise InputError(f"{names} need data beside them: verify(data=..., ...)")
+    raise InputError(f"{names} beside a study that is a name, a file or a Study: give a mapping, or data alone")
 
 
 def study_from(given: "str | Path | Mapping[str, Any] | Study", known_lemmas: KnownLemmas) -> Study:
@@ -64,7 +96,7 @@ def method_fields(method: Method) -> dict[str, Any]:
 
 
 def plain_values(value: Any, where: str) -> Any:
-    """Convert a value to YAML values: paths to text, NumPy arrays to lists, a Method to its fields.
+    """Convert a value to YAML values: paths to text, NumPy arrays to lists, a Method and a Dataset to their fields.
 
     Args:
         value: a value or a nest of mappings and lists.
@@ -75,6 +107,8 @@ def plain_values(value: Any, where: str) -> Any:
     """
     if isinstance(value, Method):
         return method_fields(value)
+    if isinstance(value, Dataset):
+        return ArraysData.fields_of(value)
     if isinstance(value, Mapping) and where.count(".") < _DEEPEST:
         return {str(key): plain_values(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple) and where.count("[") < _DEEPEST:

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from proofs_check.study.data import ArraysData
 from proofs_check.study.models import DATA_MODELS, WITHOUT_MOMENTUM, RunFields, field_names
 from proofs_check.study.yaml import KeyPath, preview
 
 MAX_RUNS = 1000
 _LONGEST_NAME = 100
 _NOT_SWEPT = ("dataset", "methods", "at")  # they hold more than one value
-_NOT_SWEPT_OF_DATA = ("source", "classes")  # another source has other fields; classes are a list
+_NOT_SWEPT_OF_DATA = {"source", "classes"}  # another source has other fields; classes are a list
 _OF_METHODS = ("eta", "beta", "scale")
 
 
@@ -66,7 +67,8 @@ def swept_keys(source: object = None) -> tuple[str, ...]:
         ('dataset.samples', 'dataset.dimension', 'dataset.key', 'dataset.labels', 'methods.eta')
     """
     models = [DATA_MODELS[source]] if isinstance(source, str) and source in DATA_MODELS else DATA_MODELS.values()
-    data = dict.fromkeys(name for model in models for name in field_names(model) if name not in _NOT_SWEPT_OF_DATA)
+    data = dict.fromkeys(name for model in models if model is not ArraysData for name in field_names(model))
+    data = [name for name in data if name not in _NOT_SWEPT_OF_DATA]
     plain = [name for name in field_names(RunFields) if name not in _NOT_SWEPT]
     return (*plain, *(f"dataset.{name}" for name in data), *(f"methods.{name}" for name in _OF_METHODS))
 

@@ -80,6 +80,10 @@ def test_a_run_makes_room(tmp_path, monkeypatch):
     assert not dropped
     monkeypatch.setattr(mappings, "LIMIT", tmp_path / "limit")
     mappings.LIMIT.write_text("100\n")
+    monkeypatch.setattr(mappings, "_unwatched", 3)  # far from the limit when it was last looked at
+    run(11)
+    assert not dropped
+    monkeypatch.setattr(mappings, "_unwatched", 0)
     run(11)
     assert dropped
     monkeypatch.undo()

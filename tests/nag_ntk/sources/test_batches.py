@@ -124,7 +124,7 @@ def test_rows_whose_squares_overflow(normalise):
     if normalise:
         assert Dataset(rows, [1.0, 1.0], normalise=True).inputs.tolist() == [[1.0, 0.0], [0.0, 1.0]]
     else:
-        with pytest.raises(InputError, match="row 0 has norm inf: pass normalise=True"):
+        with pytest.raises(InputError, match="row 0 has norm inf; scale it, or let normalise do so"):
             Dataset(rows, [1.0, 1.0])
 
 

@@ -15,11 +15,12 @@ from tiers import family
 from nag_ntk import companion_power_norms, gradient_descent, heavy_ball, nesterov
 from nag_ntk.theorem import THEOREMS
 from proofs_check.judging.finding import Finding, Verdict
+from proofs_check.judging.result import Tables
 from proofs_check.judging.verdict import Outcome, decide
 from proofs_check.lemma import Inequality, Trials
 from proofs_check.lemma.selection import select
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.report import terminal
+from proofs_check.report import overview, terminal
 from proofs_check.running.prepare import RunSetup
 from proofs_check.running.runner import execute, verify
 from proofs_check.slack import chain, draw, linear, slack_rows, slack_table, training
@@ -315,18 +316,20 @@ def test_a_study_carries_and_shows_its_losses():
     total = sum(row["lost"] for row in rows if row["step"] == "concentration")
     for links in (False, True):
         console = Console(width=120, file=io.StringIO())
-        terminal.render([], console=console, study="x", level=1e-3, slack=rows, links=links)
+        terminal.render(Tables("x", 1e-3, (), tuple(rows)), console=console, links=links)
         text = console.file.getvalue()
-        shown = rows[2]["lost"] if links else total
-        found = [
-            line for line in text.split("\n") if line.strip().startswith("concentration") and f"{shown:.2f}" in line
-        ]
-        assert len(found) == 1
+        if links:
+            shown = f"{rows[2]['lost']:.2f}"
+            assert len([line for line in text.split("\n") if "concentration" in line and shown in line]) == 1
+        assert (f"factors {overview.loosest(rows)};" in " ".join(text.split())) is not links
+        assert f"concentration 10^{total:.1f}" in overview.loosest(
+            [row for row in rows if row["step"] == "concentration"]
+        )
         assert "0 findings" in text.split("drawn")[0]
         assert ("Frobenius" in text) is links
     for width in (20, 40):
         console = Console(width=width, file=io.StringIO())
-        terminal.render([], console=console, study="x", level=1e-3, slack=rows, links=True)
+        terminal.render(Tables("x", 1e-3, (), tuple(rows)), console=console, links=True)
         assert max(map(len, console.file.getvalue().split("\n"))) <= width
 
 
@@ -346,14 +349,13 @@ def test_the_page_names_the_links_and_adds_up(table):
 def test_a_sum_without_one_of_its_links_is_marked():
     """Otherwise the chain with the infinite bound looks the tightest."""
     row = {"run": "a", "method": "nesterov", "what": "first", "step": "distance", "lost": 0.5}
-    whole, partial = io.StringIO(), io.StringIO()
-    for file, lost in ((whole, 0.25), (partial, None)):
+    whole, partial, links = io.StringIO(), io.StringIO(), io.StringIO()
+    for file, lost in ((whole, 0.25), (partial, None), (links, None)):
         rows = [row, {**row, "what": "second", "lost": lost, "reason": "it was not recorded"}]
         console = Console(width=100, file=file)
-        terminal.render([], console=console, study="x", level=1e-3, slack=rows)
-    assert "0.75" in whole.getvalue()
-    assert "*" not in whole.getvalue()
-    assert "0.50*" in partial.getvalue()
-    assert "it was not recorded" not in whole.getvalue()
-    assert "a link has no number here" in partial.getvalue()
-    assert "distance: it was not recorded" in partial.getvalue()
+        terminal.render(Tables("x", 1e-3, (), tuple(rows)), console=console, links=file is links)
+    assert "factors distance 10^0.8;" in whole.getvalue()
+    assert "factors distance 10^0.5 at least;" in partial.getvalue()
+    assert "*" in links.getvalue()
+    assert "a link has no number here" in links.getvalue()
+    assert "distance: it was not recorded" in links.getvalue()

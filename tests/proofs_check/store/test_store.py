@@ -12,6 +12,7 @@ import xarray
 from rich.console import Console
 
 from proofs_check import store
+from proofs_check.judging.result import Tables
 from proofs_check.report import terminal
 from proofs_check.running import runner
 from proofs_check.study.load import parse_study, study_as_dict
@@ -245,27 +246,105 @@ ROWS = [
 ]
 
 
-def rendered(rows, width, **options):
+def rendered(rows, width, verbose=False, lemmas=(), runs=(), **options):
     console = Console(width=width, file=io.StringIO(), **options)
-    terminal.render(rows, console=console, study="tiny", level=1e-3)
+    terminal.render(Tables("tiny", 1e-3, tuple(rows), (), tuple(lemmas), tuple(runs)), console=console, verbose=verbose)
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [20, 40, 80, 149, 150, 200])
+@pytest.mark.parametrize("width", [40, 80, 149, 200])
 def test_table_shows_everything_at_every_width(width):
-    text = rendered(ROWS, width)
-    assert max(map(len, text.split("\n"))) <= width
+    """A column per run: the verdicts of one claim in six runs, of which a narrow terminal gets several tables."""
+    rows = [{**found, "run": f"run-{place}"} for place, found in enumerate(ROWS)]
+    text = rendered(rows, width, verbose=True)
+    lines = text.split("\n")
+    assert max(map(len, lines)) <= width
     packed = "".join(text.split())
-    if width < 150:  # in a table the columns interleave
-        assert "".join(REASON.split()) in packed
-    else:
-        assert text.count("a-rather") + text.count("-word") >= 8
-    for found in ROWS:
-        assert found["verdict"] in text
-    for part in ("-0.5", "3/64", "0.25", "inf", "1refuted,1error,1inconclusive,1supported,1certified,1vacuous"):
-        assert part in packed
+    assert "".join(REASON.split()) in packed
+    for found in rows:
+        assert terminal.STYLES[found["verdict"]][0] in text
+        assert found["run"] in text
+    for part in ("-0.5", "3/64", "+inf", "1refuted,1error,1inconclusive,1supported,1certified,1vacuous"):
+        assert part in packed.replace("inf", "+inf")
     assert "".join(terminal.NO_PROOF.split()) in packed
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 150])
+def test_one_run_is_a_line_a_claim(width):
+    rows = [{**found, "lemma": f"lemma-{place}"} for place, found in enumerate(ROWS)]
+    text = rendered(rows, width)
+    assert max(map(len, text.split("\n"))) <= width
+    for found in rows:
+        (line,) = [line for line in text.split("\n") if line.startswith(f" {found['lemma']}")]
+        if width >= 40:
+            assert found["verdict"] in line
+            assert ("3/64" in line) == (found["violations"] == 3)
+    # the reasons of what is neither supported nor certified, and no others
+    assert "proved" not in text.replace(terminal.NO_PROOF, "")
+    assert "law" not in text
+    assert text.count("because") == 3
+    assert "proved" in rendered(rows, width, verbose=True)
+
+
+def test_claims_are_grouped_by_step_of_the_proof():
+    lemmas = [{"id": "b", "group": "kernel"}, {"id": "a", "group": "rate"}, {"id": "c", "group": "kernel"}]
+    rows = [{**row("SUPPORTED", ""), "lemma": name, "run": run} for run in "xy" for name in ("a/one", "b", "c", "own")]
+    lines = [line.split()[0] for line in rendered(rows, 80, lemmas=lemmas).split("\n") if line.strip()]
+    assert lines[:7] == ["kernel", "b", "c", "rate", "a/one", "other", "own"]
+
+
+SUMMARY = {
+    "run": "training", "width": 64, "steps": 500, "seeds": 8,
+    "data": {"name": "points", "samples": 4, "dimension": 3, "lambda_0": 0.25, "kappa": 9.0},
+    "methods": [{
+        "method": "nesterov", "name": "nesterov", "tuned": True, "linear_rate": 0.7, "claimed_rate": 0.8,
+        "observed_rate": [0.6, 0.6, 0.65, 0.7, 0.7], "fall": [1e-9] * 5, "steps_to_thousandth": [20, 20, 21, 22, 22],
+        "flip_fraction": [0.0, 0.0, 0.01, 0.02, 0.03], "distance": [0.1, 0.1, 0.1, 0.2, 0.3],
+    }],
+    "asked": [{"id": "comparison", "method": "nesterov", "width": 1e5, "words": ""}],
+}  # fmt: skip
+
+
+def changed(**numbers):
+    return {**SUMMARY, "methods": [{**SUMMARY["methods"][0], **numbers}]}
+
+
+def test_a_method_is_told_in_a_sentence():
+    said = " ".join(rendered([], 80, runs=[SUMMARY]).split())
+    assert "points: 4 samples in R^3, lambda_0 = 0.25, kappa = 9" in said
+    assert (
+        "nesterov: the residual fell to 1e-09 of its start in 500 steps, to a thousandth in 21, by 0.6500 a step "
+        "(theorem 0.8000, linear model 0.7000); at most 3.00% of the activations flipped, and no neuron "
+        "moved more than 0.3."
+    ) in said  # fmt: skip
+    assert "proved from about width 1.0e+05 (nesterov) on; this run, 64 wide, is outside its hypotheses" in said
+    wide = " ".join(rendered([], 80, runs=[{**SUMMARY, "width": 200_000}]).split())
+    assert "is inside its hypotheses." in wide
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ({"fall": [2.5] * 5, "steps_to_thousandth": [None] * 5, "observed_rate": [1.1] * 5}, "residual grew to 2.5"),
+        ({"fall": [None] * 5, "steps_to_thousandth": [None] * 5, "observed_rate": [None] * 5,
+          "flip_fraction": [None] * 5, "distance": ["inf"] * 5}, "nesterov: the residual overflowed."),
+        ({"steps_to_thousandth": [20, 20, None, None, None]}, "in 500 steps, by 0.6500 a step"),
+        ({"tuned": False, "linear_rate": None, "claimed_rate": None}, "by 0.6500 a step; at most"),
+    ],
+)  # fmt: skip
+def test_sentences_of_runs_that_do_not_go_well(numbers, expected):
+    assert expected in " ".join(rendered([], 200, runs=[changed(**numbers)]).split())
+
+
+def test_of_many_runs_the_widest_is_told():
+    runs = [{**SUMMARY, "run": f"w{width}", "width": width} for width in (64, 256, 128)]
+    text = rendered([], 80, runs=[*runs, {**SUMMARY, "run": "drawn", "width": 1000, "steps": 0}])
+    assert "Run w256:" in text
+    assert text.count("nesterov:") == 1
+    assert text.count("points:") == 1
+    several = [{**SUMMARY, "data": {**SUMMARY["data"], "kappa": kappa}} for kappa in (9.0, 10.0, 11.0, None, 12.0)]
+    assert "5 datasets, kappa from 9 to 12" in rendered([], 80, runs=several)
 
 
 def test_signs_differ_without_colour_and_without_unicode():

@@ -20,6 +20,7 @@ from proofs_check import store
 from proofs_check.bench import tables
 from proofs_check.commands import console
 from proofs_check.judging.curves import Curve
+from proofs_check.judging.result import Tables
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.report import mathematics, page, terminal
 from proofs_check.results import Results
@@ -134,7 +135,8 @@ def printed(capsys):
 @pytest.mark.parametrize("width", [80, 4000])
 def test_the_table_in_a_terminal(printed, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
-    terminal.render([ROW], console=console.screen(), study=all_text("study"), level=0.1, slack=[LOSS], links=True)
+    tables = Tables(all_text("study"), 0.1, (ROW,), (LOSS,))
+    terminal.render(tables, console=console.screen(), verbose=True, links=True)
     text = printed()
     assert any(line.rstrip().endswith("first line") for line in text.split("\n"))
 

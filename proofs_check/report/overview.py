@@ -1,0 +1,127 @@
+"""What a study found in a few sentences: its data, and for each method how far, how fast and how lazily it trained."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proofs_check.report.numbers import words
+
+_MOST_RUNS = 2
+"""Up to so many trained runs have sentences of their own; of more, the widest has."""
+
+
+def data_in_words(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Describe the datasets: a sentence for each of at most three, with lambda_0 and kappa, or one for all.
+
+    Args:
+        runs: summaries, as in results.json.
+
+    Example:
+        >>> facts = {"name": "digits-20", "samples": 20, "dimension": 64, "lambda_0": 0.06891, "kappa": 103.64}
+        >>> data_in_words([{"data": facts}, {"data": facts}])
+        ['digits-20: 20 samples in R^64, lambda_0 = 0.0689, kappa = 103.6']
+    """
+    texts = list(dict.fromkeys(_data(run["data"]) for run in runs))
+    if len(texts) <= 3:
+        return texts
+    kappas = [run["data"]["kappa"] for run in runs if _finite(run["data"]["kappa"])]
+    between = f", kappa from {min(kappas):.4g} to {max(kappas):.4g}" if kappas else ""
+    return [f"{len(texts)} datasets{between}"]
+
+
+def _data(facts: Mapping[str, Any]) -> str:
+    spectrum = "lambda_0 = 0 up to rounding"
+    if _finite(facts["kappa"]):
+        spectrum = f"lambda_0 = {float(facts['lambda_0']):.3g}, kappa = {facts['kappa']:.4g}"
+    return f"{facts['name']}: {facts['samples']} samples in R^{facts['dimension']}, {spectrum}"
+
+
+def shown_runs(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Select the trained runs that `run_in_words` is asked about: all if there are few, else the widest."""
+    trained = [run for run in runs if run["steps"] and all("fall" in row for row in run["methods"])]
+    if len(trained) <= _MOST_RUNS:
+        return trained
+    return [max(trained, key=lambda run: (run["width"], run["steps"]))]
+
+
+def run_in_words(run: Mapping[str, Any]) -> list[str]:
+    """Describe a run: a sentence for each method, and one about the widths from which its theorems are proved.
+
+    The numbers are medians over the seeds; shares of activations and distances are the largest of all seeds and steps.
+
+    Args:
+        run: a summary, as in results.json.
+    """
+    return [*(_method(run, row) for row in run["methods"]), *_proved(run)]
+
+
+def _method(run: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    fall, reached, rate = (_middle(row[key]) for key in ("fall", "steps_to_thousandth", "observed_rate"))
+    if fall is None:
+        text = "the residual overflowed"
+    else:
+        verb = "fell" if fall < 1 else "grew"
+        text = f"the residual {verb} to {fall:.2g} of its start in {run['steps']:,} steps"
+    if reached is not None:
+        text += f", to a thousandth in {int(reached):,}"
+    if rate is not None:
+        theory = [
+            f"{name} {row[key]:.4f}"
+            for name, key in (("theorem", "claimed_rate"), ("linear model", "linear_rate"))
+            if _finite(row.get(key))
+        ]
+        text += f", by {rate:.4f} a step" + (f" ({', '.join(theory)})" if theory else "")
+    flips, distance = row["flip_fraction"][-1], row["distance"][-1]
+    if _finite(flips) and _finite(distance):
+        text += f"; at most {flips:.2%} of the activations flipped, and no neuron moved more than {distance:.2g}"
+    return f"{words(row['method'])}: {text}."
+
+
+def _proved(run: Mapping[str, Any]) -> list[str]:
+    """Say from which widths on the theorems are proved for these data."""
+    asked = {row["method"]: row["width"] for row in run["asked"] if row["id"] == "comparison"}
+    found = [
+        (words(row["method"]), asked[row["name"]]) for row in run["methods"] if row["tuned"] and row["name"] in asked
+    ]
+    if not found:
+        return []
+    widths = ", ".join(f"{float(width):.1e} ({name})" for name, width in found)
+    inside = [name for name, width in found if run["width"] >= float(width)]
+    where = "outside its hypotheses, so the rates above are observed and not implied"
+    if inside:
+        where = "inside its hypotheses" + ("" if len(inside) == len(found) else f" for {', '.join(inside)} alone")
+    return [f"The theorem is proved from about width {widths} on; this run, {run['width']:,} wide, is {where}."]
+
+
+def loosest(slack: Sequence[Mapping[str, Any]]) -> str:
+    """Name the three steps of the proof that lose most in the first run that has losses; "" if none has.
+
+    Args:
+        slack: rows, as in results.json.
+
+    Example:
+        >>> row = {"run": "a", "method": "nesterov", "step": "distance", "what": "first", "lost": 1.5}
+        >>> loosest([row, {**row, "what": "second"}, {**row, "step": "rate", "lost": 0.25}])
+        'distance 10^3.0, rate 10^0.2'
+    """
+    lost: dict[tuple[str, str], float] = {}
+    partial = set()
+    for row in slack:
+        if row["run"] == slack[0]["run"]:
+            key = row["step"], row["method"]
+            lost[key] = lost.get(key, 0.0) + (row["lost"] if _finite(row["lost"]) else 0.0)
+            partial |= set() if _finite(row["lost"]) else {key}
+    worst: dict[str, tuple[float, str]] = {}
+    for (step, method), value in lost.items():
+        worst[step] = max((value, " at least" if (step, method) in partial else ""), worst.get(step, (-math.inf, "")))
+    ordered = sorted(worst.items(), key=lambda item: -item[1][0])[:3]
+    return ", ".join(f"{step} 10^{value:.1f}{least}" for step, (value, least) in ordered if value > 0)
+
+
+def _middle(levels: Sequence[Any]) -> float | None:
+    value = levels[len(levels) // 2]
+    return float(value) if _finite(value) else None
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(float(value))
