@@ -295,7 +295,7 @@ def test_a_failure_of_the_report_loses_no_results(verified, monkeypatch):
     assert end.code == 0
     assert "the results are written, the report is not: ZeroDivisionError" in end.err
     assert "nag-ntk report o tries again" in end.err
-    assert "results.json" in end.out
+    assert "Results in o; " in end.out
     assert not Path("o/report.html").exists()  # that of the earlier results would contradict these
     store.read(Path("o"))
 

@@ -58,7 +58,7 @@ def arrays(folder):
 MISTAKES = {
     "a missing file": ("dataset.path: gone.npz", "dataset.path", "no dataset file at"),
     "no file of arrays": ("dataset.path: text.npz", "dataset.path", "text.npz"),
-    "rows of length 2": ("dataset.path: long.npz", "dataset.path", "row 0 has norm 2: scale it, or let normalise"),
+    "rows of length 2": ("dataset.path: long.npz", "dataset.path", "row 0 has norm 2; scale it, or let normalise"),
     "parallel rows": ("dataset.path: twice.npz", "methods[0]", "tuning"),
     "another name": ("dataset.inputs: rows", "dataset.inputs", "rows"),
     "too many rows": ("dataset.samples: 9", "dataset.samples", "has 3 rows; rows 0 to 9 were asked for"),
