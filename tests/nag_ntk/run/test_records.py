@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nag_ntk import simulate, sphere, theorem_tuning
+from nag_ntk.run.trajectory import Probed
 
 DATA = sphere(4, 3)
 METHODS = [theorem_tuning(name, DATA) for name in ("gradient_descent", "nesterov")]
@@ -55,6 +56,17 @@ def test_equal_records_are_those_of_equal_values(run):
 )  # fmt: skip
 def test_other_runs_are_other_records(run, other):
     assert run != record(**other)
+
+
+def test_parts_within_a_tuple_and_a_mapping_are_compared(run):
+    least, *others = run.overlap_range
+    assert run != replace(run, overlap_range=type(run.overlap_range)(least + 1, *others))
+    assert run != replace(run, methods=run.methods[:1])
+    measured = Probed(np.arange(2), np.zeros((3, 2, 2)))
+    probed = replace(run, probes={"one": measured})
+    assert probed == replace(run, probes={"one": Probed(np.arange(2), np.zeros((3, 2, 2)))})
+    assert probed != replace(run, probes={"one": Probed(np.arange(2), np.ones((3, 2, 2)))})
+    assert probed != replace(run, probes={"two": measured})
 
 
 def test_not_a_number_equals_itself(run):
