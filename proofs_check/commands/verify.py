@@ -106,8 +106,8 @@ def run_study(call: Call) -> int:
     if outcome.seconds is None:
         say(f"Results in {outcome.folder} are of this study already; nothing was run.")
     else:
-        page = " and report.html" if (outcome.folder / store_files.REPORT).exists() else ""
-        say(f"Results{page} in {outcome.folder}; {outcome.seconds:.0f} s.")
+        page = f", with {store_files.REPORT}" if (outcome.folder / store_files.REPORT).exists() else ""
+        say(f"Results in {outcome.folder}{page}; {outcome.seconds:.0f} s.")
     return outcome.code
 
 
