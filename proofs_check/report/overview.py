@@ -1,4 +1,4 @@
-"""What a study found in a few sentences: its data, and for each method how far, how fast and how lazily it trained."""
+"""Sentences about a study: its data, and how far and how fast the residual fell with each method."""
 
 import math
 from collections.abc import Mapping, Sequence
