@@ -10,10 +10,9 @@ from markupsafe import Markup
 
 from proofs_check.report.curves import RECORDED, compared, recorded
 from proofs_check.report.drawing import Figure, style
-from proofs_check.report.ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
 from proofs_check.report.margins import chain, margins
 from proofs_check.report.mathematics import statement
-from proofs_check.report.rates import ORDER, against_kappa, residual, tuned
+from proofs_check.report.opening import Opening, opening, pictures
 from proofs_check.store import Series, StoredResult
 from proofs_check.study.text import make_visible
 
@@ -59,6 +58,7 @@ class Contents:
 
     Attributes:
         stored: the results.
+        opening: what the page shows first.
         parts: a section per lemma.
         margins: the figure of margins, or None.
         theory: figures of the study as a whole.
@@ -68,6 +68,7 @@ class Contents:
     """
 
     stored: StoredResult
+    opening: Opening
     parts: Sequence[Part]
     margins: Figure | None
     theory: Sequence[Figure]
@@ -80,6 +81,7 @@ class Contents:
         """All figures, in the order of the page."""
         first = [self.margins] if self.margins else []
         return [
+            *self.opening.figures,
             *first,
             *self.theory,
             *self.recorded,
@@ -140,34 +142,20 @@ def gather(stored: StoredResult, series: Sequence[Series]) -> Contents:
         runs = dict.fromkeys(row["run"] for row in stored.slack)
         losses = {run: chain(stored.slack, run, names("loss", run)) for run in list(runs)[:4]}
         overview = margins(stored.rows, names("margins"))
-        theory = _theory(stored, series, names)
+        drawn = pictures(stored, _by_run(stored, series), names)
     left_out = len(over_steps) - len(quantities) + max(len(checked) - remaining, 0)
     losses = {run: figure for run, figure in losses.items() if figure is not None}
-    return Contents(stored, parts, overview, theory, quantities, losses, left_out)
+    return Contents(stored, opening(stored, drawn[:2]), parts, overview, drawn[2:], quantities, losses, left_out)
 
 
-def _theory(stored: StoredResult, series: Sequence[Series], names: "_Names") -> list[Figure]:
-    """Draw the figures of the papers, as far as the study has the runs that they need."""
-    summaries = {run["run"]: run for run in stored.runs}
-    by_run: dict[str, dict[str, Series]] = {}
+def _by_run(stored: StoredResult, series: Sequence[Series]) -> dict[str, dict[str, Series]]:
+    """Sort the recorded quantities: run -> name -> curves."""
+    summaries = {run["run"] for run in stored.runs}
+    found: dict[str, dict[str, Series]] = {}
     for one in series:
         if one.bound is None and one.run in summaries:
-            by_run.setdefault(one.run, {})[one.name] = one
-    figures: list[Figure | None] = []
-    # the first of the runs with the most methods whose rates theory knows
-    shown = max(by_run, key=lambda run: len(tuned(summaries[run])), default=None)
-    if shown is not None and tuned(summaries[shown]):
-        figures.append(residual(by_run[shown]["relative_residual"], summaries[shown], names("theory-residual")))
-    figures.append(against_kappa(stored.runs, names("theory-rate-kappa")))
-    ladder = [run for run in rungs(stored.manifest["study"]["runs"]) if run in by_run]
-    if ladder:
-        columns = {run: {name: by_run[run][name] for name in QUANTITIES} for run in ladder}
-        methods = [name for name in by_run[ladder[0]]["loss"].methods if name in ORDER]
-        figures += [over_steps(columns, method, names("theory-widths", method)) for method in methods]
-        if methods:
-            figures.append(against_width(columns, methods, names("theory-widths-end")))
-        figures.append(required_and_observed([summaries[run] for run in ladder], names("theory-widths-asked")))
-    return [figure for figure in figures if figure is not None]
+            found.setdefault(one.run, {})[one.name] = one
+    return found
 
 
 def _by_lemma(stored: StoredResult) -> Iterable[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check.report.drawing import COLOURS, MARKERS, PAPER, Figure, canvas, finish_figure
+from proofs_check.report.drawing import PAPER, Figure, canvas, finish_figure, legend_below, method_styles, panels
 from proofs_check.report.numbers import number, power_of_ten, words
 from proofs_check.store import Series
 
@@ -19,6 +19,10 @@ RECORDED = {
     "residual_norm": ("Residual", "‖ξ(t)‖, norm of the residual (1)", True),
     "flip_fraction": ("Changed activations", "share of (neuron, sample) pairs (1)", False),
     "distance": ("Distance from initialisation", "largest ‖w(t) − w(0)‖ of a neuron (1)", False),
+}
+_BRIEF = {
+    "flip_fraction": "changed activations\n(share of pairs, 1)",
+    "distance": "largest distance\n‖w(t) − w(0)‖ (1)",
 }
 
 
@@ -49,12 +53,36 @@ def compared(series: Series, name: str, title: str, row: Mapping[str, Any]) -> F
     return _draw_figure(series, name, heading, worst)
 
 
+def movement(flips: Series, distance: Series, name: str) -> Figure:
+    """Draw the share of changed activations and the largest distance of a neuron of all methods of a run.
+
+    Args:
+        flips: the series "flip_fraction", from the store.
+        distance: the series "distance" of the same run.
+        name: of the files.
+    """
+    figure, axes = panels(3.6, 2)
+    for one, axis in zip((flips, distance), axes, strict=True):
+        draw(axis, one)
+        axis.set_ylabel(_BRIEF[one.name], fontsize=8.5)
+    axes[0].set_xlabel("")
+    for line in axes[1].get_lines():
+        line.set_label("_")  # the legend names each method once
+    legend_below(figure, len(flips.methods), 3, left=0.17)
+    figure.subplots_adjust(hspace=0.1)
+    figure.align_ylabels(axes)
+    parts = [f"{RECORDED[one.name][0]}: {_describe(one)}" for one in (flips, distance)]
+    (header, table), (_, beside) = _table(flips), _table(distance)
+    columns = [*header[:2], *(f"{one.name}_{column}" for one in (flips, distance) for column in header[2:])]
+    rows = [[*left, *right[2:]] for left, right in zip(table, beside, strict=True)]
+    title = f"Changed activations and distance, run {flips.run}"
+    return finish_figure(figure, name, title, " ".join(parts), columns, rows)
+
+
 def _draw_figure(series: Series, name: str, title: str, worst: str) -> Figure:
     figure, axes = canvas(3.5 if len(series.methods) > 1 else 3.2)
     draw(axes, series)
-    rows = (len(axes.get_legend_handles_labels()[0]) + 1) // 2
-    figure.legend(loc="lower center", ncol=2, handlelength=3.2)
-    figure.subplots_adjust(left=0.14, right=0.98, top=0.97, bottom=(0.54 + 0.19 * rows) / figure.get_figheight())
+    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
     return finish_figure(figure, name, title, _describe(series) + worst, *_table(series))
 
 
@@ -73,9 +101,9 @@ def draw(axes: Any, series: Series) -> None:
     positive = np.concatenate([side[np.isfinite(side) & (side > 0)] for side in sides])
     logarithmic = logarithmic and positive.size > 0
     floor = positive.min() if logarithmic else -np.inf
+    styles = method_styles(series.methods)
     for k, method in enumerate(series.methods):
-        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-        _lines(axes, series, k, words(method), shown, floor, colour, marker)
+        _lines(axes, series, k, words(method), shown, floor, *styles[k])
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))

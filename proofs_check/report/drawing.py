@@ -23,6 +23,8 @@ _IN_PAGE = {INK: "var(--ink)", PAPER: "var(--paper)", RULE: "var(--rule)"} | {
     for kind, colours in (("series", COLOURS), ("scale", SCALE))
     for position, colour in enumerate(colours)
 }
+ORDER = ("gradient_descent", "heavy_ball", "nesterov")
+"""Methods in the order of their colours and markers, which are the same in all figures."""
 WIDTH = 5.0
 """Inches; small enough that the letters are still read on a phone, where the figure shrinks."""
 
@@ -62,6 +64,33 @@ def style() -> Iterator[None]:
     }  # fmt: skip
     with matplotlib.rc_context(settings):
         yield
+
+
+def method_styles(labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Return colour and marker of each method: those of ORDER have their own, others the first that are free.
+
+    Args:
+        labels: names of methods, parameters in parentheses after them.
+
+    Example:
+        >>> method_styles(["nesterov", "adam"]) == [(COLOURS[2], MARKERS[2]), (COLOURS[0], MARKERS[0])]
+        True
+    """
+    places: list[int | None] = []
+    for label in labels:
+        name = label.partition("(")[0]
+        own = ORDER.index(name) if name in ORDER else None
+        places.append(None if own in places else own)
+    free = [place for place in range(len(COLOURS)) if place not in places] or [0]
+    taken = [free[places[:k].count(None) % len(free)] if own is None else own for k, own in enumerate(places)]
+    return [(COLOURS[place], MARKERS[place]) for place in taken]
+
+
+def legend_below(figure: Any, labels: int, columns: int, left: float = 0.14) -> None:
+    """Put the legend below the axes, with space for its number of labels in so many columns."""
+    rows, height = math.ceil(labels / columns), figure.get_figheight()
+    figure.legend(loc="lower center", ncol=columns, handlelength=3.2)
+    figure.subplots_adjust(left=left, right=0.98, top=1 - 0.1 / height, bottom=(0.54 + 0.19 * rows) / height)
 
 
 def canvas(height: float) -> tuple[Any, Any]:

@@ -17,11 +17,12 @@ from proofs_check.report.drawing import (
     Figure,
     canvas,
     finish_figure,
+    method_styles,
     panels,
     set_logarithmic,
 )
 from proofs_check.report.numbers import number, power_of_ten, words
-from proofs_check.report.rates import LEAST, POINTS, method_style
+from proofs_check.report.rates import LEAST, POINTS
 from proofs_check.store import Series
 
 # name of the series: axis, whether it shrinks like m^(-1/2) by theory, whether the axis is logarithmic over steps
@@ -118,7 +119,7 @@ def against_width(series: Mapping[str, Mapping[str, Series]], methods: Sequence[
     for panel, (quantity, (label, shrinks, _)) in zip(axes, QUANTITIES.items(), strict=True):
         slopes = []
         for method in methods:
-            colour, marker = method_style(method)
+            ((colour, marker),) = method_styles([method])
             ends = [one[quantity].observed[one[quantity].methods.index(method), :, -1] for one in series.values()]
             values = np.array(ends)
             values = np.where(values > 0, values, np.nan)

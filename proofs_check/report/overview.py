@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from proofs_check.report.losses import by_run, summed
 from proofs_check.report.numbers import words
 
 _MOST_RUNS = 2
@@ -37,11 +38,26 @@ def _data(facts: Mapping[str, Any]) -> str:
 
 
 def shown_runs(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Select the trained runs that `run_in_words` is asked about: all if there are few, else the widest."""
+    """Select the trained runs that `run_in_words` is asked about: all if there are few, else `main_run`."""
     trained = [run for run in runs if run["steps"] and all("fall" in row for row in run["methods"])]
-    if len(trained) <= _MOST_RUNS:
-        return trained
-    return [max(trained, key=lambda run: (run["width"], run["steps"]))]
+    chosen = main_run(trained)
+    return trained if chosen is None or len(trained) <= _MOST_RUNS else [chosen]
+
+
+def main_run(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Select the run with the most methods that have their theorem's tuning; of several the widest; None without runs.
+
+    Example:
+        >>> runs = [{"run": name, "width": 8, "steps": steps, "methods": [{"tuned": True}]}
+        ...         for name, steps in (("short", 5), ("long", 50))]
+        >>> main_run(runs)["run"]
+        'long'
+    """
+
+    def order(run: Mapping[str, Any]) -> tuple[int, int, int]:
+        return sum(bool(row.get("tuned")) for row in run["methods"]), run["width"], run["steps"]
+
+    return max(runs, key=order, default=None)
 
 
 def run_in_words(run: Mapping[str, Any]) -> list[str]:
@@ -104,18 +120,12 @@ def loosest(slack: Sequence[Mapping[str, Any]]) -> str:
         >>> loosest([row, {**row, "what": "second"}, {**row, "step": "rate", "lost": 0.25}])
         'distance 10^3.0, rate 10^0.2'
     """
-    lost: dict[tuple[str, str], float] = {}
-    partial = set()
-    for row in slack:
-        if row["run"] == slack[0]["run"]:
-            key = row["step"], row["method"]
-            lost[key] = lost.get(key, 0.0) + (row["lost"] if _finite(row["lost"]) else 0.0)
-            partial |= set() if _finite(row["lost"]) else {key}
-    worst: dict[str, tuple[float, str]] = {}
-    for (step, method), value in lost.items():
-        worst[step] = max((value, " at least" if (step, method) in partial else ""), worst.get(step, (-math.inf, "")))
-    ordered = sorted(worst.items(), key=lambda item: -item[1][0])[:3]
-    return ", ".join(f"{step} 10^{value:.1f}{least}" for step, (value, least) in ordered if value > 0)
+    sums = summed(next(iter(by_run(slack).values()), ()))
+    worst = {step: max(losses.values(), key=lambda loss: (loss.lost, loss.partial)) for step, losses in sums.items()}
+    ordered = sorted(worst.items(), key=lambda item: -item[1].lost)[:3]
+    return ", ".join(
+        f"{step} 10^{loss.lost:.1f}{' at least' if loss.partial else ''}" for step, loss in ordered if loss.lost > 0
+    )
 
 
 def _middle(levels: Sequence[Any]) -> float | None:

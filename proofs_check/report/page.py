@@ -5,11 +5,10 @@ import io
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
-from proofs_check.report import terminal
+from proofs_check.report import losses, matrix, terminal
 from proofs_check.report.contents import Contents, gather, lemma_of
 from proofs_check.report.drawing import Figure
 from proofs_check.report.numbers import number, violations, words
@@ -73,29 +72,19 @@ def render(contents: Contents) -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update({"number": number, "violations": violations, "words": words, "lemma": lemma_of})
+    environment.filters.update(
+        {"number": number, "violations": violations, "words": words, "lemma": lemma_of, "counts": terminal.counts}
+    )
     stored = contents.stored
     used = [verdict for verdict in MEANINGS if any(row["verdict"] == verdict for row in stored.rows)]
     return environment.get_template("report.html.j2").render(
         contents=contents, stored=stored, manifest=stored.manifest, meanings=MEANINGS, used=used,
-        signs={verdict: sign for verdict, (sign, *_) in terminal.STYLES.items()},
-        headline=terminal.headline(stored.rows), no_proof=terminal.NO_PROOF, totals=_totals(stored.slack),
+        signs={verdict: sign for verdict, (sign, *_) in matrix.STYLES.items()},
+        headline=terminal.headline(stored.rows), no_proof=terminal.NO_PROOF,
+        losses=losses.by_run(stored.slack), summed=losses.summed,
         runs=list(dict.fromkeys(row["run"] for row in stored.rows)),
         groups=list(dict.fromkeys(part.facts["group"] for part in contents.parts)),
     )  # fmt: skip
-
-
-def _totals(slack: Any) -> dict[str, dict[str, Any]]:
-    """Add up the losses: per run the methods, and per step its loss with each, None where a link has no number."""
-    totals: dict[str, dict[str, Any]] = {}
-    for row in slack:
-        methods, steps = totals.setdefault(row["run"], {"methods": [], "steps": {}}).values()
-        if row["method"] not in methods:
-            methods.append(row["method"])
-        lost = steps.setdefault(row["step"], {})
-        before = lost.get(row["method"], 0.0)
-        lost[row["method"]] = None if before is None or row["lost"] is None else before + row["lost"]
-    return totals
 
 
 def _write_figures(folder: Path, figures: list[Figure]) -> None:

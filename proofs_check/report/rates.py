@@ -1,13 +1,21 @@
 """Figures of the rates: the residual of a run with its theoretical bounds, and observed rates against kappa."""
 
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from proofs_check.report.drawing import COLOURS, INK, MARKERS, Figure, canvas, finish_figure, set_logarithmic
+from proofs_check.report.drawing import (
+    INK,
+    ORDER,
+    Figure,
+    canvas,
+    finish_figure,
+    legend_below,
+    method_styles,
+    set_logarithmic,
+)
 from proofs_check.report.numbers import number, words
 from proofs_check.store import Series
 
@@ -15,14 +23,6 @@ POINTS = 160
 LEAST = 3
 """Least number of values of kappa, or of widths, in a figure over them."""
 _BOUND, _LINEAR = (0, (5, 2)), (0, (1, 1.6))
-ORDER = ("gradient_descent", "heavy_ball", "nesterov")
-"""Methods in the order of their colours."""
-
-
-def method_style(name: str) -> tuple[str, str]:
-    """Return colour and marker of a method, the same in all figures of a study."""
-    place = ORDER.index(name) if name in ORDER else len(ORDER)
-    return COLOURS[place], MARKERS[place]
 
 
 def tuned(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -41,12 +41,12 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     tuned_methods = {row["method"]: row for row in tuned(run)}
     levels = [round(100 * level) for level in series.levels]
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
-    figure, axes = canvas(4.0)
+    figure, axes = canvas(3.6)
     sentences, rows = [], []
     lowest = 1.0
+    styles = method_styles(series.methods)
     for k, method in enumerate(series.methods):
-        colour, marker = method_style(tuned_methods[method]["name"] if method in tuned_methods else method)
-        middle = series.observed[k]
+        (colour, marker), middle = styles[k], series.observed[k]
         every = max(1, len(shown) // 8)
         axes.fill_between(series.steps[shown], _floored(middle[0, shown]), _floored(middle[-1, shown]), color=colour,
                           alpha=0.2, linewidth=0)  # fmt: skip
@@ -76,11 +76,11 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     axes.set_ylim(bottom=max(lowest / 10, 1e-17))
     set_logarithmic(axes, "y")
     axes.set_xlabel("training step t")
-    axes.set_ylabel("‖ξ(t)‖/‖ξ(0)‖, residual relative to its start (1)")
+    axes.set_ylabel("residual ‖ξ(t)‖/‖ξ(0)‖ (1)")
     if tuned_methods:
         axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem's bound")
         axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="rate of the linear model")
-    _legend(figure, axes, 2)
+    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
     kappa = number(run["data"]["kappa"])
     description = (
         f"{run['data']['name']}, n = {run['data']['samples']}, κ = {kappa or 'none'}, width {series.width:,}; "
@@ -113,7 +113,7 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
         points = [run for (named, _), run in by_kappa if named == method]
         if not points:
             continue
-        colour, marker = method_style(method)
+        ((colour, marker),) = method_styles([method])
         x = np.array([run["data"]["kappa"] for run in points])
         # a rate above 1, of a residual that grows, has no place on the axis
         gaps = 1 - np.array([run["row"]["observed_rate"] for run in points], float)
@@ -144,7 +144,7 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
     axes.set_ylabel("1 − rate per step (1)")
     axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="linear model, at least")
     axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem, at least")
-    _legend(figure, axes, 2)
+    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
     description = (
         f"Points: median over seeds of the rate in the second half of the steps, bars: all seeds; higher is faster. "
         "The linear model of heavy ball and the theorem of Nesterov have one curve. "
@@ -180,11 +180,3 @@ def _slope(kappas: "np.ndarray", values: "np.ndarray") -> float | None:
 def _floored(values: "np.ndarray") -> "np.ndarray":
     """Move zeros far below a logarithmic axis."""
     return np.where(np.isnan(values), np.nan, np.maximum(values, 1e-300))
-
-
-def _legend(figure: Any, axes: Any, columns: int) -> None:
-    """Put the legend below the axes, with space for it."""
-    rows = math.ceil(len(axes.get_legend_handles_labels()[0]) / columns)
-    figure.legend(loc="lower center", ncol=columns, handlelength=3.2)
-    height = figure.get_figheight()
-    figure.subplots_adjust(left=0.14, right=0.98, top=1 - 0.1 / height, bottom=(0.54 + 0.19 * rows) / height)

@@ -160,7 +160,7 @@ def examine_run(run: Run, spec: RunSpec, study: Study, lemmas: Sequence[Lemma]) 
             report.outcomes.append(outcome)
             report.certificates |= {name: body} if body else {}
     report.slack = slack_rows(run)
-    report.summary = summary(run)
+    report.summary = {**summary(run), "at": dict(spec.at)}
     report.run = replace(run, trajectory=run.trajectory.without_bulk())
     return report
 

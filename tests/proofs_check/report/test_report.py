@@ -22,7 +22,7 @@ from proofs_check.judging.result import StudyResult
 from proofs_check.judging.verdict import Outcome, decide
 from proofs_check.lemma import Inequality, NotApplicable, Trials
 from proofs_check.lemmas import CATALOGUE
-from proofs_check.report import page, terminal
+from proofs_check.report import matrix, overview, page, terminal
 from proofs_check.report.mathematics import statement
 from proofs_check.running import runner, session
 from proofs_check.study.load import parse_study
@@ -86,6 +86,41 @@ def test_every_finding_is_there_with_its_reason(folder, tree):
     said = words(tree)
     assert terminal.headline(stored) in said
     assert terminal.NO_PROOF in said
+
+
+def test_the_page_opens_with_pictures_sentences_and_a_step_of_the_proof_each(result, folder, tree):
+    first = tree.find(".//main/section")
+    assert first.get("id") == "opening"
+    shown = [figure.get("id") for figure in first.iter("figure")]
+    assert shown == ["figure-theory-residual", "figure-movement"]
+    stored = store.read(folder)
+    said = words(first)
+    for sentence in overview.run_in_words(stored.runs[0]):
+        assert " ".join(sentence.split()) in said
+    assert f"factors {overview.loosest(stored.slack)};" in said
+    steps = first.findall(".//details[@class='step']")
+    groups = {lemma["id"]: lemma["group"] for lemma in stored.lemmas}
+    for step in steps:
+        name = step.find("summary/span[@class='name']").text
+        rows = [row for row in stored.rows if groups[row["lemma"].partition("/")[0]] == name]
+        signs = words(step.find("summary/span[@class='signs']")).replace(" ", "")
+        assert sorted(signs) == sorted(matrix.STYLES[row["verdict"]][0] for row in rows)
+        assert {words(cell) for cell in step.findall(".//tbody/tr/th")} == {row["lemma"] for row in rows}
+        for row in rows:
+            told = row["verdict"] not in ("SUPPORTED", "CERTIFIED")
+            assert (" ".join(row["reason"].split()) in words(step)) is told
+    assert len(steps) == len(set(groups.values()))
+    assert not any(step.get("open") for step in steps)
+
+
+def test_the_second_picture_shows_flips_and_distance_of_the_run(result, folder):
+    trajectory = result.runs[0].trajectory
+    for row in table(folder, "movement"):
+        k = ["gradient_descent", "nesterov"].index(row["method"])
+        for name in ("flip_fraction", "distance"):
+            seeds = np.sort(getattr(trajectory, name)[:, k, int(row["step"])])
+            for level in SEED_LEVELS:
+                assert float(row[f"{name}_observed_q{round(100 * level)}"]) == seeds[int(level * (len(seeds) - 1))]
 
 
 def test_ids_are_unique_and_links_lead_somewhere(tree):

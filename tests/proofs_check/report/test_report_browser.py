@@ -153,6 +153,28 @@ def test_no_sideways_scrolling(opened, width, scheme):
     assert (levels[0] < levels[1]) == (scheme == "dark")
 
 
+def test_no_label_stands_before_nothing_on_a_phone(opened):
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                           {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True})  # fmt: skip
+    labels = opened.execute_script(
+        "return Array.from(document.querySelectorAll('.cards td[data-label]')).map(c => "
+        "[c.textContent.trim(), getComputedStyle(c).display, getComputedStyle(c, '::before').content])"
+    )
+    assert any(not text for text, _, _ in labels)
+    for text, display, before in labels:
+        assert (display == "none") == (not text)
+        assert before != "none"
+
+
+def test_the_steps_open_by_keyboard(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    step = opened.find_element("css selector", "#opening details.step")
+    assert not step.find_element("css selector", "table").is_displayed()
+    step.find_element("css selector", "summary").send_keys(Keys.ENTER)
+    assert step.find_element("css selector", "table").is_displayed()
+
+
 def test_it_prints_with_everything_open(opened):
     opened.execute_script("dispatchEvent(new Event('beforeprint'))")
     assert opened.execute_script("return document.querySelectorAll('details:not([open])').length") == 0

@@ -78,10 +78,10 @@ def numbers(row, prefix):
 
 
 def test_the_residual_is_that_of_the_run_and_the_bound_that_of_the_theorem(folder, stored):
-    run = recorded(folder, "main")
-    kappa = stored["main"]["data"]["kappa"]
+    run = recorded(folder, "c")  # the widest
+    kappa = stored["c"]["data"]["kappa"]
     rows = table(folder, "theory-residual")
-    assert len(rows) == 3 * 61
+    assert len(rows) == 3 * 31
     root = math.sqrt(kappa)
     bounds = {
         "gradient_descent": (1, 1 - 1 / (2 * kappa), 1 - 1 / kappa),
@@ -202,18 +202,30 @@ def test_an_observed_rate_stops_at_the_floor_and_needs_steps():
 
 def test_the_page_has_the_figures_with_their_texts(folder):
     tree = ElementTree.parse(folder / "report.html").getroot()
-    section = tree.find(".//section[@id='theory']")
-    shown = [figure.get("id") for figure in section.iter("figure")]
-    assert shown == [
+    sections = [tree.find(f".//section[@id='{name}']") for name in ("opening", "theory")]
+    shown = [[figure.get("id") for figure in section.iter("figure")] for section in sections]
+    assert shown == [["figure-theory-widths-asked", "figure-theory-widths-end"], [
         "figure-theory-residual", "figure-theory-rate-kappa", "figure-theory-widths-gradient-descent",
-        "figure-theory-widths-heavy-ball", "figure-theory-widths-nesterov", "figure-theory-widths-end",
-        "figure-theory-widths-asked",
-    ]  # fmt: skip
-    for figure in section.iter("figure"):
+        "figure-theory-widths-heavy-ball", "figure-theory-widths-nesterov",
+    ]]  # fmt: skip
+    for figure in [figure for section in sections for figure in section.iter("figure")]:
         (drawing,) = figure.iter("{http://www.w3.org/2000/svg}svg")
         assert drawing.find("{http://www.w3.org/2000/svg}desc").text
         said = {"".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")}
         assert any(re.search(r"\((1|neurons)\)", text) or text == "training step t" for text in said)
+
+
+def test_a_grid_opens_with_its_claims_against_what_differs(folder):
+    tree = ElementTree.parse(folder / "report.html").getroot()
+    opening = tree.find(".//section[@id='opening']")
+    assert [part.get("class") for part in list(opening)[1:3]] == ["steps wide", "figures pair"]
+    (step,) = [box for box in opening.iter("details") if "step" in (box.get("class") or "")]
+    assert step.get("open")
+    heads = {row[0].text: [cell.text for cell in row[1:]] for row in step.findall(".//thead/tr")}
+    assert heads == {
+        "width": ["64", "256", "64", "1,024", "256", "256"], "data": [*["digits-4"] * 4, "digits-2", "digits-3"],
+        "steps": ["60", *["30"] * 5],
+    }  # fmt: skip
 
 
 def test_figures_appear_only_where_a_study_has_what_they_need(tmp_path):
@@ -227,7 +239,8 @@ def test_figures_appear_only_where_a_study_has_what_they_need(tmp_path):
 def test_results_of_an_older_version_have_no_figures_of_the_theory(folder, tmp_path):
     held = store.read(folder)
     older = store.StoredResult("x", 0.1, held.rows, manifest=held.manifest)
-    assert page.gather(older, store.read_series(folder)).theory == []
+    contents = page.gather(older, store.read_series(folder))
+    assert [*contents.theory, *contents.opening.figures] == []
 
 
 def test_rungs_are_runs_that_differ_in_their_width_alone():

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from proofs_check import store
 from proofs_check.judging.result import Tables
-from proofs_check.report import terminal
+from proofs_check.report import matrix, terminal
 from proofs_check.running import runner
 from proofs_check.study.load import parse_study, study_as_dict
 
@@ -262,7 +262,7 @@ def test_table_shows_everything_at_every_width(width):
     packed = "".join(text.split())
     assert "".join(REASON.split()) in packed
     for found in rows:
-        assert terminal.STYLES[found["verdict"]][0] in text
+        assert matrix.STYLES[found["verdict"]][0] in text
         assert found["run"] in text
     for part in ("-0.5", "3/64", "+inf", "1refuted,1error,1inconclusive,1supported,1certified,1vacuous"):
         assert part in packed.replace("inf", "+inf")
@@ -292,6 +292,55 @@ def test_claims_are_grouped_by_step_of_the_proof():
     rows = [{**row("SUPPORTED", ""), "lemma": name, "run": run} for run in "xy" for name in ("a/one", "b", "c", "own")]
     lines = [line.split()[0] for line in rendered(rows, 80, lemmas=lemmas).split("\n") if line.strip()]
     assert lines[:7] == ["kernel", "b", "c", "rate", "a/one", "other", "own"]
+
+
+def grid(widths, **more):
+    cell = {**row("VACUOUS", ""), "lemma": "distance", "margin": 0.5, "violations": 0, "trials": 64}
+    rows = [{**cell, "run": f"m{width}", "reason": f"asks for width 9e5, this run has {width}"} for width in widths]
+    runs = [{"run": f"m{width}", "width": width, "steps": 0, "data": SUMMARY["data"], "methods": [], **more}
+            for width in widths]  # fmt: skip
+    return rows, runs
+
+
+@pytest.mark.parametrize(("width", "parts"), [(80, "○  ○"), (150, "○ +0.5  ○ +0.5")])
+def test_a_grid_is_one_table_with_what_differs_across(width, parts):
+    rows, runs = grid([2**k for k in range(7, 18)])
+    text = rendered(rows, width, runs=runs)
+    lines = text.split("\n")
+    assert max(map(len, lines)) <= width
+    (heads,) = [line.split() for line in lines if line.split()[:1] == ["width"] and "and" not in line]
+    exact = ["128", "256", "512", "1,024", "2,048", "4,096", "8,192", "16,384", "32,768", "65,536", "131,072"]
+    short = [*"128 256 512 1024 2048 4096 8192 16k 33k 66k 131k".split()]
+    assert heads[1:] == (short if width == 80 else exact)
+    (claim,) = [line for line in lines if line.startswith(" distance")]
+    assert claim.count("○") == 11
+    assert " ".join(parts.split()) in " ".join(claim.split())
+    assert " ".join(text.split()).count("asks for width 9e5, this run has") == 1
+    assert "width 128 and 10 more: asks for width 9e5, this run has 128" in " ".join(text.split())
+
+
+def test_reasons_of_a_grid_that_say_something_else_are_all_there():
+    rows, runs = grid([64, 128, 256, 512])
+    rows[1] |= {"verdict": "ERROR"}
+    rows[2] |= {"reason": "another reason"}
+    rows[3] |= {"verdict": "SUPPORTED", "reason": "not shown"}
+    said = " ".join(rendered(rows, 80, runs=runs).split())
+    for part in ("width 64: asks for", "width 128: asks for", "width 256: another reason"):
+        assert part in said
+    assert "not shown" not in said
+    everything = " ".join(rendered(rows, 80, runs=runs, verbose=True).split())
+    assert "width 512: not shown" in everything
+
+
+def test_columns_of_a_sweep_are_headed_by_its_axes():
+    rows, runs = grid([64, 128, 256])
+    for place, one in enumerate(runs):
+        one["at"] = {"scale": [0.5, 0.5, 1.0][place], "samples": 4, "key": place}
+    lines = [line.split() for line in rendered(rows, 80, runs=runs).split("\n")]
+    assert lines[1:4] == [["scale", "0.5", "0.5", "1"], ["key", "0", "1", "2"], ["other"]]
+    for one in runs:  # a grid whose points do not tell the runs apart: the names do
+        one["at"] = {"scale": 1.0}
+    assert "m64, m = 64" in rendered(rows, 80, runs=runs)
 
 
 SUMMARY = {
@@ -349,8 +398,8 @@ def test_of_many_runs_the_widest_is_told():
 
 def test_signs_differ_without_colour_and_without_unicode():
     for signs in (0, 1):
-        assert len({style[signs] for style in terminal.STYLES.values()}) == len(terminal.STYLES)
-    assert all(style[1].isascii() for style in terminal.STYLES.values())
+        assert len({style[signs] for style in matrix.STYLES.values()}) == len(matrix.STYLES)
+    assert all(style[1].isascii() for style in matrix.STYLES.values())
 
 
 def test_colours_on_a_terminal_only():
