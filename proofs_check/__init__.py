@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from proofs_check.judging.finding import Finding, Verdict
     from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Proof, Run, Trials
     from proofs_check.lemmas import CATALOGUE
-    from proofs_check.results import Results, read, verify
+    from proofs_check.results import Results, least_width, read, verify
     from proofs_check.testing import check_lemma
 
 _FROM = {
     "judging.finding": "Finding Verdict",
     "lemma": "Claim Control Inequality Law Lemma NotApplicable Proof Run Trials",
     "lemmas": "CATALOGUE",
-    "results": "Results read verify",
+    "results": "Results least_width read verify",
     "testing": "check_lemma",
 }
 _HOME = {name: module for module, names in _FROM.items() for name in names.split()}
@@ -37,6 +37,7 @@ __all__ = [
     "Trials",
     "Verdict",
     "check_lemma",
+    "least_width",
     "read",
     "verify",
 ]

@@ -23,7 +23,7 @@ from proofs_check.plugins import own
 from proofs_check.report import page
 from proofs_check.report.curves import draw
 from proofs_check.report.terminal import COLUMNS, NO_PROOF, cells, headline
-from proofs_check.running import looks, runner
+from proofs_check.running import looks, observed_width, runner
 from proofs_check.store import Series, read_series
 from proofs_check.study.load import Study
 from proofs_check.study.python import study_from, with_fields
@@ -269,23 +269,9 @@ def verify(
     """
     if out is not None:
         store.check_writable(Path(out))
-    files = [item for item in lemmas if isinstance(item, str | Path)]
-    known: list[Lemma] = []
-
-    def ids(study_files: Sequence[str]) -> Sequence[str]:
-        loaded = own.available_lemmas((*study_files, *files))
-        for note in loaded.notes:  # a plugin that was left out
-            warnings.warn(visible(note), stacklevel=3)
-        known[:] = loaded.lemmas
-        known.extend(item for item in lemmas if not isinstance(item, str | Path))
-        return [lemma.id for lemma in known]
-
-    if any(not isinstance(item, str | Path) for item in lemmas):
-        warnings.warn(_HERE, stacklevel=2)
-    given = with_fields(study, {"dataset": data, "methods": _listed(methods), "width": width, "steps": steps})
-    given = study_from(given, ids).narrowed([select] if isinstance(select, str) else select, seeds)
-    if len({lemma.id for lemma in known}) < len(known):
-        raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
+    fields = {"dataset": data, "methods": _listed(methods), "width": width, "steps": steps}
+    given, known = _understood(study, fields, lemmas)
+    given = given.narrowed([select] if isinstance(select, str) else select, seeds)
     options: dict[str, Any] = {"lemmas": known, "progress": progress}
     made = (
         runner.verify(given, **options)
@@ -298,6 +284,87 @@ def verify(
     if out is not None:
         results.save(out)
     return results
+
+
+def _understood(
+    study: "str | Path | Mapping[str, Any] | Study | None",
+    fields: "Mapping[str, Any]",
+    lemmas: "Sequence[Lemma | str | Path]",
+) -> "tuple[Study, list[Lemma]]":
+    """Return the study that arguments of `verify` describe, and the lemmas to choose from."""
+    files = [item for item in lemmas if isinstance(item, str | Path)]
+    known: list[Lemma] = []
+
+    def ids(study_files: Sequence[str]) -> Sequence[str]:
+        loaded = own.available_lemmas((*study_files, *files))
+        for note in loaded.notes:  # a plugin that was left out
+            warnings.warn(visible(note), stacklevel=4)
+        known[:] = loaded.lemmas
+        known.extend(item for item in lemmas if not isinstance(item, str | Path))
+        return [lemma.id for lemma in known]
+
+    if any(not isinstance(item, str | Path) for item in lemmas):
+        warnings.warn(_HERE, stacklevel=3)
+    given = study_from(with_fields(study, fields), ids)
+    if len({lemma.id for lemma in known}) < len(known):
+        raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
+    return given, known
+
+
+def least_width(
+    claim: str, study: "str | Path | Mapping[str, Any] | Study | None" = None, *, data: "Dataset | None" = None,
+    methods: "Method | str | Sequence[Method | str] | None" = None, steps: int | None = None, run: str | None = None,
+    delta: float | None = None, level: float | None = None, most: int = observed_width.MOST_WIDTH,
+    max_seeds: int | None = None, ratio: float = observed_width.RATIO,
+    lemmas: "Sequence[Lemma | str | Path]" = (), progress: Callable[[observed_width.Look], None] | None = None,
+) -> observed_width.LeastWidth:  # fmt: skip
+    """Find how wide networks must be for a claim: the least width m at which runs support it.
+
+    A claim is supported at a width if the failure probability is at most delta there, at an error level that all
+    looks of the search share. The search assumes that what is supported at a width is so at larger ones.
+
+    Args:
+        claim: id of a lemma, or of one part of it, such as "nesterov-contraction/sharp".
+        study: as for `verify`; its widths and seeds are not used.
+        data: as for `verify`.
+        methods: as for `verify`.
+        steps: as for `verify`.
+        run: name of the run of the study whose data, methods and steps are used; None for the first that fits.
+        delta: failure probability of the claim; the study's (0.1) if None.
+        level: error level of all looks together; the study's (0.001) if None.
+        most: largest width to look at.
+        max_seeds: largest number of networks at a width; None for four times those that the first look needs.
+        ratio: the search ends when the width is known up to this factor.
+        lemmas: as for `verify`.
+        progress: called with each Look.
+
+    Returns:
+        A LeastWidth: `width`, `below`, the next smaller width looked at, and `looks` with the violations.
+
+    Raises:
+        ConfigError: for a study with mistakes.
+        InputError: for an unknown claim, one that no run of the study could be asked, or numbers out of range.
+
+    Cost: some ten widths of about a hundred networks each: 65 s for 30 samples and 500 steps on two cores.
+
+    Source: error level spent over the looks as in statistics.look_level.
+
+    Example:
+        >>> import nag_ntk
+        >>> nag_ntk.enable_float64()
+        >>> points = nag_ntk.sphere(4, 3)
+        >>> found = least_width("distance", data=points, methods="nesterov", steps=20, level=0.05, ratio=3)
+        >>> print(found)
+        distance: supported from width ... on (...)
+        >>> found.looks[0].violations
+        0
+    """
+    fields = {"dataset": data, "methods": _listed(methods), "steps": steps}
+    given, known = _understood(study, fields, lemmas)
+    return observed_width.least_width(
+        given, claim, run=run, delta=delta, level=level, most=most, max_seeds=max_seeds, ratio=ratio, lemmas=known,
+        progress=progress,
+    )  # fmt: skip
 
 
 def read(folder: str | Path) -> Results:

@@ -108,8 +108,8 @@ def headings(runs: Sequence[str], summaries: Sequence[Mapping[str, Any]]) -> Hea
     """
     known = {summary["run"]: summary for summary in summaries}
     if len(runs) >= LEAST and all(run in known for run in runs):
-        points = [known[run].get("at") for run in runs]
-        if not points[0] or any(point is None or set(point) != set(points[0]) for point in points):
+        points = [known[run].get("at") or {} for run in runs]
+        if not points[0] or any(set(point) != set(points[0]) for point in points):
             facts = [known[run] for run in runs]
             points = [{"width": one["width"], "data": one["data"]["name"], "steps": one["steps"]} for one in facts]
         axes = tuple(axis for axis in points[0] if len({str(point[axis]) for point in points}) > 1)
