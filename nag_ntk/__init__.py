@@ -13,6 +13,7 @@ from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_cou
 from nag_ntk.precision import enable_float64
 from nag_ntk.run.configuration import configure
 from nag_ntk.run.probe import Probe, Snapshot
+from nag_ntk.run.saving import load
 from nag_ntk.run.trajectory import Trajectory
 from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, mnist, near_parallel_pairs, sphere
 from nag_ntk.theorem import theorem_tuning
@@ -50,6 +51,7 @@ __all__ = [
     "gram_limit",
     "heavy_ball",
     "linear_residual",
+    "load",
     "mnist",
     "near_boundary_count",
     "near_parallel_pairs",

@@ -367,6 +367,10 @@ def least_width(
     )  # fmt: skip
 
 
+def _contents(path: Path) -> io.BytesIO:
+    return io.BytesIO(path.read_bytes())
+
+
 def read(folder: str | Path) -> Results:
     """Read the results in a folder that `nag-ntk verify` or `Results.save` wrote, without computing anything.
 
@@ -379,4 +383,4 @@ def read(folder: str | Path) -> Results:
         proofs_check.store.files.StoreError: no-such-folder holds no results: ...
     """
     stored, path = store.read(Path(folder)), Path(folder) / store.TRAJECTORIES
-    return Results(stored.study, stored.level, stored.rows, stored.slack, None, lambda: io.BytesIO(path.read_bytes()))
+    return Results(stored.study, stored.level, stored.rows, stored.slack, None, partial(_contents, path))

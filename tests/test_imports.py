@@ -30,7 +30,7 @@ DOORS = (
     "proofs_check/judging/child.py",
     "proofs_check/running/session.py",
 )
-OPTIONAL = tuple("ctypes fcntl jax.experimental matplotlib orbax resource scipy sklearn submitit torch".split())
+OPTIONAL = tuple("ctypes fcntl jax.experimental matplotlib orbax resource scipy sklearn submitit torch xarray".split())
 """Packages that may be imported inside functions: absent on some systems, or slow and rarely needed."""
 # jaxtyping is absent: it needs no JAX. The others import it.
 JAX = ("jax", "jaxlib", "optax", "chex")

@@ -11,10 +11,10 @@ import numpy as np
 
 from nag_ntk.method import Method
 from nag_ntk.pattern import OverlapRange
-from nag_ntk.run.trajectory import Deviation, GramPath, Probed, Recursion, Screening, Trajectory
+from nag_ntk.run.record import KINDS, kept
 
-_KINDS = (Trajectory, Recursion, Deviation, GramPath, OverlapRange, Probed, Screening, Method)
-_RECORDS = {kind.__name__: kind for kind in _KINDS}
+kept(Method)
+kept(OverlapRange)
 
 
 def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
@@ -44,7 +44,7 @@ def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
         return {"array": name}
     kind = type(value).__name__
-    if kind in _RECORDS and (is_dataclass(value) or hasattr(value, "_fields")):
+    if kind in KINDS and (is_dataclass(value) or hasattr(value, "_fields")):
         names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
         parts = {part: encoded(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
         return {"type": kind, "fields": parts}
@@ -65,4 +65,4 @@ def decoded(value: Any, arrays: Mapping[str, Any]) -> Any:
         return {key: decoded(item, arrays) for key, item in value["mapping"].items()}
     if "array" in value:
         return arrays[value["array"]]
-    return _RECORDS[value["type"]](**{part: decoded(item, arrays) for part, item in value["fields"].items()})
+    return KINDS[value["type"]](**{part: decoded(item, arrays) for part, item in value["fields"].items()})

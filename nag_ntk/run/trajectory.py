@@ -1,9 +1,10 @@
 """Trajectory: the record of a run on the host, for every seed, method and step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,67 +12,19 @@ from nag_ntk.method import Method
 from nag_ntk.network import multiplicity
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.precision import higham_gamma, unit_roundoff
+from nag_ntk.run.labelled import labelled
+from nag_ntk.run.picture import draw
+from nag_ntk.run.record import Record, kept, read_only
+from nag_ntk.run.saving import save
 from nag_ntk.schedule import coefficients, initial_momentum
 
-
-def read_only(value: Any) -> Any:
-    """Return read-only views of all arrays in a value; the arrays of the caller stay writeable.
-
-    Args:
-        value: an array, or a tuple, NamedTuple or mapping of them, of any depth; anything else is returned as it is.
-
-    Example:
-        >>> read_only(np.zeros(2)).flags.writeable
-        False
-    """
-    if isinstance(value, np.ndarray):
-        view = value.view()
-        view.flags.writeable = False
-        return view
-    if isinstance(value, Mapping):
-        return {key: read_only(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        parts = [read_only(item) for item in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    return value
-
-
-class _ReadOnly:
-    """A record whose arrays cannot be written to; it is shown by the shapes of its arrays."""
-
-    def __post_init__(self) -> None:
-        for each in fields(self):  # pyright: ignore[reportArgumentType]
-            object.__setattr__(self, each.name, read_only(getattr(self, each.name)))
-
-    def __eq__(self, other: object) -> bool:
-        """Return True for a record of the same kind with the same values, NaN counting as equal to NaN."""
-        if type(self) is not type(other):
-            return NotImplemented
-        names = [each.name for each in fields(self)]  # pyright: ignore[reportArgumentType]
-        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __repr__(self) -> str:
-        values = {each.name: getattr(self, each.name) for each in fields(self)}  # pyright: ignore[reportArgumentType]
-        shapes = [f"{name} {value.shape}" for name, value in values.items() if isinstance(value, np.ndarray)]
-        return f"{type(self).__name__}({', '.join(shapes)})"
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Compare two values of a record; arrays entry by entry."""
-    if isinstance(one, np.ndarray):
-        inexact = one.dtype.kind in "fc"
-        return isinstance(other, np.ndarray) and np.array_equal(one, other, equal_nan=inexact)
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Recursion(_ReadOnly):
+class Recursion(Record):
     """The terms of the residual recursion (docs/theory/residual-recursion.md), each (s, k, t+1, n).
 
     Attributes:
@@ -89,7 +42,7 @@ class Recursion(_ReadOnly):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Deviation(_ReadOnly):
+class Deviation(Record):
     """The deviation from the linear model of H(0), and the pairs (neuron r, sample i) that cause it.
 
     F(t) is the set of the pairs whose activation differed from step 0 at some step up to t, A the pattern of step 0.
@@ -113,7 +66,7 @@ class Deviation(_ReadOnly):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GramPath(_ReadOnly):
+class GramPath(Record):
     """Spectrum of H(t) and its distance from H(0), at some steps of a run.
 
     Attributes:
@@ -128,7 +81,7 @@ class GramPath(_ReadOnly):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Probed(_ReadOnly):
+class Probed(Record):
     """Measurements of one probe.
 
     Attributes:
@@ -140,6 +93,7 @@ class Probed(_ReadOnly):
     values: np.ndarray
 
 
+@kept
 class Screening(NamedTuple):
     """Statistics of the screened engine.
 
@@ -158,7 +112,7 @@ class Screening(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trajectory(_ReadOnly):
+class Trajectory(Record):
     """The read-only record of `simulate`. Axes: s seeds, k methods, t+1 steps 0..T, n samples.
 
     Attributes:
@@ -231,6 +185,68 @@ class Trajectory(_ReadOnly):
             ]
         size = f"{samples} samples, width {self.width}, {len(self.seeds)} seeds, {self.steps} steps"
         return f"Trajectory({size}, engine {self.engine}, {self.dtype}; largest residual norm: {', '.join(falls)})"
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Return residuals, their norms, flips and distances as labelled arrays: seed, algorithm, step, sample.
+
+        The axis of the methods is called algorithm, since `.sel(method=...)` means something else in xarray. The
+        variables are those of trajectories.nc, which `nag-ntk verify` writes; the step sizes are coordinates.
+
+        Example:
+            >>> from nag_ntk import simulate, sphere, theorem_tuning
+            >>> data = sphere(4, 3)
+            >>> run = simulate(data, theorem_tuning("nesterov", data), 64, seeds=2, steps=5)
+            >>> run.to_xarray().residual_norm.sel(algorithm="nesterov", step=5).sizes
+            Frozen({'seed': 2})
+        """
+        return labelled(self)
+
+    def plot(self, quantity: str = "residual_norm", axes: "Axes | None" = None) -> "Axes":
+        """Draw a quantity over the steps: the median over the seeds for each method, with a band from least to most.
+
+        Args:
+            quantity: "residual_norm" (logarithmic), "flip_fraction", "distance" or "undecided".
+            axes: of matplotlib, to draw on; None for new ones.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: for another quantity.
+
+        Example:
+            >>> import matplotlib
+            >>> matplotlib.use("svg")  # no window
+            >>> from nag_ntk import simulate, sphere, theorem_tuning
+            >>> data = sphere(4, 3)
+            >>> run = simulate(data, theorem_tuning("nesterov", data), 64, seeds=2, steps=5)
+            >>> run.plot("distance").get_ylabel()
+            "largest distance of a neuron's weights from their start (1)"
+        """
+        return draw(self, quantity, axes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the record to one file, which `nag_ntk.load` reads; an existing file is replaced at once or not at all.
+
+        Args:
+            path: of the file; it is a NumPy archive (.npz) without pickled objects, whatever its name.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: if the file cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> from nag_ntk import load, simulate, sphere, theorem_tuning
+            >>> data = sphere(4, 3)
+            >>> run = simulate(data, theorem_tuning("nesterov", data), 64, seeds=2, steps=5)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     load(run.save(folder + "/run.npz")) == run
+            True
+        """
+        return save(self, Path(path))
 
     @property
     def steps(self) -> int:

@@ -287,6 +287,10 @@ class Control:
     about_data: DataClaim | None = None
 
 
+def _no_radii(n: int, width: int, delta: float) -> tuple[float, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Lemma:
     """A statement of the theory that can be checked on a run.
@@ -349,8 +353,8 @@ class Lemma:
     formal: tuple[str, ...] = ()
     formal_part: str = ""
     rests_on: tuple[str, ...] = ()
-    radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
-    overlap_radii: Callable[[int, int, float], tuple[float, ...]] = lambda n, width, delta: ()
+    radii: Callable[[int, int, float], tuple[float, ...]] = _no_radii
+    overlap_radii: Callable[[int, int, float], tuple[float, ...]] = _no_radii
     probes: "tuple[Probe, ...]" = ()
     tex: str = ""
     group: str = "your own"

@@ -1,5 +1,8 @@
 """The catalogue of lemmas, in the order of the proof. To add a lemma, write one file and one line here."""
 
+import copyreg
+from typing import Any
+
 from proofs_check.lemma import Lemma
 from proofs_check.lemmas.acceleration import ACCELERATION
 from proofs_check.lemmas.comparison import NESTEROV_INCREASING, NESTEROV_VS_GD, NESTEROV_VS_HEAVY_BALL
@@ -54,5 +57,21 @@ CATALOGUE: tuple[Lemma, ...] = (
     WIDTH_SCALING,
     LAZY_EXIT,
 )
+
+_BY_ID = {lemma.id: lemma for lemma in CATALOGUE}
+
+
+def _known(name: str) -> Lemma:
+    return _BY_ID[name]
+
+
+def _reduced(lemma: Lemma) -> Any:
+    """Say to pickle and copy how a lemma is made again: one of the catalogue by its id, another from its fields."""
+    if lemma is _BY_ID.get(lemma.id):
+        return _known, (lemma.id,)
+    return lemma.__reduce_ex__(4)
+
+
+copyreg.pickle(Lemma, _reduced)
 
 __all__ = ["CATALOGUE"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nag_ntk.run.labelled import labels
 from nag_ntk.theorem import THEOREMS
 from proofs_check.judging.finding import SEED_LEVELS, plain
 from proofs_check.lemma import Inequality
 from proofs_check.lemmas import contraction, gram_concentration
 from proofs_check.running import widths
-from proofs_check.store.arrays import labels
 
 if TYPE_CHECKING:
     from proofs_check.lemma import Run

@@ -1,7 +1,7 @@
 """Files of a study: manifest.json, results.json, trajectories.nc, sweep.nc, certificates, and the runs under way."""
 
 from proofs_check.judging.result import Tables
-from proofs_check.store.arrays import AXES, NUMBERS, VARIABLES, image
+from proofs_check.store.arrays import image
 from proofs_check.store.cells import Cells
 from proofs_check.store.files import (
     CELLS,
@@ -24,19 +24,16 @@ from proofs_check.store.series import RECORDED, Series, read_series
 from proofs_check.store.steps import EVERY
 
 __all__ = [
-    "AXES",
     "CELLS",
     "EVERY",
     "FIGURES",
     "MANIFEST",
-    "NUMBERS",
     "RECORDED",
     "REPORT",
     "RESULTS",
     "SCHEMA",
     "SWEEP",
     "TRAJECTORIES",
-    "VARIABLES",
     "Cells",
     "Series",
     "StoreError",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from proofs_check.study.yaml import KeyPath, Problem, Source, path_text
 
@@ -25,6 +26,10 @@ class Origin:
     file: str = field(default="", compare=False)
     source: Source = field(default_factory=Source, compare=False)
     place: Callable[[str, KeyPath], KeyPath] = field(default=_of_run, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the places behind when a study is pickled or copied in depth: they are of use to its reader alone."""
+        return Origin, ()
 
     def problem(self, runs: tuple[str, ...], path: KeyPath, message: str) -> Problem:
         """Make a problem at a path of the file, with the runs that it concerns; no runs mean the whole study.

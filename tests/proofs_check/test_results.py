@@ -1,7 +1,11 @@
 """Studies from Python: the object says what the files say, whether just made or read from a folder."""
 
 import base64
+import copy
 import json
+import pickle
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -324,3 +328,27 @@ def test_every_public_name_is_there_and_documented():
         assert getattr(proofs_check, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'verfy'"):
         proofs_check.verfy  # noqa: B018
+
+
+def test_results_and_lemmas_go_through_pickle_and_copy(tmp_path):
+    """Processes that share work send them to each other."""
+    made = proofs_check.verify(STUDY, select=["distance", "gram-positive", "nesterov-matrix"])
+    made.save(tmp_path / "out")
+    kept = proofs_check.read(tmp_path / "out")
+    for results in (made, kept):
+        for again in (pickle.loads(pickle.dumps(results)), copy.deepcopy(results)):
+            assert again.rows == results.rows
+            assert repr(again) == repr(results)
+            assert again.to_xarray().identical(results.to_xarray())
+    sent = pickle.loads(pickle.dumps(made))
+    assert sent.runs[0].trajectory == made.runs[0].trajectory
+    assert sent.made.lemmas == made.made.lemmas
+    for lemma in proofs_check.CATALOGUE:
+        assert pickle.loads(pickle.dumps(lemma)) is lemma
+        assert copy.deepcopy(lemma) is lemma
+    assert pickle.loads(pickle.dumps(NONSENSE)) == NONSENSE
+    script = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')))"
+    path = tmp_path / "sent.pickle"
+    path.write_bytes(pickle.dumps(made))
+    end = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert end.stdout.strip() == repr(made)

@@ -11,6 +11,7 @@ import pytest
 import xarray
 from rich.console import Console
 
+from nag_ntk.run.labelled import VARIABLES
 from proofs_check import store
 from proofs_check.judging.result import Tables
 from proofs_check.report import matrix, terminal
@@ -74,7 +75,7 @@ def test_manifest_says_what_ran(result, folder):
 def test_trajectories_are_the_recorded_ones(result, folder):
     for run in result.runs:
         with xarray.open_dataset(folder / "trajectories.nc", group=run.name, engine="h5netcdf") as stored:
-            for name in store.VARIABLES:
+            for name in VARIABLES:
                 assert (stored[name].values == getattr(run.trajectory, name)).all()
                 assert {"units", "long_name"} <= stored[name].attrs.keys()
             assert stored["residual"].dims == ("seed", "algorithm", "step", "sample")
