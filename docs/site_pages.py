@@ -14,6 +14,8 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", lambda _: write())
     app.connect("source-read", _stay)
     app.connect("autodoc-process-docstring", _plain, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", _whole, priority=900)  # after napoleon
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "version": "1"}
 
 
@@ -22,12 +24,26 @@ def _stay(app: Any, page: str, source: list[str]) -> None:
     source[0] = source[0].replace("](../CONTRIBUTING.md)", "](/contributing.md)")
 
 
+def _skip(app: Any, what: str, name: str, item: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what a NamedTuple says of its fields; the docstring of the class says more."""
+    return True if str(getattr(item, "__doc__", "")).startswith("Alias for field number") else None
+
+
 def _plain(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
     """Docstrings are plain text: bars are norms, stars are products. Code stays as it is."""
     for number, line in enumerate(lines):
         if not re.match(r"\s*(>>>|\.\.\. )", line):
             pieces = re.split(r"(`[^`]*`)", line)
             lines[number] = "".join(p if p.startswith("`") else re.sub(r"([|*])", r"\\\1", p) for p in pieces)
+
+
+def _whole(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
+    """Give a property its sentence back: napoleon takes what stands before a colon in it for a type."""
+    kinds = [line for line in lines if line.startswith(":type: ")]
+    if what == "property" and kinds:
+        said = next(line for line in lines if line)
+        lines[lines.index(said)] = f"{kinds[0].removeprefix(':type: ')}: {said}"
+        lines.remove(kinds[0])
 
 
 def write() -> None:

@@ -159,7 +159,7 @@ HEAVY_BALL_CONTRACTION = Lemma(
         _unstable(_HEAVY_BALL, 20.0, "the claim at 20 times the step size, far past stability"),
     ),
     constants="The linear model has rate 1 - 1/(2 sqrt kappa) = sqrt(beta) and a prefactor of at most 4 sqrt(kappa), proved for all "
-    "kappa; its powers reach about 2 sqrt(kappa). 8 is the paper's constant; half of the rate pays for the remainder. For "
+    "kappa; its powers reach about 2 sqrt(kappa). 8 is recalled as the paper's; half of the rate pays for the remainder. For "
     "V(0) = [xi(0); xi(0)] no run needed a prefactor near it.",
     method="heavy_ball",
     trains=True,
@@ -193,7 +193,7 @@ NESTEROV_CONTRACTION = Lemma(
         _unstable(_NESTEROV, 20.0, "the claim at 20 times the step size, far past stability"),
     ),
     constants="The linear model has rate 1 - 2/(3 sqrt kappa) and a prefactor of at most 12 sqrt(kappa), proved for all kappa: 11 at "
-    "kappa = 1, 6 sqrt 2 as kappa grows, and within a hundredth of the powers there. 24 is the paper's constant; a quarter of "
+    "kappa = 1, 6 sqrt 2 as kappa grows, and within a hundredth of the powers there. 24 is recalled as the paper's; a quarter of "
     "the rate pays for the remainder. For V(0) = [xi(0); xi(0)] no run needed a prefactor near it.",
     method="nesterov",
     trains=True,

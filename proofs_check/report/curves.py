@@ -21,7 +21,7 @@ RECORDED = {
     "distance": ("Distance from initialisation", "largest ‖w(t) − w(0)‖ of a neuron (1)", False),
 }
 _BRIEF = {
-    "flip_fraction": "changed activations\n(share of pairs, 1)",
+    "flip_fraction": "changed activations\n(share of all, 1)",
     "distance": "largest distance\n‖w(t) − w(0)‖ (1)",
 }
 
@@ -76,7 +76,8 @@ def movement(flips: Series, distance: Series, name: str) -> Figure:
     columns = [*header[:2], *(f"{one.name}_{column}" for one in (flips, distance) for column in header[2:])]
     rows = [[*left, *right[2:]] for left, right in zip(table, beside, strict=True)]
     title = f"Changed activations and distance, run {flips.run}"
-    return finish_figure(figure, name, title, " ".join(parts), columns, rows)
+    note = "Line: median; bands: the middle eight tenths, and all seeds."
+    return finish_figure(figure, name, title, " ".join(parts), columns, rows, note)
 
 
 def _draw_figure(series: Series, name: str, title: str, worst: str) -> Figure:

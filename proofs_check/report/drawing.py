@@ -40,6 +40,7 @@ class Figure:
         inline: the SVG for the page.
         alone: the SVG as a file of its own.
         header, rows: the data as a table.
+        note: a sentence or two that stand beside the title.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Figure:
     alone: str
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    note: str = ""
 
 
 @contextmanager
@@ -144,8 +146,9 @@ def steps_of_ten(low: float, high: float) -> list[float]:
 
 
 def finish_figure(
-    figure: Any, name: str, title: str, description: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> Figure:
+    figure: Any, name: str, title: str, description: str, header: Sequence[str], rows: Sequence[Sequence[Any]],
+    note: str = "",
+) -> Figure:  # fmt: skip
     """Export a figure as SVG with title and description, for the page and as a file."""
     target = io.StringIO()
     figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -163,4 +166,4 @@ def finish_figure(
     inline = re.sub("|".join(_IN_PAGE), lambda match: _IN_PAGE[match[0]], alone)
     # what has no colour of its own is black, also on a dark page
     inline = inline.replace("<text ", '<text fill="var(--ink)" ').replace(' version="1.1"', ' class="figure"')
-    return Figure(name, title, description, Markup(inline), f'<?xml version="1.0"?>\n{alone}', header, rows)
+    return Figure(name, title, description, Markup(inline), f'<?xml version="1.0"?>\n{alone}', header, rows, note)

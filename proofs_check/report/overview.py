@@ -63,7 +63,8 @@ def main_run(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 def run_in_words(run: Mapping[str, Any]) -> list[str]:
     """Describe a run: a sentence for each method, and one about the widths from which its theorems are proved.
 
-    The numbers are medians over the seeds; shares of activations and distances are the largest of all seeds and steps.
+    Residuals and rates are medians over the seeds, the rate is fitted to the second half of the steps; shares of
+    activations and distances are the largest of all seeds and steps.
 
     Args:
         run: a summary, as in results.json.
@@ -77,19 +78,19 @@ def _method(run: Mapping[str, Any], row: Mapping[str, Any]) -> str:
         text = "the residual overflowed"
     else:
         verb = "fell" if fall < 1 else "grew"
-        text = f"the residual {verb} to {fall:.2g} of its start in {run['steps']:,} steps"
+        text = f"the residual {verb} to {fall:.2g} of its start"
     if reached is not None:
-        text += f", to a thousandth in {int(reached):,}"
+        text += f" (a thousandth at step {int(reached):,})"
     if rate is not None:
         theory = [
             f"{name} {row[key]:.4f}"
             for name, key in (("theorem", "claimed_rate"), ("linear model", "linear_rate"))
             if _finite(row.get(key))
         ]
-        text += f", by {rate:.4f} a step" + (f" ({', '.join(theory)})" if theory else "")
+        text += f", late on times {rate:.4f} a step" + (f" ({', '.join(theory)})" if theory else "")
     flips, distance = row["flip_fraction"][-1], row["distance"][-1]
     if _finite(flips) and _finite(distance):
-        text += f"; at most {flips:.2%} of the activations flipped, and no neuron moved more than {distance:.2g}"
+        text += f". No seed flipped over {flips:.2%} of the activations, or moved a neuron over {distance:.2g}"
     return f"{words(row['method'])}: {text}."
 
 
@@ -103,14 +104,15 @@ def _proved(run: Mapping[str, Any]) -> list[str]:
         return []
     widths = ", ".join(f"{float(width):.1e} ({name})" for name, width in found)
     inside = [name for name, width in found if run["width"] >= float(width)]
-    where = "outside its hypotheses, so the rates above are observed and not implied"
+    where = f"at {run['width']:,} the rates are observed, not implied"
     if inside:
-        where = "inside its hypotheses" + ("" if len(inside) == len(found) else f" for {', '.join(inside)} alone")
-    return [f"The theorem is proved from about width {widths} on; this run, {run['width']:,} wide, is {where}."]
+        alone = "" if len(inside) == len(found) else f" for {', '.join(inside)} alone"
+        where = f"width {run['width']:,} is inside its hypotheses{alone}"
+    return [f"The theorem is proved from width {widths} on: {where}."]
 
 
 def loosest(slack: Sequence[Mapping[str, Any]]) -> str:
-    """Name the three steps of the proof that lose most in the first run that has losses; "" if none has.
+    """Name the three steps of the proof that lose most, with their methods, in the first run that has losses, or "".
 
     Args:
         slack: rows, as in results.json.
@@ -118,13 +120,17 @@ def loosest(slack: Sequence[Mapping[str, Any]]) -> str:
     Example:
         >>> row = {"run": "a", "method": "nesterov", "step": "distance", "what": "first", "lost": 1.5}
         >>> loosest([row, {**row, "what": "second"}, {**row, "step": "rate", "lost": 0.25}])
-        'distance 10^3.0, rate 10^0.2'
+        'distance 10^3.0 (nesterov), rate 10^0.2 (nesterov)'
     """
     sums = summed(next(iter(by_run(slack).values()), ()))
-    worst = {step: max(losses.values(), key=lambda loss: (loss.lost, loss.partial)) for step, losses in sums.items()}
-    ordered = sorted(worst.items(), key=lambda item: -item[1].lost)[:3]
+    worst = {
+        step: max(losses.items(), key=lambda item: (item[1].lost, item[1].partial)) for step, losses in sums.items()
+    }
+    ordered = sorted(worst.items(), key=lambda item: -item[1][1].lost)[:3]
     return ", ".join(
-        f"{step} 10^{loss.lost:.1f}{' at least' if loss.partial else ''}" for step, loss in ordered if loss.lost > 0
+        f"{step} 10^{loss.lost:.1f}{' at least' if loss.partial else ''}" + (f" ({words(method)})" if method else "")
+        for step, (method, loss) in ordered
+        if loss.lost > 0
     )
 
 

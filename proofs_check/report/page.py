@@ -81,7 +81,7 @@ def render(contents: Contents) -> str:
         contents=contents, stored=stored, manifest=stored.manifest, meanings=MEANINGS, used=used,
         signs={verdict: sign for verdict, (sign, *_) in matrix.STYLES.items()},
         headline=terminal.headline(stored.rows), no_proof=terminal.NO_PROOF,
-        losses=losses.by_run(stored.slack), summed=losses.summed,
+        loosest=terminal.LOOSEST, shortly=terminal.SHORTLY, losses=losses.by_run(stored.slack), summed=losses.summed,
         runs=list(dict.fromkeys(row["run"] for row in stored.rows)),
         groups=list(dict.fromkeys(part.facts["group"] for part in contents.parts)),
     )  # fmt: skip

@@ -78,8 +78,8 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     axes.set_xlabel("training step t")
     axes.set_ylabel("residual ‖ξ(t)‖/‖ξ(0)‖ (1)")
     if tuned_methods:
-        axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem's bound")
-        axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="rate of the linear model")
+        axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="bound of the theorem, prefactor included")
+        axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="slowest rate of the linear model")
     legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
     kappa = number(run["data"]["kappa"])
     description = (
@@ -88,7 +88,12 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
         f"{'; '.join(sentences)}."
     )
     header = ["method", "step", *(f"residual_q{level}" for level in levels), "bound", "linear_model"]
-    return finish_figure(figure, name, f"Residual against steps, run {series.run}", description, header, rows)
+    note = "Line: median; band: all seeds."
+    proved = [float(row["width"]) for row in run["asked"] if row["id"].startswith("comparison")]
+    if tuned_methods and proved:
+        note += f" The bounds are proved from width {number(min(proved), '.1e')} on, this run has {series.width:,}."
+    title = f"Residual against steps, run {series.run}"
+    return finish_figure(figure, name, title, description, header, rows, note)
 
 
 def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None:

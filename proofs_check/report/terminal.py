@@ -18,6 +18,17 @@ from proofs_check.study.text import make_visible, visible
 _WORST_FIRST = ("REFUTED", "ERROR", "INCONCLUSIVE", "SUPPORTED", "CERTIFIED", "VACUOUS")
 COLUMNS = ("verdict", "lemma", "run", "margin", "violations", "limit")
 NO_PROOF = "A run on finitely many networks never proves a statement about all of them."
+LOOSEST = "Loosest in the proof (used over happened)"
+NUMBERS = "Numbers: margin (bound - observed)/|bound|; seeds that violate it / seeds."
+SHORTLY = {
+    "CERTIFIED": "proof",
+    "SUPPORTED": "by seeds",
+    "REFUTED": "violated",
+    "INCONCLUSIVE": "too few seeds",
+    "VACUOUS": "hypotheses unmet",
+    "ERROR": "failed check",
+}
+"""Meaning of each verdict in a word or two; page.MEANINGS says more."""
 
 
 def render(tables: Tables, *, console: Console, verbose: bool = False, links: bool = False) -> None:
@@ -36,6 +47,8 @@ def render(tables: Tables, *, console: Console, verbose: bool = False, links: bo
     tables = Tables(level=tables.level, **shown)
     for text in data_in_words(tables.runs):
         _print(console, Text(text, style="bold"))
+    if any(row["margin"] is not None for row in tables.rows):
+        _print_indented(console, NUMBERS, 0, 2)
     plain = console.options.ascii_only
     for line in lines(tables.rows, tables.lemmas, tables.runs, console.width, plain, verbose):
         if line.indent is None:
@@ -43,7 +56,8 @@ def render(tables: Tables, *, console: Console, verbose: bool = False, links: bo
         else:
             _print_indented(console, line.text.plain, line.indent, line.indent)
     for run in shown_runs(tables.runs):
-        title = f"Run {run['run']}: width {run['width']:,}, {run['seeds']} seeds, {run['steps']:,} steps (medians)"
+        size = f"width {run['width']:,}, {run['seeds']} seeds, {run['steps']:,} steps"
+        title = f"Run {run['run']}: {size} (medians over seeds)"
         _print(console, Text(title, style="bold"))
         for text in run_in_words(run):
             _print_indented(console, text, 0, 2)
@@ -51,14 +65,17 @@ def render(tables: Tables, *, console: Console, verbose: bool = False, links: bo
         for rows in by_run(tables.slack).values():
             _render_slack(rows, console)
     elif lost := loosest(tables.slack):
-        _print_indented(console, f"Where the proof is loosest: factors {lost}; --slack shows every link.", 0, 2)
+        _print_indented(console, f"{LOOSEST}: factors {lost}. --slack shows all.", 0, 2)
     render_headline(tables, console=console)
 
 
 def render_headline(tables: Tables, *, console: Console) -> None:
     """Print the number of verdicts of each kind, and the caveat NO_PROOF."""
     _print(console, Text(f"{visible(tables.study)}: {headline(tables.rows)}", style="bold"))
-    _print_indented(console, f"{NO_PROOF} The error level {tables.level:g} holds for all verdicts together.", 0, 0)
+    _print_indented(console, NO_PROOF, 0, 0)
+    used = [name for name in SHORTLY if any(row["verdict"] == name for row in tables.rows)]
+    meant = "; ".join(f"{name}: {SHORTLY[name]}" for name in used)
+    _print_indented(console, f"Level {tables.level:g}. {meant}{'.' if meant else ''}", 0, 2)
 
 
 def headline(rows: Sequence[Mapping[str, Any]]) -> str:

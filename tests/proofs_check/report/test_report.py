@@ -97,7 +97,7 @@ def test_the_page_opens_with_pictures_sentences_and_a_step_of_the_proof_each(res
     said = words(first)
     for sentence in overview.run_in_words(stored.runs[0]):
         assert " ".join(sentence.split()) in said
-    assert f"factors {overview.loosest(stored.slack)};" in said
+    assert f"factors {overview.loosest(stored.slack)}." in said
     steps = first.findall(".//details[@class='step']")
     groups = {lemma["id"]: lemma["group"] for lemma in stored.lemmas}
     for step in steps:

@@ -321,7 +321,7 @@ def test_a_study_carries_and_shows_its_losses():
         if links:
             shown = f"{rows[2]['lost']:.2f}"
             assert len([line for line in text.split("\n") if "concentration" in line and shown in line]) == 1
-        assert (f"factors {overview.loosest(rows)};" in " ".join(text.split())) is not links
+        assert (f"factors {overview.loosest(rows)}." in " ".join(text.split())) is not links
         assert f"concentration 10^{total:.1f}" in overview.loosest(
             [row for row in rows if row["step"] == "concentration"]
         )
@@ -354,8 +354,8 @@ def test_a_sum_without_one_of_its_links_is_marked():
         rows = [row, {**row, "what": "second", "lost": lost, "reason": "it was not recorded"}]
         console = Console(width=100, file=file)
         terminal.render(Tables("x", 1e-3, (), tuple(rows)), console=console, links=file is links)
-    assert "factors distance 10^0.8;" in whole.getvalue()
-    assert "factors distance 10^0.5 at least;" in partial.getvalue()
+    assert "factors distance 10^0.8 (nesterov)." in whole.getvalue()
+    assert "factors distance 10^0.5 at least (nesterov)." in partial.getvalue()
     assert "*" in links.getvalue()
     assert "a link has no number here" in links.getvalue()
     assert "distance: it was not recorded" in links.getvalue()
