@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "_leave", lambda code: None)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield tmp_path
-    for name in ("my_lemmas", "false_lemmas", "layer_lemmas"):
+    for name in ("my_lemmas", "false_lemmas", "layer_lemmas", "near_lemmas"):
         sys.modules.pop(name, None)
 
 
@@ -77,6 +78,26 @@ def test_lemmas_are_short():
         for kind, name, body in blocks(page.read_text(encoding="utf-8")):
             if kind == "python" and name and name.endswith("lemmas.py"):
                 assert body.count("\n") <= 40, name
+
+
+def test_the_lemma_with_radii_and_what_is_said_without_them(folder):
+    body = next(body for _, name, body in blocks(GUIDE.read_text(encoding="utf-8")) if name == "near_lemmas.py")
+    (folder / "near_lemmas.py").write_text(body, encoding="utf-8")
+    (lemma,) = own.lemmas_of_file(folder / "near_lemmas.py")
+    study = parse_study(
+        "dataset: {source: digits, samples: 8}\nmethods: [nesterov]\nwidth: 256\nseeds: 100\nsteps: 0",
+        name="s",
+        base=folder,
+    )
+    held, without = (
+        verify(study, lemmas=[one]).findings[0] for one in (lemma, replace(lemma, radii=type(lemma).radii))
+    )
+    assert (held.verdict.value, held.violations) == ("SUPPORTED", 0)
+    assert without.verdict.value == "VACUOUS"
+    assert "the axis radius has no position" in without.reason
+    assert "Lemma(radii=...)" in without.reason
+    refuted = replace(lemma, id="false", check=lemma.controls[0].check, controls=())
+    assert verify(study, lemmas=[refuted]).findings[0].verdict.value == "REFUTED"
 
 
 def test_the_guide_names_every_question():

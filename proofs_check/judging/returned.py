@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 from proofs_check.judging.overflow import within_numbers
@@ -55,10 +56,29 @@ def trials_of(inequality: Inequality, runs: tuple[Run, ...], kind: Claim | str) 
     shape = array_of("observed", inequality.observed).shape
     if len(shape) == len(inequality.axes) and isinstance(inequality.labels, Mapping):  # else refused by `well_formed`
         sizes = dict(zip(inequality.axes, shape, strict=True))
+        if len(runs) == 1:
+            _in_order(sizes, first)
         labels = {axis: names for axis, names in _labels(first) if len(names) == sizes.get(axis)}
         inequality = replace(inequality, labels={**labels, **inequality.labels})
     claim = Claim(inequality.claim or kind)
     return Trials(inequality, claim.failure(first.delta), first.trajectory.seeds)
+
+
+def _in_order(sizes: Mapping[str, int], run: Run) -> None:
+    """Refuse names of axes that fit the shape in another order alone, as step and method that changed places.
+
+    Raises:
+        ValueError: with the order that fits.
+    """
+    steps = run.trajectory.steps
+    known = {"method": (len(run.methods),), "step": (steps + 1, steps), "sample": (run.data.size,)}
+    wrong = [axis for axis, size in sizes.items() if axis in known and size not in known[axis]]
+    for order in permutations(wrong):
+        moved = dict(zip(wrong, order, strict=True))
+        if wrong and all(sizes[axis] in known[name] for axis, name in moved.items()):
+            said = ", ".join(f"{axis} {sizes[axis]}" for axis in wrong)
+            fits = tuple(moved.get(axis, axis) for axis in sizes)
+            raise ValueError(f"axes are named in another order than they stand ({said}): {fits} fits this run")
 
 
 def _labels(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:

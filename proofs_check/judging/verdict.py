@@ -305,6 +305,12 @@ def _screen_trials(outcome: Outcome, evidence: Trials) -> Finding | _TrialsClaim
     bound = np.broadcast_to(np.asarray(inequality.bound), observed.shape)
     compared = np.broadcast_to(True if inequality.where is None else inequality.where, observed.shape)
     partial = np.zeros(len(seeds), bool) if evidence.partial is None else np.asarray(evidence.partial)
+    if not observed.size:
+        empty = [axis for axis, size in zip(inequality.axes, observed.shape, strict=True) if not size]
+        return vacuous(
+            f"nothing to compare: the axis {empty[0]} has no position; a lemma that reads near_boundary or "
+            "overlap_range names the radii, in Lemma(radii=...) or Lemma(overlap_radii=...)"
+        )
     if not compared.any():
         return vacuous("nothing to compare: no entry meets the hypotheses" if not partial.any() else "nothing is left")
     if np.all(np.isposinf(bound[compared])):

@@ -161,3 +161,31 @@ def test_rounding_bounds_are_neither_broken_nor_idle():
     (run,) = testing.subjects(lemma, {})
     inequality = lemma.check(run)
     assert 1e-6 < np.max(inequality.observed / inequality.bound) < 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "fits"),
+    [
+        (("seed", "method", "step", "sample"), None),
+        (("seed", "step", "method", "sample"), "('seed', 'method', 'step', 'sample')"),
+        (("seed", "sample", "step", "method"), "('seed', 'method', 'step', 'sample')"),
+        (("seed", "step", "sample", "method"), "('seed', 'method', 'step', 'sample')"),
+        (("seed", "method", "time", "sample"), None),
+        (("seed", "sample", "time", "step"), None),  # no order of these names fits: the names are the author's own
+    ],
+)
+def test_axes_that_are_named_in_another_order_are_refused(axes, fits):
+    data = sphere(4, 3)
+    methods = (nag_ntk.gradient_descent(0.1), nag_ntk.nesterov(0.1, 0.5))
+    run = Run("r", data, methods, simulate(data, methods, 16, 3, 7), 0.1)
+    plain = Inequality(run.trajectory.residual, 1.0, axes)
+    if fits is None:
+        assert evidence_from(plain, run, "every run").inequality.axes == axes
+    else:
+        with pytest.raises(ValueError, match="in another order than they stand") as refused:
+            evidence_from(plain, run, "every run")
+        assert f"{fits} fits this run" in str(refused.value)
+    steps = Inequality(run.trajectory.residual_norm[..., 1:], 1.0, ("seed", "method", "step"))
+    assert evidence_from(steps, run, "every run").inequality.axes == steps.axes
+    with pytest.raises(ValueError, match=r"\(step 2, method 7\)"):
+        evidence_from(replace(steps, axes=("seed", "step", "method")), run, "every run")
