@@ -84,11 +84,8 @@ def test_the_lemma_with_radii_and_what_is_said_without_them(folder):
     body = next(body for _, name, body in blocks(GUIDE.read_text(encoding="utf-8")) if name == "near_lemmas.py")
     (folder / "near_lemmas.py").write_text(body, encoding="utf-8")
     (lemma,) = own.lemmas_of_file(folder / "near_lemmas.py")
-    study = parse_study(
-        "dataset: {source: digits, samples: 8}\nmethods: [nesterov]\nwidth: 256\nseeds: 100\nsteps: 0",
-        name="s",
-        base=folder,
-    )
+    text = "dataset: {source: digits, samples: 8}\nmethods: [nesterov]\nwidth: 256\nseeds: 100\nsteps: 0"
+    study = parse_study(text, name="s", base=folder)
     held, without = (
         verify(study, lemmas=[one]).findings[0] for one in (lemma, replace(lemma, radii=type(lemma).radii))
     )

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from tiers import family
 
+import nag_ntk
+from nag_ntk import simulate, sphere
 from proofs_check import lemmas, testing
 from proofs_check.judging.finding import Verdict
 from proofs_check.judging.returned import evidence_from, trials_of
-from proofs_check.lemma import Claim, Inequality, Lemma, Trials
+from proofs_check.lemma import Claim, Inequality, Lemma, Run, Trials
 from proofs_check.lemmas import CATALOGUE
 from proofs_check.running.runner import applies, verify
 from proofs_check.study.load import parse_study
