@@ -6,6 +6,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("nag-ntk verify my-study.yaml --out results --resume", "your own; goes on if it was stopped"),
         ("nag-ntk verify my-study.yaml --dry-run", "what it will need, and whether its seeds suffice"),
         ("nag-ntk verify quick --select distance --select flip-count --seeds 200", "two lemmas, more seeds"),
+        ("nag-ntk verify quick --set width=512 --set methods=[nesterov] --out narrow", "changed without a file"),
         ("nag-ntk verify quick --lemmas my_lemmas.py --select growth", "a lemma of your own"),
         ("nag-ntk verify quick --max-seeds 1024 --strict", "until every claim is decided"),
     ),
@@ -36,6 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "width": (
         ("nag-ntk width quick", "what the theory asks for on these data"),
+        ("nag-ntk width quick --set dataset.samples=10", "on fewer of them"),
         ("nag-ntk width my-study.yaml --delta 0.01 --json", "more surely, for a program"),
     ),
     "schema": (("nag-ntk schema > study.schema.json", "for the editor"),),
