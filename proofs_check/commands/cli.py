@@ -19,6 +19,7 @@ from proofs_check.commands.bench import bench
 from proofs_check.commands.certify import certify, recheck
 from proofs_check.commands.changes import changes as study_changes
 from proofs_check.commands.check import check
+from proofs_check.commands.compare import compare
 from proofs_check.commands.console import Failure, note, say
 from proofs_check.commands.examples import epilog
 from proofs_check.commands.formal import formal
@@ -193,7 +194,7 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
-for command in (bench, certify, check, completion, explain, formal, init, lemmas, recheck, report, width):
+for command in (bench, certify, check, compare, completion, explain, formal, init, lemmas, recheck, report, width):
     cli.add_command(command)
 
 

@@ -30,6 +30,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "recheck": (("nag-ntk recheck nag-ntk-certificates/quick/*.json", "verify certificates, and nothing else"),),
     "report": (("nag-ntk report nag-ntk-results/quick", "write report.html again"),),
+    "compare": (
+        ("nag-ntk compare results narrow", "which verdicts and margins changed, and what the studies differ in"),
+        ("nag-ntk compare before after --tolerance 0.1 --json", "larger changes of margins only, for a program"),
+    ),
     "formal": (("nag-ntk formal --words", "compile the Coq proofs, say what each theorem says"),),
     "bench": (
         ("nag-ntk bench --quick", "a minute"),

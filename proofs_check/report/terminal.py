@@ -41,24 +41,24 @@ def render(tables: Tables, *, console: Console, verbose: bool = False, links: bo
         if line.indent is None:
             _print(console, line.text)
         else:
-            _print_indented(console, line.text.plain, line.indent, line.indent)
+            print_indented(console, line.text.plain, line.indent, line.indent)
     for run in shown_runs(tables.runs):
         title = f"Run {run['run']}: width {run['width']:,}, {run['seeds']} seeds, {run['steps']:,} steps (medians)"
         _print(console, Text(title, style="bold"))
         for text in run_in_words(run):
-            _print_indented(console, text, 0, 2)
+            print_indented(console, text, 0, 2)
     if links:
         for rows in by_run(tables.slack).values():
             _render_slack(rows, console)
     elif lost := loosest(tables.slack):
-        _print_indented(console, f"Where the proof is loosest: factors {lost}; --slack shows every link.", 0, 2)
+        print_indented(console, f"Where the proof is loosest: factors {lost}; --slack shows every link.", 0, 2)
     render_headline(tables, console=console)
 
 
 def render_headline(tables: Tables, *, console: Console) -> None:
     """Print the number of verdicts of each kind, and the caveat NO_PROOF."""
     _print(console, Text(f"{visible(tables.study)}: {headline(tables.rows)}", style="bold"))
-    _print_indented(console, f"{NO_PROOF} The error level {tables.level:g} holds for all verdicts together.", 0, 0)
+    print_indented(console, f"{NO_PROOF} The error level {tables.level:g} holds for all verdicts together.", 0, 0)
 
 
 def headline(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -119,7 +119,7 @@ def _print(console: Console, text: Text) -> None:
     console.print(text, overflow="fold", highlight=False)
 
 
-def _print_indented(console: Console, text: str, first: int, later: int) -> None:
+def print_indented(console: Console, text: str, first: int, later: int) -> None:
     """Print a text in lines no longer than the terminal, the first line and later ones indented."""
     for paragraph in text.split("\n"):
         width = max(console.width - max(first, later), 8)

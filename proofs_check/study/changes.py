@@ -69,12 +69,10 @@ def _inside(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _set(source: Source, path: KeyPath, value: Any, option: str) -> list[str]:
     """Write a value to a path of the study; return what is wrong with that, if anything."""
-    runs = source.value.get("runs")
-    if path[0] == "runs" and len(path) > 2 and (runs is None or isinstance(runs, dict)) and path[1] not in (runs or {}):
-        return [_no_run(str(path[1]), list(runs or {}))]
-    *above, last = path
+    if message := _no_such_run(source.value, path):
+        return [message]
     within = source.value
-    for depth, key in enumerate(above, 1):
+    for depth, key in enumerate(path[:-1], 1):
         if within.get(key) is None:
             within[key] = {}
             _forget(source, path[:depth], option)
@@ -82,15 +80,20 @@ def _set(source: Source, path: KeyPath, value: Any, option: str) -> list[str]:
             at = path_text(path[:depth])
             return [f"{at} is {preview(within[key])}, which has no keys; replace it as a whole, {OPTION} {at}=..."]
         within = within[key]
-    within[last] = _from_here(path, value)
+    within[path[-1]] = _from_here(path, value)
     _forget(source, path, option)
     return []
 
 
-def _no_run(name: str, runs: Sequence[str]) -> str:
+def _no_such_run(study: Mapping[str, Any], path: KeyPath) -> str:
+    """Say that a path leads into a run that the study lacks; "" if it does not. A run is added as a whole only."""
+    runs = study.get("runs") or {}
+    if path[0] != "runs" or len(path) < 3 or not isinstance(runs, dict) or path[1] in runs:
+        return ""
+    name = one_line(str(path[1]))
     if not runs:
-        return f"the study lists no runs; leave out runs.{one_line(name)}"
-    return f'no run is called "{one_line(name)}"; {did_you_mean(name, runs) or "the study has " + ", ".join(runs)}'
+        return f"the study lists no runs; leave out runs.{name}"
+    return f'no run is called "{name}"; {did_you_mean(path[1], list(runs)) or "the study has " + ", ".join(runs)}'
 
 
 def _forget(source: Source, path: KeyPath, option: str) -> None:
