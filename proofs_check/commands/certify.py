@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from proofs_check.commands.changes import changes as study_changes
+
 _SHARP = 1e-12
 """Largest accepted distance, as proved, of the float64 run from the exact run; above it the bits are doubled once."""
 
@@ -16,6 +18,7 @@ _SLIDES = 200
 
 @click.command()
 @click.argument("config")
+@study_changes
 @click.option("--run", "run_name", help="Only this run of the study.")
 @click.option("--method", help="Only this method.")
 @click.option("--seeds", type=click.IntRange(min=1), help="Only the first N seeds of every run.")
@@ -26,8 +29,9 @@ _SLIDES = 200
 @click.option("--steps", type=click.IntRange(min=1), default=20000, show_default=True, help="Steps to follow at most.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the certificates [nag-ntk-certificates/NAME].")
 def certify(
-    config: str, run_name: str | None, method: str | None, seeds: int | None, begin: str, steps: int, out: Path | None
-) -> int:
+    config: str, run_name: str | None, method: str | None, seeds: int | None, begin: str, steps: int, out: Path | None,
+    changes: tuple[str, ...],
+) -> int:  # fmt: skip
     """Prove that the networks of a study reach zero loss, each in a certificate of its own.
 
     CONFIG is a YAML file or a bundled study. Each file is rechecked as soon as it is written, as by `nag-ntk recheck`.
@@ -44,7 +48,7 @@ def certify(
         from proofs_check.study.load import ConfigError, load_study
 
         try:
-            study = load_study(config)
+            study = load_study(config, changes=changes)
         except ConfigError as error:
             raise Failure(str(error)) from None
         session.prepare_jax()

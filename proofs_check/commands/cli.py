@@ -17,7 +17,9 @@ import click
 
 from proofs_check.commands.bench import bench
 from proofs_check.commands.certify import certify, recheck
+from proofs_check.commands.changes import changes as study_changes
 from proofs_check.commands.check import check
+from proofs_check.commands.compare import compare
 from proofs_check.commands.console import Failure, note, say
 from proofs_check.commands.examples import epilog
 from proofs_check.commands.formal import formal
@@ -102,6 +104,7 @@ def cli(context: click.Context) -> int | None:
     "--select", multiple=True, metavar="ID", shell_complete=lemma_ids, help="Check this lemma only; may be repeated."
 )
 @lemma_files
+@study_changes
 @click.option("--seeds", type=click.IntRange(min=1), help="Replaces the number of seeds of every run.")
 @click.option(
     "--max-seeds", type=click.IntRange(min=1), help="Double the seeds until every claim is decided or N are used."
@@ -129,7 +132,7 @@ def verify(
     config: str, out: Path | None, select: tuple[str, ...], seeds: int | None, max_seeds: int | None,
     certify: int | None, strict: bool, quiet: bool, verbose: bool, slack: bool, resume: bool, save_every: float | None,
     coordinator: str | None, processes: int | None, process_id: int | None, lemma_files: tuple[Path, ...],
-    dry_run: bool,
+    dry_run: bool, changes: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Run a study and decide its claims.
 
@@ -141,7 +144,7 @@ def verify(
     group = Group(coordinator, processes, process_id)
     call = Call(
         config, out, select, seeds, max_seeds, certify, resume, save_every, strict, quiet, verbose, slack, group,
-        lemma_files, dry_run,
+        lemma_files, dry_run, changes,
     )  # fmt: skip
     if dry_run:
         from proofs_check.commands.dry_run import look_ahead
@@ -191,7 +194,7 @@ def search(
         raise Failure("interrupted; nothing was written", 130) from None
 
 
-for command in (bench, certify, check, completion, explain, formal, init, lemmas, recheck, report, width):
+for command in (bench, certify, check, compare, completion, explain, formal, init, lemmas, recheck, report, width):
     cli.add_command(command)
 
 

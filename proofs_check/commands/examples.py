@@ -6,6 +6,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("nag-ntk verify my-study.yaml --out results --resume", "your own; goes on if it was stopped"),
         ("nag-ntk verify my-study.yaml --dry-run", "what it will need, and whether its seeds suffice"),
         ("nag-ntk verify quick --select distance --select flip-count --seeds 200", "two lemmas, more seeds"),
+        ("nag-ntk verify quick --set width=512 --set methods=[nesterov] --out narrow", "changed without a file"),
         ("nag-ntk verify quick --lemmas my_lemmas.py --select growth", "a lemma of your own"),
         ("nag-ntk verify quick --max-seeds 1024 --strict", "until every claim is decided"),
     ),
@@ -29,6 +30,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "recheck": (("nag-ntk recheck nag-ntk-certificates/quick/*.json", "verify certificates, and nothing else"),),
     "report": (("nag-ntk report nag-ntk-results/quick", "write report.html again"),),
+    "compare": (
+        ("nag-ntk compare results narrow", "which verdicts and margins changed, and what the studies differ in"),
+        ("nag-ntk compare before after --tolerance 0.1 --json", "larger changes of margins only, for a program"),
+    ),
     "formal": (("nag-ntk formal --words", "compile the Coq proofs, say what each theorem says"),),
     "bench": (
         ("nag-ntk bench --quick", "a minute"),
@@ -36,6 +41,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "width": (
         ("nag-ntk width quick", "what the theory asks for on these data"),
+        ("nag-ntk width quick --set dataset.samples=10", "on fewer of them"),
         ("nag-ntk width my-study.yaml --delta 0.01 --json", "more surely, for a program"),
     ),
     "schema": (("nag-ntk schema > study.schema.json", "for the editor"),),

@@ -58,6 +58,7 @@ class Call(NamedTuple):
     group: Group = ALONE
     lemma_files: Sequence[Path] = ()
     dry_run: bool = False
+    changes: Sequence[str] = ()
 
 
 class Request(NamedTuple):
@@ -78,7 +79,7 @@ def requested(call: Call) -> Request:
     from proofs_check.study.load import load_study
 
     lemmas = Lemmas(call.lemma_files)
-    study = load_study(call.config, known_lemmas=lemmas.load)
+    study = load_study(call.config, known_lemmas=lemmas.load, changes=call.changes)
     study = study.model_copy(update={"lemma_files": lemmas.files})
     study = study.narrowed([lemmas.find(name).id for name in call.select], call.seeds)
     study = study if call.certify is None else study.model_copy(update={"certify": call.certify})
@@ -165,7 +166,8 @@ def _run(
             seconds = time.perf_counter() - start
             if first:
                 try:
-                    store.write(result, folder, wall_time=seconds, request=wanted, config=call.config)
+                    named = {"config": call.config, "changes": call.changes}
+                    store.write(result, folder, wall_time=seconds, request=wanted, **named)
                     if cells is not None:
                         cells.discard()
                 except store.StoreError as error:  # the verdicts are known, and are shown nevertheless

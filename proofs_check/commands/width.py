@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from proofs_check.commands.changes import changes as study_changes
 from proofs_check.commands.console import Failure, say, screen
 from proofs_check.running import session
 from proofs_check.study.text import visible
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("config", default="quick")
+@study_changes
 @click.option(
     "--delta", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Failure probability [the study's]."
 )
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def width(
     config: str, delta: float | None, observed: bool, claims: tuple[str, ...], most: int | None, max_seeds: int | None,
-    as_json: bool,
+    as_json: bool, changes: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Print lambda_0, kappa and the widths that the theory asks for on the data of CONFIG.
 
@@ -56,7 +58,7 @@ def width(
     lemmas: "Sequence[Lemma]" = ()
 
     try:
-        study = load_study(config)
+        study = load_study(config, changes=changes)
         session.prepare_jax()
         if observed := observed or bool(claims):
             lemmas = available_lemmas(study.lemma_files).lemmas

@@ -99,6 +99,7 @@ class Contents:
             "nag-ntk",
             "verify",
             config,
+            *(word for change in self.stored.manifest.get("changes", ()) for word in ("--set", change)),
             "--select",
             lemma,
             "--seeds",

@@ -48,34 +48,34 @@ def render(tables: Tables, *, console: Console, verbose: bool = False, links: bo
     for text in data_in_words(tables.runs):
         _print(console, Text(text, style="bold"))
     if any(row["margin"] is not None for row in tables.rows):
-        _print_indented(console, NUMBERS, 0, 2)
+        print_indented(console, NUMBERS, 0, 2)
     plain = console.options.ascii_only
     for line in lines(tables.rows, tables.lemmas, tables.runs, console.width, plain, verbose):
         if line.indent is None:
             _print(console, line.text)
         else:
-            _print_indented(console, line.text.plain, line.indent, line.indent)
+            print_indented(console, line.text.plain, line.indent, line.indent)
     for run in shown_runs(tables.runs):
         size = f"width {run['width']:,}, {run['seeds']} seeds, {run['steps']:,} steps"
         title = f"Run {run['run']}: {size} (medians over seeds)"
         _print(console, Text(title, style="bold"))
         for text in run_in_words(run):
-            _print_indented(console, text, 0, 2)
+            print_indented(console, text, 0, 2)
     if links:
         for rows in by_run(tables.slack).values():
             _render_slack(rows, console)
     elif lost := loosest(tables.slack):
-        _print_indented(console, f"{LOOSEST}: factors {lost}. --slack shows all.", 0, 2)
+        print_indented(console, f"{LOOSEST}: factors {lost}. --slack shows all.", 0, 2)
     render_headline(tables, console=console)
 
 
 def render_headline(tables: Tables, *, console: Console) -> None:
     """Print the number of verdicts of each kind, and the caveat NO_PROOF."""
     _print(console, Text(f"{visible(tables.study)}: {headline(tables.rows)}", style="bold"))
-    _print_indented(console, NO_PROOF, 0, 0)
+    print_indented(console, NO_PROOF, 0, 0)
     used = [name for name in SHORTLY if any(row["verdict"] == name for row in tables.rows)]
     meant = "; ".join(f"{name}: {SHORTLY[name]}" for name in used)
-    _print_indented(console, f"Level {tables.level:g}. {meant}{'.' if meant else ''}", 0, 2)
+    print_indented(console, f"Level {tables.level:g}. {meant}{'.' if meant else ''}", 0, 2)
 
 
 def headline(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -136,7 +136,7 @@ def _print(console: Console, text: Text) -> None:
     console.print(text, overflow="fold", highlight=False)
 
 
-def _print_indented(console: Console, text: str, first: int, later: int) -> None:
+def print_indented(console: Console, text: str, first: int, later: int) -> None:
     """Print a text in lines no longer than the terminal, the first line and later ones indented."""
     for paragraph in text.split("\n"):
         width = max(console.width - max(first, later), 8)

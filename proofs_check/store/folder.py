@@ -4,7 +4,7 @@ The manifest is written last and holds the digests of all other files, so files 
 were written together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,9 @@ def check_writable(out: Path) -> None:
 
 
 def write(
-    result: StudyResult, out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None, config: str = ""
-) -> None:
+    result: StudyResult, out: Path, *, wall_time: float, request: Mapping[str, Any] | None = None, config: str = "",
+    changes: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Write the results of a finished study atomically: if this fails, the folder is as it was before.
 
     Args:
@@ -72,6 +73,7 @@ def write(
             request with this one to decide if the study is done already.
         config: argument that named the study on the command line (a file or a bundled study), for a reader's advice
             on how to run the study again.
+        changes: texts KEY=VALUE that changed the study on the command line, for the same advice.
 
     Raises:
         StoreError: if the folder is not usable or the disk is full.
@@ -88,7 +90,7 @@ def write(
         write_certificates(staging, result.certificates, tables.rows)
         files = sorted(path for path in staging.rglob("*") if path.is_file())
         digests = {path.relative_to(staging).as_posix(): digest(path) for path in files}
-        write_json(staging / MANIFEST, describe(result, digests, wall_time, request, config))
+        write_json(staging / MANIFEST, describe(result, digests, wall_time, request, config, changes))
         commit(staging, out)
 
 

@@ -82,13 +82,13 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         >>> difference({"runs": {"a": {"width": 8}}}, {"runs": {"a": {"width": 9}, "b": {"width": 8}}})
         'runs.a.width was 8 and is 9; runs.b was absent and is there'
     """
-    changes = list(_changes(before, now))
+    found = list(changes(before, now))
     sentences = []
-    for key, *sides in changes[:_SHOWN]:
+    for key, *sides in found[:_SHOWN]:
         then, today = ("there" if isinstance(side, Mapping) else str(side)[:80] for side in sides)
         cure = _CURES.get(key)
         sentences.append(f"{key} was {then} and is {today}" + (f" ({cure.format(then)})" if cure else ""))
-    more = len(changes) - len(sentences)
+    more = len(found) - len(sentences)
     return "; ".join(sentences) + (f"; and {more} more" if more else "")
 
 
@@ -111,8 +111,15 @@ def fixed(request: Mapping[str, Any]) -> dict[str, Any]:
 _ABSENT = "absent"
 
 
-def _changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield (path, old value, new value) of all differences; a value that one side lacks is "absent" there."""
+def changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Iterate over the differences of two nests of mappings and lists: (path, old value, new value).
+
+    A value that one side lacks is "absent" there.
+
+    Example:
+        >>> list(changes({"a": [1, 2], "b": 3}, {"a": [1, 4]}))
+        [('a[1]', 2, 4), ('b', 3, 'absent')]
+    """
     kinds = Mapping if isinstance(old, Mapping) else list
     if not (isinstance(old, kinds) and isinstance(new, kinds)):
         if old != new:
@@ -121,4 +128,4 @@ def _changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any
     before, now = ((dict(side) if isinstance(side, Mapping) else dict(enumerate(side))) for side in (old, new))
     for key in dict.fromkeys((*before, *now)):
         inner = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else key
-        yield from _changes(before.get(key, _ABSENT), now.get(key, _ABSENT), inner)
+        yield from changes(before.get(key, _ABSENT), now.get(key, _ABSENT), inner)

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from typing import Any
@@ -20,7 +20,7 @@ SCHEMA = 2
 
 def describe(
     result: "StudyResult", digests: Mapping[str, str], wall_time: float, request: Mapping[str, Any] | None,
-    config: str = "",
+    config: str = "", changes: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Collect everything that a reader needs to run the study again, and the digests of the other files."""
     finished = datetime.now(UTC)
@@ -54,6 +54,7 @@ def describe(
         },
         "key_implementation": KEY_IMPLEMENTATION,
         "config": config,
+        "changes": list(changes),
         "study": study_as_dict(result.study),
         "runs": runs,
         "skipped": list(result.skipped),

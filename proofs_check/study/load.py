@@ -5,12 +5,14 @@ configuration is refused within a moment.
 """
 
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from proofs_check.study.changes import change
 from proofs_check.study.models import MethodSpec, RunFields, RunSpec, Study, StudyFields
 from proofs_check.study.origin import Origin
 from proofs_check.study.sweep import data_keys, swept_keys
@@ -33,7 +35,7 @@ __all__ = [
 MAX_BYTES = 1_000_000
 
 
-def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
+def load_study(source: str | Path, *, known_lemmas: KnownLemmas = (), changes: Sequence[str] = ()) -> Study:
     """Read and validate a study.
 
     Args:
@@ -41,6 +43,7 @@ def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
             file that exists wins over a bundled study of the same name.
         known_lemmas: ids that ``lemmas`` may list (empty: any), or a function that returns them for the study's
             ``lemma_files`` and raises ValueError if it cannot load them.
+        changes: texts KEY=VALUE that replace or add keys before the study is validated, as `changes.change` reads them.
 
     Returns:
         The study, with one resolved run at least.
@@ -51,6 +54,8 @@ def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
     Example:
         >>> [(run.name, run.width, run.steps) for run in load_study("quick").runs]
         [('training', 1024, 500), ('initialisation', 32768, 0)]
+        >>> [run.width for run in load_study("quick", changes=["width=64", "runs.initialisation.width=128"]).runs]
+        [64, 128]
     """
     path, shown = Path(source), str(source)
     try:
@@ -71,10 +76,12 @@ def load_study(source: str | Path, *, known_lemmas: KnownLemmas = ()) -> Study:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _unusable(shown, f"not UTF-8 text (byte {error.start}); is it a YAML file?") from None
-    return parse_study(text, name=shown, base=path.parent, known_lemmas=known_lemmas)
+    return parse_study(text, name=shown, base=path.parent, known_lemmas=known_lemmas, changes=changes)
 
 
-def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas = ()) -> Study:
+def parse_study(
+    text: str, *, name: str, base: Path, known_lemmas: KnownLemmas = (), changes: Sequence[str] = ()
+) -> Study:  # fmt: skip
     r"""Validate the text of a study.
 
     Args:
@@ -83,6 +90,7 @@ def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas =
         base: folder that paths within the study are relative to.
         known_lemmas: ids that ``lemmas`` may list (empty: any), or a function that returns them for the study's
             ``lemma_files`` and raises ValueError if it cannot load them.
+        changes: texts KEY=VALUE that replace or add keys before the study is validated, as `changes.change` reads them.
 
     Returns:
         The study.
@@ -104,6 +112,8 @@ def parse_study(text: str, *, name: str, base: Path, known_lemmas: KnownLemmas =
     if not source.problems and not isinstance(source.value, dict):
         got = "the file is empty" if source.value is None else f"got {preview(source.value)}"
         raise _unusable(name, f"expected a mapping of keys such as dataset and methods; {got}")
+    if isinstance(source.value, dict):
+        change(source, changes)
     check = StudyCheck(source, base)
     study = check.study(default_name=_slug(Path(name).stem), known_lemmas=known_lemmas)
     problems = check.all_problems()

@@ -34,20 +34,28 @@ class Problem:
         path: the wrong key, such as ``runs.training.methods[1].eta``; empty for the file as a whole.
         message: the expected value, the given value, and a remedy.
         column: column in that line, from 1; None if it is unknown.
+        option: the option of the command line that gave the value, such as ``--set width=yes``; "" if the file did.
 
     Example:
         >>> str(Problem(7, "widht", 'unknown key; did you mean "width"?', 3))
         '7:3: widht: unknown key; did you mean "width"?'
+        >>> str(Problem(None, "widht", 'unknown key; did you mean "width"?', option="--set widht=8"))
+        '--set widht=8: unknown key; did you mean "width"?'
     """
 
     line: int | None
     path: str
     message: str
     column: int | None = None
+    option: str = ""
 
     def __str__(self) -> str:
         where = "".join(f"{number}:" for number in (self.line, self.column) if number is not None)
-        return " ".join(part for part in (where, self.path and f"{self.path}:", self.message) if part)
+        path = self.path
+        if self.option:
+            where = f"{self.option}:"
+            path = "" if self.option.startswith(f"--set {path}=") else path
+        return " ".join(part for part in (where, path and f"{path}:", self.message) if part)
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -74,7 +82,7 @@ class ConfigError(Exception):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "\n".join(f"{self.file}:{'' if p.line else ' '}{p}" for p in self.problems)
+        return "\n".join(str(p) if p.option else f"{self.file}:{'' if p.line else ' '}{p}" for p in self.problems)
 
 
 @dataclass
@@ -86,23 +94,26 @@ class Source:
         places: path of each key or list item -> (line, column), from 1.
         problems: problems of the YAML itself.
         opaque: paths whose value was refused; problems of such a value are not reported again.
+        options: path of each key that an option of the command line gave -> the option; it has no place.
     """
 
     value: Any = None
     places: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     opaque: set[KeyPath] = field(default_factory=set)
+    options: dict[KeyPath, str] = field(default_factory=dict)
 
     def problem(self, path: KeyPath, message: str) -> Problem:
-        """Make a problem at a path, with the place of the path or of its nearest parent that has one.
+        """Make a problem at a path, with the place or the option of the path or of its nearest parent that has one.
 
         Example:
             >>> str(read_yaml("a: {b: 1}").problem(("a", "b", "c"), "missing"))
             '1:5: a.b.c: missing'
         """
         ancestors = (path[:k] for k in range(len(path), 0, -1))
-        line, column = next((self.places[part] for part in ancestors if part in self.places), (None, None))
-        return Problem(line, path_text(path), message, column)
+        nearest = next((part for part in ancestors if part in self.places or part in self.options), ())
+        line, column = self.places.get(nearest, (None, None))
+        return Problem(line, path_text(path), message, column, self.options.get(nearest, ""))
 
 
 def preview(value: object) -> str:
