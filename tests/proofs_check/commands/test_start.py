@@ -61,7 +61,7 @@ def test_completion_prints_a_script(shell):
         ("explain gra", [lemma.id for lemma in CATALOGUE if lemma.id.startswith("gra")]),
         ("verify --select nesterov-v", ["nesterov-vs-gd", "nesterov-vs-heavy-ball"]),
         ("verify theo", ["theorem", "theorem_width", "theo"]),  # the last one asks the shell for files
-        ("comp", ["completion"]),
+        ("comp", ["compare", "completion"]),
     ],
 )
 def test_the_shell_gets_names(typed, expected):

@@ -84,6 +84,12 @@ def test_a_finding_is_known_by_lemma_and_run():
     }
 
 
+def test_the_order_of_the_rows_does_not_matter():
+    rows = [row("a"), row("a", "REFUTED", -1.0, "other"), row("b", "VACUOUS", None)]
+    assert compared(rows, rows[::-1]) == compared(rows, rows)
+    assert not compared(rows, rows[::-1]).found_otherwise
+
+
 @pytest.mark.parametrize(("first", "second"), [([row("a")], []), ([], [row("a")]), ([row("a")], [row("a", "ERROR")])])
 def test_each_kind_of_other_finding_counts(first, second):
     assert compared(first, second).found_otherwise

@@ -63,6 +63,8 @@ def test_runs_keep_what_is_their_own():
     own = TEXT + "runs: {a: {dataset: {source: digits, samples: 5}}, b: {dataset.samples: 6}}"
     both = ("runs.a.dataset.samples=9", "runs.b.dataset.samples=9")
     assert [run.dataset.samples for run in parse(own, *both).runs] == [9, 9]
+    twice = own.replace("samples: 5}", "samples: 5}, dataset.samples: 7")
+    assert [run.dataset.samples for run in parse(twice, *both).runs] == [9, 9]
 
 
 def test_the_later_change_holds():
@@ -118,6 +120,8 @@ def test_mistakes_of_file_and_options_come_together():
     # what stays of the file keeps its line, and so does a value that was replaced in vain
     left = refusal(TEXT, "dataset.source=digits")
     assert left.startswith("a.yaml:1:39: dataset.dimension: unknown key; known: source, samples")
+    assert refusal(TEXT.replace("width: 32", ""), "width=[").startswith("--set width=[: broken YAML: ")
+    assert "\n" not in refusal(TEXT.replace("width: 32", ""), "width=[")
     assert refusal("zzz: 1\n" + TEXT, "width=[").startswith("a.yaml:1:1: zzz: unknown key")
 
 
