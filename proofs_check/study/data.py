@@ -26,6 +26,7 @@ Classes = Annotated[
     Annotated[tuple[Class, ...], Field(strict=False), AfterValidator(_no_repeats)],
     expected("a list of different whole numbers from 0 to 9"),
 ]
+Parallel = Literal["keep", "drop"]
 
 
 class DataRecord(Record):
@@ -138,13 +139,16 @@ class NpzData(DataRecord):
     """How many rows; absent: all of them."""
     offset: Natural = 0
     """How many rows to skip first."""
+    parallel: Parallel = "keep"
+    """Whether to keep or to drop rows that are equal or opposite to an earlier one, up to rounding."""
 
     def build(self) -> "Dataset":
         """Read the arrays."""
         from nag_ntk import from_npz
 
         names = (self.inputs, self.targets)
-        return from_npz(self.path, *names, self.normalise, samples=self.samples, offset=self.offset)
+        choice = {"samples": self.samples, "offset": self.offset, "parallel": self.parallel}
+        return from_npz(self.path, *names, self.normalise, **choice)
 
 
 MOST_NUMBERS = 500_000
