@@ -14,7 +14,7 @@ _UNIT = 2.0**-53
 _SHOWN = 3
 """Rows named in a message; the others are counted."""
 
-CURE = 'keep one of each (Dataset(..., parallel="drop"), in a study parallel: drop)'
+CURE = 'keep one of each (parallel="drop" of Dataset, from_npz and from_table, in a study parallel: drop)'
 """What to do about parallel rows, the end of a message."""
 
 

@@ -98,7 +98,7 @@ def test_messages_name_a_few_and_count_all():
     )
 
 
-CURE = 'keep one of each (Dataset(..., parallel="drop"), in a study parallel: drop)'
+CURE = 'keep one of each (parallel="drop" of Dataset, from_npz and from_table, in a study parallel: drop)'
 
 
 def test_a_refused_tuning_names_the_rows_and_the_cure():
