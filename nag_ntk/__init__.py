@@ -15,7 +15,7 @@ from nag_ntk.run.configuration import configure
 from nag_ntk.run.probe import Probe, Snapshot
 from nag_ntk.run.saving import load
 from nag_ntk.run.trajectory import Trajectory
-from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, mnist, near_parallel_pairs, sphere
+from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, from_table, mnist, near_parallel_pairs, sphere
 from nag_ntk.theorem import theorem_tuning
 from nag_ntk.training.simulate import simulate
 
@@ -46,6 +46,7 @@ __all__ = [
     "flip_fraction",
     "forward",
     "from_npz",
+    "from_table",
     "gradient_descent",
     "gram",
     "gram_limit",

@@ -14,7 +14,11 @@ import scipy.linalg
 
 from nag_ntk.arrays import masked
 from nag_ntk.errors import InputError
-from nag_ntk.gram import Spectrum, extreme_eigenvalues, gram_limit
+from nag_ntk.gram import Spectrum, angles, extreme_eigenvalues, gram_limit
+from nag_ntk.parallel import CURE, ParallelRow, dropped_in_words, in_words, parallel_rows
+
+PARALLEL = ("keep", "drop")
+"""What may be done with rows that are parallel to an earlier one."""
 
 
 def _real(name: str, values) -> tuple[np.ndarray, float]:
@@ -57,6 +61,8 @@ class Dataset:
         inputs: (n, d) real, rows of unit norm.
         targets: (n,) real.
         normalise: scale each row to unit norm first.
+        parallel: what to do with rows that are equal or opposite to an earlier one, up to length and rounding: "keep"
+            them, or "drop" them; `origin` then says under "parallel rows" which, and whether their targets differ.
         name: a label for tables and files.
         origin: source and preparation of the data, in words, for the records.
 
@@ -70,17 +76,24 @@ class Dataset:
         InputError: for no samples, wrong shapes, a masked array, entries that are complex, text, NaN or infinite,
             zero rows, or rows whose norm differs from 1 by more than rounding (unless normalise is set).
 
+    Cost: O(n d), to drop parallel rows O(n log n) more.
+
     Example:
         >>> data = Dataset([[3.0, 4.0], [0.0, 2.0]], [1.0, -1.0], normalise=True)
         >>> data.inputs.tolist(), data.size, data.dimension
         ([[0.6, 0.8], [0.0, 1.0]], 2, 2)
+        >>> data = Dataset([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0]], [1.0, -1.0, 1.0], normalise=True, parallel="drop")
+        >>> data.size, data.origin["parallel rows"]
+        (2, '1 of 3 rows dropped: 2 (equal to 0)')
     """
 
     def __init__(
         self, inputs, targets, *, normalise: bool = False, name: str = "data",
-        origin: Mapping[str, str] = MappingProxyType({}),
+        origin: Mapping[str, str] = MappingProxyType({}), parallel: str = "keep",
     ) -> None:  # fmt: skip
         """Check the arguments and store copies of them."""
+        if parallel not in PARALLEL:
+            raise InputError(f"parallel must be one of {', '.join(PARALLEL)}, got {parallel!r}")
         rows, roundoff = _real("inputs", inputs)
         labels, _ = _real("targets", targets)
         if rows.ndim != 2:
@@ -110,6 +123,11 @@ class Dataset:
                     f"inputs must have rows of unit norm; row {worst} has norm {norms[worst]:.6g}; scale it, or let "
                     "normalise do so (normalise=True, in a study normalise: true)"
                 )
+        if parallel == "drop":
+            found = parallel_rows(rows, roundoff)
+            origin = {**origin, "parallel rows": dropped_in_words(found, labels)}
+            others = np.delete(np.arange(len(rows)), [each.row for each in found])
+            rows, labels = rows[others], labels[others]
         rows.flags.writeable = labels.flags.writeable = False
         self.inputs, self.targets, self.name = rows, labels, name
         self.origin = MappingProxyType(dict(origin))
@@ -168,6 +186,40 @@ class Dataset:
     def singular(self) -> bool:
         """True if lambda_0 = lambda_min(H_inf) is 0 up to rounding; then no theorem states a tuning."""
         return bool(self.spectrum.lambda_0 <= self.size * np.finfo(np.float64).eps * self.spectrum.lambda_top)
+
+    @property
+    def parallel_rows(self) -> tuple[ParallelRow, ...]:
+        """The rows that are equal or opposite to an earlier one up to rounding, each with the number of that one.
+
+        Cost: O(n d + n log n); computed anew each time.
+
+        Example:
+            >>> [tuple(each) for each in Dataset([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [1.0, -1.0, 1.0]).parallel_rows]
+            [(2, 0, False)]
+        """
+        return parallel_rows(self.inputs)
+
+    @property
+    def why_singular(self) -> str:
+        """The rows that make lambda_0 0 up to rounding, and the cure, in words; "" if lambda_0 is not.
+
+        Without parallel rows these are the two rows at the least angle. Equal rows with different targets are told.
+
+        Cost: O(n^2 d).
+
+        Example:
+            >>> print(Dataset([[1.0, 0.0], [1.0, 0.0]], [1.0, -1.0]).why_singular.partition(" (")[0])
+            row 1 equals row 0 with another target: keep one of each
+        """
+        if not self.singular:
+            return ""
+        found = self.parallel_rows
+        if found:
+            return f"{in_words(found, self.targets)}: {CURE}"
+        theta = np.array(angles(self.inputs))
+        np.fill_diagonal(theta, np.inf)
+        row, other = sorted(int(index) for index in np.unravel_index(np.argmin(theta), theta.shape))
+        return f"rows {row} and {other} are closest, {theta[row, other]:.2g} rad apart: remove one of them"
 
     @cached_property
     def gram_limit(self) -> np.ndarray:

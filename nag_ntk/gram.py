@@ -170,6 +170,6 @@ class Spectrum(NamedTuple):
         if self.lambda_0 <= 0:
             raise InputError(
                 f"the least eigenvalue of H_inf is {self.lambda_0:.3g}, so kappa does not exist; "
-                "remove parallel inputs, or give the step size and momentum yourself"
+                "remove parallel inputs (Dataset.parallel_rows names them), or give the step size and momentum yourself"
             )
         return self.lambda_max / self.lambda_min

@@ -149,7 +149,7 @@ def theorem_tuning(name: str, data: Dataset | Spectrum, scale: float = 1.0) -> M
     if isinstance(data, Dataset) and data.singular:
         raise InputError(
             f"the least eigenvalue of H_inf of {data.name} is 0 up to rounding ({spectrum.lambda_0:.3g}), so the "
-            "theorems state no tuning; remove parallel inputs, or give the step size and momentum yourself"
+            f"theorems state no tuning; {data.why_singular}, or give the step size and momentum yourself"
         )
     if name in THEOREMS:
         return THEOREMS[name].tuning(spectrum, scale)

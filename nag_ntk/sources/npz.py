@@ -9,7 +9,7 @@ from nag_ntk.sources.formats import npz
 
 def from_npz(
     path: str | Path, inputs: str = "inputs", targets: str = "targets", normalise: bool = False, *,
-    samples: int | None = None, offset: int = 0,
+    samples: int | None = None, offset: int = 0, parallel: str = "keep",
 ) -> Dataset:  # fmt: skip
     """Read a dataset from a local NumPy .npz file; object arrays (pickles) are refused.
 
@@ -20,6 +20,8 @@ def from_npz(
         normalise: scale the rows to unit norm.
         samples: number of rows, from `offset` on; None for all.
         offset: index of the first row.
+        parallel: "keep" or "drop" rows that are equal or opposite to an earlier one of those read; see Dataset. The
+            record counts rows from 0 at the first one read.
 
     Returns:
         A Dataset.
@@ -49,6 +51,6 @@ def from_npz(
         rows, labels = rows[offset:end], labels[offset:end] if labels.ndim else labels
         origin["rows"] = f"{offset} to {end - 1}"
     try:
-        return Dataset(rows, labels, normalise=normalise, name=source.stem, origin=origin)
+        return Dataset(rows, labels, normalise=normalise, name=source.stem, origin=origin, parallel=parallel)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None

@@ -96,7 +96,8 @@ def datasets(study: "Study", delta: float) -> dict[str, Any]:
                 *widths.required_widths(data, delta, run.init), *widths.compared_widths(data, delta, inits)
             ]  # fmt: skip
             rows = [row.to_row() for row in asked]
-            results[key] = {**widths.facts(data), "init": run.init, "delta": delta, "runs": {}, "asked": rows}
+            head = {**widths.facts(data), "why_singular": data.why_singular, "init": run.init, "delta": delta}
+            results[key] = {**head, "runs": {}, "asked": rows}
         results[key]["runs"][run.name] = run.width
     return plain({"study": study.name, "datasets": list(results.values())})
 
@@ -149,6 +150,8 @@ def _table(one: dict[str, Any]) -> str:
         f"|y| = {one['targets_norm']:.4g}, delta = {one['delta']:g}",
         f"widths of the study: {runs}{more}",
     ]
+    if one["why_singular"]:
+        lines.insert(1, f"lambda_0 is 0, so no width is enough; {one['why_singular']}")
     for row in one["asked"]:
         method = row["method"].replace("_", " ")
         lines.append(f"  m >= {float(row['width']):<9.3g} {row['words']}{', ' if method else ''}{method}")

@@ -84,7 +84,7 @@ class Run:
     def untuned(self, method: str) -> str:
         """Return the reason why a method's theorem does not apply in this run (other numbers or start), or ""."""
         if self.singular:
-            return "lambda_0 is 0 up to rounding: no rate is claimed"
+            return f"lambda_0 is 0 up to rounding, so no rate is claimed; {self.data.why_singular}"
         own, theorem = self.methods[self.position(method)], theorem_tuning(method, self.data)
         if self.trajectory.start != "gradient" and theorem.has_memory:
             return f"claimed for the gradient start, this run has the {self.trajectory.start} one"

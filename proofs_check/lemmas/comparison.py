@@ -183,7 +183,9 @@ def _inverse(run: Run, constant: float) -> Inequality | NotApplicable:
     k = run.position("nesterov_increasing")
     trajectory, method = run.trajectory, run.methods[run.position("nesterov_increasing")]
     limit = 1 / run.data.spectrum.lambda_max
-    if run.singular or method.eta > limit or method.delay != 3 or trajectory.start != "gradient":
+    if run.singular:
+        return NotApplicable(f"claimed for lambda_0 > 0, which is 0 up to rounding; {run.data.why_singular}")
+    if method.eta > limit or method.delay != 3 or trajectory.start != "gradient":
         return NotApplicable(
             f"claimed for lambda_0 > 0, eta <= 1/lambda_max = {limit:.4g}, momentum t/(t+3) and the gradient start; this run "
             f"has eta = {method.eta:.4g}, delay {method.delay:g}, the {trajectory.start} start"

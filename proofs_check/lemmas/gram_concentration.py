@@ -51,7 +51,10 @@ def claimed(run: Run) -> dict[str, Inequality]:
 
 def _check(run: Run, shrink: float = 1.0) -> dict[str, Inequality | NotApplicable]:
     if run.singular:
-        nothing = NotApplicable("lambda_0 is 0 up to rounding (gram-positive decides it exactly): no width is enough")
+        nothing = NotApplicable(
+            "lambda_0 is 0 up to rounding (gram-positive decides it exactly), so no width is enough; "
+            f"{run.data.why_singular}"
+        )
         return {"hoeffding": nothing, "chernoff": nothing}
     hoeffding, chernoff = (width / shrink for width in _widths(run))
     width = run.trajectory.width

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from nag_ntk.parallel import CURE, in_words
 from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
 from proofs_check.rigor.enclosure import decide_positive, primitive_rows
 
@@ -44,7 +45,8 @@ def _antipodal(_: Run) -> Proof:
 def _check(run: Run) -> Proof | NotApplicable:
     proof = _decide(run.data.inputs)
     if proof.decided is False:
-        return NotApplicable(f"two inputs are parallel, so nothing is claimed: {proof.reason}")
+        words = f"{in_words(run.data.parallel_rows, run.data.targets)}: {CURE}"
+        return NotApplicable(f"two inputs are parallel, so nothing is claimed: {proof.reason}; {words}")
     return proof
 
 

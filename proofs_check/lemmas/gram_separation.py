@@ -3,7 +3,7 @@
 Decided in ball arithmetic for the inputs at hand; docs/theory/gram-separation.md proves the sharp form for all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from flint import arb, ctx, fmpq, fmpz_mat
 
+from nag_ntk.parallel import CURE, ParallelRow, in_words
 from proofs_check.lemma import Claim, Control, DataClaim, Lemma, NotApplicable, Proof, Run
 from proofs_check.rigor.enclosure import enclose_extreme_eigenvalues, float_above, float_below, primitive_rows
 
@@ -20,6 +21,7 @@ _PAIR = {"dataset": {"source": "pairs", "pairs": 1, "angle": 0.01, "dimension": 
 _ARC = tuple((100, k) for k in (-1, 0, 1))  # lambda_0/delta is about 1/(3 pi) = 0.106
 _ANTIPODAL = tuple((s * x, s * y) for x, y in ((1, 0), (3, 4), (5, 12)) for s in (1, -1))
 
+Row = tuple[int, ...]
 Factor = Callable[[int], Fraction]
 """n -> c, for the claim lambda_0 >= c delta."""
 
@@ -73,6 +75,21 @@ def separation(inputs, one_sided: bool = False) -> tuple[float, float]:
     return low, high
 
 
+def _parallel(rows: Sequence[Row], one_sided: bool) -> list[ParallelRow]:
+    """Find the primitive rows that are equal or (unless one_sided) opposite to an earlier one, exactly."""
+    first: dict[Row, int] = {}
+    found = []
+    for index, row in enumerate(rows):
+        opposite = tuple(-value for value in row)
+        if row in first:
+            found.append(ParallelRow(index, first[row], False))
+        elif opposite in first and not one_sided:
+            found.append(ParallelRow(index, first[opposite], True))
+        else:
+            first[row] = index
+    return found
+
+
 def _decide(inputs, factor: Factor, one_sided: bool = False) -> Proof | NotApplicable:
     """Decide lambda_0 >= c delta in ball arithmetic, for inputs that are exact rationals."""
     rows = primitive_rows(inputs)
@@ -82,7 +99,10 @@ def _decide(inputs, factor: Factor, one_sided: bool = False) -> Proof | NotAppli
     low, high = separation(rows, one_sided)
     if low == 0:
         alike = "equal" if one_sided else "equal or antipodal"
-        return NotApplicable(f"two inputs are {alike}, so delta = 0 and the bound says lambda_0 >= 0")
+        return NotApplicable(
+            f"two inputs are {alike}, so delta = 0 and the bound says lambda_0 >= 0; "
+            f"{in_words(_parallel(rows, one_sided))}: {CURE}"
+        )
     spectrum = enclose_extreme_eigenvalues(rows)
     constant = factor(n)
     with ctx.workprec(_BITS):

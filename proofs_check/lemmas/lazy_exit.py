@@ -10,7 +10,9 @@ def _stays(run: Run, share: float) -> Inequality | NotApplicable:
     if path is None:
         raise ValueError("the run did not record how H(t) moved")
     if run.singular:
-        return NotApplicable("lambda_0 is 0 up to rounding: there is nothing to stay above")
+        return NotApplicable(
+            f"lambda_0 is 0 up to rounding, so there is nothing to stay above; {run.data.why_singular}"
+        )
     loss = spectrum.lambda_0 - path.least_eigenvalue
     left = np.any(loss > (1 - share) * spectrum.lambda_0, axis=2)
     counts = ", ".join(f"{m.name} {count}" for m, count in zip(run.methods, left.sum(axis=0), strict=True))

@@ -6,7 +6,7 @@ To add a source, write its record, with a new word for `source:`, and add it to 
 import base64
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from proofs_check.study.types import Angle, Count, File, Flag, Key, Natural, NonEmpty, Record, expected
@@ -26,6 +26,7 @@ Classes = Annotated[
     Annotated[tuple[Class, ...], Field(strict=False), AfterValidator(_no_repeats)],
     expected("a list of different whole numbers from 0 to 9"),
 ]
+Parallel = Literal["keep", "drop"]
 
 
 class DataRecord(Record):
@@ -138,17 +139,83 @@ class NpzData(DataRecord):
     """How many rows; absent: all of them."""
     offset: Natural = 0
     """How many rows to skip first."""
+    parallel: Parallel = "keep"
+    """Whether to keep or to drop rows that are equal or opposite to an earlier one, up to rounding."""
 
     def build(self) -> "Dataset":
         """Read the arrays."""
         from nag_ntk import from_npz
 
         names = (self.inputs, self.targets)
-        return from_npz(self.path, *names, self.normalise, samples=self.samples, offset=self.offset)
+        choice = {"samples": self.samples, "offset": self.offset, "parallel": self.parallel}
+        return from_npz(self.path, *names, self.normalise, **choice)
+
+
+TableClass = Annotated[
+    Annotated[str, Field(min_length=1)] | int | float, expected("a text or a number that stands in the column")
+]
+Columns = Annotated[
+    Annotated[tuple[NonEmpty, ...], Field(strict=False, min_length=1), AfterValidator(_no_repeats)],
+    expected("a list of different names of columns, at least one"),
+]
+
+
+class TableData(DataRecord):
+    """A table of the user's own, in a CSV file with a header line; rows are scaled to length 1 in the end."""
+
+    source: Literal["table"]
+    path: File
+    """The file, relative to the YAML file."""
+    target: NonEmpty
+    """Name of the column with the targets."""
+    columns: Columns | None = None
+    """Names of the input columns; absent: all other columns of numbers."""
+    standardise: Flag = True
+    """Whether to subtract the mean of every column and divide by its standard deviation first."""
+    parallel: Parallel = "keep"
+    """Whether to keep or to drop rows that are equal or opposite to an earlier one, up to rounding."""
+    labels: Literal["values", "pair", "one"] = "values"
+    """The targets: the numbers of the column; a pair of classes, -1 for the first and +1 for the second; or one class,
+    +1, against all others, -1."""
+    classes: Annotated[tuple[TableClass, ...], Field(strict=False)] = ()
+    """With pair the two values of the target column, with one the one."""
+    samples: Count | None = None
+    """How many rows; absent: all of them."""
+    offset: Natural = 0
+    """How many rows to skip first."""
+    delimiter: NonEmpty | None = None
+    """The character between fields; absent: the one of , ; tab | that splits the header into most names."""
+
+    @model_validator(mode="after")
+    def _classes_fit_the_labels(self) -> "TableData":
+        needed = {"values": 0, "pair": 2, "one": 1}[self.labels]
+        if len(self.classes) != needed:
+            count = ("no classes", "one class", "two classes")[needed]
+            like = f", such as classes: {['no', 'yes'][:needed]}" if needed else ""
+            reason = f"labels {self.labels} need {count}{like}"
+            raise PydanticCustomError("dataset", "{reason}", {"reason": reason})
+        return self
+
+    def build(self) -> "Dataset":
+        """Read the table."""
+        from nag_ntk import from_table
+
+        return from_table(self.path, **self.model_dump(exclude={"source", "path"}))
 
 
 MOST_NUMBERS = 500_000
 """Largest number of entries of inputs that a study may hold itself; more belong in a file."""
+
+
+# pairs, not a mapping: a study is frozen and can be hashed
+Facts = Annotated[
+    tuple[tuple[str, str], ...],
+    Field(strict=False),
+    BeforeValidator(lambda given: tuple(given.items()) if isinstance(given, dict) else given),
+    PlainSerializer(dict),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}, "default": {}}),
+    expected("a mapping from texts to texts"),
+]
 
 
 class ArraysData(DataRecord):
@@ -163,6 +230,8 @@ class ArraysData(DataRecord):
     """The targets, one for each row, in the same form."""
     label: NonEmpty = "data"
     """What the data are called in tables and figures."""
+    origin: Facts = ()
+    """How the data were made, in words, for the manifest."""
 
     @model_validator(mode="after")
     def _numbers_for_each_row(self) -> "ArraysData":
@@ -197,7 +266,8 @@ class ArraysData(DataRecord):
             name: base64.b64encode(getattr(data, name).astype("<f8").tobytes()).decode()
             for name in ("inputs", "targets")
         }
-        return {"source": "arrays", "samples": data.size, **texts, "label": data.name or "data"}
+        origin = {str(key): str(value) for key, value in data.origin.items()}
+        return {"source": "arrays", "samples": data.size, **texts, "label": data.name or "data", "origin": origin}
 
     def build(self) -> "Dataset":
         """Make the dataset."""
@@ -209,7 +279,7 @@ class ArraysData(DataRecord):
             np.frombuffer(base64.b64decode(text), "<f8").reshape(self.samples, -1)
             for text in (self.inputs, self.targets)
         )
-        return Dataset(inputs, targets[:, 0], name=self.label)
+        return Dataset(inputs, targets[:, 0], name=self.label, origin=dict(self.origin))
 
 
 class FileData(ImageFields):
@@ -256,7 +326,7 @@ class Cifar10Data(FileData):
 
 
 DataSpec = Annotated[
-    DigitsData | SphereData | PairsData | NpzData | ArraysData | MnistData | FashionMnistData | Cifar10Data,
+    DigitsData | SphereData | PairsData | NpzData | TableData | ArraysData | MnistData | FashionMnistData | Cifar10Data,
     Field(discriminator="source"),
 ]
 DATA_MODELS: dict[str, type[DataRecord]] = {

@@ -20,7 +20,7 @@ from proofs_check.study.yaml import KeyPath, preview
 MAX_RUNS = 1000
 _LONGEST_NAME = 100
 _NOT_SWEPT = ("dataset", "methods", "at")  # they hold more than one value
-_NOT_SWEPT_OF_DATA = {"source", "classes"}  # another source has other fields; classes are a list
+_NOT_SWEPT_OF_DATA = {"source", "classes", "columns"}  # another source has other fields; the others are lists
 _OF_METHODS = ("eta", "beta", "scale")
 
 

@@ -213,6 +213,7 @@ def test_objects_say_what_a_mapping_says(tmp_path):
     within = proofs_check.verify({"dataset": POINTS, "methods": methods, **SMALL}, select=["distance"])
     assert [row["margin"] for row in within.rows] == [row["margin"] for row in results.rows]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["runs"]["study"]["data"].items() >= POINTS.origin.items()
     again = proofs_check.verify(manifest["study"])
     assert [row["margin"] for row in again.rows] == [row["margin"] for row in results.rows]
 

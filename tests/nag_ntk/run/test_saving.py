@@ -1,5 +1,6 @@
 """A trajectory as a file, as labelled arrays and as a picture."""
 
+import io
 import os
 import pickle
 import stat
@@ -68,6 +69,11 @@ def test_a_file_is_replaced_at_once_or_not_at_all(run, tmp_path, monkeypatch):
         file.write(b"half of it")
         raise OSError(28, "No space left on device")
 
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path), "replace", lambda *_: half(io.BytesIO()))
+        with pytest.raises(InputError, match="No space left"):
+            run.save(path)
+    assert load(path) == other
     monkeypatch.setattr(saving.np, "savez", half)
     with pytest.raises(InputError, match=r"run\.npz cannot be written: No space left on device"):
         run.save(path)

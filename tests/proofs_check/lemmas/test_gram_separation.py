@@ -88,8 +88,8 @@ def test_both_parts_hold_on_degenerate_sets():
     ("rows", "word"),
     [
         ([[1.0]], "single"),
-        ([[1.0, 0.0], [2.0, 0.0]], "parallel|equal"),
-        ([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], "antipodal"),
+        ([[1.0, 0.0], [2.0, 0.0]], "are equal .* row 1 equals row 0: keep one"),
+        ([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], "antipodal.* row 1 is opposite to row 0: keep one"),
     ],
 )
 def test_where_nothing_is_claimed(rows, word):

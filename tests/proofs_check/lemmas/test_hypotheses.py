@@ -45,6 +45,11 @@ def test_a_singular_limit_refutes_nothing(tmp_path, rows):
     assert [(f.lemma, f.reason) for f in found if f.verdict in (Verdict.REFUTED, Verdict.ERROR)] == []
     vacuous = {f.lemma for f in found if f.verdict is Verdict.VACUOUS}
     assert {"gram-concentration/chernoff", "gd-contraction", "lazy-exit", "nesterov-increasing"} <= vacuous
+    named = {f.lemma.partition("/")[0] for f in found if 'parallel="drop"' in f.reason}
+    assert {"gram-positive", "gram-separation", "gram-concentration", "lazy-exit", "nesterov-increasing"} <= named
+    assert {"gd-contraction", "nesterov-contraction"} <= named
+    first = "row 1 equals row 0" if rows[0] == rows[1] else "row 1 is opposite to row 0"
+    assert all(first in f.reason for f in found if 'parallel="drop"' in f.reason)
     # what was not asked for by name is skipped
     assert "width-scaling @ hypotheses" in result.skipped
 

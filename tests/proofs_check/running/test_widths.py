@@ -159,6 +159,7 @@ def test_the_command_prints_the_widths_of_every_dataset_once(study):
     for row in (*widths.required_widths(data, 0.25), *widths.compared_widths(data, 0.25)):
         assert f"m >= {row.width:<9.3g} {row.words}" in done.output
     assert "kappa = none: lambda_0 is 0 up to rounding" in done.output
+    assert "\nlambda_0 is 0, so no width is enough; row 1 equals row 0: keep one" in done.output
     assert f"kappa = {data.spectrum.kappa:.4g}, antisymmetric networks" in done.output
     for row in widths.required_widths(data, 0.25, "antisymmetric"):
         assert f"m >= {row.width:<9.3g} {row.words}" in done.output

@@ -331,6 +331,10 @@ def test_reasons_of_a_grid_that_say_something_else_are_all_there():
     assert "not shown" not in said
     everything = " ".join(rendered(rows, 80, runs=runs, verbose=True).split())
     assert "width 512: not shown" in everything
+    rows[1] |= {"verdict": "VACUOUS"}
+    told = " ".join(rendered(rows, 80, runs=runs, verbose=True).split())
+    assert told.count("asks for width 9e5, this run has") == 2
+    assert "more:" not in told
 
 
 def test_columns_of_a_sweep_are_headed_by_its_axes():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nag_ntk
 from proofs_check.study import yaml as yaml_source
 from proofs_check.study.load import (
     ConfigError,
@@ -21,6 +22,7 @@ from proofs_check.study.load import (
     study_schema,
 )
 from proofs_check.study.models import DATA_MODELS, RunFields, StudyFields, field_names
+from proofs_check.study.sweep import swept_keys
 
 BASE = """\
 dataset: {source: digits, samples: 5}
@@ -114,6 +116,33 @@ MISTAKES = {
         "and not both",
     ),
     "split": ("dataset: {source: mnist, path: a, samples: 1, split: tset}", 1, "dataset.split", 'did you mean "test"?'),
+    "parallel": ("dataset: {source: npz, path: a, parallel: dropp}", 1, "dataset.parallel", 'did you mean "drop"?'),
+    "table without target": ("dataset: {source: table, path: a}", 1, "dataset.target", "required, but missing"),
+    "table columns": (
+        "dataset: {source: table, path: a, target: y, columns: [b, b]}",
+        1,
+        "dataset.columns",
+        "different names of columns",
+    ),
+    "table column": ("dataset: {source: table, path: a, target: y, columns: b}", 1, "dataset.columns", "a list of"),
+    "table classes": (
+        "dataset: {source: table, path: a, target: y, labels: pair}",
+        1,
+        "dataset",
+        "labels pair need two classes, such as classes: ['no', 'yes']",
+    ),
+    "table class": (
+        "dataset: {source: table, path: a, target: y, labels: one, classes: [[1]]}",
+        1,
+        "dataset.classes[0]",
+        "a text or a number",
+    ),
+    "words about arrays": (
+        "dataset: {source: arrays, samples: 1, inputs: AAAAAAAA8D8=, targets: AAAAAAAA8D8=, origin: [1]}",
+        1,
+        "dataset.origin",
+        "a mapping from texts to texts",
+    ),
     "methods not a list": ("methods: nesterov", 2, "methods", 'a list, got the text "nesterov"; write'),
     "no methods": ("methods: []", 2, "methods", "at least one"),
     "method name": ("methods: [nesterof]", 2, "methods[0]", 'did you mean "nesterov"?'),
@@ -333,6 +362,25 @@ def test_npz_paths_are_relative_to_the_file(tmp_path):
     [run] = load_study(tmp_path / "a.yaml").runs
     assert run.dataset.path == str(tmp_path / "sub" / "x.npz")
     assert parse(with_line("dataset: {source: npz, path: /x.npz}")).runs[0].dataset.path == "/x.npz"
+
+
+def test_a_table_is_read_as_from_table_reads_it(tmp_path):
+    (tmp_path / "a.csv").write_text("a;b;c;kind\n1;2;9;no\n3;1;9;yes\n4;7;9;maybe\n1;2;9;no\n")
+    options = "columns: [b, a], parallel: drop, labels: pair, classes: [no, yes], delimiter: ';', offset: 0, samples: 3"
+    text = with_line(f"dataset: {{source: table, path: a.csv, target: kind, {options}}}")
+    (tmp_path / "a.yaml").write_text(text)
+    [run] = load_study(tmp_path / "a.yaml").runs
+    data = run.dataset.build()
+    given = {"parallel": "drop", "labels": "pair", "classes": ["no", "yes"], "samples": 3}
+    expected = nag_ntk.from_table(tmp_path / "a.csv", "kind", ["b", "a"], **given)
+    assert (data.inputs.tolist(), data.targets.tolist()) == (expected.inputs.tolist(), [-1.0, 1.0])
+    assert data.origin == expected.origin
+    study = load_study(tmp_path / "a.yaml")
+    assert parse(json.dumps(study_as_dict(study))) == study
+    plain = parse(with_line("dataset: {source: table, path: a, target: y, standardise: false}")).runs[0].dataset
+    assert (plain.columns, plain.standardise, plain.parallel) == (None, False, "keep")
+    assert {"dataset.columns", "dataset.classes"}.isdisjoint(swept_keys("table"))  # lists
+    assert "dataset.parallel" in swept_keys("table")
 
 
 def test_results_are_frozen_and_hashable():
