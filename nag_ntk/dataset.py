@@ -18,7 +18,7 @@ from nag_ntk.gram import Spectrum, angles, extreme_eigenvalues, gram_limit
 from nag_ntk.parallel import CURE, ParallelRow, dropped_in_words, in_words, parallel_rows
 
 PARALLEL = ("keep", "drop")
-"""What may be done with rows that are parallel to an earlier one."""
+"""Choices for rows that are parallel to an earlier one."""
 
 
 def _real(name: str, values) -> tuple[np.ndarray, float]:

@@ -15,7 +15,7 @@ _SHOWN = 3
 """Rows named in a message; the others are counted."""
 
 CURE = 'keep one of each (parallel="drop" of Dataset, from_npz and from_table, in a study parallel: drop)'
-"""What to do about parallel rows, the end of a message."""
+"""Remedy for parallel rows, the end of a message."""
 
 
 class ParallelRow(NamedTuple):

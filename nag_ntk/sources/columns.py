@@ -17,7 +17,7 @@ from nag_ntk.errors import InputError
 from nag_ntk.sources.formats import MAX_ARRAY_BYTES
 
 DELIMITERS = (",", ";", "\t", "|")
-"""What may separate the fields of a file whose delimiter is not given."""
+"""Characters that are tried as the delimiter of a file where none is given."""
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
 

@@ -40,8 +40,8 @@ def grouped(rows: Sequence[Mapping[str, Any]], lemmas: Sequence[Mapping[str, Any
     order = {name: place for place, name in enumerate(belongs)}
     runs = list(dict.fromkeys(row["run"] for row in rows))
     found: dict[str, dict[str, dict[str, Mapping[str, Any]]]] = {name: {} for name in belongs.values()}
-    for row in sorted(rows, key=lambda row: order.get(_lemma(row), len(order))):
-        found.setdefault(belongs.get(_lemma(row), ""), {}).setdefault(row["lemma"], {})[row["run"]] = row
+    for row in sorted(rows, key=lambda row: order.get(lemma_of(row), len(order))):
+        found.setdefault(belongs.get(lemma_of(row), ""), {}).setdefault(row["lemma"], {})[row["run"]] = row
     return [
         Group(name, tuple(run for run in runs if any(run in cells for cells in claims.values())), claims)
         for name, claims in found.items()
@@ -49,7 +49,13 @@ def grouped(rows: Sequence[Mapping[str, Any]], lemmas: Sequence[Mapping[str, Any
     ]
 
 
-def _lemma(row: Mapping[str, Any]) -> str:
+def lemma_of(row: Mapping[str, Any]) -> str:
+    """Return the id of a finding's lemma, without the name of its part.
+
+    Example:
+        >>> lemma_of({"lemma": "gram-concentration/chernoff"})
+        'gram-concentration'
+    """
     return row["lemma"].partition("/")[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from proofs_check.report.claims import lemma_of
 from proofs_check.report.curves import RECORDED, compared, recorded
 from proofs_check.report.drawing import Figure, style
 from proofs_check.report.margins import chain, margins
@@ -112,16 +113,6 @@ class Contents:
     def group(self, row: Mapping[str, Any]) -> str:
         """Return the group of a finding's lemma."""
         return next((part.facts["group"] for part in self.parts if part.facts["id"] == lemma_of(row)), "")
-
-
-def lemma_of(row: Mapping[str, Any]) -> str:
-    """Return the id of a finding's lemma, without the name of its part.
-
-    Example:
-        >>> lemma_of({"lemma": "gram-concentration/chernoff"})
-        'gram-concentration'
-    """
-    return row["lemma"].partition("/")[0]
 
 
 def gather(stored: StoredResult, series: Sequence[Series]) -> Contents:

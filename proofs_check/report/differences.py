@@ -58,7 +58,7 @@ class Key(NamedTuple):
 
 
 class Differences(NamedTuple):
-    """What differs between two results.
+    """Changed findings and changed keys of two results.
 
     Attributes:
         both: number of findings that both have.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofs_check.report.claims import Group, Headings, alike, grouped, headings, reasons
+from proofs_check.report.claims import Group, Headings, grouped, headings, reasons
 from proofs_check.report.curves import movement
 from proofs_check.report.drawing import ORDER, Figure
 from proofs_check.report.ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
@@ -37,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Opening:
-    """What the page shows first.
+    """Pictures, sentences and claims at the top of the page.
 
     Attributes:
         data: a sentence for each dataset.
@@ -66,11 +66,7 @@ def opening(stored: StoredResult, figures: Sequence[Figure]) -> Opening:
         stored: the results.
         figures: the pictures to open with.
     """
-    steps = [
-        Step(group, headings(group.runs, stored.runs))
-        for stretch in alike(grouped(stored.rows, stored.lemmas))
-        for group in stretch
-    ]
+    steps = [Step(group, headings(group.runs, stored.runs)) for group in grouped(stored.rows, stored.lemmas)]
     told = [(_title(run), run_in_words(run)) for run in shown_runs(stored.runs)]
     return Opening(data_in_words(stored.runs), figures, told, loosest(stored.slack), steps)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import jinja2
 
 from proofs_check.report import losses, matrix, terminal
-from proofs_check.report.contents import Contents, gather, lemma_of
+from proofs_check.report.claims import lemma_of
+from proofs_check.report.contents import Contents, gather
 from proofs_check.report.drawing import Figure
 from proofs_check.report.numbers import number, violations, words
 from proofs_check.store import FIGURES, REPORT, read, read_series, refuse_links, replaced

@@ -149,7 +149,7 @@ def least_width(
     if lemma.method is not None:  # the others need not be trained
         own = tuple(method for method in spec.methods if method.name == lemma.method)
         spec = spec.model_copy(update={"methods": own[:1]})
-    search = _Search(study, lemma, claim, spec, most, max_seeds, progress)
+    search = _Search(study, lemma, claim, spec, max_seeds, progress)
     unit = multiplicity(spec.init)
     low, high = 0, 0
     width = min(FIRST, most // unit * unit)
@@ -210,11 +210,11 @@ class _Search:
     """Looks at one claim, each with its share of the level."""
 
     def __init__(
-        self, study: Study, lemma: Lemma, claim: str, spec: RunSpec, most: int, max_seeds: int | None,
+        self, study: Study, lemma: Lemma, claim: str, spec: RunSpec, max_seeds: int | None,
         progress: Callable[[Look], None] | None,
     ):  # fmt: skip
         self.study, self.lemma, self.claim, self.spec = study, lemma, claim, spec
-        self.most, self.progress = most, progress
+        self.progress = progress
         self.looks: list[Look] = []
         least, _ = self._least()
         if max_seeds is not None and max_seeds < least:
