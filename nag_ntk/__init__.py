@@ -9,6 +9,7 @@ from nag_ntk.gram import Spectrum, angles, cross_gram, extreme_eigenvalues, gram
 from nag_ntk.linear_model import companion_matrix, companion_power_norms, linear_residual
 from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, nesterov_increasing, scheduled
 from nag_ntk.network import Network, draw, forward, residual, seed_key
+from nag_ntk.optimisers import from_optax, restarted_nesterov
 from nag_ntk.pattern import activation_pattern, flip_fraction, near_boundary_count, preactivations
 from nag_ntk.precision import enable_float64
 from nag_ntk.run.configuration import configure
@@ -46,6 +47,7 @@ __all__ = [
     "flip_fraction",
     "forward",
     "from_npz",
+    "from_optax",
     "from_table",
     "gradient_descent",
     "gram",
@@ -60,6 +62,7 @@ __all__ = [
     "nesterov_increasing",
     "preactivations",
     "residual",
+    "restarted_nesterov",
     "scheduled",
     "seed_key",
     "simulate",

@@ -3,7 +3,8 @@
     w(t+1) = w(t) + beta (w(t) - w(t-1)) - eta (1+gamma) grad L(w(t)) + eta gamma grad L(w(t-1))
 
 A fourth parameter, the delay r, makes the momentum grow with the step: beta and gamma are multiplied by t / (t + r). A
-method may also have a table of parameters for every step (`scheduled`).
+method may also have a table of parameters for every step (`scheduled`). A method outside of the family, such as an
+optimiser of optax, has a `Rule` in place of the parameters.
 
 Two starts exist. "gradient": w(-1) = w(0) and grad L(w(-1)) = grad L(w(0)), the start of the residual recursion.
 "extrapolated": w(-1) = w(0) and grad L(w(-1)) = 0, the textbook two-line Nesterov.
@@ -11,7 +12,8 @@ Two starts exist. "gradient": w(-1) = w(0) and grad L(w(-1)) = grad L(w(0)), the
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +22,33 @@ from nag_ntk.errors import InputError
 STARTS = ("gradient", "extrapolated")
 
 
+@dataclass(frozen=True)
+class Rule:
+    """What moves the weights under a method that is not of the family; rules with the same text are equal.
+
+    Attributes:
+        text: what the rule is, for people and files.
+        transformation: the optax.GradientTransformation that computes the updates; None where the weights were trained
+            elsewhere, and in a copy that was read from a file or came from another process.
+        rotation_invariant: True if it may be run on the inputs' coordinates in their span.
+    """
+
+    text: str
+    transformation: Any = field(default=None, compare=False, repr=False, metadata={"kept": False})
+    rotation_invariant: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rule, (self.text, None, self.rotation_invariant)  # functions of optax cannot be pickled
+
+    def __copy__(self) -> "Rule":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Rule":
+        return self
+
+
 class Method(NamedTuple):
-    """A member of the family of methods.
+    """A member of the family of methods, or any other method with a `rule`.
 
     Attributes:
         name: a label.
@@ -30,6 +57,8 @@ class Method(NamedTuple):
         gamma: weight of the change of the gradient; 0 for heavy ball, beta for Nesterov.
         delay: with r > 0 the momentum at step t is beta t / (t + r), and gamma likewise; with 0 it is constant.
         table: (eta, beta, gamma) at the steps 0, 1, ..., or empty; see `scheduled`.
+        rule: None for a member of the family; else what moves the weights, and eta, beta and gamma are NaN; see
+            `nag_ntk.from_optax`.
     """
 
     name: str
@@ -38,19 +67,25 @@ class Method(NamedTuple):
     gamma: float
     delay: float = 0.0
     table: tuple[tuple[float, float, float], ...] = ()
+    rule: Rule | None = None
+
+    @property
+    def in_family(self) -> bool:
+        """True if the method is a member of the family, with parameters eta, beta and gamma."""
+        return self.rule is None
 
     @property
     def constant(self) -> bool:
-        """True if the parameters are the same at every step."""
-        return not self.delay and not self.table
+        """True if the parameters are known and the same at every step."""
+        return self.in_family and not self.delay and not self.table
 
     @property
     def has_memory(self) -> bool:
-        """True if a step depends on the step before, as it does with momentum."""
+        """True if a step may depend on the step before, as it does with momentum."""
         return self.beta != 0 or self.gamma != 0
 
     def schedule(self, steps: int) -> np.ndarray:
-        """Return eta, beta and gamma at the steps 0, 1, ..., (steps, 3) float64.
+        """Return eta, beta and gamma at the steps 0, 1, ..., (steps, 3) float64; NaN for a method with a rule.
 
         Raises:
             InputError: for more steps than the table has.
@@ -69,18 +104,22 @@ class Method(NamedTuple):
 
     def close_to(self, other: "Method") -> bool:
         """Return True if both have the same parameters at every step, to nine digits; the names are not compared."""
+        if not (self.in_family and other.in_family):
+            return False
         if self.table or other.table:
             return self.table == other.table
         return np.allclose(self[1:5], other[1:5], rtol=1e-9, atol=0)
 
 
 def checked(method: Method) -> Method:
-    """Check the parameters of a method and return it.
+    """Check the parameters of a method and return it; a method with a rule has none to check.
 
     Raises:
         InputError: unless eta is positive and finite, beta in [0, 1) (in [0, 1] if it grows), and gamma finite and not
             negative.
     """
+    if not method.in_family:
+        return method
     eta, beta, gamma = np.array(method.table or [method[1:4]], dtype=float).T
     grows = not method.table and math.isfinite(method.delay) and method.delay > 0
     for requirement, values, valid in (
@@ -117,7 +156,7 @@ def gradient_descent(eta: float) -> Method:
 
     Example:
         >>> gradient_descent(0.5)
-        Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0, delay=0.0, table=())
+        Method(name='gradient_descent', eta=0.5, beta=0.0, gamma=0.0, delay=0.0, table=(), rule=None)
     """
     return _make_method("gradient_descent", eta, 0.0, 0.0)
 
@@ -177,7 +216,7 @@ def nesterov_increasing(eta: float, delay: float = 3.0) -> Method:
 
     Example:
         >>> nesterov_increasing(0.5)
-        Method(name='nesterov_increasing', eta=0.5, beta=1.0, gamma=1.0, delay=3.0, table=())
+        Method(name='nesterov_increasing', eta=0.5, beta=1.0, gamma=1.0, delay=3.0, table=(), rule=None)
     """
     if not (isinstance(delay, int | float) and math.isfinite(delay) and delay > 0):
         raise InputError(f"nesterov_increasing: the delay must be positive and finite, got {delay!r}")
@@ -215,8 +254,7 @@ def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
         >>> fista.schedule(3).round(3).tolist()
         [[0.5, 0.0, 0.0], [0.5, 0.282, 0.282], [0.5, 0.434, 0.434]]
     """
-    if name in METHODS:
-        raise InputError(f"{name} is a method of its own: give a schedule another name")
+    _check_own_name(name)
     try:
         columns = np.stack(np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in (eta, beta, gamma))), 1)
     except (TypeError, ValueError):
@@ -226,6 +264,31 @@ def scheduled(name: str, eta: Numbers, beta: Numbers, gamma: Numbers) -> Method:
     constant = all(np.ndim(value) == 0 for value in (eta, beta, gamma))
     table = () if constant else tuple((a, b, c) for a, b, c in columns.tolist())
     return checked(Method(name, *columns.max(axis=0).tolist(), table=table))
+
+
+def outside_family(name: str, rule: Rule) -> Method:
+    """Make a method that is not of the family: eta, beta and gamma are NaN, and the rule says what moves the weights.
+
+    Args:
+        name: a label, different from the names in METHODS.
+        rule: what moves the weights.
+
+    Raises:
+        InputError: for the name of another method, or no name.
+
+    Example:
+        >>> outside_family("mine", Rule("by hand")).in_family
+        False
+    """
+    _check_own_name(name)
+    return Method(name, math.nan, math.nan, math.nan, rule=rule)
+
+
+def _check_own_name(name: str) -> None:
+    if not isinstance(name, str) or not name:
+        raise InputError(f"the name of a method is a text, got {name!r}")
+    if name in METHODS:
+        raise InputError(f"{name} is a method of its own: give this one another name")
 
 
 METHODS = {

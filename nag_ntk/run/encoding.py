@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from nag_ntk.method import Method
+from nag_ntk.method import Method, Rule
 from nag_ntk.pattern import OverlapRange
 from nag_ntk.run.record import KINDS, kept
 
 kept(Method)
+kept(Rule)
 kept(OverlapRange)
 
 
@@ -45,7 +46,7 @@ def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         return {"array": name}
     kind = type(value).__name__
     if kind in KINDS and (is_dataclass(value) or hasattr(value, "_fields")):
-        names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
+        names = _field_names(value) if is_dataclass(value) else value._fields
         parts = {part: encoded(getattr(value, part), f"{name}.{part}".lstrip("."), arrays) for part in names}
         return {"type": kind, "fields": parts}
     if isinstance(value, Mapping):
@@ -53,6 +54,11 @@ def encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     if isinstance(value, tuple):
         return [encoded(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
     raise TypeError(f"a cell cannot keep a {kind} (at {name})")
+
+
+def _field_names(value: Any) -> list[str]:
+    """Return the names of the fields of a dataclass that are encoded: all but those whose metadata say kept=False."""
+    return [each.name for each in fields(value) if each.metadata.get("kept", True)]
 
 
 def decoded(value: Any, arrays: Mapping[str, Any]) -> Any:

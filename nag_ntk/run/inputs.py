@@ -1,6 +1,6 @@
 """Inputs of the compiled programs of all engines, their static configuration, and sharding over a mesh of devices."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +50,8 @@ class Inputs(NamedTuple):
         radii: R values at which |S_i(R)| is counted.
         overlap_radii: R values for which the overlaps of patterns are bounded.
         key: (), uint32, the study's base key.
+        original: (n, d), the inputs themselves, or again their coordinates; for methods outside of the family only.
+        basis: (d, p), the basis of the span, where `original` are not the coordinates.
     """
 
     coordinates: Array
@@ -58,6 +60,8 @@ class Inputs(NamedTuple):
     radii: Array
     overlap_radii: Array
     key: Array
+    original: Any = None
+    basis: Any = None
 
     @property
     def kernel(self) -> jax.Array:

@@ -137,6 +137,7 @@ class Trajectory(Record):
         deviation: the deviation from the linear model, or None if it was not requested.
         weights_digest: SHA-256 over the drawn weights and signs of all seeds.
         init: how the networks were drawn: "independent" or "antisymmetric"; "given" for a network of the caller.
+        dimension: d where weights of a method are stored in the inputs' own coordinates, else 0.
 
     Example:
         >>> from nag_ntk import simulate, sphere, theorem_tuning
@@ -175,6 +176,7 @@ class Trajectory(Record):
     probes: Mapping[str, Probed] = field(default_factory=dict)
     init: str = "independent"
     deviation: Deviation | None = None
+    dimension: int = 0
 
     def __repr__(self) -> str:
         samples, largest = self.residual.shape[-1], self.residual_norm.max(axis=0)  # (k, t+1), of all seeds
@@ -310,14 +312,20 @@ class Trajectory(Record):
         """(s, k, t+1, n): a bound on |c_ri(t)| for all neurons r, computed from the residuals alone.
 
         The coefficients c_r give u_r = sum_i c_ri x_i, where w_r(t) - w_r(0) = -(a_r / sqrt m) u_r. The bound obeys the
-        method's recursion driven by |xi|, because |A_ri xi_i| <= |xi_i| for every pattern A.
+        method's recursion driven by |xi|, because |A_ri xi_i| <= |xi_i| for every pattern A. NaN for methods outside of
+        the family, which have no such recursion.
         """
         return read_only(coefficient_bound(self.residual, self.methods, self.start))
 
     @cached_property
     def reach(self) -> np.ndarray:
-        """(s, k, t+1), sigma(t): the sum of `coefficient_bound`, a bound on |u_r(t)| of every neuron."""
-        return read_only(self.coefficient_bound.sum(-1))
+        """(s, k, t+1), sigma(t), a bound on |u_r(t)| of every neuron, where w_r(t) - w_r(0) = -(a_r / sqrt m) u_r(t).
+
+        The sum of `coefficient_bound`; for methods outside of the family, whose movement is recorded as it is stored,
+        the distance itself, times sqrt m.
+        """
+        in_family = np.array([method.in_family for method in self.methods])[:, None]
+        return read_only(np.where(in_family, self.coefficient_bound.sum(-1), np.sqrt(self.width) * self.distance))
 
     @cached_property
     def overflow(self) -> tuple[np.ndarray, np.ndarray]:
@@ -334,12 +342,18 @@ class Trajectory(Record):
 
     @property
     def movement_rounding(self) -> float:
-        """gamma_N, N = n + p + 8 + 3 (T+1), a bound on the relative rounding error of a movement after T steps."""
-        return self.rounding(self.residual.shape[-1] + self.rank + 8 + 3 * (self.steps + 1))
+        """gamma_N, N = n + p + 8 + 3 (T+1), a bound on the relative rounding error of a movement after T steps.
+
+        With d in place of p where weights are stored in the inputs' own coordinates.
+        """
+        return self.rounding(self.residual.shape[-1] + max(self.rank, self.dimension) + 8 + 3 * (self.steps + 1))
 
     @property
     def distance_square_error(self) -> np.ndarray:
-        """(s, k, t+1): a bound on the rounding error of the square of `distance`, 2 gamma_N sigma(t)^2 / m."""
+        """(s, k, t+1): a bound on the rounding error of the square of `distance`, 2 gamma_N sigma(t)^2 / m.
+
+        Under a method outside of the family this is 2 gamma_N times the square: a sum of `rank` squares.
+        """
         return 2 * self.movement_rounding * self.reach**2 / self.width
 
     @property
@@ -378,6 +392,9 @@ def coefficient_bound(residual: np.ndarray, methods: tuple[Method, ...], start: 
     """Compute Trajectory.coefficient_bound, (s, k, t+1, n)."""
     result = np.zeros_like(residual)
     for k, method in enumerate(methods):
+        if not method.in_family:
+            result[:, k] = np.nan
+            continue
         momentum = initial_momentum(method, start) * np.abs(residual[:, k, 0])
         for t, (movement_step, decay, momentum_step) in enumerate(coefficients(method, residual.shape[2] - 1)):
             size = np.abs(residual[:, k, t])

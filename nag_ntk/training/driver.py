@@ -22,15 +22,18 @@ class Driver:
         record_gram: True to record H(t) every `prepared.gram_interval` steps, and at the last step.
         progress: called between chunks with the completed and the total number of seed-steps.
         checkpoint: store of the finished chunks.
+        before: the driver of the other methods of the run, which has finished; its calls and steps are counted on.
+        parts: number of drivers of the run.
     """
 
     def __init__(
         self, prepared: Prepared, engine: Engine, record_gram: bool, progress: Callable[[int, int], None] | None,
-        checkpoint: Checkpoint | None,
+        checkpoint: Checkpoint | None, before: "Driver | None" = None, parts: int = 1,
     ):  # fmt: skip
         self.prepared, self.engine, self.record_gram = prepared, engine, record_gram
         self.progress, self.checkpoint = progress, checkpoint
-        self._done, self._calls = 0, 0
+        self._done, self._calls = (0, 0) if before is None else (before._done, before._calls)
+        self._parts, self._probe_now = parts, getattr(engine, "probe_now", probe_now)
         rows = prepared.layout.chunk * prepared.layout.chunks
         # zeros to the end of the last chunk, so that the networks stay constant after step T
         self._schedules = np.pad(prepared.schedules, ((0, 0), (0, rows - prepared.schedules.shape[1]), (0, 0)))
@@ -78,7 +81,7 @@ class Driver:
         due = tuple(probe for probe in prepared.probes if first % probe.every == 0)
         if due:
             padded = prepared.layout.pad_group(seeds)
-            measured = probe_now(prepared.shape, prepared.inputs, due, states, padded, prepared.initial)
+            measured = self._probe_now(prepared.shape, prepared.inputs, due, states, padded, prepared.initial)
             part["probes"] = fetch(measured, size)
         schedules = self._schedules[:, first : first + prepared.layout.chunk]
         states, recorded = self.engine.advance(prepared.shape, prepared.inputs, states, schedules)
@@ -93,7 +96,7 @@ class Driver:
         """Add completed seed-steps to the progress, and report it."""
         self._done += steps
         if self.progress is not None:
-            self.progress(self._done, len(self.prepared.seeds) * (self.prepared.steps + 1))
+            self.progress(self._done, self._parts * len(self.prepared.seeds) * (self.prepared.steps + 1))
 
     def _join(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Concatenate the records of all chunks along axis 2 (seed, method, step)."""

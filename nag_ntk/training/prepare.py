@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines import choose_engine, is_batched, screened
+from nag_ntk.engines import choose_engine, is_batched, optimised, screened
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.errors import CapacityError, InputError
@@ -80,7 +80,7 @@ def prepare(
     memory_limit: int | float | None = None,
     devices: Sequence[int] | str = "auto",
 ) -> Prepared:
-    """Prepare a run; the arguments are those of `simulate`.
+    """Prepare a run of methods of the family, or of methods outside of it; the arguments are those of `simulate`.
 
     Raises:
         InputError: for invalid arguments.
@@ -99,8 +99,13 @@ def prepare(
     steps = _check_integer("steps", steps, 0)
     if start not in STARTS:
         raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
-    if engine != "auto" and engine not in ENGINES:
-        raise InputError(f"engine must be one of auto, {', '.join(ENGINES)}, got {engine!r}")
+    if engine not in (names := ("auto", *ENGINES, optimised.NAME)):
+        raise InputError(f"engine must be one of {', '.join(names)}, got {engine!r}")
+    outside = not methods[0].in_family
+    if any(method.in_family == outside for method in methods):
+        raise InputError("methods of the family and others are prepared apart: see prepare_parts")
+    if outside != (engine == optimised.NAME) and engine != "auto":
+        raise InputError(_WRONG_ENGINE.format(optimised.NAME, engine, methods[0].name))
     initial = None if initial is None else checked(initial)
     if initial is not None:
         if initial.weights.shape[1] != data.dimension:
@@ -122,11 +127,14 @@ def prepare(
     inputs = Inputs(
         coordinates=coordinates,
         targets=data.targets.astype(floating),
-        initial_momenta=np.array([initial_momentum(method, start) for method in methods], dtype=floating),
+        initial_momenta=np.array([] if outside else [initial_momentum(m, start) for m in methods], dtype=floating),
         radii=near_radii.astype(floating),
         overlap_radii=pattern_radii.astype(floating),
         key=np.asarray(_check_integer("key", key, 0) % 2**32, np.uint32),
     )
+    if outside:
+        inputs = inputs._replace(**_whole_space(data, methods, coordinates))
+        recursion = deviation = False  # they are about eta, beta and gamma
     if initial is not None:
         basis = np.eye(data.dimension) if data.basis is None else data.basis
         initial = Network((initial.weights @ basis).astype(floating), initial.signs.astype(floating))
@@ -136,6 +144,10 @@ def prepare(
     )  # fmt: skip
     device_mesh = mesh(devices, len(seeds))
     neurons_spread = device_mesh is not None and device_mesh[1] > 1
+    if outside and neurons_spread:
+        raise InputError(
+            f"{methods[0].name} needs all neurons of a network on one device; pass devices=(count, 1)"
+        )
     if probes and neurons_spread:
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
     limit = plan.free_memory() if memory_limit is None else memory_limit
@@ -144,10 +156,14 @@ def prepare(
             f"the run needs more than {plan.format_bytes(least)} to say what its {steps} steps are but "
             f"{plan.format_bytes(limit)} may be used: no width would fit: lower steps"
         )
-    table = schedules(methods, steps).astype(floating)
-    choice = choose_engine(
-        shape, inputs, table, len(seeds), initial, spread=is_multiprocess() or neurons_spread, probed=bool(probes)
-    )
+    if outside:
+        table = _clock(len(methods), steps).astype(floating)
+        choice = optimised.choice(shape, methods, inputs, steps * len(seeds))
+    else:
+        table = schedules(methods, steps).astype(floating)
+        choice = choose_engine(
+            shape, inputs, table, len(seeds), initial, spread=is_multiprocess() or neurons_spread, probed=bool(probes)
+        )
     probe_intervals = [probe.every for probe in probes]
     gram_interval = plan.gram_interval(steps, probe_intervals)
     if probes or gram_path:
@@ -159,20 +175,61 @@ def prepare(
         n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),
         methods=len(methods), steps=steps, dtype=floating, recursion=recursion, deviation=deviation,
         radii=len(near_radii) + 3 * data.size * len(pattern_radii), chunk=chunk, limit=limit, mesh=device_mesh,
-        host_bytes=choice.host_bytes, batched=is_batched(choice.engine),
+        host_bytes=choice.host_bytes, batched=is_batched(choice.engine) or (outside and optimised.together()),
         probe_bytes=_probe_bytes(probes, data, m, steps, dtype) if probes else None,
     )  # fmt: skip
     if choice.engine == screened.NAME:
         screened.check_memory(shape, inputs, choice.thresholds, limit)
     shape = shape._replace(
         engine=choice.engine, steps=layout.chunk, devices=layout.devices, neuron_devices=layout.neuron_devices,
-        block_length=layout.block_length,
+        block_length=0 if outside else layout.block_length,
     )  # fmt: skip
     return Prepared(
         methods=methods, seeds=seeds, steps=steps, initial=initial, radii=near_radii, overlap_radii=pattern_radii,
         probes=probes, inputs=inputs, schedules=table, shape=shape, choice=choice, layout=layout,
         gram_interval=gram_interval, memory_limit=limit,
     )  # fmt: skip
+
+
+_WRONG_ENGINE = "engine={0!r} is for methods outside of the family alone, and no other is for them: got {1!r} with {2}"
+
+
+def prepare_parts(data: Dataset, methods: Method | Sequence[Method], *shape: Any, **options: Any) -> list[Prepared]:
+    """Prepare a run of any methods: a part for those of the family, and one for those outside of it, where there are.
+
+    Every part draws the same networks. What is recorded at step 0 is recorded by the first part alone. A named engine
+    is that of the family, if both parts are there.
+
+    Raises:
+        InputError: for invalid arguments.
+        CapacityError: if the run does not fit into memory.
+
+    Example:
+        >>> import nag_ntk, optax
+        >>> nag_ntk.enable_float64()
+        >>> methods = nag_ntk.from_optax("adam", optax.adam(0.1)), nag_ntk.gradient_descent(0.1)
+        >>> [part.shape.engine for part in prepare_parts(nag_ntk.sphere(3, 2), methods, 64, 2, 5)]
+        ['weights', 'optax']
+    """
+    methods = _check_methods(methods)
+    groups = [tuple(m for m in methods if m.in_family == inside) for inside in (True, False)]
+    parts: list[Prepared] = []
+    for group in filter(None, groups):
+        later = {"engine": "auto", "radii": (), "overlap_radii": ()} if parts else {}
+        parts.append(prepare(data, group, *shape, **{**options, **later}))
+    return parts
+
+
+def _clock(methods: int, steps: int) -> np.ndarray:
+    """Return schedules of methods that keep their own: 1 at the steps 0, ..., T-1 and 0 at T, (k, T+1, 3)."""
+    return np.repeat((np.arange(steps + 1) < steps)[None, :, None], 3, axis=2).repeat(methods, axis=0).astype(float)
+
+
+def _whole_space(data: Dataset, methods: Sequence[Method], coordinates: np.ndarray) -> dict[str, Any]:
+    """Return the inputs as optimisers see them: in their own coordinates, or in those of their span if all allow it."""
+    if data.basis is None or all(method.rule is not None and method.rule.rotation_invariant for method in methods):
+        return {"original": coordinates}
+    return {"original": data.inputs.astype(coordinates.dtype), "basis": data.basis.astype(coordinates.dtype)}
 
 
 def _probe_bytes(probes: Sequence[Probe], data: Dataset, width: int, steps: int, dtype: str | None) -> int:

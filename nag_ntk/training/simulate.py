@@ -16,17 +16,19 @@ import jax
 import numpy as np
 
 from nag_ntk.dataset import Dataset
-from nag_ntk.engines.engine import TrainedGroup
+from nag_ntk.engines import optimised
+from nag_ntk.engines.engine import Engine, TrainedGroup
 from nag_ntk.engines.prepared import Prepared
 from nag_ntk.engines.registry import ENGINES
 from nag_ntk.method import Method
 from nag_ntk.network import Network
 from nag_ntk.run.checkpoint import Checkpoint
+from nag_ntk.run.joined import joined
 from nag_ntk.run.mappings import watch
 from nag_ntk.run.probe import Probe
 from nag_ntk.run.trajectory import Deviation, GramPath, Probed, Recursion, Trajectory
 from nag_ntk.training.driver import Driver
-from nag_ntk.training.prepare import prepare
+from nag_ntk.training.prepare import prepare_parts
 
 
 def _gram_path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +66,8 @@ def simulate(
 
     Args:
         data: unit-norm inputs (n, d) and targets (n,).
-        methods: one Method or a sequence of k Methods.
+        methods: one Method or a sequence of k Methods: members of the family, optimisers of optax (`from_optax`), or
+            both, side by side from the same networks.
         width: m, the number of hidden neurons; ignored if `initial` is given.
         seeds: the number of seeds (0, 1, 2, ...), or the seed numbers. The draw of a seed depends on `key`, its number
             and the span of the inputs, not on the other seeds.
@@ -72,6 +75,7 @@ def simulate(
         engine: "weights" or "preactivations", network by network; "batched-weights" or "batched-preactivations", the
             same for all networks side by side, for accelerators; "screened", which does not store all weights, and
             whose cost per step grows like the root of the width. All are exact. "auto": the one of the least cost.
+            Methods outside of the family have their own engine, "optax", whatever is named for the others.
         start: "gradient" or "extrapolated", see method.py.
         init: how networks are drawn: "independent" neurons, or "antisymmetric" pairs of neurons with equal weights and
             opposite signs, for an even width, so that f = 0 and the residual is -y at step 0, exactly.
@@ -119,16 +123,30 @@ def simulate(
         >>> bool((run.residual_norm[..., -1] < 0.05 * run.residual_norm[..., 0]).all())
         True
     """
-    prepared = prepare(
+    parts = prepare_parts(
         data, methods, width, seeds, steps, engine=engine, start=start, init=init, initial=initial, dtype=dtype,
         key=key, radii=radii, overlap_radii=overlap_radii, recursion=recursion, deviation=deviation,
         gram_path=gram_path, probes=probes, chunk=chunk, memory_limit=memory_limit, devices=devices,
     )  # fmt: skip
-    trainer = ENGINES[prepared.shape.engine]
-    run_steps = Driver(prepared, trainer, gram_path, progress, checkpoint)
     watch()
-    groups = prepared.layout.groups(prepared.seeds)
-    return _trajectory(prepared, [trainer.train(prepared, group, run_steps) for group in groups], key)
+    trajectories, driver = [], None
+    for prepared in parts:
+        trainer = _engine(prepared, data, initial)
+        driver = Driver(prepared, trainer, gram_path, progress, checkpoint, driver, len(parts))
+        groups = prepared.layout.groups(prepared.seeds)
+        trajectories.append(_trajectory(prepared, [trainer.train(prepared, group, driver) for group in groups], key))
+    return joined(trajectories, (methods,) if isinstance(methods, Method) else tuple(methods))
+
+
+def _engine(prepared: Prepared, data: Dataset, initial: Network | None) -> Engine:
+    """Return the engine of a part of a run."""
+    if prepared.shape.engine != optimised.NAME:
+        return ENGINES[prepared.shape.engine]
+    outside = None
+    if initial is not None and data.basis is not None:
+        weights = np.asarray(initial.weights, float)
+        outside = (weights - weights @ data.basis @ data.basis.T).astype(prepared.shape.dtype)
+    return optimised.Optimised(prepared.methods, outside)
 
 
 def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) -> Trajectory:
@@ -150,5 +168,6 @@ def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) 
         deviation=None if deviation is None else Deviation(**deviation), methods=prepared.methods,
         seeds=tuple(prepared.seeds), width=prepared.shape.width, start=prepared.shape.start,
         engine=prepared.shape.engine, dtype=prepared.shape.dtype, rank=prepared.inputs.coordinates.shape[1],
-        weights_digest=digest, init=prepared.shape.init if prepared.initial is None else "given",
+        weights_digest=digest, dimension=0 if prepared.inputs.basis is None else prepared.inputs.basis.shape[0], init=prepared.shape.init if prepared.initial is None else "given",
     )  # fmt: skip
+

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nag_ntk import Dataset, Method
+from nag_ntk import Dataset
 from nag_ntk.gram import Spectrum
 from nag_ntk.run.encoding import decoded, encoded
 from proofs_check.lemma import Run
@@ -48,7 +48,7 @@ def _encoded(run: Run, name: str, arrays: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": run.name,
         "data": encoded({**data, "origin": dict(run.data.origin)}, f"{name}.data", arrays),
-        "methods": [list(method) for method in run.methods],
+        "methods": encoded(run.methods, f"{name}.methods", arrays),
         "trajectory": encoded(run.trajectory, f"{name}.trajectory", arrays),
         "delta": run.delta,
     }
@@ -60,8 +60,7 @@ def _decoded(header: dict[str, Any], arrays: dict[str, Any]) -> Run:
     if "spectrum" in fields:
         fields["spectrum"] = Spectrum(*fields["spectrum"])
     vars(data).update({**fields, "origin": MappingProxyType(fields["origin"])})
-    methods = tuple(Method(*method) for method in header["methods"])
-    return Run(header["name"], data, methods, decoded(header["trajectory"], arrays), header["delta"])
+    return Run(header["name"], data, decoded(header["methods"], arrays), decoded(header["trajectory"], arrays), header["delta"])
 
 
 def _mapped(path: Path) -> np.ndarray:
