@@ -7,6 +7,7 @@ the weights. The gradient is exact: row r is (a_r / sqrt m) sum_i 1{w_r.x_i >= 0
 
 import hashlib
 import itertools
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -113,8 +114,8 @@ def restarted_nesterov(eta: float, restart: str = "function", delay: float = 3.0
         True
     """
     transformation = restarted_transformation(eta, restart, delay)
-    text = f"restarted_nesterov(eta={eta!r}, restart={restart!r}, delay={delay!r})"
-    return outside_family(f"restarted_nesterov_{restart}", Rule(text, transformation, True))
+    fields = {"optax": "restarted_nesterov", "eta": eta, "restart": restart, "delay": delay, "rotation_invariant": True}
+    return outside_family(f"restarted_nesterov_{restart}", Rule(json.dumps(fields, sort_keys=True), transformation, True))
 
 
 class RestartedState(NamedTuple):

@@ -77,7 +77,7 @@ def described(
     times = estimates(largest, setups, plans)
     rows = []
     for spec, run in zip(study.runs, largest.runs, strict=True):
-        data, plan = setups[spec.name].data, plans[spec.name]
+        data, parts = setups[spec.name].data, plans[spec.name]
         seed_range = str(spec.seeds) if run.seeds == spec.seeds else f"{spec.seeds} to {run.seeds}"
         sizes = (
             data.size,
@@ -85,15 +85,15 @@ def described(
             f"{spec.width:,}",
             seed_range,
             spec.steps,
-            plan.shape.init,
-            plan.shape.engine,
-            plan.shape.dtype,
+            parts[0].shape.init,
+            " + ".join(plan.shape.engine for plan in parts),
+            parts[0].shape.dtype,
         )
-        needs = (format_bytes(plan.layout.estimate), duration(times[spec.name]))
+        needs = (format_bytes(max(plan.layout.estimate for plan in parts)), duration(times[spec.name]))
         rows.append(tuple(map(str, (spec.name, *sizes, *needs, ", ".join(m.label for m in spec.methods)))))
     allowed = free_memory() if study.memory_limit_gib is None else study.memory_limit_gib * 2**30
     whose = "the machine has free" if study.memory_limit_gib is None else "the study allows"
-    most = max(plan.layout.estimate for plan in plans.values())
+    most = max(plan.layout.estimate for parts in plans.values() for plan in parts)
     total = sum(times.values()) * (1 if max_seeds is None else 2)
     looks = "" if max_seeds is None else ", all looks together at most"
     return "\n".join(

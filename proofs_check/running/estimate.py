@@ -6,11 +6,11 @@ measured at a smaller width, with the same samples. The time of checks, certific
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nag_ntk import simulate
-from nag_ntk.engines import REPRESENTATIONS, is_batched, representation_of, screened
+from nag_ntk.engines import REPRESENTATIONS, is_batched, optimised, representation_of, screened
 from nag_ntk.engines.prepared import Prepared
 from proofs_check.running.prepare import RunSetup
 from proofs_check.study.load import RunSpec, Study
@@ -36,13 +36,13 @@ class Rate(NamedTuple):
     compiling: float
 
 
-def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, Prepared]) -> dict[str, float]:
+def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, Sequence[Prepared]]) -> dict[str, float]:
     """Estimate the seconds of training of each run, compilation included once for runs of one shape.
 
     Args:
         study: from proofs_check.study.load.load_study.
         setups: run name -> setup, from proofs_check.running.prepare.prepare.
-        plans: run name -> plan, from `RunSetup.planned`.
+        plans: run name -> plans of its parts, from `RunSetup.planned`.
 
     Returns:
         Run name -> seconds.
@@ -56,15 +56,16 @@ def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, 
     compiled: set[Any] = set()
     seconds = {}
     for spec in study.runs:
-        plan = plans[spec.name]
-        kind = _kind(plan)
-        if kind not in rates:
-            rates[kind] = _measure_rate(spec, setups[spec.name], plan)
-        seconds[spec.name] = _seconds(plan, rates[kind])
-        program = (plan.shape, plan.layout.group, plan.inputs.coordinates.shape, len(plan.methods))
-        if program not in compiled:
-            seconds[spec.name] += rates[kind].compiling
-            compiled.add(program)
+        seconds[spec.name] = 0.0
+        for plan in plans[spec.name]:
+            kind = _kind(plan)
+            if kind not in rates:
+                rates[kind] = _measure_rate(spec, setups[spec.name], plan)
+            seconds[spec.name] += _seconds(plan, rates[kind])
+            program = (plan.shape, plan.layout.group, plan.inputs.coordinates.shape, len(plan.methods))
+            if program not in compiled:
+                seconds[spec.name] += rates[kind].compiling
+                compiled.add(program)
     return seconds
 
 
@@ -78,6 +79,8 @@ def _engine(plan: Prepared) -> str:
 
 def _cost(plan: Prepared) -> int:
     """Return the operations of a step per neuron of a seed, under all methods."""
+    if plan.inputs.original is not None:
+        return len(plan.methods) * optimised.cost(*plan.inputs.original.shape)
     return len(plan.methods) * representation_of(_engine(plan)).cost(*plan.inputs.coordinates.shape)
 
 
@@ -97,13 +100,15 @@ def _kind(plan: Prepared) -> Any:
     shape, inputs = plan.shape, plan.inputs
     counted = (shape.deviation, len(plan.radii), len(plan.overlap_radii))
     engine = _engine(plan), len(plan.methods), _seeds(plan)
+    if plan.inputs.original is not None:
+        engine += tuple(method.rule for method in plan.methods)
     program = shape.dtype, shape.init, shape.recursion, shape.devices
     return engine, inputs.coordinates.shape, _width(plan), program, counted
 
 
 def _measure_rate(spec: RunSpec, setups: RunSetup, plan: Prepared) -> Rate:
     width, seeds = _width(plan), _seeds(plan)
-    methods = [method._replace(table=()) for method in setups.methods]  # a table may have fewer steps
+    methods = [method._replace(table=()) for method in plan.methods]  # a table may have fewer steps
     options = {
         **setups.options(spec),
         "engine": _engine(plan),

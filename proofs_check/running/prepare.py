@@ -12,7 +12,7 @@ import numpy as np
 
 from nag_ntk import CapacityError, Dataset, InputError, Method
 from nag_ntk.engines.prepared import Prepared
-from nag_ntk.training.prepare import prepare as prepare_run
+from nag_ntk.training.prepare import prepare_parts
 from proofs_check.certified import claims
 from proofs_check.lemma import Lemma
 from proofs_check.plugins.guard import defined_at, describe
@@ -65,22 +65,29 @@ class RunSetup(NamedTuple):
         own = {name: getattr(spec, name) for name in ("width", "seeds", "steps", *_OPTIONS)}
         if spec.init == "independent":
             del own["init"]  # earlier versions, which drew no other networks, did not name it
-        methods = [method._asdict() for method in self.methods]
+        methods = [_method_fields(method) for method in self.methods]
         data = _digest(self.data.inputs, self.data.targets)  # a file of the user's own may have changed
         return {**own, "data": data, "methods": methods, "recorded": self.recording.described()}
 
-    def planned(self, spec: RunSpec, memory_limit_gib: float | None = None) -> Prepared:
-        """Plan the run as `simulate` would do it.
+    def planned(self, spec: RunSpec, memory_limit_gib: float | None = None) -> list[Prepared]:
+        """Plan the run as `simulate` would do it: a part for the family of methods, one for the other methods.
 
         Raises:
             InputError: if `simulate` would refuse the run.
         """
         shape = (spec.width, spec.seeds, spec.steps)
-        return prepare_run(self.data, self.methods, *shape, **self.options(spec, memory_limit_gib))
+        return prepare_parts(self.data, self.methods, *shape, **self.options(spec, memory_limit_gib))
 
 
 _OPTIONS = ("engine", "start", "init", "dtype", "key", "chunk")
 """Fields of a run that `simulate` takes by the same names."""
+
+
+def _method_fields(method: Method) -> dict[str, Any]:
+    """Return what the record of a run depends on of a method, as JSON values."""
+    fields = method._asdict()
+    rule = fields.pop("rule")  # earlier versions had no methods with a rule, and did not name it
+    return fields if rule is None else {"name": method.name, "rule": rule.text}
 
 
 def _digest(*arrays: np.ndarray) -> str:

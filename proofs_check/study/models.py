@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from proofs_check.study.data import DATA_MODELS, DataSpec
+from proofs_check.study.optimisers import OptaxSpec
 from proofs_check.study.origin import Origin
 from proofs_check.study.types import (
     EXPECTED,
@@ -172,7 +173,11 @@ def _some_and_no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 _LISTED = (Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_some_and_no_repeats))
-MethodField = Annotated[MethodSpec, BeforeValidator(_by_name, json_schema_input_type=KnownMethod | MethodSpec)]
+MethodField = Annotated[
+    Annotated[MethodSpec, Tag("family")] | Annotated[OptaxSpec, Tag("optax")],
+    Discriminator(lambda value: "optax" if isinstance(value, OptaxSpec) or (isinstance(value, dict) and "optax" in value) else "family"),
+    BeforeValidator(_by_name, json_schema_input_type=KnownMethod | MethodSpec | OptaxSpec),
+]
 Methods = Annotated[tuple[MethodField, ...], *_LISTED]
 LemmaIds = Annotated[tuple[NonEmpty, ...], *_LISTED]
 Lemmas = Annotated[

@@ -12,6 +12,7 @@ from nag_ntk.method import METHODS, WITHOUT_MOMENTUM, nesterov_increasing
 from proofs_check.study.data import ArraysData
 from proofs_check.study.load import Study, load_study, parse_study
 from proofs_check.study.models import SCHEDULED
+from proofs_check.study.optimisers import optimiser_fields
 from proofs_check.study.validate import KnownLemmas
 
 _DEEPEST = 20
@@ -82,6 +83,8 @@ def method_fields(method: Method) -> dict[str, Any]:
         >>> method_fields(heavy_ball(0.5, 0.9)), method_fields(Method("mine", 0.5, 0.9, 0.1))["name"]
         ({'name': 'heavy_ball', 'eta': 0.5, 'beta': 0.9}, 'scheduled')
     """
+    if not method.in_family:
+        return optimiser_fields(method)
     if method.name == "nesterov_increasing" and method == nesterov_increasing(method.eta, method.delay):
         delay = {} if method.delay == nesterov_increasing(1.0).delay else {"delay": method.delay}
         return {"name": method.name, "eta": method.eta, **delay}

@@ -15,6 +15,7 @@ from proofs_check.study.models import (
     DATA_MODELS,
     EXPECTED,
     MethodSpec,
+    OptaxSpec,
     RunFields,
     RunSpec,
     Study,
@@ -240,8 +241,10 @@ def _file_path(location: KeyPath, values: dict[str, Any]) -> tuple[KeyPath, Sequ
         return (first, *rest[1:]), field_names(DATA_MODELS[str(rest[0])])
     if first == "lemmas":
         return (first, *rest[1:]), ()
-    if first == "methods" and rest and isinstance(values["methods"][rest[0]], str):
-        return (first, rest[0]), ()
+    if first == "methods" and len(rest) > 1:  # the second part is the tag of the union
+        if isinstance(values["methods"][rest[0]], str):
+            return (first, rest[0]), ()
+        return (first, rest[0], *rest[2:]), field_names(OptaxSpec if rest[1] == "optax" else MethodSpec)
     return location, field_names(MethodSpec)
 
 
