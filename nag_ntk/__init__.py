@@ -18,6 +18,7 @@ from nag_ntk.run.saving import load
 from nag_ntk.run.trajectory import Trajectory
 from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, from_table, mnist, near_parallel_pairs, sphere
 from nag_ntk.theorem import theorem_tuning
+from nag_ntk.training.given import from_weights
 from nag_ntk.training.simulate import simulate
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ __all__ = [
     "from_npz",
     "from_optax",
     "from_table",
+    "from_weights",
     "gradient_descent",
     "gram",
     "gram_limit",

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from proofs_check.given import judge
     from proofs_check.judging.finding import Finding, Verdict
     from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Proof, Run, Trials
     from proofs_check.lemmas import CATALOGUE
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from proofs_check.testing import check_lemma
 
 _FROM = {
+    "given": "judge",
     "judging.finding": "Finding Verdict",
     "lemma": "Claim Control Inequality Law Lemma NotApplicable Proof Run Trials",
     "lemmas": "CATALOGUE",
@@ -37,6 +39,7 @@ __all__ = [
     "Trials",
     "Verdict",
     "check_lemma",
+    "judge",
     "least_width",
     "read",
     "verify",

@@ -15,7 +15,7 @@ from typing import Any
 
 from nag_ntk import enable_float64
 from proofs_check.judging.agreement import contradictions, margin_follows_verdict, replay_problems, seed_differences
-from proofs_check.judging.ask import applies, examine
+from proofs_check.judging.ask import applies, examine, spoken_of
 from proofs_check.judging.finding import Finding, Verdict
 from proofs_check.judging.verdict import Outcome, decide
 from proofs_check.lemma import KINDS, UNSTATED, Control, Evidence, Lemma, NotApplicable, Run
@@ -77,7 +77,8 @@ def answers(
         seeds: as for `check_lemma`.
     """
     yield complete.__name__, complete(lemma)
-    for question in (not_refuted, controls_refuted, margins_have_the_right_sign, same_in_any_batch):
+    questions = (not_refuted, controls_refuted, margins_have_the_right_sign, same_in_any_batch, fits_other_methods)
+    for question in questions:
         try:
             problems = question(lemma, study, seeds)
         except Exception as error:  # the study may not run, or the check may fail on some of the seeds
@@ -212,6 +213,36 @@ def same_in_any_batch(
             if one.verdict is not other.verdict
         ]
     return tuple(dict.fromkeys(problems))
+
+
+def fits_other_methods(
+    lemma: Lemma, study: Mapping[str, Any] | None = None, seeds: int | None = None
+) -> tuple[str, ...]:  # fmt: skip
+    """List what is wrong with `needs`, asked of short runs with an optimiser of optax in place of the methods.
+
+    A lemma that needs any method must not fail there, and one that needs more must be shown no other method.
+    """
+    if lemma.scope != "run":
+        return ()
+    shared = not is_own(lemma)  # one run for the whole catalogue
+    overrides = {} if shared else lemma.study if study is None else study
+    problems = []
+    for run in _runs(json.dumps({**BASE, **overrides, **_OTHER}), seeds, None if shared else _Needs.of(lemma)):
+        told = spoken_of(lemma, run) if applies(lemma, run) else None
+        if isinstance(told, Run) and lemma.needs_family and any(not method.in_family for method in told.methods):
+            problems.append(f"it needs {lemma.needs}, and is shown {told.methods[0].name}")
+        if not isinstance(told, Run):
+            continue
+        for finding in _findings(_outcomes(lemma, lemma.id, lemma.check, told)):
+            if finding.verdict is Verdict.ERROR:
+                problems.append(
+                    f'{finding.lemma} fails on a run of adam, which has no eta, beta and gamma; say needs="family", or do '
+                    f"not read them: {finding.reason}"
+                )
+    return tuple(problems)
+
+
+_OTHER: Mapping[str, Any] = {"methods": [{"optax": "adam", "learning_rate": 0.01}], "steps": 10, "seeds": 8}
 
 
 def subjects(lemma: Lemma, overrides: Mapping[str, Any], seeds: int | None = None) -> tuple[Subject, ...]:

@@ -102,8 +102,16 @@ def _optimisers(shape: Shape, methods: Sequence[Method], inputs: Inputs) -> list
     return [optimiser(method, shape.width, inputs.original.shape[1], shape.dtype) for method in methods]
 
 
-def _start(shape: Shape, methods: tuple[Method, ...], inputs: Inputs, seed, network: Network, outside):
-    """Make the StartedNetwork, the states of all methods, and the record of step 0."""
+def started(shape: Shape, inputs: Inputs, seed, network: Network, outside) -> tuple[StartedNetwork, dict[str, Any]]:
+    """Arrange one network, given in the coordinates of the span, and record step 0.
+
+    Args:
+        shape: as for every engine.
+        inputs: with the inputs that the optimisers see.
+        seed: number of the seed, for the part of the weights outside of the span.
+        network: (m, p) weights and signs.
+        outside: (m, d), that part of a given network; None to draw it.
+    """
     initial, _, record, _ = begin(shape, inputs, network)
     weights = network.weights
     if inputs.basis is not None:
@@ -114,13 +122,19 @@ def _start(shape: Shape, methods: tuple[Method, ...], inputs: Inputs, seed, netw
             within = jnp.dot(outside, inputs.basis, precision=HIGHEST)
             outside = outside - jnp.dot(within, inputs.basis.T, precision=HIGHEST)
         weights = spread + outside
-    states = []
+    max_weight = jnp.sqrt(jnp.max(jnp.sum(weights * weights, axis=1)))
+    return StartedNetwork(initial.preactivation[0], initial.signs[0], weights, max_weight), record
+
+
+def _start(shape: Shape, methods: tuple[Method, ...], inputs: Inputs, seed, network: Network, outside):
+    """Make the StartedNetwork, the states of all methods, and the record of step 0."""
+    begun, record = started(shape, inputs, seed, network, outside)
+    weights, states = begun.weights, []
     for each in _optimisers(shape, methods, inputs):
         parameters = each.parameters(weights)
         at_rest = jax.tree.map(jnp.zeros_like, parameters)
         states.append(OptimisedState(at_rest, each.begin(weights), jnp.zeros((), jnp.int32)))
-    max_weight = jnp.sqrt(jnp.max(jnp.sum(weights * weights, axis=1)))
-    return (StartedNetwork(initial.preactivation[0], initial.signs[0], weights, max_weight), tuple(states)), record
+    return (begun, tuple(states)), record
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -140,23 +154,27 @@ def _preactivations(inputs: Inputs, network: StartedNetwork, fast) -> jax.Array:
     return network.preactivation + jnp.dot(inputs.original, fast.T, precision=HIGHEST)
 
 
-def _one_step(shape: Shape, inputs: Inputs, network: StartedNetwork, made: Optimiser, state: OptimisedState, on):
-    """Record one step, and apply it unless `on` is 0, as it is after step T."""
-    fast = made.fast(state.movement)
+def observed(shape: Shape, inputs: Inputs, network: StartedNetwork, fast) -> tuple[dict[str, jax.Array], jax.Array]:
+    """Return the record of one network at one step, given its movement (m, d), and its pattern (n, m)."""
     preactivation = _preactivations(inputs, network, fast)
-    residual = neurons.outputs(shape, preactivation, network.signs) - inputs.targets
     pattern = preactivation >= 0
     flipped = pattern != (network.preactivation >= 0)
     # a product with ones: XLA on CPU takes one element of a short row at a time
     largest = jnp.sqrt(jnp.max(jnp.dot(fast * fast, jnp.ones(fast.shape[1], fast.dtype), precision=HIGHEST)))
     error_bound = higham_gamma(inputs.original.shape[1] + 4, shape.dtype) * (network.max_weight + largest)
-    recorded = {
-        "residual": residual,
+    return {
+        "residual": neurons.outputs(shape, preactivation, network.signs) - inputs.targets,
         "flips": rows.total(flipped),
         "undecided": rows.total(jnp.abs(preactivation) <= error_bound),
         "distance": largest,
         "flip_reach": rows.largest(jnp.where(flipped, jnp.abs(network.preactivation), 0)),
-    }
+    }, pattern
+
+
+def _one_step(shape: Shape, inputs: Inputs, network: StartedNetwork, made: Optimiser, state: OptimisedState, on):
+    """Record one step, and apply it unless `on` is 0, as it is after step T."""
+    recorded, pattern = observed(shape, inputs, network, made.fast(state.movement))
+    residual = recorded["residual"]
     masked = jnp.where(pattern, residual[:, None], 0) * network.signs
     gradient = jnp.tensordot(masked, inputs.original, (0, 0), precision=HIGHEST)
     params = jax.tree.map(jnp.add, made.parameters(network.weights), state.movement)

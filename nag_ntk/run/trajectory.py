@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
+OBSERVED = "none"
+"""The engine of a trajectory of weights that were trained elsewhere."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Recursion(Record):
@@ -78,6 +81,12 @@ class GramPath(Record):
     steps: np.ndarray
     least_eigenvalue: np.ndarray
     drift: np.ndarray
+
+    @classmethod
+    def of(cls, steps: np.ndarray, grams: np.ndarray, initial: np.ndarray) -> "GramPath":
+        """Make the record of matrices H(t), (s, k, c, n, n), and H(0), (s, n, n)."""
+        drift = np.linalg.norm(grams - initial[:, None, None], axis=(-2, -1))
+        return cls(steps, np.linalg.eigvalsh(grams)[..., 0], drift)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -254,6 +263,11 @@ class Trajectory(Record):
     def steps(self) -> int:
         """T, the number of steps taken."""
         return self.residual.shape[2] - 1
+
+    @property
+    def redrawable(self) -> bool:
+        """True if the networks of step 0 can be drawn again from `key` and the seed numbers."""
+        return self.init != "given" and self.engine != OBSERVED
 
     @property
     def multiplicity(self) -> int:

@@ -25,7 +25,8 @@ from nag_ntk.run.probe import checked as checked_probes
 from nag_ntk.schedule import initial_momentum, schedules
 
 
-def _check_integer(name: str, value, least: int) -> int:
+def check_integer(name: str, value: Any, least: int) -> int:
+    """Return a whole number of at least `least`; InputError, which names the argument, for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
     return int(value)
@@ -41,16 +42,17 @@ def _check_methods(methods) -> tuple[Method, ...]:
 
 def _check_seeds(seeds) -> Sequence[int]:
     if isinstance(seeds, int | np.integer):
-        return range(_check_integer("seeds", seeds, 1))  # not a tuple: the plan must refuse a large count first
+        return range(check_integer("seeds", seeds, 1))  # not a tuple: the plan must refuse a large count first
     if not isinstance(seeds, Iterable):
         raise InputError(f"seeds must be a count, or a sequence of seed numbers, got {seeds!r}")
-    numbers = tuple(_check_integer("each seed", s, 0) for s in seeds)
+    numbers = tuple(check_integer("each seed", s, 0) for s in seeds)
     if not numbers or len(set(numbers)) != len(numbers) or max(numbers) >= 2**32:
         raise InputError("seeds must be a count, or distinct numbers below 2^32, at least one")
     return numbers
 
 
-def _check_radii(name: str, values: Sequence[float]) -> np.ndarray:
+def check_radii(name: str, values: Sequence[float]) -> np.ndarray:
+    """Return radii as an array; InputError, which names the argument, unless all are finite and not negative."""
     radii = np.asarray(tuple(values), dtype=np.float64)
     if not (np.isfinite(radii).all() and (radii >= 0).all()):
         raise InputError(f"{name} must be finite and not negative, got {radii.tolist()}")
@@ -96,7 +98,7 @@ def prepare(
         ('weights', 6)
     """
     methods = _check_methods(methods)
-    steps = _check_integer("steps", steps, 0)
+    steps = check_integer("steps", steps, 0)
     if start not in STARTS:
         raise InputError(f"start must be one of {', '.join(STARTS)}, got {start!r}")
     if engine not in (names := ("auto", *ENGINES, optimised.NAME)):
@@ -116,9 +118,9 @@ def prepare(
     elif width is None:
         raise InputError("give a width, or an initial Network")
     else:
-        m, seeds = _check_integer("width", width, 1), _check_seeds(seeds)
+        m, seeds = check_integer("width", width, 1), _check_seeds(seeds)
         check_init(init, m)
-    near_radii, pattern_radii = _check_radii("radii", radii), _check_radii("overlap_radii", overlap_radii)
+    near_radii, pattern_radii = check_radii("radii", radii), check_radii("overlap_radii", overlap_radii)
     probes = checked_probes(probes)
 
     floating = resolve_dtype(dtype)
@@ -130,7 +132,7 @@ def prepare(
         initial_momenta=np.array([] if outside else [initial_momentum(m, start) for m in methods], dtype=floating),
         radii=near_radii.astype(floating),
         overlap_radii=pattern_radii.astype(floating),
-        key=np.asarray(_check_integer("key", key, 0) % 2**32, np.uint32),
+        key=np.asarray(check_integer("key", key, 0) % 2**32, np.uint32),
     )
     if outside:
         inputs = inputs._replace(**_whole_space(data, methods, coordinates))
@@ -168,7 +170,7 @@ def prepare(
     gram_interval = plan.gram_interval(steps, probe_intervals)
     if probes or gram_path:
         longest = (
-            max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else _check_integer("chunk", chunk, 1)
+            max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else check_integer("chunk", chunk, 1)
         )
         chunk = plan.common_chunk([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
     layout = plan.make_plan(

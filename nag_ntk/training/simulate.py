@@ -31,12 +31,6 @@ from nag_ntk.training.driver import Driver
 from nag_ntk.training.prepare import prepare_parts
 
 
-def _gram_path(grams: np.ndarray, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the smallest eigenvalue and |H(t) - H(0)|_F, (s, k, c) each, of matrices (s, k, c, n, n)."""
-    drift = np.linalg.norm(grams - initial[:, None, None], axis=(-2, -1))
-    return np.linalg.eigvalsh(grams)[..., 0], drift
-
-
 def simulate(
     data: Dataset,
     methods: Method | Sequence[Method],
@@ -161,7 +155,7 @@ def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) 
     path = None
     if grams is not None:
         steps = np.append(np.arange(0, prepared.steps, prepared.gram_interval), prepared.steps)
-        path = GramPath(steps, *_gram_path(grams, initial["initial_gram"]))
+        path = GramPath.of(steps, grams, initial["initial_gram"])
     return Trajectory(
         **record, **initial, radii=prepared.radii, overlap_radii=prepared.overlap_radii, key=key,
         recursion=None if terms is None else Recursion(**terms), gram_path=path, screening=screening, probes=probed,

@@ -120,7 +120,7 @@ def explain(lemma_id: str, lemma_files: tuple[Path, ...]) -> None:
     import shutil
     import textwrap
 
-    from proofs_check.lemma import UNSTATED
+    from proofs_check.lemma import NEEDS, UNSTATED
 
     session.silence()
     lemma = Lemmas(lemma_files).find(lemma_id.partition("/")[0])  # rows of results name a part after the slash
@@ -129,6 +129,7 @@ def explain(lemma_id: str, lemma_files: tuple[Path, ...]) -> None:
         ("statement", lemma.statement),
         ("hypotheses", lemma.hypotheses),
         ("kind", f"{lemma.kind}{f'; about {lemma.method}' if lemma.method else ''}"),
+        ("needs", NEEDS[lemma.needs]),
         *([("constants", lemma.constants)] if lemma.constants else []),
         ("source", f"{lemma.source} ({_PROVENANCE.get(lemma.provenance, lemma.provenance)})"),
         ("decided", lemma.decision),

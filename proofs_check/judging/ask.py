@@ -10,7 +10,7 @@ from typing import Any
 from proofs_check.judging.agreement import seed_differences
 from proofs_check.judging.returned import evidence_from
 from proofs_check.judging.verdict import Outcome
-from proofs_check.lemma import Check, Claim, Evidence, Law, Lemma, Run, Trials
+from proofs_check.lemma import Check, Claim, Evidence, Law, Lemma, NotApplicable, Run, Trials
 from proofs_check.lemma.selection import select
 from proofs_check.plugins import Apart
 from proofs_check.plugins.answers import flattened, rebuilt
@@ -19,8 +19,14 @@ from proofs_check.plugins.own import is_own
 
 
 def applies(lemma: Lemma, run: Run) -> bool:
-    """Return True if a lemma applies to a run: it has the lemma's method, and steps if the lemma needs training."""
-    return applies_to(lemma, [method.name for method in run.methods], run.trajectory.steps)
+    """Return True if a lemma applies to a run: it has the lemma's method, and steps if the lemma needs training.
+
+    A run without any method of the family is asked as well, and the answer says why the lemma is silent about it.
+    """
+    names = [method.name for method in run.methods]
+    if lemma.method is not None and not any(method.in_family for method in run.methods):
+        names.append(lemma.method)
+    return applies_to(lemma, names, run.trajectory.steps)
 
 
 def applies_to(lemma: Lemma, methods: Sequence[str], steps: int) -> bool:
@@ -55,10 +61,51 @@ def outcomes_of(lemma: Lemma, subject: Run | tuple[Run, ...], where: str, second
     for run in runs:
         if lemma.id in run.unrecorded:
             return [Outcome(lemma.id, where, run.unrecorded[lemma.id], home=defined_at(lemma.check))]
-    if not is_own(lemma):
-        return examine(lemma.id, lemma.check, subject, where, lemma.kind, None, lemma.method)
-    outcomes = examine(lemma.id, lemma.check, subject, where, lemma.kind, seconds, lemma.method)
-    return _refuse_dependent_seeds(outcomes, lemma, subject, seconds)
+    told = spoken_of(lemma, subject)
+    if isinstance(told, NotApplicable):
+        return [Outcome(lemma.id, where, told, home=defined_at(lemma.check))]
+    own = is_own(lemma)
+    outcomes = examine(lemma.id, lemma.check, told, where, lemma.kind, seconds if own else None, lemma.method)
+    if own:
+        outcomes = _refuse_dependent_seeds(outcomes, lemma, told, seconds)
+    given = any(run.trajectory.init == "given" for run in runs)
+    return [replace(each, evidence=_of_given_networks(each.evidence)) if given else each for each in outcomes]
+
+
+def spoken_of(lemma: Lemma, subject: Run | tuple[Run, ...]) -> Run | tuple[Run, ...] | NotApplicable:
+    """Return the part of a run, or of runs, that a lemma speaks of, or the reason why it speaks of nothing in them.
+
+    A lemma that needs the family of methods is shown the methods of the family alone. Claims about the draw of the
+    networks are not made of networks that are given.
+    """
+    runs: Sequence[Run] = subject if isinstance(subject, tuple) else (subject,)
+    if lemma.scope == "once" and lemma.method is None:
+        return subject
+    others = ", ".join(dict.fromkeys(m.name for run in runs for m in run.methods if not m.in_family))
+    shown = runs
+    if others and lemma.needs_family:
+        parts = [(run, [k for k, method in enumerate(run.methods) if method.in_family]) for run in runs]
+        shown = tuple(select(run, methods=positions) for run, positions in parts if positions)
+    if others and lemma.method is not None and all(run.index(lemma.method) is None for run in shown):
+        return NotApplicable(f"about {lemma.method}, not about {others}")
+    if not shown:
+        return NotApplicable(f"about methods with numbers eta, beta and gamma, not about {others}")
+    if any(run.trajectory.init == "given" for run in runs) and lemma.kind in _OF_THE_DRAW:
+        return NotApplicable(_GIVEN)
+    return tuple(shown) if isinstance(subject, tuple) else shown[0]
+
+
+_OF_THE_DRAW = (Claim.PROBABILITY, Claim.EXACT_LAW)
+_GIVEN = (
+    "claimed with a probability over the draw of the networks, and these networks are given; say "
+    'from_weights(init="independent") if they were drawn as the theory draws them'
+)
+
+
+def _of_given_networks(evidence: Evidence | Exception) -> Evidence | Exception:
+    """Replace evidence about the draw of networks, which says nothing of given ones."""
+    of_the_draw = isinstance(evidence, Law) or (isinstance(evidence, Trials) and evidence.claim is Claim.PROBABILITY)
+    return NotApplicable(_GIVEN) if of_the_draw else evidence
 
 
 def _refuse_dependent_seeds(

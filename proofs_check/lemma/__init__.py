@@ -287,6 +287,14 @@ class Control:
     about_data: DataClaim | None = None
 
 
+NEEDS = {
+    "any": "any method, also one outside of the family of gradient descent, heavy ball and Nesterov, such as Adam",
+    "family": "methods of the family: step size eta, momentum beta and gradient weight gamma, at every step",
+    "theorem": "the method named, with the numbers of its theorem",
+}
+"""What a lemma may need of the methods of a run, and the words for it; see `Lemma.needs`."""
+
+
 def _no_radii(n: int, width: int, delta: float) -> tuple[float, ...]:
     return ()
 
@@ -307,6 +315,9 @@ class Lemma:
         kind: the kind of the claim, a Claim or its name. PROBABILITY claims an Inequality with probability 1 - delta,
             every other kind claims it of every run.
         method: the method that the lemma is about, or None for all; runs without this method are skipped.
+        needs: what it needs of the methods, a key of NEEDS: "any", "family" or "theorem". Unless it is "any" the check
+            sees the methods of the family alone, and a run without one is VACUOUS. Records of the recursion or of the
+            deviation exist for the family alone, so a lemma that asks for them needs "family" at least.
         scope: "run": checked on every run; "study": on the tuple of all runs of a study, for claims about how
             something grows from run to run; "once": does not depend on any run, so that a study checks it once.
         study: overrides of the usual study that the lemma needs to be informative (more seeds, a larger width).
@@ -342,6 +353,7 @@ class Lemma:
     provenance: str = UNSTATED
     decision: str = UNSTATED
     method: str | None = None
+    needs: Literal["any", "family", "theorem"] = "any"
     trains: bool = False
     records_recursion: bool = False
     records_deviation: bool = False
@@ -364,9 +376,14 @@ class Lemma:
         if isinstance(self.kind, str) and self.kind in KINDS:
             object.__setattr__(self, "kind", Claim(self.kind))
 
+    @property
+    def needs_family(self) -> bool:
+        """True if the check sees only methods with eta, beta and gamma."""
+        return self.needs != "any" or self.records_recursion or self.records_deviation
+
     def described(self) -> dict[str, Any]:
         """Return the texts of the lemma as values that JSON can hold."""
-        names = "id title group statement tex hypotheses kind constants source provenance decision method".split()
+        names = "id title group statement tex hypotheses kind constants source provenance decision method needs".split()
         names += ["formal", "rests_on"]
         controls = [{"id": control.id, "statement": control.statement} for control in self.controls]
         return {**{name: getattr(self, name) for name in names}, "controls": controls}

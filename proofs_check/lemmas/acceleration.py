@@ -139,6 +139,7 @@ def _study(width: int, seeds: int, angles: Sequence[float]) -> dict:
 
 ACCELERATION = Lemma(
     id="acceleration",
+    needs="family",
     title="Momentum turns kappa into its square root",
     group="scaling",
     statement="Steps until |xi| <= 1e-6 |xi(0)| grow like kappa^1 for gradient descent and kappa^(1/2) for heavy ball and Nesterov: "

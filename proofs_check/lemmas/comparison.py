@@ -115,6 +115,7 @@ _LONG = {"steps": 600}
 
 NESTEROV_VS_GD = Lemma(
     id="nesterov-vs-gd",
+    needs="theorem",
     title="Nesterov is faster than gradient descent",
     group="comparison",
     statement="Linear model (rate): rho_NAG = sqrt(beta (1 - eta lambda)) <= 1 - 1/kappa, Nesterov's rate against "
@@ -148,6 +149,7 @@ NESTEROV_VS_GD = Lemma(
 
 NESTEROV_VS_HEAVY_BALL = Lemma(
     id="nesterov-vs-heavy-ball",
+    needs="theorem",
     title="Nesterov is comparable to heavy ball",
     group="comparison",
     statement="Linear model (rate): rho_HB^2 <= rho_NAG <= rho_HB for all kappa >= 1: between one and two of heavy ball's steps "
@@ -216,6 +218,7 @@ def _accelerated(run: Run) -> Inequality:
 
 NESTEROV_INCREASING = Lemma(
     id="nesterov-increasing",
+    needs="theorem",
     title="Momentum that grows with the step: no accelerated rate",
     group="comparison",
     statement="With momentum t/(t+3): |xi(t)| <= 6 sqrt(xi(0)^T H(0)^-1 xi(0) / eta) / t for t >= 1, with probability >= 1 - delta. "

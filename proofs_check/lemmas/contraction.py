@@ -99,6 +99,7 @@ _GD, _HEAVY_BALL, _NESTEROV = (THEOREMS[name] for name in ("gradient_descent", "
 
 GD_CONTRACTION = Lemma(
     id="gd-contraction",
+    needs="theorem",
     title="Gradient descent: linear rate",
     group="convergence",
     statement="|xi(t)| <= (1 - 1/(2 kappa))^t |xi(0)| for all t.",
@@ -126,6 +127,7 @@ GD_CONTRACTION = Lemma(
 
 HEAVY_BALL_CONTRACTION = Lemma(
     id="heavy-ball-contraction",
+    needs="theorem",
     title="Heavy ball: accelerated linear rate",
     group="convergence",
     statement="|V(t)| <= 8 sqrt(kappa) (1 - 1/(4 sqrt kappa))^t |V(0)| for all t (paper-form), with prefactor 4 "
@@ -167,6 +169,7 @@ HEAVY_BALL_CONTRACTION = Lemma(
 
 NESTEROV_CONTRACTION = Lemma(
     id="nesterov-contraction",
+    needs="theorem",
     title="Nesterov: accelerated linear rate",
     group="convergence",
     statement="|V(t)| <= 24 sqrt(kappa) (1 - 1/(2 sqrt kappa))^t |V(0)| for all t (paper-form), with prefactor 12 "

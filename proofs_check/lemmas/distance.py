@@ -48,6 +48,7 @@ _FEW = {"dataset": {"source": "digits", "samples": 2}, "width": 8, "steps": 40}
 
 DISTANCE = Lemma(
     id="distance",
+    needs="family",
     title="Distance from initialisation",
     group="residual",
     statement="max_r |w_r(t) - w_r(0)| <= (eta/(1-beta)) sqrt(|K|/m) [(1+2 gamma) sum_{s<t} |xi(s)| + gamma |xi(0)|]. Part sharp: "

@@ -38,6 +38,7 @@ def _linear_filter(run: Run) -> np.ndarray:
 
 FLIP_SET = Lemma(
     id="flip-set",
+    needs="family",
     title="Which pairs can flip",
     group="activation patterns",
     statement="A pair (r,i) whose pattern differed from that of step 0 at a step s <= t has sqrt m |z_ri(0)| <= b_i(t), or has "

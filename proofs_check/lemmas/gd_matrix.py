@@ -29,6 +29,7 @@ def _refutation(name: str) -> Callable[[Any], Proof]:
 
 GD_MATRIX = Lemma(
     id="gd-matrix",
+    needs="theorem",
     title="Powers of gradient descent's matrix",
     group="linear model",
     statement="|(I - eta H)^k| <= (1 - 1/kappa)^k for all k >= 0.",

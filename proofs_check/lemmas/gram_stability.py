@@ -54,7 +54,7 @@ def _attained(run: Run, radius: float) -> np.ndarray:
     """Bound the supremum over the ball from below by a search, (s,); NaN for seeds that were not searched."""
     trajectory, data = run.trajectory, run.data
     attained = np.full(len(trajectory.seeds), np.nan)
-    if trajectory.width * data.size * (data.size + 9) > _LARGEST_ATTACK:
+    if not trajectory.redrawable or trajectory.width * data.size * (data.size + 9) > _LARGEST_ATTACK:
         return attained
 
     def draw_again(seed):

@@ -157,6 +157,7 @@ def _check(run: Run, *, share: float = 1.0, second: bool = True) -> Inequality |
 
 COMPARISON = Lemma(
     id="comparison",
+    needs="family",
     title="Comparison theorem",
     group="residual",
     statement="|xi(t)| <= X(t) entrywise for all t, X(t) = |xi_lin(t)| + sum_{s<=t} |Y(t - s)| B(s) mu(s): run forward "

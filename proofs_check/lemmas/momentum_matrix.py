@@ -80,6 +80,7 @@ _DECISION = (
 
 HEAVY_BALL_MATRIX = Lemma(
     id="heavy-ball-matrix",
+    needs="theorem",
     title="Powers of the heavy ball's companion matrix",
     group="linear model",
     statement="|M^k| <= C rho^k for all k >= 0, with rho = sqrt(beta) = 1 - 1/(2 sqrt kappa) and C = 2 (1 + "
@@ -121,6 +122,7 @@ HEAVY_BALL_MATRIX = Lemma(
 
 NESTEROV_MATRIX = Lemma(
     id="nesterov-matrix",
+    needs="theorem",
     title="Powers of Nesterov's companion matrix",
     group="linear model",
     statement="|M^k| <= C rho^k for all k >= 0, with rho = sqrt(beta (1 - eta lambda)) <= 1 - 2/(3 sqrt kappa) and "

@@ -70,6 +70,7 @@ def _response(run: Run, *, start: bool = False) -> Inequality | NotApplicable:
 
 OUTPUT_DECOMPOSITION = Lemma(
     id="output-decomposition",
+    needs="family",
     title="Exact decomposition of the output",
     group="residual",
     statement="psi(t) = f(t) - f(0) + H(0) S(t) is the sum over the neurons whose pattern changed up to t, and "

@@ -31,6 +31,7 @@ _FEW = {"dataset": {"source": "digits", "samples": 2}, "width": 8, "steps": 40}
 
 OUTPUT_DEVIATION = Lemma(
     id="output-deviation",
+    needs="family",
     title="Deviation of a step from the linear model",
     group="residual",
     statement="|psi(t) - psi(t-1)| <= B(t) mu(t), psi(t) = f(t) - f(0) + H(0) S(t); B_ij = |K_ij|/m times the number of neurons r "

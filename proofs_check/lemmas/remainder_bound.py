@@ -81,6 +81,7 @@ def _bound(run: Run, *, shrink: float = 1.0, share: float = 1.0) -> Inequality:
 
 REMAINDER_BOUND = Lemma(
     id="remainder-bound",
+    needs="family",
     title="Distance from the linear model",
     group="residual",
     statement="V(t+1) = M V(t) + [e(t); 0] with V(t) = [xi(t); xi(t-1)] and M built from H(0), and componentwise "

@@ -34,6 +34,7 @@ def _defect(run: Run, *, stale: bool = False, no_gamma: bool = False, no_remaind
 
 RESIDUAL_RECURSION = Lemma(
     id="residual-recursion",
+    needs="family",
     title="Exact recursion of the residual",
     group="residual",
     statement="xi(t+1) = xi(t) + beta (xi(t) - xi(t-1)) - eta (1+gamma) H(t) xi(t) + eta gamma H(t,t-1) xi(t-1) + phi(t), "

@@ -77,6 +77,7 @@ _WIDTHS = tuple(2**k for k in range(7, 18))
 
 WIDTH_SCALING = Lemma(
     id="width-scaling",
+    needs="family",
     title="Scaling with the width",
     group="scaling",
     statement="The share of flipped activations at the end (flips), the largest distance from initialisation (distance) and "

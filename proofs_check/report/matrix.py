@@ -162,15 +162,25 @@ def _stretch(
     for group in stretch:
         title = group.name or _OTHER
         yield headed(title, 0) if group is stretch[0] and not above.axes else Line(Text(title, style="bold"))
-        for claim, found in group.claims.items():
+        told = {
+            claim: list(reasons(found, above, list(columns.heads), verbose)) for claim, found in group.claims.items()
+        }
+        following = [*list(told.values())[1:], []]
+        alike_so_far = 0
+        for (claim, found), after in zip(group.claims.items(), following, strict=True):
             line = Text(f" {claim}".ljust(columns.names))
             for run in columns.heads:
                 cell = drawn[id(found[run])] if run in found else {}
                 line.append(" " * columns.gap).append(_cell_text(cell, columns), style=cell.get("style", ""))
             line.rstrip()
             yield Line(line)
-            for named, reason in reasons(found, above, list(columns.heads), verbose):
-                yield Line(Text(f"{named}: {reason}" if len(stretch[0].runs) > 1 else reason), 4)
+            alike_so_far += 1
+            if told[claim] == after:  # the same words, below the last of these claims
+                continue
+            these = f"these {alike_so_far}: " if alike_so_far > 1 else ""
+            for named, reason in told[claim]:
+                yield Line(Text(these + (f"{named}: {reason}" if len(stretch[0].runs) > 1 else reason)), 4)
+            alike_so_far = 0
 
 
 def _cell_text(cell: Mapping[str, str], columns: _Columns) -> str:

@@ -63,6 +63,8 @@ def slack_rows(run: Run) -> tuple[SlackRow, ...]:
     names = [method.name for method in run.methods]
     rows = list(_table(run, None))
     for k, method in enumerate(run.methods):
+        if not method.in_family:  # no link of the proof speaks of it
+            continue
         label = method.name
         if names.count(label) > 1:  # as in the stored trajectories
             label += f"(eta={method.eta!r}, beta={method.beta!r})"
