@@ -47,7 +47,7 @@ class Optimiser(NamedTuple):
     fast: Callable[[Any], Any]
 
 
-def from_optax(name: str, transformation: optax.GradientTransformation, *, rotation_invariant: bool = False) -> Method:
+def from_optax(name: str, transformation: Any, *, rotation_invariant: bool = False) -> Method:
     """Make a method of an optimiser of optax, for `simulate` beside members of the family.
 
     Args:
@@ -77,7 +77,9 @@ def from_optax(name: str, transformation: optax.GradientTransformation, *, rotat
         ((2, 2, 21, 4), True)
     """
     if not all(callable(getattr(transformation, part, None)) for part in ("init", "update")):
-        raise InputError(f"{name}: from_optax takes an optax.GradientTransformation, got {type(transformation).__name__}")
+        raise InputError(
+            f"{name}: from_optax takes an optax.GradientTransformation, got {type(transformation).__name__}"
+        )
     method = outside_family(name, Rule(_digest(transformation), transformation, rotation_invariant))
     if rotation_invariant and (why := _dependence(name, transformation)):
         raise InputError(f"{name} {why}: leave rotation_invariant out")
@@ -115,7 +117,9 @@ def restarted_nesterov(eta: float, restart: str = "function", delay: float = 3.0
     """
     transformation = restarted_transformation(eta, restart, delay)
     fields = {"optax": "restarted_nesterov", "eta": eta, "restart": restart, "delay": delay, "rotation_invariant": True}
-    return outside_family(f"restarted_nesterov_{restart}", Rule(json.dumps(fields, sort_keys=True), transformation, True))
+    return outside_family(
+        f"restarted_nesterov_{restart}", Rule(json.dumps(fields, sort_keys=True), transformation, True)
+    )
 
 
 class RestartedState(NamedTuple):
@@ -152,7 +156,7 @@ def restarted_transformation(
             optax.tree.zeros_like(params), jnp.zeros((), dtype), jnp.asarray(jnp.inf, dtype), jnp.zeros((), dtype)
         )
 
-    def update(updates: Any, state: RestartedState, params: Any = None, *, value: Any = None, **_: Any):
+    def update(updates: Any, state: Any, params: Any = None, *, value: Any = None, **_: Any):
         velocity = jax.tree.map(
             lambda v, g: state.count / (state.count + delay) * v - eta * g, state.velocity, updates
         )  # fmt: skip

@@ -7,19 +7,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from proofs_check.given import judge
     from proofs_check.judging.finding import Finding, Verdict
     from proofs_check.lemma import Claim, Control, Inequality, Law, Lemma, NotApplicable, Proof, Run, Trials
     from proofs_check.lemmas import CATALOGUE
-    from proofs_check.results import Results, least_width, read, verify
+    from proofs_check.results import Results, judge, least_width, read, verify
     from proofs_check.testing import check_lemma
 
 _FROM = {
-    "given": "judge",
     "judging.finding": "Finding Verdict",
     "lemma": "Claim Control Inequality Law Lemma NotApplicable Proof Run Trials",
     "lemmas": "CATALOGUE",
-    "results": "Results least_width read verify",
+    "results": "Results judge least_width read verify",
     "testing": "check_lemma",
 }
 _HOME = {name: module for module, names in _FROM.items() for name in names.split()}

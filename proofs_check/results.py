@@ -24,6 +24,7 @@ from proofs_check.report import page
 from proofs_check.report.curves import draw
 from proofs_check.report.terminal import COLUMNS, NO_PROOF, cells, headline
 from proofs_check.running import looks, observed_width, runner
+from proofs_check.running.given import judged
 from proofs_check.store import Series, read_series
 from proofs_check.study.load import Study
 from proofs_check.study.python import study_from, with_fields
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nag_ntk import Dataset
+    from nag_ntk.training.given import Weights
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -217,6 +219,9 @@ _HERE = (
 )
 
 
+_SAME_ID = "two lemmas have the same id, or one has an id of the catalogue; rename yours"
+
+
 def verify(
     study: "str | Path | Mapping[str, Any] | Study | None" = None, *, data: "Dataset | None" = None,
     methods: "Method | str | Sequence[Method | str] | None" = None, width: int | None = None, steps: int | None = None,
@@ -307,7 +312,7 @@ def _understood(
         warnings.warn(_HERE, stacklevel=3)
     given = study_from(with_fields(study, fields), ids)
     if len({lemma.id for lemma in known}) < len(known):
-        raise InputError("two lemmas have the same id, or one has an id of the catalogue; rename yours")
+        raise InputError(_SAME_ID)
     return given, known
 
 
@@ -365,6 +370,67 @@ def least_width(
         given, claim, run=run, delta=delta, level=level, most=most, max_seeds=max_seeds, ratio=ratio, lemmas=known,
         progress=progress,
     )  # fmt: skip
+
+
+def judge(
+    data: "Dataset", weights: "Weights", signs: Any, *, seeds: int = 1, steps: int | None = None, name: str = "given",
+    init: str = "given", select: Sequence[str] = (), lemmas: Sequence[Lemma | str | Path] = (), delta: float = 0.1,
+    level: float = 1e-3, dtype: str | None = None,
+) -> Results:  # fmt: skip
+    """Check the lemmas on networks that were trained elsewhere, by any program and any optimiser.
+
+    Lemmas that need to know how the weights moved are VACUOUS, and so are claims about the random draw unless `init`
+    says that the networks were drawn as the theory draws them.
+
+    Args:
+        data: the dataset; the networks act on its inputs, which have length 1.
+        weights: weights at some steps, the first before training, as for `nag_ntk.from_weights`.
+        signs: the output signs, likewise.
+        seeds: number of networks, if `weights` is a function.
+        steps: T, if `weights` is a function.
+        name: what the method is called.
+        init: "given", or how the networks were drawn: "independent" or "antisymmetric".
+        select: ids of lemmas to check, or one id; empty for all.
+        lemmas: lemmas of your own or Python files with some, besides the catalogue and plugins.
+        delta: failure probability that the lemmas are claimed for.
+        level: family-wise error level of the verdicts.
+        dtype: "float64" or "float32".
+
+    Returns:
+        Results; their `made` is None, so that there is no study to save.
+
+    Raises:
+        InputError: for weights or signs that make no networks, or an unknown lemma.
+        LemmaError: for a file of lemmas that cannot be used.
+
+    Cost: that of `nag_ntk.from_weights`, and of the checks.
+
+    Example:
+        >>> import nag_ntk, numpy
+        >>> nag_ntk.enable_float64()
+        >>> data = nag_ntk.sphere(4, 3)
+        >>> rng = numpy.random.default_rng(0)
+        >>> start, signs = rng.standard_normal((8, 64, 3)), rng.choice([-1.0, 1.0], (8, 64))
+        >>> paths = numpy.stack([start, 0.9 * start], axis=1)  # (networks, steps, neurons, coordinates)
+        >>> judge(data, paths, signs, select=["flip-inclusion", "distance"], level=0.05)
+        verdict       lemma           run    margin  violations  limit
+        INCONCLUSIVE  flip-inclusion  given  ...
+        VACUOUS       distance        given
+        given: 2 findings: none refuted, 1 inconclusive, 1 vacuous.
+    """
+    files = [str(item) for item in lemmas if isinstance(item, str | Path)]
+    known = [*own.available_lemmas(files).lemmas, *(item for item in lemmas if isinstance(item, Lemma))]
+    ids, wanted = [lemma.id for lemma in known], [select] if isinstance(select, str) else select
+    if len(set(ids)) < len(ids):
+        raise InputError(_SAME_ID)
+    if unknown := [each for each in wanted if each not in ids]:
+        raise InputError(f"unknown lemma {', '.join(unknown)}; known: {', '.join(ids)}")
+    chosen = [lemma for lemma in known if not wanted or lemma.id in wanted]
+    run, findings, curves = judged(
+        data, weights, signs, chosen, delta, level, seeds=seeds, steps=steps, name=name, init=init, dtype=dtype
+    )
+    rows = tuple(finding.to_row() for finding in findings)
+    return Results(name, level, rows, _image=partial(store.image, (run,), curves))
 
 
 def _contents(path: Path) -> io.BytesIO:

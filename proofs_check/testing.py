@@ -236,8 +236,8 @@ def fits_other_methods(
         for finding in _findings(_outcomes(lemma, lemma.id, lemma.check, told)):
             if finding.verdict is Verdict.ERROR:
                 problems.append(
-                    f'{finding.lemma} fails on a run of adam, which has no eta, beta and gamma; say needs="family", or do '
-                    f"not read them: {finding.reason}"
+                    f'{finding.lemma} fails on a run of adam, which has no eta, beta and gamma; say needs="family", or '
+                    f"do not read them: {finding.reason}"
                 )
     return tuple(problems)
 

@@ -49,8 +49,8 @@ def train_from(
 class Engine(Protocol):
     """A module or an object with these three functions.
 
-    `nag_ntk.engines.registry.ENGINES` maps the values of simulate(engine=...) to engines. An engine whose states are not
-    those of the dense or the batched engines measures probes itself: `probe_now`, as in `nag_ntk.engines.measure`.
+    `nag_ntk.engines.registry.ENGINES` maps the values of simulate(engine=...) to engines. An engine whose states
+    are not those of the dense or the batched engines measures probes itself: `probe_now`, as in `engines/measure.py`.
     """
 
     def train(self, prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:

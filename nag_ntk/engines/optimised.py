@@ -37,7 +37,7 @@ from nag_ntk.run.probe import Probe, Snapshot
 
 NAME = "optax"
 _OUTSIDE = 2**32 - 1
-"""Folded into the key of a seed for the part of its weights outside of the span; blocks of neurons have small numbers."""
+"""Folded into the key of a seed for the part of its weights outside of the span; blocks of neurons have low numbers."""
 
 
 class StartedNetwork(NamedTuple):
@@ -90,7 +90,7 @@ def choice(shape: Shape, methods: Sequence[Method], inputs: Inputs, seed_steps: 
 
 
 def together() -> bool:
-    """Return True to advance networks side by side, as an accelerator needs; a core of a CPU takes one after the other."""
+    """Return True to advance networks side by side, as an accelerator needs; on a CPU one follows the other."""
     return jax.default_backend() != "cpu"
 
 
@@ -113,7 +113,7 @@ def started(shape: Shape, inputs: Inputs, seed, network: Network, outside) -> tu
         outside: (m, d), that part of a given network; None to draw it.
     """
     initial, _, record, _ = begin(shape, inputs, network)
-    weights = network.weights
+    weights: Any = network.weights
     if inputs.basis is not None:
         spread = jnp.dot(weights, inputs.basis.T, precision=HIGHEST)
         if outside is None:  # a further draw
@@ -175,7 +175,7 @@ def _one_step(shape: Shape, inputs: Inputs, network: StartedNetwork, made: Optim
     """Record one step, and apply it unless `on` is 0, as it is after step T."""
     recorded, pattern = observed(shape, inputs, network, made.fast(state.movement))
     residual = recorded["residual"]
-    masked = jnp.where(pattern, residual[:, None], 0) * network.signs
+    masked = jnp.where(pattern, residual[:, None], 0) * network.signs[None, :]
     gradient = jnp.tensordot(masked, inputs.original, (0, 0), precision=HIGHEST)
     params = jax.tree.map(jnp.add, made.parameters(network.weights), state.movement)
     updates, moved = made.move(gradient, state.optimiser, params, jnp.sum(residual * residual) / 2)
@@ -253,7 +253,7 @@ class Optimised:
     """The engine of some methods with optimisers; see `nag_ntk.engines.engine.Engine`."""
 
     def __init__(self, methods: tuple[Method, ...], outside: np.ndarray | None = None):
-        """Take the methods, and of a given network the part of its weights outside of the span of the inputs, (m, d)."""
+        """Take the methods, and of a given network the part of its weights outside of the inputs' span, (m, d)."""
         self.methods, self.outside = methods, outside
 
     def train(self, prepared: Prepared, seeds: Sequence[int], run_steps: RunSteps) -> TrainedGroup:

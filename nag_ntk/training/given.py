@@ -46,13 +46,13 @@ def from_weights(
 
     Args:
         data: the dataset; weights act on its inputs, which have length 1.
-        weights: weights (t+1, m, d) at some steps, the first before training; (s, t+1, m, d) for s networks; or a function
-            (seed, step) -> (m, d), for networks that do not fit into memory together.
+        weights: weights (t+1, m, d) at some steps, the first before training; (s, t+1, m, d) for s networks; or a
+            function (seed, step) -> (m, d), for networks that do not fit into memory together.
         signs: the fixed output signs a_r, -1 or +1, (m,) or (s, m).
         seeds: number of networks, if `weights` is a function.
         steps: T, if `weights` is a function; it is called for the steps 0, ..., T.
         name: what the method is called.
-        init: "given": nothing is known of the weights before training, and no claim about a random draw is made of them.
+        init: "given": nothing is known of the weights before training, and no claim about a draw is made of them.
             "independent" or "antisymmetric": they were drawn so, independently from network to network; see `simulate`.
         radii: R values at which |S_i(R)| is counted at initialisation.
         overlap_radii: R values for which the patterns' overlaps within R of the initialisation are bounded.
@@ -66,8 +66,8 @@ def from_weights(
         InputError: for weights or signs of a wrong shape, weights before training that are not finite, signs other than
             -1 and +1, or an invalid argument.
 
-    Accuracy: weights are exact by definition; a pre-activation has the error gamma_(d+4) (|w_r(0)| + |w_r(t) - w_r(0)|),
-        and `undecided` counts those that are smaller.
+    Accuracy: weights are exact by definition; the error of w_r(t).x_i is gamma_(d+4) (|w_r(0)| + |w_r(t) - w_r(0)|), and
+        `undecided` counts those that are smaller.
 
     Cost: per network and step m n (d + n) operations, and n^3 for the spectrum of H(t).
 
@@ -121,7 +121,9 @@ def from_weights(
         for step in range(length):
             now = np.asarray(look(seed, step), float)
             if now.shape != begin.shape:
-                raise InputError(f"the weights of network {seed} at step {step} have shape {now.shape}, not {begin.shape}")
+                raise InputError(
+                    f"the weights of network {seed} at step {step} have shape {now.shape}, not {begin.shape}"
+                )
             path.append(_seen(shape, gram_path, inputs, begun, (now - begin).astype(floating)))
         recorded, counted = zip(*path, strict=True)
         records.append({key: np.stack([np.asarray(each[key]) for each in recorded]) for key in recorded[0]})
@@ -172,4 +174,3 @@ def _seen(shape: Shape, gram: bool, inputs: Inputs, begun, movement):
     if not gram:
         return recorded, jnp.zeros(())
     return recorded, inputs.kernel * (pattern_counts(pattern, pattern).astype(shape.dtype) / shape.width)
-

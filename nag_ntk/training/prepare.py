@@ -147,9 +147,7 @@ def prepare(
     device_mesh = mesh(devices, len(seeds))
     neurons_spread = device_mesh is not None and device_mesh[1] > 1
     if outside and neurons_spread:
-        raise InputError(
-            f"{methods[0].name} needs all neurons of a network on one device; pass devices=(count, 1)"
-        )
+        raise InputError(f"{methods[0].name} needs all neurons of a network on one device; pass devices=(count, 1)")
     if probes and neurons_spread:
         raise InputError("a probe measures a network whose neurons are on one device; pass devices=(count, 1)")
     limit = plan.free_memory() if memory_limit is None else memory_limit
@@ -169,9 +167,7 @@ def prepare(
     probe_intervals = [probe.every for probe in probes]
     gram_interval = plan.gram_interval(steps, probe_intervals)
     if probes or gram_path:
-        longest = (
-            max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else check_integer("chunk", chunk, 1)
-        )
+        longest = max(gram_interval, plan.STEPS_BETWEEN_PROGRESS) if chunk is None else check_integer("chunk", chunk, 1)
         chunk = plan.common_chunk([*probe_intervals, *([gram_interval] if gram_path else [])], longest)
     layout = plan.make_plan(
         n=data.size, rank=coordinates.shape[1], rows=choice.rows, width=m, columns=choice.columns, seeds=len(seeds),

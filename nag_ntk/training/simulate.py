@@ -162,6 +162,6 @@ def _trajectory(prepared: Prepared, outcomes: Sequence[TrainedGroup], key: int) 
         deviation=None if deviation is None else Deviation(**deviation), methods=prepared.methods,
         seeds=tuple(prepared.seeds), width=prepared.shape.width, start=prepared.shape.start,
         engine=prepared.shape.engine, dtype=prepared.shape.dtype, rank=prepared.inputs.coordinates.shape[1],
-        weights_digest=digest, dimension=0 if prepared.inputs.basis is None else prepared.inputs.basis.shape[0], init=prepared.shape.init if prepared.initial is None else "given",
+        weights_digest=digest, dimension=0 if prepared.inputs.basis is None else len(prepared.inputs.basis),
+        init=prepared.shape.init if prepared.initial is None else "given",
     )  # fmt: skip
-

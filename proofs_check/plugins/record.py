@@ -60,7 +60,9 @@ def _decoded(header: dict[str, Any], arrays: dict[str, Any]) -> Run:
     if "spectrum" in fields:
         fields["spectrum"] = Spectrum(*fields["spectrum"])
     vars(data).update({**fields, "origin": MappingProxyType(fields["origin"])})
-    return Run(header["name"], data, decoded(header["methods"], arrays), decoded(header["trajectory"], arrays), header["delta"])
+    return Run(
+        header["name"], data, decoded(header["methods"], arrays), decoded(header["trajectory"], arrays), header["delta"]
+    )
 
 
 def _mapped(path: Path) -> np.ndarray:

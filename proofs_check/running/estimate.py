@@ -36,7 +36,9 @@ class Rate(NamedTuple):
     compiling: float
 
 
-def estimates(study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, Sequence[Prepared]]) -> dict[str, float]:
+def estimates(
+    study: Study, setups: Mapping[str, RunSetup], plans: Mapping[str, Sequence[Prepared]]
+) -> dict[str, float]:
     """Estimate the seconds of training of each run, compilation included once for runs of one shape.
 
     Args:

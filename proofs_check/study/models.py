@@ -175,7 +175,11 @@ def _some_and_no_repeats(items: tuple[Any, ...]) -> tuple[Any, ...]:
 _LISTED = (Field(strict=False, json_schema_extra={"minItems": 1}), AfterValidator(_some_and_no_repeats))
 MethodField = Annotated[
     Annotated[MethodSpec, Tag("family")] | Annotated[OptaxSpec, Tag("optax")],
-    Discriminator(lambda value: "optax" if isinstance(value, OptaxSpec) or (isinstance(value, dict) and "optax" in value) else "family"),
+    Discriminator(
+        lambda value: (
+            "optax" if isinstance(value, OptaxSpec) or (isinstance(value, dict) and "optax" in value) else "family"
+        )
+    ),
     BeforeValidator(_by_name, json_schema_input_type=KnownMethod | MethodSpec | OptaxSpec),
 ]
 Methods = Annotated[tuple[MethodField, ...], *_LISTED]

@@ -4,10 +4,11 @@
     {title: clipped, optax: [{optax: clip_by_global_norm, max_norm: 1}, {optax: sgd, learning_rate: 0.5}]}
     {optax: adam, learning_rate: {schedule: cosine_decay_schedule, init_value: 0.1, decay_steps: 200}}
 
-All keys but `optax`, `title` and `rotation_invariant` are arguments of the function of optax, or of optax.contrib, of that
-name. A list is a chain. A mapping with `schedule` or `optax` is a call within the call.
+All keys but `optax`, `title` and `rotation_invariant` are arguments of the function of that name in optax, or in
+optax.contrib. A list is a chain. A mapping with `schedule` or `optax` is a call within the call.
 """
 
+import difflib
 import inspect
 import json
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from proofs_check.study.types import EXPECTED, Flag, NonEmpty, Record, Slug, expected
+from proofs_check.study.types import EXPECTED, Flag, Record, Slug, expected
 
 if TYPE_CHECKING:
     from nag_ntk import Dataset, Method
@@ -28,9 +29,8 @@ _OBJECTS: "dict[str, Rule]" = {}  # rules that were handed over as objects in th
 _OWN = "restarted_nesterov"
 _DEEPEST = 8
 
-Chain = Annotated[
-    tuple[Mapping[str, Any], ...],
-    Field(strict=False, min_length=1),
+Said = Annotated[
+    Annotated[str, Field(min_length=1)] | Annotated[tuple[Mapping[str, Any], ...], Field(strict=False, min_length=1)],
     expected("the name of an optimiser of optax, or a list of mappings {optax: name, ...}"),
 ]
 
@@ -45,7 +45,7 @@ class OptaxSpec(Record):
 
     model_config = ConfigDict(extra="allow")
 
-    optax: NonEmpty | Chain
+    optax: Said
     """Name of a function of optax or optax.contrib, or restarted_nesterov; a list of such mappings is a chain."""
     title: Slug | None = None
     """What the method is called; absent: the name of the function."""
@@ -80,16 +80,16 @@ class OptaxSpec(Record):
         return self
 
     def build(self, data: "Dataset") -> "Method":
-        """Make the method; `data` are not needed.
+        """Make the method, and try it on weights for these data.
 
         Raises:
-            nag_ntk.InputError: if optax has no such function, or the function does not take these arguments.
+            nag_ntk.InputError: if optax has no such function, or the function does not take these arguments, or what it
+                makes cannot train from gradients.
         """
         from nag_ntk import InputError
         from nag_ntk.method import Rule, outside_family
-        from nag_ntk.optimisers import from_optax
+        from nag_ntk.optimisers import from_optax, optimiser
 
-        del data
         fields = self.model_dump(mode="json", exclude={"title"}, exclude_defaults=True)
         if self.optax == GIVEN:
             text = str(self.arguments.get("rule", ""))
@@ -99,10 +99,12 @@ class OptaxSpec(Record):
                     "{optax: name, ...} in the study, or call verify(methods=[...]) with the object"
                 )
             return outside_family(self.name, _OBJECTS[text])
-        made = from_optax(
-            self.name, _made(self.name, _plain(fields), 0), rotation_invariant=self.rotation_invariant
-        )
-        return made._replace(rule=Rule(json.dumps(fields, sort_keys=True), made.rule.transformation, self.rotation_invariant))  # type: ignore[union-attr]
+        given = {key: value for key, value in fields.items() if key != "rotation_invariant"}
+        made = from_optax(self.name, _made(self.name, given, 0), rotation_invariant=self.rotation_invariant)
+        assert made.rule is not None
+        optimiser(made, 2, data.dimension, "float32")  # refused here, its place in the file is known
+        text = json.dumps(fields, sort_keys=True)
+        return made._replace(rule=Rule(text, made.rule.transformation, self.rotation_invariant))
 
 
 def optimiser_fields(method: "Method") -> dict[str, Any]:
@@ -133,10 +135,6 @@ def _no_argument(value: Any, depth: int = 0) -> str:
     return type(value).__name__
 
 
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != "rotation_invariant"}
-
-
 def _made(title: str, value: Any, depth: int) -> Any:
     """Make the object that a value stands for: a transformation, a schedule, or the value itself."""
     import optax
@@ -159,15 +157,21 @@ def _made(title: str, value: Any, depth: int) -> Any:
             raise InputError(f"{title}: a chain has no arguments of its own; write them in its parts")
         return optax.chain(*_made(title, value[kind], depth + 1))
     function = _function(title, str(value[kind]), kind)
+    signature = inspect.signature(function)
+    known, called = list(signature.parameters), f"{title}: {value[kind]} of optax"
+    for key in arguments:
+        if key not in known:
+            guess = difflib.get_close_matches(key, known, n=1)
+            hint = f'did you mean "{guess[0]}"?' if guess else f"it has {', '.join(known)}"
+            raise InputError(f"{called} has no argument {key}; {hint}")
     try:
-        inspect.signature(function).bind(**arguments)
+        signature.bind(**arguments)
     except TypeError as error:
-        known = ", ".join(inspect.signature(function).parameters)
-        raise InputError(f"{title}: {value[kind]} of optax: {error}; its arguments: {known}") from None
+        raise InputError(f"{called}: {error}; it has {', '.join(known)}") from None
     try:
         return function(**arguments)
     except Exception as error:
-        raise InputError(f"{title}: {value[kind]} of optax refuses these arguments: {error}") from None
+        raise InputError(f"{called} refuses these arguments: {error}") from None
 
 
 def _function(title: str, name: str, kind: str) -> Any:
