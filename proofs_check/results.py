@@ -358,9 +358,9 @@ def least_width(
         >>> import nag_ntk
         >>> nag_ntk.enable_float64()
         >>> points = nag_ntk.sphere(4, 3)
-        >>> found = least_width("distance", data=points, methods="nesterov", steps=20, level=0.05, ratio=3)
+        >>> found = least_width("flip-count", data=points, methods="nesterov", steps=0, level=0.3, ratio=9, most=64)
         >>> print(found)
-        distance: supported from width ... on (...)
+        flip-count: supported from width 16 on (not at 4)
         >>> found.looks[0].violations
         0
     """
@@ -411,7 +411,7 @@ def judge(
         >>> data = nag_ntk.sphere(4, 3)
         >>> rng = numpy.random.default_rng(0)
         >>> start, signs = rng.standard_normal((8, 64, 3)), rng.choice([-1.0, 1.0], (8, 64))
-        >>> paths = numpy.stack([start, 0.9 * start], axis=1)  # (networks, steps, neurons, coordinates)
+        >>> paths = numpy.stack([start, start + 0.1], axis=1)  # (networks, steps, neurons, coordinates)
         >>> judge(data, paths, signs, select=["flip-inclusion", "distance"], level=0.05)
         verdict       lemma           run    margin  violations  limit
         INCONCLUSIVE  flip-inclusion  given  ...

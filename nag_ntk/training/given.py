@@ -66,7 +66,7 @@ def from_weights(
         InputError: for weights or signs of a wrong shape, weights before training that are not finite, signs other than
             -1 and +1, or an invalid argument.
 
-    Accuracy: weights are exact by definition; the error of w_r(t).x_i is gamma_(d+4) (|w_r(0)| + |w_r(t) - w_r(0)|), and
+    Accuracy: weights are exact by definition; w_r(t).x_i has the error gamma_(d+4) (|w_r(0)| + |w_r(t) - w_r(0)|), and
         `undecided` counts those that are smaller.
 
     Cost: per network and step m n (d + n) operations, and n^3 for the spectrum of H(t).
