@@ -29,7 +29,7 @@ RUN_BY_ANOTHER_TEST = {
     "resume.md": "proofs_check/study/test_sweep.py",
     "sweeps.md": "proofs_check/study/test_sweep.py",
 }
-RUN_HERE = ["README.md", "docs/data.md", "docs/devices.md", "docs/python.md"]
+RUN_HERE = ["README.md", "docs/data.md", "docs/devices.md", "docs/optimisers.md", "docs/python.md"]
 
 
 def undocumented(item) -> list[str]:
