@@ -191,16 +191,21 @@ def optimiser(method: Method, rows: int, columns: int, dtype: Any) -> Optimiser:
     weights = jax.ShapeDtypeStruct((rows, columns), dtype)
     parameters = _parameters(transformation)
 
+    implementations: list[str | None] = []  # of the random keys in the state, which is kept as plain arrays
+
     def move(gradient, state, params, loss):
-        updates, new = transformation.update(gradient, state, params, value=loss, grad=gradient)
+        keyed = _with_keys(state, implementations)
+        updates, new = transformation.update(gradient, keyed, params, value=loss, grad=gradient)
         cast = jax.tree.map(lambda update: update.astype(gradient.dtype), updates)
-        return cast, jax.tree.map(_retyped, state, new)
+        return cast, jax.tree.map(lambda old, now: now.astype(old.dtype), state, _without_keys(new)[0])
 
     def begin(weights):
-        state = transformation.init(parameters(weights))
-        # an array with the type that a step gives it, so that steps can be scanned
-        _, after = jax.eval_shape(partial(_one_step, transformation), parameters(weights), weights)
-        return jax.tree.map(lambda old, new: jnp.asarray(old, new.dtype) if _is_plain(old) else old, state, after)
+        state, implementations[:] = _without_keys(transformation.init(parameters(weights)))
+        # arrays of the types that a step gives them, so that steps can be scanned
+        after = jax.eval_shape(
+            lambda p, w: _without_keys(_one_step(transformation, p, w)[1])[0], parameters(weights), weights
+        )
+        return jax.tree.map(lambda old, new: jnp.asarray(old, new.dtype), state, after)
 
     def whole(weights):
         state = begin(weights)
@@ -237,12 +242,21 @@ def _parameters(transformation: Any) -> Callable[[Any], Any]:
     return optax.LookaheadParams.init_synced if _takes_pair(transformation) else _same
 
 
-def _is_plain(leaf: Any) -> bool:
-    return not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+def _without_keys(state: Any) -> tuple[Any, list[str | None]]:
+    """Return a state with random keys as plain arrays, and the implementation of the key of each array, or None."""
+    leaves, structure = jax.tree.flatten(state)
+    typed = [jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key) for leaf in leaves]
+    plain = [jax.random.key_data(leaf) if key else jnp.asarray(leaf) for leaf, key in zip(leaves, typed, strict=True)]
+    names = [str(jax.random.key_impl(leaf)) if key else None for leaf, key in zip(leaves, typed, strict=True)]
+    return structure.unflatten(plain), names
 
 
-def _retyped(old: Any, new: Any) -> Any:
-    return new.astype(old.dtype) if _is_plain(old) else new
+def _with_keys(state: Any, implementations: list[str | None]) -> Any:
+    leaves, structure = jax.tree.flatten(state)
+    return structure.unflatten([
+        leaf if name is None else jax.random.wrap_key_data(leaf, impl=name)
+        for leaf, name in zip(leaves, implementations, strict=True)
+    ])  # fmt: skip
 
 
 def _shapes(tree: Any) -> Any:
@@ -282,7 +296,7 @@ def _digest(transformation: Any) -> str:
         params = _parameters(extended)(weights)
         program = jax.make_jaxpr(partial(_one_step, extended))(params, weights)
         content = re.sub("0x[0-9a-f]+", "", str(program)).encode()
-        for constant in filter(_is_plain, map(jnp.asarray, program.consts)):
+        for constant in jax.tree.leaves(_without_keys(program.consts)[0]):
             content += np.asarray(constant).tobytes()
     except Exception:  # it takes other weights only: `optimiser` tries it on those of the run
         return f"optax, given as number {next(_UNTRACED)}"

@@ -14,6 +14,7 @@ import pytest
 import nag_ntk
 from nag_ntk import Dataset, InputError, Network, Probe, from_optax, gradient_descent, heavy_ball, nesterov, simulate
 from nag_ntk.optimisers import restarted_transformation
+from nag_ntk.run.checkpoint import SavedChunks, leaves_of, state_like
 from nag_ntk.training.prepare import prepare_parts
 
 WARM_UP = optax.warmup_cosine_decay_schedule(0.0, 0.2, 10, 50)
@@ -281,3 +282,35 @@ def test_a_restart_by_the_function_asks_for_the_loss():
     state = transformation.init(jnp.zeros((2, 2)))
     with pytest.raises(ValueError, match="needs the loss"):
         transformation.update(jnp.ones((2, 2)), state)
+
+
+class Kept:
+    """A store of chunks in memory, which gives back the first few of each call."""
+
+    def __init__(self):
+        self.parts, self.states, self.given_back = {}, {}, 0
+
+    def restore(self, call, about):
+        saved = self.parts.get(call, [])[: self.given_back]
+        return SavedChunks(saved, lambda fresh: state_like(fresh, self.states[call, len(saved)])) if saved else None
+
+    def keep(self, call, about, part, state, last):
+        chunks = self.parts.setdefault(call, []) if self.given_back == 0 else []
+        chunks.append(part)
+        if self.given_back == 0:
+            self.states[call, len(chunks)] = leaves_of(state)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(data):
+    store = Kept()
+    methods = [
+        from_optax("adam", OPTIMISERS["adam"]),
+        nesterov(0.3, 0.8),
+        from_optax("noisy", optax.noisy_sgd(0.1, key=0)),
+    ]
+    options = {"width": 24, "seeds": 2, "steps": 19, "chunk": 5}
+    whole = simulate(data, methods, checkpoint=store, **options)
+    assert sorted(store.parts) == [0, 1]  # a call for the family, one for the optimisers
+    store.given_back = 2
+    again = simulate(data, methods, checkpoint=store, **options)
+    assert again == whole == simulate(data, methods, **options)
