@@ -138,7 +138,7 @@ def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
 
     def simulate(data, methods, width, seeds, steps, *, engine, chunk, **options):
         cost = REPRESENTATIONS[engine].cost(*data.coordinates.shape)
-        turns = -(-seeds // plans["first"].layout.devices)
+        turns = -(-seeds // plans["first"][0].layout.devices)
         now[0] += turns * width * (3e-6 + (steps + 1) * len(methods) * cost * 1e-9)
         now[0] += 0 if (width, chunk) in compiled else 5.0
         compiled.add((width, chunk))
@@ -152,14 +152,14 @@ def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
         begun, compiled = now[0], {(spec.width, 1)} if spec.name == "third" else set()
         made = ready[spec.name]
         simulate(
-            made.data, made.methods, spec.width, spec.seeds, spec.steps, engine=plans[spec.name].shape.engine, chunk=1
+            made.data, made.methods, spec.width, spec.seeds, spec.steps, engine=plans[spec.name][0].shape.engine, chunk=1
         )
         assert found[spec.name] == pytest.approx(now[0] - begun, rel=1e-6)  # a model linear in what is counted
 
 
 def test_devices_that_lack_a_seed_at_the_end_wait():
     study = parse()
-    plan = prepare(study, ())["first"].planned(study.runs[0])
+    plan = prepare(study, ())["first"].planned(study.runs[0])[0]
     placed = (plan._replace(layout=plan.layout._replace(devices=devices)) for devices in (1, 3))
     one, three = (estimate._seconds(at, Rate(1e9, 1e6, 0.0)) for at in placed)
     assert three == pytest.approx(one * 6 / 4)  # four seeds take the time of six
@@ -174,12 +174,22 @@ def test_what_is_measured_is_measured_on_this_machine():
     assert 0 < found["small"] < 100
 
 
+def test_optimisers_have_a_plan_and_a_rate_of_their_own():
+    adam = "{optax: adam, learning_rate: 0.01}"
+    study = parse(STUDY.replace("{name: nesterov, eta: 0.1, beta: 0.5}", adam).partition("runs")[0])
+    ready = prepare(study, ())
+    plans = ready["small"].planned(study.runs[0])
+    assert [plan.shape.engine for plan in plans][-1] == "optax"
+    alone = estimates(study, ready, {"small": plans[-1:]})["small"]
+    assert 0 < alone < estimates(study, ready, {"small": plans})["small"] + 10 < 100
+
+
 def test_operations_are_counted_for_every_engine():
     study = parse(STUDY.replace("runs: {first: {}, second: {key: 1, width: 4096}}", "runs: {a: {}}"))
     counted = {}
     for engine in ("weights", "preactivations", "batched-weights", "screened"):
         spec = study.runs[0].model_copy(update={"engine": engine})
-        plan = prepare(study.model_copy(update={"runs": (spec,)}), ())["a"].planned(spec)
+        plan = prepare(study.model_copy(update={"runs": (spec,)}), ())["a"].planned(spec)[0]
         counted[engine] = plan.choice.operations
     trained = 4 * 2 * 4 * 32  # steps, methods, seeds, neurons
     assert counted["weights"] == trained * REPRESENTATIONS["weights"].cost(3, 3)

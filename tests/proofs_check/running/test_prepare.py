@@ -226,7 +226,7 @@ def test_how_networks_are_drawn_is_part_of_the_question_unless_it_is_the_default
     assert setup.options(spec)["init"] == "independent"
     assert "init" not in setup.question(spec)
     assert setup.question(pairs) == {**setup.question(spec), "init": "antisymmetric"}
-    assert setup.planned(pairs).shape.init == "antisymmetric"
+    assert setup.planned(pairs)[0].shape.init == "antisymmetric"
 
 
 def test_where_a_study_was_read_from_is_no_part_of_it():
