@@ -1,4 +1,4 @@
-"""The bundled studies after the experiments of papers: what they state, that they run, and the options in their comments."""
+"""Bundled studies after experiments of papers: what they state, that they run, and the options in their comments."""
 
 import json
 import re
