@@ -16,7 +16,17 @@ from nag_ntk.run.configuration import configure
 from nag_ntk.run.probe import Probe, Snapshot
 from nag_ntk.run.saving import load
 from nag_ntk.run.trajectory import Trajectory
-from nag_ntk.sources import cifar10, digits, fashion_mnist, from_npz, from_table, mnist, near_parallel_pairs, sphere
+from nag_ntk.sources import (
+    cifar10,
+    diabetes,
+    digits,
+    fashion_mnist,
+    from_npz,
+    from_table,
+    mnist,
+    near_parallel_pairs,
+    sphere,
+)
 from nag_ntk.theorem import theorem_tuning
 from nag_ntk.training.given import from_weights
 from nag_ntk.training.simulate import simulate
@@ -40,6 +50,7 @@ __all__ = [
     "companion_power_norms",
     "configure",
     "cross_gram",
+    "diabetes",
     "digits",
     "draw",
     "enable_float64",

@@ -34,15 +34,24 @@ VARIABLES = {
 
 
 def labels(methods: Sequence[Method]) -> list[str]:
-    """Return the names of the methods; a name that occurs twice is followed by step size and momentum.
+    """Return the names of the methods; a name that occurs twice is followed by the numbers that tell its methods apart.
 
     Example:
-        >>> from nag_ntk import gradient_descent, heavy_ball
+        >>> from nag_ntk import gradient_descent, heavy_ball, nesterov_increasing
         >>> labels([gradient_descent(0.5), heavy_ball(0.5, 0.25), heavy_ball(0.5, 0.75)])
-        ['gradient_descent', 'heavy_ball(eta=0.5, beta=0.25)', 'heavy_ball(eta=0.5, beta=0.75)']
+        ['gradient_descent', 'heavy_ball(beta=0.25)', 'heavy_ball(beta=0.75)']
+        >>> labels([nesterov_increasing(0.5, 2), nesterov_increasing(0.5, 6)])
+        ['nesterov_increasing(delay=2.0)', 'nesterov_increasing(delay=6.0)']
     """
-    names = [m.name for m in methods]
-    return [m.name if names.count(m.name) == 1 else f"{m.name}(eta={m.eta!r}, beta={m.beta!r})" for m in methods]
+    return [_label(method, [other for other in methods if other.name == method.name]) for method in methods]
+
+
+def _label(method: Method, namesakes: Sequence[Method]) -> str:
+    """Return the name of a method, with its numbers in which the methods of this name differ."""
+    # gamma follows from beta, except in methods with names of their own
+    apart = [name for name in ("eta", "beta", "delay") if len({getattr(other, name) for other in namesakes}) > 1]
+    numbers = ", ".join(f"{name}={getattr(method, name)!r}" for name in apart)
+    return f"{method.name}({numbers})" if numbers else method.name
 
 
 def coordinate_values(run: Any) -> dict[str, Any]:

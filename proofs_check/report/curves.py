@@ -68,7 +68,7 @@ def movement(flips: Series, distance: Series, name: str) -> Figure:
     axes[0].set_xlabel("")
     for line in axes[1].get_lines():
         line.set_label("_")  # the legend names each method once
-    legend_below(figure, len(flips.methods), 3, left=0.17)
+    legend_below(figure, 3, left=0.17)
     figure.subplots_adjust(hspace=0.1)
     figure.align_ylabels(axes)
     parts = [f"{RECORDED[one.name][0]}: {_describe(one)}" for one in (flips, distance)]
@@ -83,7 +83,7 @@ def movement(flips: Series, distance: Series, name: str) -> Figure:
 def _draw_figure(series: Series, name: str, title: str, worst: str) -> Figure:
     figure, axes = canvas(3.5 if len(series.methods) > 1 else 3.2)
     draw(axes, series)
-    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
+    legend_below(figure, 2)
     return finish_figure(figure, name, title, _describe(series) + worst, *_table(series))
 
 

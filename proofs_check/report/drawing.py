@@ -27,6 +27,8 @@ ORDER = ("gradient_descent", "heavy_ball", "nesterov")
 """Methods in the order of their colours and markers, which are the same in all figures."""
 WIDTH = 5.0
 """Inches; small enough that the letters are still read on a phone, where the figure shrinks."""
+_LINE, _HANDLE, _LETTER = 0.19, 0.67, 0.064
+"""Inches of a legend: height of a row, width of a column without its text, mean width of a letter."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,30 @@ def method_styles(labels: Sequence[str]) -> list[tuple[str, str]]:
     return [(COLOURS[place], MARKERS[place]) for place in taken]
 
 
-def legend_below(figure: Any, labels: int, columns: int, left: float = 0.14) -> None:
-    """Put the legend below the axes, with space for its number of labels in so many columns."""
-    rows, height = math.ceil(labels / columns), figure.get_figheight()
-    figure.legend(loc="lower center", ncol=columns, handlelength=3.2)
-    figure.subplots_adjust(left=left, right=0.98, top=1 - 0.1 / height, bottom=(0.54 + 0.19 * rows) / height)
+def legend_below(figure: Any, columns: int, left: float = 0.14) -> None:
+    """Put the legend below the axes, in so many columns or as many as fit, and make the figure higher for more rows."""
+    labels = [label for axes in figure.axes for label in axes.get_legend_handles_labels()[1]]
+    fitting = fitting_columns(labels, columns)
+    rows = math.ceil(len(labels) / fitting)
+    height = figure.get_figheight() + _LINE * (rows - math.ceil(len(labels) / columns))
+    figure.set_figheight(height)
+    figure.legend(loc="lower center", ncol=fitting, handlelength=3.2)
+    figure.subplots_adjust(left=left, right=0.98, top=1 - 0.1 / height, bottom=(0.54 + _LINE * rows) / height)
+
+
+def fitting_columns(labels: Sequence[str], columns: int) -> int:
+    """Return the largest number of columns, up to a given one, in which the labels of a legend fit into the figure.
+
+    Example:
+        >>> fitting_columns(["gradient descent", "heavy ball", "nesterov"], 3), fitting_columns(["x" * 40] * 2, 2)
+        (3, 1)
+    """
+    for count in range(columns, 1, -1):
+        rows = math.ceil(len(labels) / count)
+        longest = [max(map(len, labels[first : first + rows])) for first in range(0, len(labels), rows)]
+        if sum(_HANDLE + _LETTER * length for length in longest) <= WIDTH:
+            return count
+    return 1
 
 
 def canvas(height: float) -> tuple[Any, Any]:

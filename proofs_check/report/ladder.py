@@ -158,7 +158,8 @@ def against_width(series: Mapping[str, Mapping[str, Series]], methods: Sequence[
     )
     levels = [round(100 * level) for level in first.levels]
     header = ["method", "run", "width", "quantity", *(f"value_q{level}" for level in levels)]
-    return finish_figure(figure, name, "The width at the end of training", description, header, rows)
+    note = f"Slopes against m: {'; '.join(sentences)}."
+    return finish_figure(figure, name, "The width at the end of training", description, header, rows, note)
 
 
 def _last(series: Series, method: str) -> str:

@@ -1,6 +1,7 @@
 """Formats of stored numbers; the store has infinities as words, and None for what does not exist."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,10 +56,10 @@ def violations(row: Mapping[str, Any]) -> str:
 
 
 def words(name: str) -> str:
-    """Write the name of a method with spaces.
+    """Write the name of a method with spaces, and its numbers as one would read them.
 
     Example:
-        >>> words("gradient_descent")
-        'gradient descent'
+        >>> words("gradient_descent"), words("nesterov_increasing(delay=3.0)")
+        ('gradient descent', 'nesterov increasing (delay=3)')
     """
-    return name.replace("_", " ")
+    return re.sub(r"\.0(?=[,)])", "", name.replace("_", " ").replace("(", " ("))

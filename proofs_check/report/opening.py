@@ -1,5 +1,6 @@
 """Opening of the page: pictures and sentences of a study, and its claims by step of the proof."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from proofs_check.report.curves import movement
 from proofs_check.report.drawing import ORDER, Figure
 from proofs_check.report.ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
 from proofs_check.report.overview import data_in_words, loosest, main_run, run_in_words, shown_runs
-from proofs_check.report.rates import against_kappa, residual
+from proofs_check.report.rates import GROWING, against_kappa, powers, residual
 from proofs_check.store import Series, StoredResult
 
 
@@ -75,6 +76,16 @@ def _title(run: Mapping[str, Any]) -> str:
     return f"Run {run['run']}: width {run['width']:,}, {run['seeds']:,} seeds, {run['steps']:,} steps"
 
 
+def _main_runs(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the main run of all, then those of the other datasets."""
+    first = main_run(runs)
+    by_data: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        by_data.setdefault(json.dumps(run["data"], sort_keys=True), []).append(run)
+    mains = [run for run in map(main_run, by_data.values()) if run is not None]
+    return sorted(mains, key=lambda run: run is not first)
+
+
 def pictures(
     stored: StoredResult, series: Mapping[str, Mapping[str, Series]], name: Callable[..., str]
 ) -> list[Figure]:
@@ -97,12 +108,15 @@ def pictures(
         drawn.append(required_and_observed([summaries[run] for run in ladder], name("theory-widths-asked")))
         drawn.append(against_width(columns, methods, name("theory-widths-end")))
     rates = against_kappa(stored.runs, name("theory-rate-kappa"))
-    chosen = main_run([summaries[run] for run in series])
-    if chosen is not None:
-        own = series[chosen["run"]]
-        drawn.append(residual(own["relative_residual"], chosen, name("theory-residual")))
-        if not methods and rates is None:
-            drawn.append(movement(own["flip_fraction"], own["distance"], name("movement")))
+    several = len(methods) > 0 or rates is not None
+    # without figures of the whole study, those of the main run of each dataset, of two at most
+    for place, chosen in enumerate(_main_runs([summaries[run] for run in series])[: 1 if several else 2]):
+        own, suffix = series[chosen["run"]], (chosen["run"],) * (place > 0)
+        drawn.append(residual(own["relative_residual"], chosen, name("theory-residual", *suffix)))
+        if not several:
+            drawn.append(movement(own["flip_fraction"], own["distance"], name("movement", *suffix)))
+        if any(row["name"] == GROWING for row in chosen["methods"]) and chosen["steps"] > 1:
+            drawn.append(powers(own["relative_residual"], chosen, name("theory-powers", *suffix)))
     drawn.append(rates)
     drawn += [over_steps(columns, method, name("theory-widths", method)) for method in methods]
     return [figure for figure in drawn if figure is not None]

@@ -96,7 +96,7 @@ def _method(run: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 
 def _proved(run: Mapping[str, Any]) -> list[str]:
     """Say from which widths on the theorems are proved for these data."""
-    asked = {row["method"]: row["width"] for row in run["asked"] if row["id"] == "comparison"}
+    asked = {row["method"]: row["width"] for row in run["asked"] if row["id"] == "comparison" and _finite(row["width"])}
     found = [
         (words(row["method"]), asked[row["name"]]) for row in run["methods"] if row["tuned"] and row["name"] in asked
     ]

@@ -1,5 +1,6 @@
 """Figures of the rates: the residual of a run with its theoretical bounds, and observed rates against kappa."""
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -22,6 +23,8 @@ from proofs_check.store import Series
 POINTS = 160
 LEAST = 3
 """Least number of values of kappa, or of widths, in a figure over them."""
+GROWING = "nesterov_increasing"
+"""The method without a linear rate; its variants are called after their delays."""
 _BOUND, _LINEAR = (0, (5, 2)), (0, (1, 1.6))
 
 
@@ -80,7 +83,7 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     if tuned_methods:
         axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="bound of the theorem, prefactor included")
         axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="slowest rate of the linear model")
-    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
+    legend_below(figure, 2)
     kappa = number(run["data"]["kappa"])
     description = (
         f"{run['data']['name']}, n = {run['data']['samples']}, κ = {kappa or 'none'}, width {series.width:,}; "
@@ -90,10 +93,57 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     header = ["method", "step", *(f"residual_q{level}" for level in levels), "bound", "linear_model"]
     note = "Line: median; band: all seeds."
     proved = [float(row["width"]) for row in run["asked"] if row["id"].startswith("comparison")]
+    proved = [width for width in proved if math.isfinite(width)]
     if tuned_methods and proved:
         note += f" The bounds are proved from width {number(min(proved), '.1e')} on, this run has {series.width:,}."
     title = f"Residual against steps, run {series.run}"
     return finish_figure(figure, name, title, description, header, rows, note)
+
+
+def powers(series: Series, run: Mapping[str, Any], name: str) -> Figure:
+    """Draw |xi(t)|/|xi(0)| with both axes logarithmic: a power of t is a line there, and a linear rate bends down.
+
+    Args:
+        series: the relative residual, of at least two steps.
+        run: its summary.
+        name: of the files.
+    """
+    levels = [round(100 * level) for level in series.levels]
+    shown = np.unique(np.geomspace(1, len(series.steps) - 1, POINTS).round().astype(int))
+    figure, axes = canvas(3.6)
+    sentences, rows = [], []
+    styles = method_styles(series.methods)
+    for k, method in enumerate(series.methods):
+        (colour, marker), values = styles[k], series.observed[k][:, shown]
+        median = values[len(levels) // 2]
+        every = max(1, len(shown) // 8)
+        axes.fill_between(shown, _floored(values[0]), _floored(values[-1]), color=colour, alpha=0.2, linewidth=0)
+        axes.plot(shown, _floored(median), color=colour, marker=marker, markersize=4,
+                  markevery=(k * every // 3, every), label=words(method))  # fmt: skip
+        late = (shown >= shown[-1] / 10) & (median > 0)
+        slope = _slope(shown[late].astype(float), median[late])
+        sentences.append(f"{words(method)} {'none' if slope is None else number(slope, '.2f')}")
+        rows += [[method, int(t), *map(float, one)] for t, one in zip(shown, values.T, strict=True)]
+    # faster methods leave the picture below
+    growing = [series.observed[k] for k, method in enumerate(series.methods) if method.startswith(GROWING)]
+    lowest = min((float(value) for values in growing for value in values[values > 0]), default=1e-17)
+    axes.plot(shown, 1.0 / shown, color=INK, linestyle=_LINEAR, linewidth=1.1, label="1/t")
+    axes.set_yscale("log")
+    axes.set_ylim(max(lowest / 30, 1e-17), 3.0)
+    set_logarithmic(axes, "y")
+    set_logarithmic(axes, "x")
+    axes.set_xlabel("training step t")
+    axes.set_ylabel("residual ‖ξ(t)‖/‖ξ(0)‖ (1)")
+    legend_below(figure, 2)
+    description = (
+        f"{run['data']['name']}, width {series.width:,}; medians and range over {series.seeds} seeds. Slopes of the "
+        f"medians over the last tenth to the whole of the steps: {'; '.join(sentences)}."
+    )
+    header = ["method", "step", *(f"residual_q{level}" for level in levels)]
+    note = "A power of t is a straight line, a linear rate bends down."
+    return finish_figure(
+        figure, name, f"Residual, both axes logarithmic, run {series.run}", description, header, rows, note
+    )
 
 
 def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
@@ -149,7 +199,7 @@ def against_kappa(runs: Sequence[Mapping[str, Any]], name: str) -> Figure | None
     axes.set_ylabel("1 − rate per step (1)")
     axes.plot([], [], color=INK, linestyle=_LINEAR, linewidth=1.1, label="linear model, at least")
     axes.plot([], [], color=INK, linestyle=_BOUND, linewidth=1.1, label="the theorem, at least")
-    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
+    legend_below(figure, 2)
     description = (
         f"Points: median over seeds of the rate in the second half of the steps, bars: all seeds; higher is faster. "
         "The linear model of heavy ball and the theorem of Nesterov have one curve. "

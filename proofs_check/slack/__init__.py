@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nag_ntk.run.labelled import labels
 from proofs_check.lemma import Run
 from proofs_check.lemma.selection import select
 from proofs_check.slack import draw, linear, training
@@ -60,14 +61,10 @@ def slack_rows(run: Run) -> tuple[SlackRow, ...]:
     """Return all rows of a run: those about the draw, then those of every method; none for a run without steps."""
     if run.trajectory.steps == 0:
         return ()
-    names = [method.name for method in run.methods]
     rows = list(_table(run, None))
-    for k, method in enumerate(run.methods):
-        if not method.in_family:  # no link of the proof speaks of it
+    for k, label in enumerate(labels(run.methods)):  # as in the stored trajectories
+        if not run.methods[k].in_family:  # no link of the proof speaks of it
             continue
-        label = method.name
-        if names.count(label) > 1:  # as in the stored trajectories
-            label += f"(eta={method.eta!r}, beta={method.beta!r})"
         rows += [replace(row, method=label) for row in _table(run, k)]
     return tuple(rows)
 

@@ -87,6 +87,26 @@ class DigitsData(ImageFields):
         return digits(**self._options())
 
 
+class DiabetesData(DataRecord):
+    """A table of 442 patients, bundled with scikit-learn: ten standardised columns, rows scaled to length 1."""
+
+    source: Literal["diabetes"]
+    samples: Count
+    """How many rows."""
+    labels: Literal["standardised", "median"] = "standardised"
+    """The targets: the progression of the disease, standardised; or +1 where it is above its median, -1 elsewhere."""
+    offset: Natural = 0
+    """How many rows to skip first."""
+    parallel: Parallel = "keep"
+    """Whether to keep or to drop rows that are equal or opposite to an earlier one, up to rounding."""
+
+    def build(self) -> "Dataset":
+        """Read the table from scikit-learn."""
+        from nag_ntk import diabetes
+
+        return diabetes(**self.model_dump(exclude={"source"}))
+
+
 class SphereData(DataRecord):
     """Points drawn uniformly from the unit sphere."""
 
@@ -326,7 +346,16 @@ class Cifar10Data(FileData):
 
 
 DataSpec = Annotated[
-    DigitsData | SphereData | PairsData | NpzData | TableData | ArraysData | MnistData | FashionMnistData | Cifar10Data,
+    DigitsData
+    | DiabetesData
+    | SphereData
+    | PairsData
+    | NpzData
+    | TableData
+    | ArraysData
+    | MnistData
+    | FashionMnistData
+    | Cifar10Data,
     Field(discriminator="source"),
 ]
 DATA_MODELS: dict[str, type[DataRecord]] = {

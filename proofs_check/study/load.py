@@ -128,8 +128,11 @@ def bundled_configs() -> dict[str, Path]:
     They are package data in an installed wheel, and in the folder ``configs`` of a source checkout.
 
     Example:
-        >>> sorted(bundled_configs())
-        ['acceleration', 'digits', 'paper', 'quick', 'sweep', 'theorem', 'theorem_width', 'width']
+        >>> names = sorted(bundled_configs())
+        >>> names[:7]
+        ['acceleration', 'bu2021', 'digits', 'du2019', 'liu2021', 'paper', 'quick']
+        >>> names[7:]
+        ['sweep', 'theorem', 'theorem_width', 'wang2021', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())

@@ -144,7 +144,7 @@ def test_labelled_arrays_are_those_of_the_record(run):
     assert arrays.eta.sel(algorithm="nesterov") == METHODS[1].eta
     assert (arrays.attrs["width"], arrays.attrs["engine"]) == (32, run.engine)
     twice = simulate(DATA, [nag_ntk.heavy_ball(0.1, beta) for beta in (0.2, 0.3)], 32, 1, 1)
-    assert twice.to_xarray().algorithm.values.tolist() == [f"heavy_ball(eta=0.1, beta={beta})" for beta in (0.2, 0.3)]
+    assert twice.to_xarray().algorithm.values.tolist() == ["heavy_ball(beta=0.2)", "heavy_ball(beta=0.3)"]
 
 
 @pytest.mark.parametrize("quantity", ["residual_norm", "flip_fraction", "distance", "undecided"])

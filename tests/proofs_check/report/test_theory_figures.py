@@ -14,7 +14,7 @@ import xarray
 import nag_ntk
 from nag_ntk.theorem import THEOREMS
 from proofs_check import store
-from proofs_check.report import ladder, page
+from proofs_check.report import drawing, ladder, overview, page, rates
 from proofs_check.report.drawing import steps_of_ten
 from proofs_check.running import runner, summary
 from proofs_check.study.load import load_study, parse_study, study_as_dict
@@ -139,6 +139,9 @@ def test_the_ends_are_the_last_steps_and_their_slopes_are_said(folder):
     slope = np.polyfit(np.log([64, 256, 1024]), np.log(ends), 1)[0]
     said = json.loads((folder / "figures" / "index.json").read_text())["theory-widths-end"]["description"]
     assert f"nesterov {slope:.3f}".replace("-", "−") in said.rpartition("largest")[2]
+    shown = (folder / "report.html").read_text(encoding="utf-8")
+    (note,) = re.findall(r"Slopes against m: ([^<]*)", shown)
+    assert f"nesterov {slope:.3f}".replace("-", "−") in note.rpartition("largest")[2]
 
 
 def test_widths_asked_and_observed(folder, stored):
@@ -234,6 +237,81 @@ def test_figures_appear_only_where_a_study_has_what_they_need(tmp_path):
     page.write(tmp_path / "o")
     names = json.loads((tmp_path / "o" / "figures" / "index.json").read_text())
     assert [name for name in names if name.startswith("theory")] == ["theory-residual"]
+
+
+GROWING = """
+dataset: {source: digits, samples: 4}
+methods: [gradient_descent, {name: nesterov_increasing, delay: 2}, {name: nesterov_increasing, delay: 6}]
+lemmas: [nesterov-increasing]
+width: 64
+seeds: 5
+steps: 60
+runs: {short: {steps: 30}, digits: {}, points: {dataset: {source: sphere, samples: 4, dimension: 64}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory):
+    out = tmp_path_factory.mktemp("growing") / "out"
+    store.write(runner.verify(parse_study(GROWING, name="growing.yaml", base=Path())), out, wall_time=1.0)
+    page.write(out)
+    return out
+
+
+def test_growing_momentum_is_shown_against_powers_of_the_step(growing):
+    names = ["gradient_descent", "nesterov_increasing(delay=2.0)", "nesterov_increasing(delay=6.0)"]
+    run = recorded(growing, "digits")
+    assert run.algorithm.values.tolist() == names
+    rows = table(growing, "theory-powers")
+    assert [row["method"] for row in rows[:: len(rows) // 3]] == names
+    for row in rows:
+        norms = run.residual_norm.sel(algorithm=row["method"]).values
+        assert numbers(row, "residual") == quantiles(norms[:, int(row["step"])] / norms[:, 0])
+    steps = [int(row["step"]) for row in rows if row["method"] == names[1]]
+    assert steps[:3] + steps[-1:] == [1, 2, 3, 60]
+    late = [(int(row["step"]), float(row["residual_q50"])) for row in rows if row["method"] == names[2]]
+    slope = np.polyfit(*np.log(np.array([pair for pair in late if pair[0] >= 6])).T, 1)[0]
+    said = json.loads((growing / "figures" / "index.json").read_text())["theory-powers"]["description"]
+    assert f"nesterov increasing (delay=6) {slope:.2f}".replace("-", "−") in said
+
+
+def test_two_datasets_have_their_figures_each(growing):
+    names = json.loads((growing / "figures" / "index.json").read_text())
+    shown = [name for name in names if name.startswith(("theory", "movement"))]
+    assert shown == [
+        "theory-residual", "movement", "theory-powers",
+        "theory-residual-points", "movement-points", "theory-powers-points",
+    ]  # fmt: skip
+    run = recorded(growing, "points")
+    norms = run.residual_norm.sel(algorithm="gradient_descent").values
+    last = [row for row in table(growing, "theory-residual-points") if row["method"] == "gradient_descent"][-1]
+    assert numbers(last, "residual") == quantiles(norms[:, -1] / norms[:, 0])
+
+
+def test_a_width_that_no_proof_reaches_is_not_shown_as_one(growing):
+    stored = store.read(growing)
+    (run,) = [run for run in stored.runs if run["run"] == "digits"]
+    assert "is proved from width" in " ".join(overview.run_in_words(run))
+    endless = [{**row, "width": "inf"} if row["id"] == "comparison" else row for row in run["asked"]]
+    assert not [text for text in overview.run_in_words({**run, "asked": endless}) if "proved" in text or "inf" in text]
+    (series,) = [one for one in store.read_series(growing) if (one.name, one.run) == ("relative_residual", "digits")]
+    assert "proved from width" in rates.residual(series, run, "a").note
+    assert "proved" not in rates.residual(series, {**run, "asked": endless}, "a").note
+
+
+def test_long_labels_of_a_legend_take_fewer_columns_and_more_height():
+    heights = []
+    for label in ("short", "a method whose name takes more than half of the figure"):
+        figure, axes = drawing.canvas(3.0)
+        for number in range(4):
+            axes.plot([0, 1], label=f"{label} {number}")
+        drawing.legend_below(figure, 2)
+        figure.draw_without_rendering()
+        box = figure.legends[0].get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+        assert box.y1 <= axes.get_position().y0 * figure.bbox.height
+        heights.append(figure.get_figheight() * axes.get_position().height)
+    assert heights[0] == pytest.approx(heights[1], rel=1e-9)
 
 
 def test_results_of_an_older_version_have_no_figures_of_the_theory(folder, tmp_path):
