@@ -70,10 +70,11 @@ def spectral_radius(method: Method, eigenvalues: Float[Array, "*batch n"]) -> Fl
     """
     _require_constant(method)
     z = method.eta * np.asarray(eigenvalues)
-    a, c = 1 + method.beta - (1 + method.gamma) * z, method.beta - method.gamma * z
-    root = np.sqrt(np.maximum(a * a - 4 * c, 0))
-    moduli = np.where(a * a < 4 * c, np.sqrt(np.maximum(c, 0)), (np.abs(a) + root) / 2)
-    return np.asarray(moduli.max(axis=-1))
+    half, c = np.abs(1 + method.beta - (1 + method.gamma) * z) / 2, method.beta - method.gamma * z
+    mean = np.sqrt(np.abs(c))  # the modulus of complex roots
+    # sqrt(half^2 - c) without squares, which could overflow
+    gap = np.where(c < 0, np.hypot(half, mean), np.sqrt(np.maximum(half - mean, 0)) * np.sqrt(half + mean))
+    return np.asarray(np.maximum(mean, half + gap).max(axis=-1))
 
 
 def radius_interval(beta: float, gamma: float, radius: float = 1.0) -> tuple[float, float]:

@@ -189,7 +189,9 @@ def _in_words(points: Sequence[_Point], counts: Mapping[str, int]) -> str:
     ]
     if own:
         held = [point.radius < 1 for point in points if point.state == "theorem"]
+        fast = [point.state == "theorem" for point in points if point.radius <= point.theorem["rate"]]
         parts.append(f"the theorem's bound held in every seed at {len(held)}, stable or not ({sum(held)} are)")
+        parts.append(f"and at {sum(fast)} of the {len(fast)} where the linear model is as fast as the theorem")
     parts.append(f"the residual fell to a thousandth in every seed at {len(reached)}, {len(beyond)} of them not stable")
     if beyond:
         parts.append(f"the largest such step size is {number(max(beyond))} times the boundary at its momentum")

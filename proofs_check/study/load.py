@@ -129,7 +129,7 @@ def bundled_configs() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_configs())
-        ['acceleration', 'digits', 'paper', 'quick', 'sweep', 'theorem', 'theorem_width', 'width']
+        ['acceleration', 'digits', 'paper', 'quick', 'sweep', 'theorem', 'theorem_width', 'tuning', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())
