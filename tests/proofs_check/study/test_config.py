@@ -418,8 +418,8 @@ def refused(source) -> str:
 
 
 def test_a_missing_file_is_named_with_the_bundled_ones():
-    assert refused("no/thing.yaml") == (
-        "no/thing.yaml: no such file, and no study of that name is bundled "
+    assert refused("no/such.yaml") == (
+        "no/such.yaml: no such file, and no study of that name is bundled "
         "(acceleration, digits, paper, quick, sweep, theorem, theorem_width, tuning, width)"
     )
     assert refused("quik.yaml").endswith('; did you mean "quick"?')
