@@ -259,9 +259,9 @@ def rate_against_model(points: Sequence[_Point], name: str) -> Figure | None:
 def _fastest(points: Sequence[_Point]) -> _Point | None:
     """Return the point with the fewest steps to a thousandth in the median, of those at which all seeds reached it."""
 
-    def slower_half(point: _Point) -> Sequence[int]:
+    def slower_half(point: _Point) -> tuple[int, ...]:
         levels = point.row["steps_to_thousandth"]
-        return levels[len(levels) // 2 :]
+        return tuple(levels[len(levels) // 2 :])
 
     reached = [point for point in points if point.row["steps_to_thousandth"][-1] is not None]
     return min(reached, key=slower_half, default=None)
