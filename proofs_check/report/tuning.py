@@ -147,7 +147,7 @@ def tuning_map(title: str, points: Sequence[_Point], name: str) -> Figure:
     own, fastest = points[0].theorem, _fastest(points)
     if own:
         axes.plot([own["eta"] * points[0].top], [1 - own["beta"]], linestyle="none", marker="*", markersize=13,
-                  color=INK, markeredgecolor=PAPER, label="theorem's tuning")  # fmt: skip
+                  color=INK, markerfacecolor=PAPER, label="theorem's tuning")  # fmt: skip
     if fastest:
         axes.plot([fastest.step], [fastest.damping], linestyle="none", marker="o", markersize=10, color=INK,
                   markerfacecolor="none", markeredgewidth=1.4, label="fewest steps")  # fmt: skip
@@ -170,8 +170,8 @@ def tuning_map(title: str, points: Sequence[_Point], name: str) -> Figure:
         *(f"{key}_q{level}" for key in ("rate", "fall", "steps_to_thousandth") for level in (0, 10, 50, 90, 100)),
     ]  # fmt: skip
     note = (
-        "Marks say how training ended; a thousandth: the residual fell to 1/1000 of its start. Grey, line and dashes: "
-        "the linear model of H∞, whose largest eigenvalue is λ_max."
+        "A point has the first mark whose words are true of it; a thousandth: the residual fell to 1/1000 of its start. "
+        "Grey, line and dashes: the linear model of H∞, whose largest eigenvalue is λ_max."
     )
     described = _in_words(points, counts)
     return finish_figure(figure, name, f"Tuning map, {title}", described, header, table, note)
