@@ -81,8 +81,8 @@ def radius_interval(beta: float, gamma: float, radius: float = 1.0) -> tuple[flo
     """Compute for which z = eta lambda both roots of x^2 - (1 + beta - (1+gamma) z) x + beta - gamma z are small.
 
     Both have a modulus of at most r exactly if z >= 0 lies in an interval, whose ends solve the conditions of Jury:
-    z (r - gamma (1-r)) >= (1-r) (r - beta), z (r + gamma (1+r)) <= (1+r) (r + beta), and beta - r^2 <= gamma z <=
-    beta + r^2. For r = 1 it is [0, 2 (1+beta) / (1 + 2 gamma)], and the linear model is stable inside.
+    z (r - gamma (1-r)) >= (1-r) (r - beta), z (r + gamma (1+r)) <= (1+r) (r + beta) and gamma z >= beta - r^2. For
+    r = 1 it is [0, 2 (1+beta) / (1 + 2 gamma)], and the linear model is stable inside.
 
     A spectrum [lambda_0, lambda_max] has spectral radius at most r exactly if eta lambda_0 >= low and eta lambda_max <=
     high.
@@ -115,7 +115,6 @@ def radius_interval(beta: float, gamma: float, radius: float = 1.0) -> tuple[flo
     for coefficient, value in (
         (r - gamma * (1 - r), (1 - r) * (r - beta)),
         (gamma, beta - r * r),
-        (-gamma, -beta - r * r),
     ):
         if coefficient > 0:
             low = max(low, value / coefficient)

@@ -170,8 +170,8 @@ def tuning_map(title: str, points: Sequence[_Point], name: str) -> Figure:
         *(f"{key}_q{level}" for key in ("rate", "fall", "steps_to_thousandth") for level in (0, 10, 50, 90, 100)),
     ]  # fmt: skip
     note = (
-        "A point has the first mark whose words are true of it; a thousandth: the residual fell to 1/1000 of its start. "
-        "Grey, line and dashes: the linear model of H∞, whose largest eigenvalue is λ_max."
+        "A point has the first mark whose words are true of it; a thousandth: the residual fell to 1/1000 of its "
+        "start. Grey, line and dashes: the linear model of H∞, whose largest eigenvalue is λ_max."
     )
     described = _in_words(points, counts)
     return finish_figure(figure, name, f"Tuning map, {title}", described, header, table, note)

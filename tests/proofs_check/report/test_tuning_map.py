@@ -101,6 +101,15 @@ def test_the_summary_compares_every_method_with_theory(result, stored):
     assert {0, 4} <= counts
 
 
+def test_of_two_methods_of_one_name_each_has_its_own_numbers():
+    result = verified(
+        STUDY.replace("[gradient_descent, heavy_ball, nesterov]", "[nesterov, {name: nesterov, scale: 0.01}]")
+    )
+    (run,), (told,) = result.runs, result.summaries
+    found = [row["tuning"]["theorem"]["violations"] for row in told["methods"]]
+    assert found == [exceeded(run, k) for k in range(2)] == [0, 4]
+
+
 def test_each_method_with_momentum_has_a_map_at_the_top(folder, stored):
     listed = json.loads((folder / "figures" / "index.json").read_text())
     assert [name for name in listed if name.startswith("tuning")] == [
