@@ -6,7 +6,13 @@ This package simulates the training; proofs_check checks claims about it and giv
 from nag_ntk.dataset import Dataset
 from nag_ntk.errors import CapacityError, InputError
 from nag_ntk.gram import Spectrum, angles, cross_gram, extreme_eigenvalues, gram, gram_limit
-from nag_ntk.linear_model import companion_matrix, companion_power_norms, linear_residual
+from nag_ntk.linear_model import (
+    companion_matrix,
+    companion_power_norms,
+    linear_residual,
+    radius_interval,
+    spectral_radius,
+)
 from nag_ntk.method import Method, gradient_descent, heavy_ball, nesterov, nesterov_increasing, scheduled
 from nag_ntk.network import Network, draw, forward, residual, seed_key
 from nag_ntk.optimisers import from_optax, restarted_nesterov
@@ -74,11 +80,13 @@ __all__ = [
     "nesterov",
     "nesterov_increasing",
     "preactivations",
+    "radius_interval",
     "residual",
     "restarted_nesterov",
     "scheduled",
     "seed_key",
     "simulate",
+    "spectral_radius",
     "sphere",
     "theorem_tuning",
 ]

@@ -2,7 +2,12 @@
 
 V(t+1) = M V(t),  V(t) = [xi(t); xi(t-1)],
 M = [[(1+beta) I - eta (1+gamma) H,  -beta I + eta gamma H], [I, 0]]
+
+On an eigenvector of H with eigenvalue lambda this is xi(t+1) = a xi(t) - c xi(t-1) with a = 1 + beta - (1+gamma) z,
+c = beta - gamma z and z = eta lambda.
 """
+
+import math
 
 import jax
 import jax.numpy as jnp
@@ -33,13 +38,96 @@ def companion_matrix(method: Method, matrix: Float[Array, "n n"]) -> Float[Array
         >>> companion_matrix(heavy_ball(1.0, 0.5), np.array([[0.5]])).tolist()
         [[1.0, -0.5], [1.0, 0.0]]
     """
-    if not method.constant:
-        raise InputError(f"{method.name} has another companion matrix at every step: its numbers are not constant")
+    _require_constant(method)
     h = on_device(matrix)
     one = jnp.eye(h.shape[0], dtype=h.dtype)
     now = (1 + method.beta) * one - method.eta * (1 + method.gamma) * h
     before = -method.beta * one + method.eta * method.gamma * h
     return jnp.block([[now, before], [one, jnp.zeros_like(one)]])
+
+
+def spectral_radius(method: Method, eigenvalues: Float[Array, "*batch n"]) -> Float[np.ndarray, "*batch"]:
+    """Compute the rate of the linear model: the largest modulus of the eigenvalues of its companion matrix.
+
+    These are the roots of x^2 - a x + c with a = 1 + beta - (1+gamma) z, c = beta - gamma z and z = eta lambda, for
+    every eigenvalue lambda of H. The linear model is stable if the radius is below 1: then its residual tends to 0, in
+    the long run by the radius at every step, times at most a power of the step where roots coincide.
+
+    Args:
+        method: (eta, beta, gamma), the same at every step.
+        eigenvalues: of H, (..., n).
+
+    Returns:
+        (...), float64, the largest over the last axis.
+
+    Raises:
+        InputError: for a method whose parameters change with the step.
+
+    Example:
+        >>> from nag_ntk import gradient_descent
+        >>> float(spectral_radius(gradient_descent(0.5), np.array([1.0, 0.2])))
+        0.9
+    """
+    _require_constant(method)
+    z = method.eta * np.asarray(eigenvalues)
+    half, c = np.abs(1 + method.beta - (1 + method.gamma) * z) / 2, method.beta - method.gamma * z
+    mean = np.sqrt(np.abs(c))  # the modulus of complex roots
+    # sqrt(half^2 - c) without squares, which could overflow
+    gap = np.where(c < 0, np.hypot(half, mean), np.sqrt(np.maximum(half - mean, 0)) * np.sqrt(half + mean))
+    return np.asarray(np.maximum(mean, half + gap).max(axis=-1))
+
+
+def radius_interval(beta: float, gamma: float, radius: float = 1.0) -> tuple[float, float]:
+    """Compute for which z = eta lambda both roots of x^2 - (1 + beta - (1+gamma) z) x + beta - gamma z are small.
+
+    Both have a modulus of at most r exactly if z >= 0 lies in an interval, whose ends solve the conditions of Jury:
+    z (r - gamma (1-r)) >= (1-r) (r - beta), z (r + gamma (1+r)) <= (1+r) (r + beta) and gamma z >= beta - r^2. For
+    r = 1 it is [0, 2 (1+beta) / (1 + 2 gamma)], and the linear model is stable inside.
+
+    A spectrum [lambda_0, lambda_max] has spectral radius at most r exactly if eta lambda_0 >= low and eta lambda_max <=
+    high.
+
+    Args:
+        beta: momentum in [0, 1).
+        gamma: weight of the change of the gradient, not negative: 0 for heavy ball, beta for Nesterov.
+        radius: r in (0, 1]; 1 for the boundary of stability.
+
+    Returns:
+        (low, high), or (NaN, NaN) if no z will do.
+
+    Raises:
+        InputError: if a number is out of range.
+
+    Source: docs/tuning.md.
+
+    Example:
+        >>> radius_interval(0.5, 0.0), radius_interval(0.5, 0.5)
+        ((0.0, 3.0), (0.0, 1.5))
+        >>> radius_interval(0.25, 0.0, 0.5)  # Polyak's tuning: (1 - sqrt beta)^2 and (1 + sqrt beta)^2
+        (0.25, 2.25)
+    """
+    if not (0 <= beta < 1 and 0 <= gamma < math.inf and 0 < radius <= 1):
+        raise InputError(
+            f"beta in [0, 1), gamma >= 0 and a radius in (0, 1] are needed, got {beta!r}, {gamma!r} and {radius!r}"
+        )
+    r, low, high = radius, 0.0, (1 + radius) * (radius + beta) / (radius + gamma * (1 + radius))
+    # (coefficient, value): coefficient * z >= value
+    for coefficient, value in (
+        (r - gamma * (1 - r), (1 - r) * (r - beta)),
+        (gamma, beta - r * r),
+    ):
+        if coefficient > 0:
+            low = max(low, value / coefficient)
+        elif coefficient < 0:
+            high = min(high, value / coefficient)
+        elif value > 0:
+            return math.nan, math.nan
+    return (low, high) if low <= high else (math.nan, math.nan)
+
+
+def _require_constant(method: Method) -> None:
+    if not method.constant:
+        raise InputError(f"{method.name} has another companion matrix at every step: its numbers are not constant")
 
 
 def companion_power_norms(method: Method, eigenvalues: Float[Array, " n"], powers: int) -> Float[Array, " t"]:

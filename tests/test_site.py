@@ -28,6 +28,7 @@ RUN_BY_ANOTHER_TEST = {
     "extending.md": "test_extending.py",
     "resume.md": "proofs_check/study/test_sweep.py",
     "sweeps.md": "proofs_check/study/test_sweep.py",
+    "tuning.md": "nag_ntk/test_linear_model.py",
 }
 RUN_HERE = ["README.md", "docs/data.md", "docs/devices.md", "docs/optimisers.md", "docs/python.md"]
 

@@ -26,9 +26,15 @@ def _inequality(run: Run, method: str, factor: float, rate: float) -> Inequality
     return Inequality(norms, bound, ("seed", "step"), where=where, note=note)
 
 
-def claimed(run: Run, theorem: Theorem) -> Inequality | NotApplicable:
-    """Return the sharp form without the condition on the width, to measure the width from which on it holds."""
-    return _form(theorem, theorem.prefactor)(run)
+def claimed(run: Run, theorem: Theorem, *, any_tuning: bool = False) -> Inequality | NotApplicable:
+    """Return the sharp form without the condition on the width, to measure where it holds.
+
+    Args:
+        run: has a method of the theorem's name.
+        theorem: the theorem.
+        any_tuning: True to compare with its bound also where eta, beta or the start are not the theorem's.
+    """
+    return _form(theorem, theorem.prefactor, any_tuning=any_tuning)(run)
 
 
 def _form(theorem: Theorem, prefactor: Fraction, *, any_tuning: bool = False):

@@ -11,6 +11,7 @@ from proofs_check.report.drawing import ORDER, Figure
 from proofs_check.report.ladder import QUANTITIES, against_width, over_steps, required_and_observed, rungs
 from proofs_check.report.overview import data_in_words, loosest, main_run, run_in_words, shown_runs
 from proofs_check.report.rates import GROWING, against_kappa, powers, residual
+from proofs_check.report.tuning import MOST, grids, rate_against_model, tuning_map
 from proofs_check.store import Series, StoredResult
 
 
@@ -91,8 +92,9 @@ def pictures(
 ) -> list[Figure]:
     """Draw the pictures of a study, the two to open with first.
 
-    Of a ladder of widths these are the widths that theory asks for and the quantities at the end of training; of runs
-    with several kappa the residual of one run and the rates against kappa; else residual, flips and distance of a run.
+    Of a grid of step sizes and momenta these are the maps of its methods; of a ladder of widths the widths that theory
+    asks for and the quantities at the end of training; of runs with several kappa the residual of one run and the rates
+    against kappa; else residual, flips and distance of a run.
 
     Args:
         stored: the results.
@@ -103,12 +105,14 @@ def pictures(
     ladder = [run for run in rungs(stored.manifest["study"]["runs"]) if run in series]
     columns = {run: {quantity: series[run][quantity] for quantity in QUANTITIES} for run in ladder}
     methods = [label for label in series[ladder[0]]["loss"].methods if label in ORDER] if ladder else []
-    drawn: list[Figure | None] = []
+    maps = list(grids(stored.runs).items())[:MOST]
+    drawn: list[Figure | None] = [tuning_map(title, points, name("tuning-map", title)) for title, points in maps]
+    drawn.append(rate_against_model([point for _, points in maps for point in points], name("tuning-rate")))
     if methods:
         drawn.append(required_and_observed([summaries[run] for run in ladder], name("theory-widths-asked")))
         drawn.append(against_width(columns, methods, name("theory-widths-end")))
     rates = against_kappa(stored.runs, name("theory-rate-kappa"))
-    several = len(methods) > 0 or rates is not None
+    several = bool(maps) or len(methods) > 0 or rates is not None
     # without figures of the whole study, those of the main run of each dataset, of two at most
     for place, chosen in enumerate(_main_runs([summaries[run] for run in series])[: 1 if several else 2]):
         own, suffix = series[chosen["run"]], (chosen["run"],) * (place > 0)

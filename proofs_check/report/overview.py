@@ -45,7 +45,9 @@ def shown_runs(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def main_run(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Select the run with the most methods that have their theorem's tuning; of several the widest; None without runs.
+    """Select the run with the most methods that have their theorem's tuning, or None without runs.
+
+    Of several it is the widest, then the longest, then the one whose numbers are nearest to the theorem's.
 
     Example:
         >>> runs = [{"run": name, "width": 8, "steps": steps, "methods": [{"tuned": True}]}
@@ -54,10 +56,19 @@ def main_run(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         'long'
     """
 
-    def order(run: Mapping[str, Any]) -> tuple[int, int, int]:
-        return sum(bool(row.get("tuned")) for row in run["methods"]), run["width"], run["steps"]
+    def order(run: Mapping[str, Any]) -> tuple[int, int, int, float]:
+        tuned = sum(bool(row.get("tuned")) for row in run["methods"])
+        return tuned, run["width"], run["steps"], -sum(map(detuned, run["methods"]))
 
     return max(runs, key=order, default=None)
+
+
+def detuned(row: Mapping[str, Any]) -> float:
+    """Measure how far step size and momentum are from the theorem's, on logarithmic axes; 0 where it states none."""
+    own = row.get("tuning", {}).get("theorem")
+    if not own:
+        return 0.0
+    return math.hypot(math.log(row["eta"] / own["eta"]), math.log((1 - row["beta"]) / (1 - own["beta"])))
 
 
 def run_in_words(run: Mapping[str, Any]) -> list[str]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nag_ntk import radius_interval, spectral_radius
 from nag_ntk.run.labelled import labels
-from nag_ntk.theorem import THEOREMS
+from nag_ntk.theorem import THEOREMS, theorem_tuning
 from proofs_check.judging.finding import SEED_LEVELS, plain
 from proofs_check.lemma import Inequality
+from proofs_check.lemma.selection import select
 from proofs_check.lemmas import contraction, gram_concentration
 from proofs_check.running import widths
 
@@ -57,9 +59,10 @@ def summary(run: "Run") -> dict[str, Any]:
         data: numbers of the dataset, from widths.facts.
         methods: a row per method: its parameters; `tuned`, true if it has the theorem's tuning; then the rates of the
             linear model and of the theorem (both 1 - .../kappa^p), their fractions and their power of kappa, and the
-            theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)| with momentum); and, as
-            quantiles over seeds: the observed rate; fall, |xi(T)|/|xi(0)|; the steps until |xi(t)| <= |xi(0)|/1000;
-            the largest share of flipped activations and the largest distance of a neuron from its start.
+            theorem's prefactor for |xi(t)|/|xi(0)| (sharp form; |V(0)| = sqrt 2 |xi(0)| with momentum); `tuning`, its
+            numbers beside the linear model and the theorem (`_tuning`); and, as quantiles over seeds: the observed
+            rate; fall, |xi(T)|/|xi(0)|; the steps until |xi(t)| <= |xi(0)|/1000; the largest share of flipped
+            activations and the largest distance of a neuron from its start.
         claims: number of seeds in which each claim failed at this width.
         asked: widths that theory requires.
     """
@@ -107,6 +110,8 @@ def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, An
             "claimed_prefactor": prefactor * math.sqrt(2) if method.has_memory else prefactor,
             "theorem": {name: str(getattr(theorem, name)) for name in ("order", "linear_rate", "rate")},
         }
+    if method.constant:
+        row["tuning"] = _tuning(run, k)
     if trajectory.steps:
         norms = np.asarray(trajectory.residual_norm[:, k], float)
         row["observed_rate"] = _levels(observed_rate(norms))
@@ -117,6 +122,38 @@ def _method(run: "Run", k: int, label: str, kappa: float | None) -> dict[str, An
         row["flip_fraction"] = _levels(np.asarray(trajectory.flip_fraction[:, k], float).max(axis=1))
         row["distance"] = _levels(np.asarray(trajectory.distance[:, k], float).max(axis=1))
     return row
+
+
+def _tuning(run: "Run", k: int) -> dict[str, Any]:
+    """Compare the numbers of a method with the linear model of H_inf and with the theorem of its name.
+
+    Returns:
+        spectral_radius: of the linear model.
+        stable_below: step sizes below it make the linear model stable with this momentum.
+        theorem: absent where the theorem has no rate for these data or for this method; else the theorem's own `eta`
+            and `beta`; its `rate`; `between`, the step sizes for which the linear model is as fast or faster with this
+            momentum, None if there are none; and after training `violations`, the number of seeds in which the
+            theorem's bound was exceeded at some step above the rounding floor, whatever the tuning.
+    """
+    method, data = run.methods[k], run.data
+    values = np.linalg.eigvalsh(data.gram_limit)
+    facts: dict[str, Any] = {
+        "spectral_radius": spectral_radius(method, values),
+        "stable_below": radius_interval(method.beta, method.gamma)[1] / values[-1],
+    }
+    if method.name in THEOREMS and not run.singular:
+        theorem, own = THEOREMS[method.name], theorem_tuning(method.name, data)
+        rate = theorem.bound(data.spectrum.kappa)[1]
+        low, high = np.array(radius_interval(method.beta, method.gamma, rate)) / values[[0, -1]]
+        facts["theorem"] = {
+            "eta": own.eta, "beta": own.beta, "rate": rate, "between": [low, high] if low <= high else None,
+        }  # fmt: skip
+        if run.trajectory.steps:
+            evidence = contraction.claimed(select(run, methods=[k]), theorem, any_tuning=True)
+            counted = _count_violations("theorem", method.name, evidence)
+            assert counted is not None
+            facts["theorem"]["violations"] = counted["violations"]
+    return facts
 
 
 def _levels(values: np.ndarray) -> list[float]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from nag_ntk import Method
+from nag_ntk import Method, spectral_radius
 from nag_ntk.theorem import THEOREMS, Theorem, theorem_tuning
 from proofs_check.lemma import Run
 from proofs_check.slack.chain import Link, SlackRow, Value, rows
@@ -19,21 +19,6 @@ def theorem(run: Run, method: Method) -> Theorem | str:
     if not method.close_to(theorem_tuning(method.name, run.data)):
         return "the theorem speaks of its own tuning, this run has another"
     return THEOREMS[method.name]
-
-
-def spectral_radius(method: Method, eigenvalues: np.ndarray) -> np.ndarray:
-    """Compute the largest modulus of the roots of x^2 - a x + c over the last axis.
-
-    a = 1 + beta - (1+gamma) z and c = beta - gamma z with z = eta lambda: the blocks of the companion matrix.
-
-    Example:
-        >>> from nag_ntk import gradient_descent
-        >>> float(spectral_radius(gradient_descent(0.5), np.array([1.0, 0.2])))
-        0.9
-    """
-    a, c = _block(method, eigenvalues)
-    root = np.sqrt(np.maximum(a * a - 4 * c, 0))
-    return np.where(a * a < 4 * c, np.sqrt(np.maximum(c, 0)), (np.abs(a) + root) / 2).max(axis=-1)
 
 
 def _block(method: Method, eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

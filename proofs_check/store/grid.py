@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import xarray
 
+from nag_ntk import Method, spectral_radius
 from proofs_check.lemma import Run
 from proofs_check.store.files import sync
 from proofs_check.study.load import RunSpec
@@ -23,7 +24,11 @@ PER_SEED = {
     "distance": "largest distance, over the steps, of a neuron's weights from their start",
 }
 """Variables over the swept axes, algorithm and seed."""
-PER_METHOD = {"step_size": "step size eta", "momentum": "momentum beta"}
+PER_METHOD = {
+    "step_size": "step size eta",
+    "momentum": "momentum beta",
+    "linear_rate": "factor per step of the linear model of the limit Gram matrix, its spectral radius",
+}
 """Variables over the swept axes and algorithm, beside `run`, the name of the run."""
 PER_RUN = {
     "lambda_0": "least eigenvalue of the limit Gram matrix",
@@ -69,7 +74,8 @@ def side_by_side(specs: Sequence["RunSpec"], runs: Sequence["Run"]) -> "xarray.D
         for k, algorithm in enumerate(_algorithms(run)):
             row = (*corner, names.index(algorithm))
             labels[row] = run.name
-            arrays["step_size"][row], arrays["momentum"][row] = run.methods[k].eta, run.methods[k].beta
+            for name, value in zip(PER_METHOD, _numbers(run, run.methods[k]), strict=True):
+                arrays[name][row] = value
             for name in PER_SEED:
                 arrays[name][row][columns] = values[name][:, k]
     dimensions = (*axes, "algorithm", "seed")
@@ -117,6 +123,12 @@ def _per_seed(run: "Run") -> dict[str, Any]:
         "flip_fraction": t.flip_fraction.max(-1),
         "distance": t.distance.max(-1),
     }
+
+
+def _numbers(run: "Run", method: Method) -> tuple[float, float, float]:
+    """Return the variables of PER_METHOD; the linear model has no one rate if the numbers change with the step."""
+    rate = spectral_radius(method, np.linalg.eigvalsh(run.data.gram_limit)) if method.constant else np.nan
+    return method.eta, method.beta, float(rate)
 
 
 def _spectrum(run: "Run") -> tuple[float, float]:

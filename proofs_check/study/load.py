@@ -132,7 +132,7 @@ def bundled_configs() -> dict[str, Path]:
         >>> names[:7]
         ['acceleration', 'bu2021', 'digits', 'du2019', 'liu2021', 'paper', 'quick']
         >>> names[7:]
-        ['sweep', 'theorem', 'theorem_width', 'wang2021', 'width']
+        ['sweep', 'theorem', 'theorem_width', 'tuning', 'wang2021', 'width']
     """
     try:
         entries = list(resources.files("proofs_check.configs").iterdir())

@@ -79,7 +79,7 @@ class MethodSpec(Record):
     eta: StepSizes | None = None
     """Step size; absent: the theorem's. For a scheduled method also a list, one for each step."""
     beta: Momenta | None = None
-    """Momentum; only beside eta, and never for gradient descent."""
+    """Momentum; only beside eta or scale, and never for gradient descent."""
     gamma: Weights | None = None
     """Weight of the change of the gradient; of a scheduled method only."""
     delay: Positive | None = None
@@ -119,7 +119,7 @@ class MethodSpec(Record):
         eta = self.eta
         if eta is None:
             tuned = theorem_tuning(self.name, data, self.scale or 1.0)
-            if self.delay is None:
+            if self.delay is None and self.beta is None:
                 return tuned
             eta = tuned.eta
         if self.delay is not None:
@@ -150,8 +150,8 @@ class MethodSpec(Record):
             wrong.append("delay is for nesterov_increasing; remove it")
         if self.name in WITHOUT_MOMENTUM and self.beta is not None:
             wrong.append(f"{self.name} has no momentum to choose; remove beta")
-        elif self.eta is None and self.beta is not None:
-            wrong.append("beta needs eta beside it; without eta the theorem chooses both")
+        elif self.eta is None and self.scale is None and self.beta is not None:
+            wrong.append("beta needs eta or scale beside it; without them the theorem chooses both")
         elif self.eta is not None and self.beta is None and self.name not in WITHOUT_MOMENTUM:
             wrong.append(f"{self.name} with eta needs beta too")
         return wrong
@@ -207,7 +207,9 @@ Coordinate = (
     | Annotated[str, Field(strict=True)]
 )
 # what an axis may not be called: dimensions and variables of the netCDF file that holds a sweep
-RESERVED_AXES = "algorithm|seed|run|step_size|momentum|lambda_0|kappa|rate|distance|flip_fraction|\\w+_residual_norm"
+RESERVED_AXES = (
+    "algorithm|seed|run|step_size|momentum|linear_rate|lambda_0|kappa|rate|distance|flip_fraction|\\w+_residual_norm"
+)
 AxisName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=100), AfterValidator(_not_reserved)]
 # pairs, not a mapping: a run is frozen and can be hashed
 Point = Annotated[

@@ -1,5 +1,8 @@
 """The linear model: companion matrices, their powers, and the residual recursion, against NumPy."""
 
+import re
+from pathlib import Path
+
 import chex
 import numpy as np
 import oracles
@@ -18,6 +21,8 @@ from nag_ntk import (
     heavy_ball,
     linear_residual,
     nesterov_increasing,
+    radius_interval,
+    spectral_radius,
 )
 from nag_ntk import nesterov as nesterov_method
 
@@ -91,6 +96,76 @@ def test_linear_residual_is_powers_of_the_companion_matrix(method):
     for t in range(31):
         np.testing.assert_allclose(run[t], pair[:4], rtol=0, atol=tolerances.SAME_RUN)
         pair = matrix @ pair
+
+
+GAMMAS = st.sampled_from(["heavy ball", "nesterov"]) | st.floats(0, 3)
+RADII = st.just(1.0) | st.floats(0.05, 1)
+
+
+def moduli(beta, gamma, z):
+    return np.abs(np.roots([1, -(1 + beta - (1 + gamma) * z), beta - gamma * z])).max(initial=0.0)
+
+
+@given(beta=st.just(0.0) | st.floats(0, 0.999), kind=GAMMAS, radius=RADII, z=st.floats(0, 5))
+def test_the_interval_is_where_both_roots_are_small(beta, kind, radius, z):
+    """By brute force: at a random z, and just inside and outside of both ends, NumPy's roots decide."""
+    gamma = {"heavy ball": 0.0, "nesterov": beta}.get(kind, kind)
+    low, high = radius_interval(beta, gamma, radius)
+    for point in (z, *(end * factor for end in (low, high) for factor in (1 - 1e-4, 1 + 1e-4) if end > 0)):
+        found = moduli(beta, gamma, point)
+        rate = float(spectral_radius(Method("any", point, beta, gamma), np.ones(1)))
+        assert rate == pytest.approx(found, abs=1e-7)
+        if abs(found - radius) > 1e-7:  # a double root moves by the square root of the rounding
+            assert (low <= point <= high) is bool(found < radius)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.4, 0.9, 0.99])
+def test_the_boundary_of_stability_in_closed_form(beta):
+    assert radius_interval(beta, 0.0) == pytest.approx((0, 2 * (1 + beta)))
+    assert radius_interval(beta, beta) == pytest.approx((0, 2 * (1 + beta) / (1 + 2 * beta)))
+
+
+@pytest.mark.parametrize("make", [heavy_ball, nesterov_method])
+def test_a_run_of_the_linear_model_falls_inside_the_boundary_and_grows_outside(make):
+    h, beta = symmetric(4), 0.7
+    limit = radius_interval(beta, make(0.1, beta).gamma)[1] / np.linalg.eigvalsh(h)[-1]
+    first = np.ones(4)
+    for factor, falls in ((0.95, True), (1.05, False)):
+        ends = np.linalg.norm(np.asarray(linear_residual(make(factor * limit, beta), h, first, 400))[[0, -1]], axis=1)
+        grown = ends[1] / ends[0]
+        assert grown < 1e-3 if falls else grown > 1e3
+
+
+@pytest.mark.parametrize("kappa", [4.0, 30.0])
+def test_level_lines_end_at_the_optimal_tunings(kappa):
+    """A rate just above the optimum of a quadratic is attained there, a rate just below nowhere."""
+    root, long = np.sqrt(kappa), np.sqrt(3 * kappa + 1)
+    for nesterov, rate, beta, step in (
+        (0, (root - 1) / (root + 1), ((root - 1) / (root + 1)) ** 2, (2 * root / (root + 1)) ** 2),
+        (1, 1 - 2 / long, (long - 2) / (long + 2), 4 * kappa / (3 * kappa + 1)),
+    ):
+        low, high = radius_interval(beta, nesterov * beta, rate + 1e-6)
+        assert kappa * low <= step <= high
+        fine = np.linspace(0, 0.999, 4000)
+        ends = np.array([radius_interval(b, nesterov * b, rate - 1e-4) for b in fine])
+        assert not (kappa * ends[:, 0] <= ends[:, 1]).any()
+
+
+def test_numbers_out_of_range_have_no_interval():
+    assert all(np.isnan(radius_interval(0.9, 0.0, 0.9)))  # heavy ball is never faster than sqrt(beta)
+    for wrong in ((1.0, 0.0), (-0.1, 0.0), (0.5, -0.1), (0.5, 0.5, 0.0), (0.5, 0.5, 1.1), (0.5, np.nan)):
+        with pytest.raises(InputError, match="are needed"):
+            radius_interval(*wrong)
+    with pytest.raises(InputError, match="not constant"):
+        spectral_radius(GROWING, np.ones(1))
+
+
+@pytest.mark.slow
+def test_the_page_on_tuning_prints_what_it_says(capsys):
+    text = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    shown = {kind: re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.S | re.M)[0] for kind in ("python", "text")}
+    exec(shown["python"], {})
+    assert capsys.readouterr().out == shown["text"]
 
 
 def test_no_steps_gives_the_first_residual():

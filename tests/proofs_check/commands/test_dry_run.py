@@ -152,7 +152,13 @@ def test_the_estimate_is_that_of_a_machine_whose_times_are_known(monkeypatch):
         begun, compiled = now[0], {(spec.width, 1)} if spec.name == "third" else set()
         made = ready[spec.name]
         simulate(
-            made.data, made.methods, spec.width, spec.seeds, spec.steps, engine=plans[spec.name][0].shape.engine, chunk=1
+            made.data,
+            made.methods,
+            spec.width,
+            spec.seeds,
+            spec.steps,
+            engine=plans[spec.name][0].shape.engine,
+            chunk=1,
         )
         assert found[spec.name] == pytest.approx(now[0] - begun, rel=1e-6)  # a model linear in what is counted
 

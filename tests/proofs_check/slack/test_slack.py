@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from tiers import family
 
-from nag_ntk import companion_power_norms, gradient_descent, heavy_ball, nesterov
+from nag_ntk import companion_power_norms, gradient_descent, heavy_ball, nesterov, spectral_radius
 from nag_ntk.theorem import THEOREMS
 from proofs_check.judging.finding import Finding, Verdict
 from proofs_check.judging.result import Tables
@@ -168,7 +168,7 @@ def test_linear_model_against_matrices(method):
     ]
     companion = np.block([top, [one, 0 * one]])
     radius = np.abs(np.linalg.eigvals(companion)).max()
-    assert float(linear.spectral_radius(method, values)) == pytest.approx(radius, rel=1e-10)
+    assert float(spectral_radius(method, values)) == pytest.approx(radius, rel=1e-10)
     start = np.array([[1.0, -2.0, 0.5]])
     state, norms = np.concatenate([start[0], start[0]]), []
     for _ in range(20):
