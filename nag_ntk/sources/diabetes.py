@@ -1,5 +1,7 @@
 """A table that is at hand without a file: the diabetes data bundled with scikit-learn."""
 
+from typing import Any
+
 import numpy as np
 
 from nag_ntk.dataset import Dataset
@@ -43,7 +45,7 @@ def diabetes(samples: int = 20, labels: str = "standardised", offset: int = 0, *
     check_positive("samples", samples)
     if labels not in TARGETS:
         raise InputError(f"labels must be one of {', '.join(TARGETS)}, got {labels!r}")
-    bunch = load_diabetes(scaled=False)
+    bunch: Any = load_diabetes(scaled=False)
     values, progression = np.asarray(bunch.data), np.asarray(bunch.target)
     if labels == "median":
         targets = np.where(progression > np.median(progression), 1.0, -1.0)
