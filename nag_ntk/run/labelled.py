@@ -40,7 +40,7 @@ def labels(methods: Sequence[Method]) -> list[str]:
         >>> from nag_ntk import gradient_descent, heavy_ball, nesterov_increasing
         >>> labels([gradient_descent(0.5), heavy_ball(0.5, 0.25), heavy_ball(0.5, 0.75)])
         ['gradient_descent', 'heavy_ball(beta=0.25)', 'heavy_ball(beta=0.75)']
-        >>> labels([nesterov_increasing(0.5, 2), nesterov_increasing(0.5, 6)])
+        >>> labels([nesterov_increasing(0.5, 2.0), nesterov_increasing(0.5, 6.0)])
         ['nesterov_increasing(delay=2.0)', 'nesterov_increasing(delay=6.0)']
     """
     return [_label(method, [other for other in methods if other.name == method.name]) for method in methods]

@@ -13,6 +13,7 @@ _QUESTIONS = {
     "controls_refuted": "is every control REFUTED, with a witness that replays",
     "margins_have_the_right_sign": "are margins negative exactly where something is violated",
     "same_in_any_batch": "does what is said of a seed depend on that seed alone",
+    "fits_other_methods": "does it say of a run of Adam what it needs to",
 }
 
 

@@ -155,7 +155,7 @@ def tuning_map(title: str, points: Sequence[_Point], name: str) -> Figure:
     set_logarithmic(axes, "y")
     axes.set_xlabel("step size η λ_max (1)")
     axes.set_ylabel("1 − β (1): more momentum upwards")
-    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
+    legend_below(figure, 2)
     table = [
         [
             point.row["name"], point.run["run"], point.row["eta"], point.row["beta"], point.step, point.state,
@@ -239,7 +239,7 @@ def rate_against_model(points: Sequence[_Point], name: str) -> Figure | None:
     set_logarithmic(axes, "x", (0.01, 0.1, 0.2, 0.5, 0.7, 1, 2, 5, 10, 20, 50, 100))
     axes.set_xlabel("rate of the linear model at H∞ (1)")
     axes.set_ylabel("observed rate (1)")
-    legend_below(figure, len(axes.get_legend_handles_labels()[0]), 2)
+    legend_below(figure, 2)
     gaps = sorted(abs(rate - point.radius) for point, rate in seen if point.radius < 1)
     beyond = [point for point, _ in seen if point.radius >= 1]
     parts = ["A point for each step size and momentum: median over seeds of the rate in the second half of the steps"]

@@ -80,7 +80,7 @@ MISTAKES = {
         "one of auto, weights, preactivations, batched-weights, batched-preactivations, screened, got a list",
     ),
     "dataset not a mapping": ("dataset: digits", 1, "dataset", "expected a mapping"),
-    "dataset without source": ("dataset: {samples: 3}", 1, "dataset.source", "choose one of digits, sphere"),
+    "dataset without source": ("dataset: {samples: 3}", 1, "dataset.source", "choose one of digits, diabetes, sphere"),
     "dataset source": ("dataset: {source: digit}", 1, "dataset.source", 'did you mean "digits"?'),
     "dataset source list": ("dataset: {source: [1]}", 1, "dataset.source", "got a list"),
     "dataset key": ("dataset: {source: digits, samples: 1, ofset: 2}", 1, "dataset.ofset", '"offset"?'),
@@ -418,9 +418,10 @@ def refused(source) -> str:
 
 
 def test_a_missing_file_is_named_with_the_bundled_ones():
-    assert refused("no/such.yaml") == (
-        "no/such.yaml: no such file, and no study of that name is bundled "
-        "(acceleration, digits, paper, quick, sweep, theorem, theorem_width, tuning, width)"
+    assert refused("no/thing.yaml") == (
+        "no/thing.yaml: no such file, and no study of that name is bundled "
+        "(acceleration, bu2021, digits, du2019, liu2021, paper, quick, sweep, theorem, theorem_width, tuning, wang2021, "
+        "width)"
     )
     assert refused("quik.yaml").endswith('; did you mean "quick"?')
 
@@ -463,9 +464,12 @@ def test_bundled_studies_are_found_from_any_folder_without_importing_jax(tmp_pat
 @pytest.mark.parametrize("name", sorted(bundled_configs()))
 def test_bundled_studies_are_valid_and_run_the_three_methods(name):
     study = load_study(name)
-    three = {"gradient_descent", "heavy_ball", "nesterov"}
-    without = {"gradient_descent"} if name == "tuning" else set()  # its runs with momentum 0 are gradient descent
-    assert {method.name for run in study.runs for method in run.methods} >= three - without
+    fewer = {
+        "du2019": {"gradient_descent"}, "wang2021": {"gradient_descent", "heavy_ball"},  # as their papers have
+        "tuning": {"heavy_ball", "nesterov"},  # its runs with momentum 0 are gradient descent
+    }  # fmt: skip
+    expected = fewer.get(name, {"gradient_descent", "heavy_ball", "nesterov"})
+    assert {method.name for run in study.runs for method in run.methods} >= expected
     assert study.name == name
     assert study.description
 
