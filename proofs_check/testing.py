@@ -224,7 +224,10 @@ def fits_other_methods(
     """
     if lemma.scope != "run":
         return ()
-    own = subjects(lemma, lemma.study if study is None else study, seeds)
+    try:
+        own = subjects(lemma, lemma.study if study is None else study, seeds)
+    except ValueError:
+        return ()  # there is no run to ask, which the other questions say
     parts = [part for subject in own for part in _cached_outcomes(lemma, lemma.id, lemma.check, subject)]
     if any(finding.verdict is Verdict.ERROR for finding in _findings(parts)):
         return ()  # it fails anyway, which another question says

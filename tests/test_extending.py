@@ -101,6 +101,7 @@ def test_the_guide_names_every_question():
     text = GUIDE.read_text(encoding="utf-8")
     named = set(re.findall(r"^\| `(\w+)` \| ", text, re.MULTILINE))
     questions = {"complete", "not_refuted", "controls_refuted", "margins_have_the_right_sign", "same_in_any_batch"}
+    questions |= {"fits_other_methods"}
     assert named >= questions
     assert all(callable(getattr(testing, name)) for name in questions)
 

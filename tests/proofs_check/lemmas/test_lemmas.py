@@ -25,6 +25,7 @@ QUESTIONS = (
     testing.controls_refuted,
     testing.margins_have_the_right_sign,
     testing.same_in_any_batch,
+    testing.fits_other_methods,
 )
 
 

@@ -449,7 +449,7 @@ def test_check_tells_question_by_question(call, tmp_path, monkeypatch):
     good = call("check", "kit.py", "--select", "growth", "--seeds", "16")
     assert not (tmp_path / "cache" / "passed").exists()  # fewer seeds than the kit's
     assert good.code == 0
-    assert good.out.count("✓") == 5
+    assert good.out.count("✓") == 6
     assert good.out.endswith("All is well.\n")
     (tmp_path / "kit.py").write_text(text.replace("growth(run, 0.0)", "growth(run, 9.0)"))
     bad = call("check", "kit.py", "--select", "growth", "--seeds", "16")
