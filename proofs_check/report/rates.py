@@ -139,7 +139,7 @@ def powers(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     legend_below(figure, 2)
     description = (
         f"{run['data']['name']}, width {series.width:,}; medians and range over {series.seeds} seeds. Slopes of the "
-        f"medians over the last tenth to the whole of the steps: {'; '.join(sentences)}."
+        f"medians from a tenth of the steps to the last: {'; '.join(sentences)}."
     )
     header = ["method", "step", *(f"residual_q{level}" for level in levels)]
     note = "A power of t is a straight line, a linear rate bends down."
