@@ -46,7 +46,7 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     shown = np.unique(np.linspace(0, len(series.steps) - 1, POINTS).round().astype(int))
     figure, axes = canvas(3.6)
     sentences, rows = [], []
-    lowest = 1.0
+    lowest = highest = 1.0
     styles = method_styles(series.methods)
     for k, method in enumerate(series.methods):
         (colour, marker), middle = styles[k], series.observed[k]
@@ -58,12 +58,14 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
                   markevery=(k * every // 3, every), label=words(method))  # fmt: skip
         positive = median[np.isfinite(median) & (median > 0)]
         lowest = min(lowest, float(positive.min()) if positive.size else 1.0)
+        highest = max(highest, _largest(middle))
         bound = linear = np.full(len(series.steps), np.nan)
         sentence = f"{words(method)}: median {number(float(median[-1]))} at step {series.steps[-1]}"
         if method in tuned_methods:
             row = tuned_methods[method]
             bound = row["claimed_prefactor"] * row["claimed_rate"] ** series.steps.astype(float)
             linear = row["linear_rate"] ** series.steps.astype(float)
+            highest = max(highest, _largest(bound))
             axes.plot(series.steps[shown], bound[shown], color=colour, linestyle=_BOUND, linewidth=1.1)
             axes.plot(series.steps[shown], linear[shown], color=colour, linestyle=_LINEAR, linewidth=1.1)
             sentence += (
@@ -76,7 +78,7 @@ def residual(series: Series, run: Mapping[str, Any], name: str) -> Figure:
             for t, step in enumerate(series.steps)
         ]
     axes.set_yscale("log")
-    axes.set_ylim(bottom=max(lowest / 10, 1e-17))
+    axes.set_ylim(max(lowest / 10, 1e-17), 3 * highest)
     set_logarithmic(axes, "y")
     axes.set_xlabel("training step t")
     axes.set_ylabel("residual ‖ξ(t)‖/‖ξ(0)‖ (1)")
@@ -129,7 +131,7 @@ def powers(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     lowest = min((float(value) for values in growing for value in values[values > 0]), default=1e-17)
     axes.plot(shown, 1.0 / shown, color=INK, linestyle=_LINEAR, linewidth=1.1, label="1/t")
     axes.set_yscale("log")
-    axes.set_ylim(max(lowest / 30, 1e-17), 3.0)
+    axes.set_ylim(max(lowest / 30, 1e-17), 3 * max(1.0, _largest(series.observed)))
     set_logarithmic(axes, "y")
     set_logarithmic(axes, "x")
     axes.set_xlabel("training step t")
@@ -137,7 +139,7 @@ def powers(series: Series, run: Mapping[str, Any], name: str) -> Figure:
     legend_below(figure, 2)
     description = (
         f"{run['data']['name']}, width {series.width:,}; medians and range over {series.seeds} seeds. Slopes of the "
-        f"medians over the last tenth to the whole of the steps: {'; '.join(sentences)}."
+        f"medians from a tenth of the steps to the last: {'; '.join(sentences)}."
     )
     header = ["method", "step", *(f"residual_q{level}" for level in levels)]
     note = "A power of t is a straight line, a linear rate bends down."
@@ -230,6 +232,11 @@ def _slope(kappas: "np.ndarray", values: "np.ndarray") -> float | None:
     """Fit the slope on log-log axes by least squares; None for less than three points."""
     finite = np.isfinite(values)
     return float(np.polyfit(np.log(kappas[finite]), np.log(values[finite]), 1)[0]) if finite.sum() >= LEAST else None
+
+
+def _largest(values: "np.ndarray") -> float:
+    """Return the largest finite value, 0 if there is none."""
+    return float(values[np.isfinite(values)].max(initial=0.0))
 
 
 def _floored(values: "np.ndarray") -> "np.ndarray":

@@ -1,6 +1,7 @@
 """The figures of the papers: their data are what results.json and trajectories.nc hold, computed here once more."""
 
 import csv
+import dataclasses
 import json
 import math
 import re
@@ -16,6 +17,7 @@ from nag_ntk.theorem import THEOREMS
 from proofs_check import store
 from proofs_check.report import drawing, ladder, overview, page, rates
 from proofs_check.report.drawing import steps_of_ten
+from proofs_check.report.numbers import power_of_ten
 from proofs_check.running import runner, summary
 from proofs_check.study.load import load_study, parse_study, study_as_dict
 
@@ -297,6 +299,18 @@ def test_a_width_that_no_proof_reaches_is_not_shown_as_one(growing):
     (series,) = [one for one in store.read_series(growing) if (one.name, one.run) == ("relative_residual", "digits")]
     assert "proved from width" in rates.residual(series, run, "a").note
     assert "proved" not in rates.residual(series, {**run, "asked": endless}, "a").note
+
+
+def test_a_residual_of_zero_leaves_the_upper_end_of_the_axis(growing):
+    (series,) = [one for one in store.read_series(growing) if (one.name, one.run) == ("relative_residual", "digits")]
+    (run,) = [run for run in store.read(growing).runs if run["run"] == "digits"]
+    zeros = np.where(np.arange(61) > 50, 0.0, series.observed)
+    far = {power_of_ten(10.0**exponent) for exponent in range(2, 300)}
+    with drawing.style():
+        for draw in (rates.residual, rates.powers):
+            said = re.findall(r">([^<>]+)</text>", draw(dataclasses.replace(series, observed=zeros), run, "a").alone)
+            assert "0.1" in said
+            assert not far.intersection(said)
 
 
 def test_long_labels_of_a_legend_take_fewer_columns_and_more_height():
