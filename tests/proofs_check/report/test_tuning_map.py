@@ -199,7 +199,20 @@ def test_data_without_a_rate_have_a_map_without_the_theorem(tmp_path):
 
 
 def test_of_alike_runs_the_nearest_to_the_theorem_is_told(stored):
-    assert overview.main_run(list(stored.values()))["run"] in ("scale-1_beta-0", "scale-1_beta-0p5")
+    others = [run for run in stored.values() if run["at"]["scale"] != 1]  # of these no method has the theorem's numbers
+    assert {run["at"]["scale"] for run in others} == {0.05, 3, 1e160}
+    assert overview.main_run(others)["at"]["scale"] == 3
+    assert overview.main_run(others[::-1])["at"]["scale"] == 3
+
+
+def test_the_fewest_steps_are_those_of_the_median_seed_then_of_the_slower_ones(stored):
+    def point(*steps):
+        run = stored["scale-1_beta-0"]
+        return tuning._Point(run, {**run["methods"][1], "steps_to_thousandth": steps})
+
+    points = [point(1, 5, 9, 10, 11), point(4, 5, 7, 20, 30), point(4, 5, 7, 20, 29), point(1, 1, 1, 1, None)]
+    assert tuning._fastest(points) is points[2]
+    assert tuning._fastest(points[3:]) is None
 
 
 def test_the_bundled_grid_encloses_the_theorem_and_the_boundary():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray
 
+from nag_ntk import companion_matrix
 from proofs_check import store
 from proofs_check.running import runner
 from proofs_check.store.grid import PER_METHOD, PER_RUN, PER_SEED
@@ -204,6 +205,8 @@ def test_each_cell_holds_what_its_run_recorded(swept, folder):
             }.items():
                 np.testing.assert_allclose(one[name].values, expected, rtol=1e-13)  # a few roundings each
             assert (float(one["step_size"]), float(one["momentum"])) == (method.eta, method.beta)
+            roots = np.abs(np.linalg.eigvals(companion_matrix(method, run.data.gram_limit)))
+            assert float(one["linear_rate"]) == pytest.approx(roots.max(), rel=1e-6)
         assert float(cell["lambda_0"]) == run.data.spectrum.lambda_0
         assert float(cell["kappa"]) == run.data.spectrum.kappa
     assert float(grid["kappa"].sel(angle=0.25)[0, 0]) > 1.5 * float(grid["kappa"].sel(angle=0.5)[0, 0])
