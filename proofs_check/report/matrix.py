@@ -165,17 +165,17 @@ def _stretch(
         told = {
             claim: list(reasons(found, above, list(columns.heads), verbose)) for claim, found in group.claims.items()
         }
-        following = [*list(told.values())[1:], []]
+        says = [([row["verdict"] for row in group.claims[claim].values()], told[claim]) for claim in told]
         alike_so_far = 0
-        for (claim, found), after in zip(group.claims.items(), following, strict=True):
+        for (claim, found), own, after in zip(group.claims.items(), says, [*says[1:], None], strict=True):
             line = Text(f" {claim}".ljust(columns.names))
             for run in columns.heads:
                 cell = drawn[id(found[run])] if run in found else {}
                 line.append(" " * columns.gap).append(_cell_text(cell, columns), style=cell.get("style", ""))
             line.rstrip()
             yield Line(line)
-            alike_so_far += 1
-            if told[claim] == after:  # the same words, below the last of these claims
+            alike_so_far += bool(told[claim])
+            if own == after and told[claim]:  # the same words are told below the last of these claims
                 continue
             these = f"these {alike_so_far}: " if alike_so_far > 1 else ""
             for named, reason in told[claim]:

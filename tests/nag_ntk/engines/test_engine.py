@@ -55,6 +55,6 @@ def test_it_takes_a_given_network(toy):
 
 
 def test_a_name_that_is_not_registered_is_refused():
-    names = "auto, weights, preactivations, batched-weights, batched-preactivations, screened"
+    names = "auto, weights, preactivations, batched-weights, batched-preactivations, screened, optax"
     with pytest.raises(InputError, match=f"engine must be one of {names}, got 'toy'"):
         simulate(DATA, METHODS, 64, 1, 5, engine="toy")

@@ -288,6 +288,19 @@ def test_one_run_is_a_line_a_claim(width):
     assert "proved" in rendered(rows, width, verbose=True)
 
 
+def test_claims_that_share_a_verdict_and_its_reason_have_it_told_once():
+    rows = [
+        {**row(verdict, "because"), "lemma": name}
+        for name, verdict in zip("abcd", ["VACUOUS"] * 3 + ["ERROR"], strict=True)
+    ]
+    rows.insert(0, {**row("SUPPORTED", ""), "lemma": "proved"})
+    lines = [line.strip() for line in rendered(rows, 80).split("\n")]
+    place = lines.index("these 3: because")
+    assert [line.split()[0] for line in lines[place - 4 : place]] == ["proved", "a", "b", "c"]
+    assert lines[place + 1].startswith("d")
+    assert lines[place + 2] == "because"
+
+
 def test_claims_are_grouped_by_step_of_the_proof():
     lemmas = [{"id": "b", "group": "kernel"}, {"id": "a", "group": "rate"}, {"id": "c", "group": "kernel"}]
     rows = [{**row("SUPPORTED", ""), "lemma": name, "run": run} for run in "xy" for name in ("a/one", "b", "c", "own")]
