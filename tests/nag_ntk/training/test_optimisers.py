@@ -3,6 +3,8 @@
 import copy
 import math
 import pickle
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -314,3 +316,24 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(data):
     store.given_back = 2
     again = simulate(data, methods, checkpoint=store, **options)
     assert again == whole == simulate(data, methods, **options)
+
+
+ON_DEVICES = """
+import sys, numpy as np, optax, nag_ntk
+nag_ntk.configure(cpu_devices=3, cache=False)
+methods = [nag_ntk.from_optax("adam", optax.adam(0.02)), nag_ntk.nesterov(0.3, 0.8)]
+run = nag_ntk.simulate(nag_ntk.sphere(4, 6), methods, 24, seeds=5, steps=8, gram_path=True)
+np.savez(sys.argv[1], residual=run.residual, flips=run.flips, drift=run.gram_path.drift)
+"""
+
+
+@pytest.mark.slow
+def test_the_devices_share_the_seeds_and_change_no_bit(tmp_path):
+    out = tmp_path / "run.npz"
+    subprocess.run([sys.executable, "-c", ON_DEVICES, out], check=True)
+    methods = [from_optax("adam", OPTIMISERS["adam"]), nesterov(0.3, 0.8)]
+    run = simulate(nag_ntk.sphere(4, 6), methods, 24, seeds=5, steps=8, gram_path=True)
+    with np.load(out) as spread:
+        np.testing.assert_allclose(spread["residual"], run.residual, rtol=0, atol=1e-14)
+        np.testing.assert_array_equal(spread["flips"], run.flips)
+        np.testing.assert_allclose(spread["drift"], run.gram_path.drift, rtol=0, atol=1e-14)
