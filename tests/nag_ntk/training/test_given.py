@@ -70,6 +70,14 @@ def test_the_part_outside_of_the_span_counts_as_distance_alone():
     np.testing.assert_allclose(run.residual[0, 0, :, 0], (0.5 - 1.0) / np.sqrt(2) - 1)
 
 
+def test_what_lies_outside_of_the_span_may_hide_a_sign():
+    """The product with a vector of length 1e14 is rounded by more than the pre-activation."""
+    data = Dataset([[0.6, 0.8, 0.0]], [1.0])
+    start = np.array([[1e-4, 0.0, 1e14], [0.5, 0.0, 2.0]])
+    assert from_weights(data, start[None], [1.0, -1.0]).undecided[0, 0, 0] == 1
+    assert from_weights(data, start[None, :, :] * [1, 1, 1e-14], [1.0, -1.0]).undecided[0, 0, 0] == 0
+
+
 def test_weights_that_left_the_numbers_are_recorded(data, trained):
     _, weights, signs = trained
     broken = weights.copy()
