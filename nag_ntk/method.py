@@ -10,6 +10,7 @@ Two starts exist. "gradient": w(-1) = w(0) and grad L(w(-1)) = grad L(w(0)), the
 "extrapolated": w(-1) = w(0) and grad L(w(-1)) = 0, the textbook two-line Nesterov.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,12 @@ class Rule:
     text: str
     transformation: Any = field(default=None, compare=False, repr=False, metadata={"kept": False})
     rotation_invariant: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that a study gave the optimiser, such as learning_rate; {} for one that was handed over."""
+        fields = json.loads(self.text) if self.text.startswith("{") else {}
+        return {key: value for key, value in fields.items() if key not in ("optax", "rotation_invariant")}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Rule, (self.text, None, self.rotation_invariant)  # functions of optax cannot be pickled

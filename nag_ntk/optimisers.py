@@ -24,7 +24,8 @@ from nag_ntk.method import Method, Rule, outside_family
 from nag_ntk.precision import HIGHEST
 
 RESTARTS = ("function", "speed")
-_ROWS, _COLUMNS = 6, 4  # of the weights on which an optimiser is tried
+_ROWS, _COLUMNS, _SPAN = 6, 4, 2  # of the weights on which an optimiser is tried, and of the span of its gradients
+_TRIED = 16  # steps
 _WEIGHTS = jax.ShapeDtypeStruct((_ROWS, _COLUMNS), np.float32)
 _UNTRACED = itertools.count(1)
 
@@ -56,8 +57,9 @@ def from_optax(name: str, transformation: Any, *, rotation_invariant: bool = Fal
             value of the loss: adam, lion, chains, schedules, clipping, weight decay, lookahead. Its parameters are one
             array, the weights (m, d).
         rotation_invariant: True to run on the coordinates of the inputs in their span, of dimension p <= d, which costs
-            less where p < d. Only for optimisers that commute with rotations of the inputs and leave a direction in
-            which the gradient is 0 where it is, such as optax.sgd with momentum; others are refused.
+            less where p < d. Only for optimisers that commute with rotations of the inputs and neither move nor read
+            the part of the weights outside of the span, such as optax.sgd with momentum. One that is seen to do
+            otherwise in a trial of some steps is refused; the declaration stays yours.
 
     Returns:
         A Method whose `rule` is the optimiser, and whose eta, beta and gamma are NaN.
@@ -80,6 +82,8 @@ def from_optax(name: str, transformation: Any, *, rotation_invariant: bool = Fal
         raise InputError(
             f"{name}: from_optax takes an optax.GradientTransformation, got {type(transformation).__name__}"
         )
+    if not isinstance(rotation_invariant, bool):
+        raise InputError(f"{name}: rotation_invariant must be True or False, got {rotation_invariant!r}")
     method = outside_family(name, Rule(_digest(transformation), transformation, rotation_invariant))
     if rotation_invariant and (why := _dependence(name, transformation)):
         raise InputError(f"{name} {why}: leave rotation_invariant out")
@@ -304,28 +308,38 @@ def _digest(transformation: Any) -> str:
 
 
 def _dependence(name: str, transformation: Any) -> str:
-    """Say how an optimiser depends on the coordinates of the inputs, tried on a few steps; "" if it does not."""
-    columns = _COLUMNS
-    rng = np.random.default_rng(0)
-    rotation = np.linalg.qr(rng.standard_normal((columns, columns)))[0]
-    start = rng.standard_normal((_ROWS, columns))
-    gradients = rng.standard_normal((4, _ROWS, columns))
-    gradients[..., -1] = 0  # a direction without gradient
+    """Say how an optimiser depends on the coordinates of the inputs, tried on some steps; "" if no trial shows it.
 
-    def moved(turn: np.ndarray) -> np.ndarray:
-        made = optimiser(outside_family(name, Rule("", transformation)), _ROWS, columns, jnp.zeros(1).dtype)
+    Steps with gradients in the span of some coordinates are taken three times: on all coordinates, rotated, and on the
+    coordinates of the span alone, as a run would take them.
+    """
+    rng = np.random.default_rng(0)
+    rotation = np.linalg.qr(rng.standard_normal((_COLUMNS, _COLUMNS)))[0]
+    start = rng.standard_normal((_ROWS, _COLUMNS))
+    gradients = rng.standard_normal((_TRIED, _ROWS, _COLUMNS))
+    gradients[..., _SPAN:] = 0  # directions without gradient
+    dtype = jnp.zeros(1).dtype
+
+    def moved(turn: np.ndarray, scale: float) -> np.ndarray:
+        made = optimiser(outside_family(name, Rule("", transformation)), _ROWS, turn.shape[1], dtype)
+        move = jax.jit(made.move)
         weights = jnp.asarray(start @ turn)
         params, state = made.parameters(weights), made.begin(weights)
-        for gradient in gradients:
+        for gradient in scale * gradients:
             turned = jnp.asarray(gradient @ turn)
-            updates, state = made.move(turned, state, params, jnp.sum(turned**2))
+            updates, state = move(turned, state, params, jnp.asarray(scale**2, dtype))
             params = jax.tree.map(jnp.add, params, updates)
         return np.asarray(jnp.matmul(made.fast(params) - weights, turn.T, precision=HIGHEST))
 
-    plain, turned = moved(np.eye(columns)), moved(rotation)
-    scale = 1e3 * float(jnp.finfo(jnp.zeros(1).dtype).eps) * max(1.0, float(np.abs(plain).max()))
-    if not np.allclose(plain, turned, rtol=0, atol=scale):
-        return "moves weights otherwise when the inputs are rotated"
-    if np.abs(plain[:, -1]).max() > scale:
-        return "moves weights in a direction in which their gradient is 0"
+    for scale in (1.0, 1e-3, 1e3):
+        plain, turned, reduced = (
+            moved(turn, scale) for turn in (np.eye(_COLUMNS), rotation, np.eye(_COLUMNS)[:, :_SPAN])
+        )
+        allowed = 1e4 * float(jnp.finfo(dtype).eps) * max(scale, float(np.abs(plain).max()))
+        if not np.allclose(plain, turned, rtol=0, atol=allowed):
+            return "moves weights otherwise when the inputs are rotated"
+        if np.abs(plain[:, _SPAN:]).max() > allowed:
+            return "moves weights in a direction in which their gradient is 0"
+        if not np.allclose(plain, reduced, rtol=0, atol=allowed):
+            return "moves weights otherwise when their part outside of the span of the inputs is left out"
     return ""

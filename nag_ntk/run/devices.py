@@ -105,7 +105,7 @@ def mesh(devices: Sequence[int] | str, seeds: int) -> tuple[int, int] | None:
             return None
         seed_devices = next(k for k in range(min(seeds, jax.device_count()), 0, -1) if jax.device_count() % k == 0)
         return seed_devices, jax.device_count() // seed_devices
-    good = not isinstance(devices, str) and len(devices) == 2
+    good = isinstance(devices, Sequence) and not isinstance(devices, str) and len(devices) == 2
     if not good or not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in devices):
         raise InputError(
             f'devices must be "auto" or (devices over the seeds, devices over the neurons), got {devices!r}'

@@ -189,7 +189,7 @@ def prepare(
     )  # fmt: skip
 
 
-_WRONG_ENGINE = "engine={0!r} is for methods outside of the family alone, and no other is for them: got {1!r} with {2}"
+_WRONG_ENGINE = "engine={0!r} trains optimisers of optax, and no other engine does: {2} cannot have engine={1!r}"
 
 
 def prepare_parts(data: Dataset, methods: Method | Sequence[Method], *shape: Any, **options: Any) -> list[Prepared]:

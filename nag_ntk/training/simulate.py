@@ -69,7 +69,7 @@ def simulate(
         engine: "weights" or "preactivations", network by network; "batched-weights" or "batched-preactivations", the
             same for all networks side by side, for accelerators; "screened", which does not store all weights, and
             whose cost per step grows like the root of the width. All are exact. "auto": the one of the least cost.
-            Methods outside of the family have their own engine, "optax", whatever is named for the others.
+            Optimisers of optax have their own, "optax"; beside them the name is that of the other methods' engine.
         start: "gradient" or "extrapolated", see method.py.
         init: how networks are drawn: "independent" neurons, or "antisymmetric" pairs of neurons with equal weights and
             opposite signs, for an even width, so that f = 0 and the residual is -y at step 0, exactly.

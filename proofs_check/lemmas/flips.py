@@ -185,6 +185,8 @@ def _linear(run: Run, constant: float) -> Inequality | NotApplicable:
         return NotApplicable("the sum over radii is at most delta only for delta <= 0.3 n")
     bound = constant * np.maximum(run.trajectory.largest_distance, least)
     if constant == 4.0 and (bound[:, :, 1:] >= 1).all():
+        if not all(method.in_family for method in run.methods):
+            return NotApplicable("4 R_t >= 1 at every step, and no share is larger")
         needed = math.ceil(run.trajectory.width * (4 * float(np.median(run.trajectory.largest_distance[:, :, 1]))) ** 2)
         return NotApplicable(
             f"4 R_t >= 1 at every step, and no share is larger; distances shrink like m^(-1/2), so from width {needed:,} or "

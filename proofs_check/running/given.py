@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nag_ntk import Dataset, from_weights
+from nag_ntk import Dataset, InputError, from_weights
 from proofs_check.judging.ask import applies, outcomes_of
 from proofs_check.judging.curves import Curve, curve_of
 from proofs_check.judging.finding import Finding
@@ -44,6 +44,12 @@ def judged(
     asked = recording_for(bare, data, width, 1, delta, seconds=_SECONDS)  # radii do not depend on the number of steps
     radii = {key: asked.options[key] for key in ("radii", "overlap_radii")}
     trajectory = from_weights(data, weights, signs, **options, **radii)
+    first = np.concatenate([trajectory.residual[:, 0, 0], trajectory.mean_size], axis=1)
+    if len(np.unique(first, axis=0)) < len(first):
+        raise InputError(
+            "two of the networks are equal before training: verdicts count networks as independent trials; give each "
+            "once"
+        )
     unmeasured = {lemma.id: _NO_PROBES for lemma in lemmas if lemma.probes}
     unrecorded: Mapping[str, Exception | NotApplicable] = {**asked.unrecorded, **unmeasured}
     name = trajectory.methods[0].name

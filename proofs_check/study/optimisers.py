@@ -11,6 +11,7 @@ optax.contrib. A list is a chain. A mapping with `schedule` or `optax` is a call
 import difflib
 import inspect
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +76,7 @@ class OptaxSpec(Record):
         parts = [*self.arguments.items(), *([("optax", self.optax)] if isinstance(self.optax, tuple) else [])]
         for key, value in parts:
             if wrong := _no_argument(value):
-                phrase = f"numbers, text, lists and mappings of them, in {key}"
+                phrase = f"finite numbers, text, lists and mappings of them, in {key}"
                 raise PydanticCustomError(EXPECTED, "{phrase}", {"phrase": f"{phrase}, not {wrong}"})
         return self
 
@@ -123,8 +124,12 @@ def optimiser_fields(method: "Method") -> dict[str, Any]:
 
 
 def _no_argument(value: Any, depth: int = 0) -> str:
-    """Name the type of a value that a file could not say or that lies too deep; "" for a good value."""
-    if value is None or isinstance(value, bool | int | float | str):
+    """Name the type of a value that no argument may have, or that lies too deep; "" for a good value."""
+    if value is None:
+        return "null: leave the key out"
+    if (isinstance(value, float) and not math.isfinite(value)) or value in ("NaN", "Infinity", "-Infinity"):
+        return str(value)  # the words are those of JSON, in which a study from Python arrives
+    if isinstance(value, bool | int | float | str):
         return ""
     if depth >= _DEEPEST:
         return f"more than {_DEEPEST} levels"
@@ -155,6 +160,9 @@ def _made(title: str, value: Any, depth: int) -> Any:
     if isinstance(value[kind], list | tuple):
         if arguments:
             raise InputError(f"{title}: a chain has no arguments of its own; write them in its parts")
+        for part in value[kind]:
+            if not isinstance(part, Mapping) or "optax" not in part:
+                raise InputError(f"{title}: every part of a chain is a mapping {{optax: name, ...}}, got {part!r}")
         return optax.chain(*_made(title, value[kind], depth + 1))
     function = _function(title, str(value[kind]), kind)
     signature = inspect.signature(function)
@@ -194,4 +202,7 @@ def _function(title: str, name: str, kind: str) -> Any:
         if inspect.isfunction(found) and short.isidentifier() and not short.startswith("_"):
             return found
     what = "function" if kind == "optax" else "schedule"
-    raise InputError(f"{title}: optax has no {what} called {name!r}, nor has optax.contrib")
+    public = [each for home in (optax, optax.contrib) for each in dir(home) if not each.startswith("_")]
+    guess = difflib.get_close_matches(short, public, n=1)
+    hint = f'; did you mean "{guess[0]}"?' if guess else ""
+    raise InputError(f"{title}: optax has no {what} called {name!r}, nor has optax.contrib{hint}")

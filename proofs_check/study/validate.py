@@ -219,6 +219,9 @@ def _explain(error: Any, values: dict[str, Any]) -> tuple[KeyPath, str]:
     if path == ("lemmas",) and kind == "literal_error":
         hint = f"; {guess}" if (guess := did_you_mean(value, ["all"])) else ""
         return path, f"expected the word all or a list of lemma ids, got {preview(value)}{hint}"
+    if kind == "literal_error" and path[0] == "methods":
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        return path, f"{_one_of(value, choices)}; an optimiser of optax is {{optax: adam, learning_rate: 0.01}}"
     if kind == "literal_error":
         return path, _one_of(value, re.findall(r"'([^']*)'", context["expected"]))
     if kind in ("union_tag_invalid", "union_tag_not_found"):

@@ -220,6 +220,12 @@ def test_numbers_that_are_not_finite_are_recorded_and_cost_nothing_else(data):
             lambda: from_optax("a", optax.add_decayed_weights(0.1), rotation_invariant=True),
             "in which their gradient is 0",
         ),
+        (lambda: from_optax("a", optax.lars(0.1), rotation_invariant=True), "part outside of the span"),
+        (lambda: from_optax("a", optax.contrib.dog(0.1), rotation_invariant=True), "part outside of the span"),
+        (
+            lambda: from_optax("a", optax.chain(optax.clip(10.0), optax.sgd(0.1)), rotation_invariant=True),
+            "otherwise when the inputs are rotated",
+        ),
         (lambda: nag_ntk.restarted_nesterov(0.0), "step size eta must be positive"),
         (lambda: nag_ntk.restarted_nesterov(0.1, "never"), "restart must be one of function, speed"),
         (lambda: nag_ntk.restarted_nesterov(0.1, delay=-1.0), "delay must be positive"),
@@ -250,7 +256,7 @@ def test_an_optimiser_that_cannot_train_these_weights_is_refused(data, transform
 def test_the_engine_of_optimisers_is_for_them_alone(data):
     adam = from_optax("adam", OPTIMISERS["adam"])
     for methods, engine in ((adam, "weights"), (gradient_descent(0.1), "optax")):
-        with pytest.raises(InputError, match="is for methods outside of the family alone"):
+        with pytest.raises(InputError, match="trains optimisers of optax, and no other engine does"):
             simulate(data, methods, 32, steps=1, engine=engine)
     parts = prepare_parts(data, [adam, gradient_descent(0.1)], 32, 2, 3, engine="preactivations")
     assert [part.shape.engine for part in parts] == ["preactivations", "optax"]

@@ -151,8 +151,19 @@ def test_judge_refuses_what_it_does_not_know():
         proofs_check.judge(data, weights, np.ones(8), select=["flip-counts"])
     with pytest.raises(nag_ntk.InputError, match="two lemmas have the same id"):
         proofs_check.judge(data, weights, np.ones(8), lemmas=[BY_ID["distance"]])
+    with pytest.raises(nag_ntk.InputError, match="two of the networks are equal before training"):
+        proofs_check.judge(data, np.stack([weights, weights]), np.ones(8))
     with pytest.raises(nag_ntk.InputError, match="signs must be"):
         proofs_check.judge(data, weights, 1.0)
+
+
+def test_no_width_is_promised_to_a_method_whose_movement_does_not_shrink():
+    study = {**STUDY, "width": 32, "methods": [{"optax": "adam", "learning_rate": 0.3}]}
+    (row,) = [
+        row for row in proofs_check.verify(study, select=["flip-fraction"]).rows if row["lemma"].endswith("linear")
+    ]
+    assert row["verdict"] == "VACUOUS"
+    assert "from width" not in row["reason"]
 
 
 def test_claims_about_the_draw_are_not_made_of_a_given_initial_network():

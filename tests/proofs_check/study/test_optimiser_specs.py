@@ -1,6 +1,7 @@
 """Optimisers of optax in a study: what may be said, what it stands for, and what is refused with which words."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,7 @@ def test_a_study_says_what_optax_does(said, meant):
 
 def test_a_method_of_a_study_becomes_fields_again():
     (method,) = built({"optax": "adam", "learning_rate": 0.01, "title": "slow"})[1].methods
+    assert method.rule.arguments == {"learning_rate": 0.01}
     assert method_fields(method) == {"optax": "adam", "learning_rate": 0.01, "title": "slow"}
     restarted = nag_ntk.restarted_nesterov(0.5, "speed")
     assert built(method_fields(restarted))[1].methods == (restarted,)
@@ -102,6 +104,11 @@ def test_an_object_goes_to_the_study_and_its_file_says_so(tmp_path):
     ("method", "words"),
     [
         ({"optax": ""}, "methods[0].optax: expected"),
+        ({"optax": "sgd", "learning_rate": math.nan}, "expected finite numbers, text"),
+        ({"optax": "sgd", "learning_rate": math.inf}, "in learning_rate, not Infinity"),
+        ({"optax": "sgd", "learning_rate": None}, "null: leave the key out"),
+        ({"optax": [{"optax": "sgd", "learning_rate": [{"a": math.nan}]}]}, "in optax, not NaN"),
+        ("adam", "an optimiser of optax is {optax: adam, learning_rate: 0.01}"),
         ({"optax": 3}, "methods[0].optax: expected"),
         ({"optax": []}, "methods[0].optax: expected"),
         ({"optax": "adam", "title": "A B"}, "methods[0].title: expected a name of small letters"),
@@ -118,6 +125,9 @@ def test_a_form_that_is_wrong_is_refused_at_its_place(method, words):
     ("method", "words"),
     [
         ({"optax": "adamm"}, "optax has no function called 'adamm'"),
+        ({"optax": "adm", "learning_rate": 0.1}, 'called \'adm\', nor has optax.contrib; did you mean "adam"?'),
+        ({"optax": [{"learning_rate": 0.1}]}, "every part of a chain is a mapping {optax: name, ...}"),
+        ({"optax": [{}]}, "every part of a chain"),
         ({"optax": "_src"}, "optax has no function called '_src'"),
         ({"optax": "contrib.os"}, "optax has no function called 'contrib.os'"),
         ({"optax": "adam", "lr": 0.1}, "adam of optax has no argument lr; it has learning_rate, b1"),
@@ -137,6 +147,13 @@ def test_an_optimiser_that_optax_does_not_have_is_refused_before_training(method
         proofs_check.verify({**FIELDS, "methods": ["nesterov", method]}, select=["flip-inclusion"])
     assert words in str(caught.value)
     assert "methods[1]" in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "1e400", "null"])
+def test_a_number_that_is_none_is_no_argument(number):
+    text = json.dumps({**FIELDS, "methods": ["X"]}).replace('"X"', f"{{optax: sgd, learning_rate: {number}}}")
+    with pytest.raises(ConfigError, match="in learning_rate, not"):
+        parse_study(text, name="study", base=Path(), known_lemmas=())
 
 
 def test_two_optimisers_of_one_name_need_titles():
