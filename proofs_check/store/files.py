@@ -4,8 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -95,7 +95,9 @@ def stage(out: Path, *, keep: bool = True) -> Iterator[Path]:
     try:
         with usable(out):
             make_folder(out)
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
+            # named before it is made: a signal in between must not leave it behind
+            staging = out / f"{_STAGING}{secrets.token_hex(4)}"
+            staging.mkdir(mode=0o700)
             yield staging
         done = True
     finally:
